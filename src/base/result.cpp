@@ -1,0 +1,49 @@
+#include "base/result.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace backstay {
+
+const char* to_string(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return "invalid_argument";
+    case ErrorCode::kNotFound: return "not_found";
+    case ErrorCode::kConflict: return "conflict";
+    case ErrorCode::kFailedPrecondition: return "failed_precondition";
+    case ErrorCode::kIntegrity: return "integrity";
+    case ErrorCode::kUnavailable: return "unavailable";
+    case ErrorCode::kTimeout: return "timeout";
+    case ErrorCode::kResourceExhausted: return "resource_exhausted";
+    case ErrorCode::kPermissionDenied: return "permission_denied";
+    case ErrorCode::kUnsupported: return "unsupported";
+    case ErrorCode::kInternal: return "internal";
+  }
+  return "internal";
+}
+
+Error error_from_errno(int error_number, const std::string& what) {
+  Error error{ErrorCode::kInternal, what + ": " + std::generic_category().message(error_number), {}};
+  switch (error_number) {
+    case ENOENT: error.code = ErrorCode::kNotFound; break;
+    case EACCES:
+    case EPERM:
+    case EROFS: error.code = ErrorCode::kPermissionDenied; break;
+    case ENOSPC:
+    case EDQUOT:
+      error.code = ErrorCode::kResourceExhausted;
+      error.hint = "Free some space on that disk and run the same command again; nothing half done was left behind.";
+      break;
+    case EMFILE:
+    case ENFILE: error.code = ErrorCode::kResourceExhausted; break;
+    case EADDRINUSE:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EHOSTUNREACH: error.code = ErrorCode::kUnavailable; break;
+    case ETIMEDOUT: error.code = ErrorCode::kTimeout; break;
+    default: break;
+  }
+  return error;
+}
+
+}  // namespace backstay

@@ -1,0 +1,102 @@
+#include "base/time.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <limits>
+
+namespace backstay {
+namespace {
+
+class SystemClock final : public Clock {
+ public:
+  Timestamp now() const override {
+    return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+  }
+  Monotonic monotonic() const override { return std::chrono::steady_clock::now(); }
+};
+
+struct Unit {
+  const char* name;
+  long long ms;
+};
+constexpr std::array<Unit, 5> kUnits = {{{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+
+Unexpected bad_duration(const std::string& text) {
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a duration", text),
+                    "Write a number with a unit: 850ms, 90s, 5m, 1h30m or 2d.");
+}
+
+}  // namespace
+
+const Clock& system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
+std::string to_rfc3339(Timestamp at) {
+  const auto whole = std::chrono::floor<seconds>(at);
+  const std::time_t time = whole.time_since_epoch().count();
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
+                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (at - whole).count());
+}
+
+Result<Timestamp> parse_rfc3339(const std::string& text) {
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  long long micros = 0;
+  if (rest != nullptr && *rest == '.') {
+    int digits = 0;
+    for (++rest; std::isdigit(static_cast<unsigned char>(*rest)) != 0; ++rest, ++digits) {
+      if (digits < 6) micros = micros * 10 + (*rest - '0');
+    }
+    if (digits == 0) rest = nullptr;
+    for (; digits < 6; ++digits) micros *= 10;
+  }
+  if (rest == nullptr || std::string(rest) != "Z") {
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a UTC time", text),
+                      "Write it like 2026-11-24T10:15:30Z.");
+  }
+  return Timestamp(seconds(timegm(&parts)) + microseconds(micros));
+}
+
+Result<milliseconds> parse_duration(const std::string& text) {
+  long long total = 0;
+  const char* at = text.c_str();
+  if (*at == '\0') return bad_duration(text);
+  while (*at != '\0') {
+    if (std::isdigit(static_cast<unsigned char>(*at)) == 0) return bad_duration(text);
+    char* end = nullptr;
+    const long long count = std::strtoll(at, &end, 10);
+    std::string unit;
+    for (at = end; std::isalpha(static_cast<unsigned char>(*at)) != 0; ++at) unit += *at;
+    long long factor = 0;
+    for (const Unit& known : kUnits) {
+      if (unit == known.name) factor = known.ms;
+    }
+    if (factor == 0 || count > std::numeric_limits<int>::max()) return bad_duration(text);
+    total += count * factor;
+  }
+  return milliseconds(total);
+}
+
+std::string to_string(milliseconds duration) {
+  long long rest = duration.count();
+  if (rest == 0) return "0s";
+  std::string text;
+  for (const Unit& unit : kUnits) {
+    if (rest >= unit.ms) {
+      text += fmt::format("{}{}", rest / unit.ms, unit.name);
+      rest %= unit.ms;
+    }
+  }
+  return text;
+}
+
+}  // namespace backstay
