@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace backstay::registry {
+
+/// One measured value. Rates and scores are ratios in [0, 1]; latencies are seconds.
+struct Metric {
+  std::string name;   ///< accuracy, sensitivity, safety, latency_p95_seconds, ...
+  std::string group;  ///< The group it was measured on ("age<50"); empty = everyone.
+  double value = 0;
+  std::uint64_t samples = 0;
+  std::optional<double>
+      lower;  ///< Confidence limits when the evaluator gives them; else gates compute Wilson's for rates.
+  std::optional<double> upper;
+};
+
+enum class ScorecardKind { kQuality, kBias, kLatency, kSafety };
+const char* to_string(ScorecardKind kind);
+
+/// Measured metrics of a version; append-only.
+struct Scorecard {
+  ScorecardKind kind = ScorecardKind::kQuality;
+  std::string dataset;    ///< What it was measured on.
+  std::string evaluator;  ///< Who or what measured it.
+  std::vector<Metric> metrics;
+};
+
+struct StoredScorecard {
+  std::int64_t id = 0;
+  Scorecard scorecard;
+  Timestamp at;
+};
+
+}  // namespace backstay::registry

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace backstay::rollout {
+
+/// One step of a rollout. A shadow step mirrors `ppm` of the requests and serves none; a canary step serves `ppm` of
+/// them.
+struct Step {
+  enum class Kind : std::uint8_t { kShadow, kCanary };
+  Kind kind = Kind::kCanary;
+  std::uint32_t ppm = 0;          ///< In (0, 1'000'000].
+  milliseconds min_duration{0};   ///< Both must hold before the next step:
+  std::uint64_t min_samples = 0;  ///< outcomes of the candidate seen in this step.
+  bool operator==(const Step&) const = default;
+};
+
+/// The way from stable to candidate. After the last step the candidate serves everything but `holdback_ppm`, which
+/// stays on the former stable version for `watch` as a live baseline; guardrails go on through that time.
+struct Plan {
+  std::vector<Step> steps;
+  std::uint32_t holdback_ppm = 0;  ///< Below 500'000.
+  milliseconds watch{0};
+  milliseconds ready_timeout{60'000};  ///< How long the candidate may take to become healthy before the rollout fails.
+  bool operator==(const Plan&) const = default;
+
+  /// Shadow steps come first, canary shares rise; says which step is wrong.
+  Result<void> validate() const;
+};
+
+/// 5% for 10 min and 1,000 samples, 25% for 10 min and 1,000, then all with 5% holdback for an hour.
+Plan default_plan();
+/// One step to 100%.
+Plan blue_green_plan();
+
+}  // namespace backstay::rollout

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "domain/rollout/plan.hpp"
+#include "domain/traffic/split.hpp"
+
+/// The rollout as a pure function: step(state, event) -> state and effects. No clock, no I/O; every event carries its
+/// time. The same function runs in the server (services/drive_rollout) and in the simulation (sim/).
+namespace backstay::rollout {
+
+enum class Phase : std::uint8_t {
+  kWarming,     ///< The candidate's backend is starting; it gets no traffic.
+  kStepping,    ///< In plan.steps[step_index].
+  kWatching,    ///< Candidate serves all but the holdback.
+  kDone,        ///< Candidate is the stable version.
+  kRolledBack,  ///< Candidate at 0%, stable serves everything. Final.
+};
+const char* to_string(Phase phase);
+inline bool is_final(Phase phase) {
+  return phase == Phase::kDone || phase == Phase::kRolledBack;
+}
+
+/// Why a rollout was rolled back. `trigger` is one of "guardrail", "manual", "not_ready", "backend_failed".
+struct Cause {
+  std::string trigger;
+  std::string actor;     ///< "backstay" or a person.
+  std::string reason;    ///< A sentence.
+  std::string evidence;  ///< JSON, opaque here; "{}" when there is none.
+  bool operator==(const Cause&) const = default;
+};
+
+/// Everything a rollout is. Written to the store as a whole at each transition, together with its audit entries.
+struct State {
+  std::string id;  ///< "diagnosis-7": endpoint and number.
+  std::string endpoint;
+  std::string stable;  ///< Version; empty for the first deployment of an endpoint (which then has one step to 100%).
+  std::string candidate;
+  Plan plan;
+  Phase phase = Phase::kWarming;
+  bool paused = false;
+  std::size_t step_index = 0;
+  Timestamp started_at;
+  Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
+  std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
+  std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
+  std::optional<Cause> cause;  ///< Set when rolled back.
+  bool operator==(const State&) const = default;
+};
+
+// --- events
+// -------------------------------------------------------------------------------------------------------------------
+struct Tick {  ///< Time passed; `samples` = candidate outcomes since the step began.
+  std::uint64_t samples = 0;
+};
+struct CandidateReady {};
+struct CandidateFailed {  ///< The backend gave up, or was lost for good.
+  std::string reason;
+};
+struct Breach {  ///< A guardrail with action rollback crossed its limit.
+  std::string guardrail;
+  std::string reason;
+  std::string evidence;
+};
+struct PauseBreach {  ///< A guardrail with action pause crossed its limit.
+  std::string guardrail;
+  std::string reason;
+  std::string evidence;
+};
+struct RollBack {  ///< A person or an outside alert asks for it. Idempotent, always allowed before the end.
+  std::string actor;
+  std::string reason;
+};
+struct Pause {
+  std::string actor;
+  std::string reason;
+};
+struct Resume {
+  std::string actor;
+  std::string reason;
+};
+struct Promote {  ///< Fast track: skip what is left of the steps.
+  std::string actor;
+  std::string reason;
+};
+struct Restarted {};  ///< The server came back and loaded this state: emit again what makes the world match it.
+using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, Pause, Resume, Promote,
+                           Restarted>;
+
+// --- effects: idempotent, replayable
+// ------------------------------------------------------------------------------------------
+/// Publish this split for the endpoint.
+struct SetTraffic {
+  traffic::Split split;
+  bool operator==(const SetTraffic&) const = default;
+};
+/// Have a warm, healthy backend for the version.
+struct EnsureBackend {
+  std::string version;
+  bool operator==(const EnsureBackend&) const = default;
+};
+/// The version is no longer needed behind this endpoint (in-flight requests finish first).
+struct ReleaseBackend {
+  std::string version;
+  bool operator==(const ReleaseBackend&) const = default;
+};
+/// Start the guardrails' evidence anew (entering a phase whose baseline differs).
+struct ResetGuardrails {
+  bool operator==(const ResetGuardrails&) const = default;
+};
+using Effect = std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails>;
+
+/// A change of the registry that commits with the state.
+struct StageMove {
+  std::string version;
+  std::string stage;  ///< "Production", "Archived" or "Staging"
+  bool operator==(const StageMove&) const = default;
+};
+
+/// One line for the audit log, without the place in the chain.
+struct Note {
+  std::string actor;
+  std::string action;  ///< "rollout.start", "rollout.advance", "rollout.rollback", ...
+  std::string reason;
+  std::string evidence;
+  bool operator==(const Note&) const = default;
+};
+
+/// What step() decided. The driver's order is fixed: `before_commit` effects, then {state, notes, stage_moves} in one
+/// transaction, then `after_commit` effects. Taking traffic away from a candidate (rollback) is before commit: it must
+/// not wait for a disk. Giving traffic is after commit: nothing is served that the store does not know of.
+struct Transition {
+  State state;
+  bool changed = false;  ///< False: nothing to store, no effects (a Tick that changes only `samples` is not stored).
+  std::vector<Effect> before_commit;
+  std::vector<Note> notes;
+  std::vector<StageMove> stage_moves;
+  std::vector<Effect> after_commit;
+};
+
+/// A new rollout's first transition (state with revision 1, its note, and the wish for a warm candidate).
+Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason);
+
+Transition step(const State& state, const Event& event, Timestamp now);
+
+/// The split that belongs to a state: what the gateway must be serving.
+traffic::Split split_of(const State& state);
+
+}  // namespace backstay::rollout

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "domain/audit/entry.hpp"
+#include "domain/registry/manifest.hpp"
+#include "domain/registry/scorecard.hpp"
+#include "domain/rollout/rollout.hpp"
+
+/// What the domain needs remembered. Every method that changes something is one transaction that includes its audit
+/// entries, is durable when it returns, and can be repeated. Thread-safe; several processes may share one store.
+namespace backstay {
+
+struct StoredVersion {
+  registry::VersionRef ref;
+  std::uint64_t ordinal = 0;  ///< 1, 2, 3, ... per model: MLflow's version number.
+  Digest identity;            ///< SHA-256 of manifest_json.
+  std::string manifest_json;  ///< Canonical.
+  std::string stage;          ///< "Staging", "Production", "Archived"
+  bool complete = false;      ///< No part of the golden triangle or the changelog is missing.
+  Timestamp registered_at;
+  std::string registered_by;
+};
+
+/// A gate's decision about a version, with the evidence it rested on.
+struct StoredVerdict {
+  std::int64_t id = 0;
+  std::string gate;      ///< Name in the gate file.
+  Digest gate_digest;    ///< Of the gate file's bytes.
+  std::string verdict;   ///< "PASS", "FAIL" or "INSUFFICIENT"
+  std::string evidence;  ///< JSON: the verdict table.
+  Timestamp at;
+  std::string decided_by;
+};
+
+class VersionStore {
+ public:
+  virtual ~VersionStore() = default;
+
+  struct NewVersion {
+    registry::VersionRef ref;
+    std::string manifest_json;
+    bool complete = false;
+    std::string actor;
+  };
+  struct Registered {
+    StoredVersion version;
+    bool created = false;  ///< False: the same content was there already.
+  };
+  /// kConflict when the version exists with another identity; the message names both digests.
+  virtual Result<Registered> add_version(const NewVersion& version, const audit::Draft& draft) = 0;
+  virtual Result<StoredVersion> version(const registry::VersionRef& ref) const = 0;
+  /// Newest first; an empty model lists all models' versions.
+  virtual Result<std::vector<StoredVersion>> versions(const std::string& model) const = 0;
+
+  virtual Result<registry::StoredScorecard> add_scorecard(const registry::VersionRef& ref,
+                                                          const registry::Scorecard& scorecard,
+                                                          const audit::Draft& draft) = 0;
+  virtual Result<std::vector<registry::StoredScorecard>> scorecards(const registry::VersionRef& ref) const = 0;
+
+  virtual Result<StoredVerdict> add_verdict(const registry::VersionRef& ref, const StoredVerdict& verdict,
+                                            const audit::Draft& draft) = 0;
+  /// Newest first.
+  virtual Result<std::vector<StoredVerdict>> verdicts(const registry::VersionRef& ref) const = 0;
+};
+
+/// What is deployed on an endpoint, apart from any rollout that is under way.
+struct EndpointRecord {
+  std::string endpoint;
+  std::string model;
+  std::string stable;   ///< Empty until the first deployment is done.
+  std::string standby;  ///< The stable version before that; kept warm for rollback. May be empty.
+};
+
+class RolloutStore {
+ public:
+  virtual ~RolloutStore() = default;
+
+  /// Stores the state (insert at revision 1, else only over revision - 1: kConflict otherwise; storing the same
+  /// revision again is fine), its notes as audit entries, its stage moves, and, when the phase is final, the endpoint's
+  /// new record. `subject` of each entry is "endpoint <endpoint>". A second rollout that is not final on one endpoint
+  /// is kConflict.
+  virtual Result<void> commit(const rollout::Transition& transition, const std::string& model) = 0;
+
+  virtual Result<std::vector<rollout::State>> active_rollouts() const = 0;
+  /// Newest first, final ones too.
+  virtual Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const = 0;
+  virtual Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const = 0;
+  /// The number for the endpoint's next rollout id.
+  virtual Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const = 0;
+};
+
+class AuditLog {
+ public:
+  virtual ~AuditLog() = default;
+  virtual Result<audit::Entry> append(const audit::Draft& draft) = 0;
+  /// Entries with sequence >= from, in order, at most `limit`.
+  virtual Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const = 0;
+};
+
+}  // namespace backstay
