@@ -28,13 +28,12 @@ enum class Ending : std::uint8_t {
 inline constexpr std::size_t kMaxValues = 4;
 inline constexpr float kNoValue = std::numeric_limits<float>::quiet_NaN();
 
-/// One attempt's record: what the data plane tells the monitor, by value, through a ring. 96 bytes.
+/// One attempt's record: what the data plane tells the monitor, by value, through a ring. 88 bytes.
 struct Outcome {
   PredictionId prediction;
   std::uint64_t cluster = 0;   ///< Hash of the sticky key; 0 = none.
-  std::uint32_t endpoint = 0;  ///< Index into the routing table's endpoints ...
-  std::uint32_t table = 0;     ///< ... of the table with this number.
-  std::uint16_t arm = 0;       ///< Index into that endpoint's arms.
+  std::uint32_t endpoint = 0;  ///< Index into the configured endpoints.
+  std::uint32_t version = 0;   ///< The process-wide number of (endpoint, version); see gateway/routing.hpp.
   std::uint16_t status = 0;    ///< HTTP status; 0 when there was none.
   Role role = Role::kStable;
   Ending ending = Ending::kAnswered;

@@ -1,0 +1,507 @@
+#include "gateway/connection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace backstay::gateway {
+
+using traffic::Ending;
+using traffic::Role;
+
+namespace {
+
+// The chance of a mirrored request's outcome to be the shadow's: each such request gives one of either.
+constexpr std::uint32_t kMirroredPpm = traffic::kWhole / 2;
+constexpr std::size_t kMaxMirrorsPerThread = 256;
+constexpr milliseconds kLingerTime{1'000};
+constexpr std::size_t kKeepCapacity = 64 * 1024;
+
+iovec piece(std::string_view bytes) {
+  return {const_cast<char*>(bytes.data()), bytes.size()};
+}
+
+void append_hex(std::uint64_t word, std::string& out) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (int shift = 60; shift >= 0; shift -= 4) out.push_back(kDigits[(word >> shift) & 15]);
+}
+
+void append_prediction(const traffic::PredictionId& id, std::string& out) {
+  out.append("Backstay-Prediction-Id: ");
+  append_hex(id.high, out);
+  append_hex(id.low, out);
+  out.append("\r\n");
+}
+
+std::string_view cookie(const http1::Head& head, std::string_view name) {
+  std::string_view left = head.find("cookie");
+  while (!left.empty()) {
+    const std::size_t end = std::min(left.find(';'), left.size());
+    std::string_view pair = left.substr(0, end);
+    while (!pair.empty() && pair.front() == ' ') pair.remove_prefix(1);
+    if (pair.size() > name.size() && pair[name.size()] == '=' && pair.substr(0, name.size()) == name)
+      return pair.substr(name.size() + 1);
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return {};
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 413: return "Content Too Large";
+    case 417: return "Expectation Failed";
+    case 431: return "Request Header Fields Too Large";
+    case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Error";
+  }
+}
+
+int status_of(http1::Scan scan) {
+  switch (scan) {
+    case http1::Scan::kTooLarge: return 431;
+    case http1::Scan::kUnsupported: return 501;
+    case http1::Scan::kExpectationFailed: return 417;
+    default: return 400;
+  }
+}
+
+std::uint64_t hash_of(std::string_view key) {
+  return key.empty() ? 0
+                     : (std::uint64_t{traffic::sticky_draw("cluster", key)} << 32) | traffic::sticky_draw("", key) | 1;
+}
+
+// A copy of a request at the shadow version; nobody waits for it.
+Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow_alive, const Arm* shadow,
+                          std::string head, std::string body, traffic::Outcome outcome) {
+  Exchange exchange(worker.reactor, worker.pool, worker.response);
+  const EndpointConfig& endpoint = worker.config.endpoints[outcome.endpoint];
+  Exchange::Call call;
+  call.address = shadow->address;
+  call.head = head;
+  call.body = body;
+  call.deadline = worker.reactor.now() + endpoint.try_timeout;
+  call.hold_bytes = endpoint.hold_bytes;
+  outcome.ending = Ending::kConnectFailed;
+  if (shadow->address) outcome.ending = co_await exchange.call(call);
+  if (outcome.ending == Ending::kAnswered && exchange.complete()) {
+    outcome.values = worker.values.read(endpoint.values, exchange.head(), exchange.body());
+    exchange.finish();
+  }
+  outcome.status = static_cast<std::uint16_t>(exchange.status());
+  outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
+  outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.at = worker.reactor.now();
+  worker.record(outcome);
+  --worker.mirrors_under_way;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker, Descriptor socket)
+    : worker_(worker), client_(worker.reactor, std::move(socket)) {}
+
+Task<void> Connection::serve() {
+  while (true) {
+    const Next next = co_await read_request();
+    if (next == Next::kEnd) co_return;
+    if (next == Next::kHandled) continue;
+    worker_.counters.requests.add();
+    const bool goes_on = co_await answer();
+    if (!goes_on) co_return;
+    input_.erase(0, request_.head_size + request_.body_size);
+    if (input_.empty() && input_.capacity() > kKeepCapacity) std::string().swap(input_);
+  }
+}
+
+Task<Connection::Next> Connection::read_request() {
+  if (worker_.draining && input_.empty()) co_return Next::kEnd;
+  client_.set_idle(input_.empty());
+  Monotonic deadline =
+      worker_.reactor.now() + (input_.empty() ? worker_.config.idle_timeout : worker_.config.head_timeout);
+  std::size_t searched = 0;
+  while (true) {
+    // Scanning starts only when the end of a head may have come, so that a slow sender costs little.
+    if (!input_.empty() && (input_.find("\r\n\r\n", searched > 3 ? searched - 3 : 0) != std::string::npos ||
+                            input_.size() >= http1::kMaxHeadBytes)) {
+      std::string why;
+      const http1::Scan scan = http1::scan_request(input_, worker_.request, why);
+      if (scan != http1::Scan::kOk) {
+        worker_.counters.refused.add();
+        co_await refuse(status_of(scan), why, true);
+        co_return Next::kEnd;
+      }
+      const bool admitted = co_await admit();
+      if (admitted) co_return Next::kRequest;
+      co_return request_.keep_alive ? Next::kHandled : Next::kEnd;
+    }
+    searched = input_.size();
+    const IoResult got = co_await client_.read(worker_.reactor.read_buffer(), deadline);
+    if (got.status != IoStatus::kOk) co_return Next::kEnd;
+    if (input_.empty()) deadline = worker_.reactor.now() + worker_.config.head_timeout;
+    client_.set_idle(false);
+    input_.append(worker_.reactor.read_buffer().data(), got.bytes);
+  }
+}
+
+// Takes over what is needed of the head that was just scanned, and reads the body as far as it will be kept. False: the
+// request was answered here.
+Task<bool> Connection::admit() {
+  const http1::RequestHead& head = worker_.request;
+  request_ = Request{};
+  request_.head_size = head.size;
+  request_.is_head = head.method == "HEAD";
+  request_.http_1_0 = head.minor == 0;
+  request_.keep_alive = head.keep_alive;
+  request_.body = http1::BodyScanner(head.framing, head.content_length);
+
+  const auto found = worker_.routes.find(head.target);
+  if (!found) {
+    const bool has_body = head.framing != http1::Framing::kNone;
+    if (head.target == "/livez") {
+      co_await respond(200, R"({"live":true})", has_body, "");
+    } else {
+      worker_.counters.refused.add();
+      const std::string why = fmt::format("No endpoint has a route for '{}'.", head.target.substr(0, 200));
+      co_await refuse(404, why, has_body);
+    }
+    if (has_body) request_.keep_alive = false;
+    input_.erase(0, request_.head_size);
+    co_return false;
+  }
+  request_.endpoint = *found;
+  if (head.framing == http1::Framing::kLength && head.content_length > worker_.config.max_body_bytes) {
+    worker_.counters.refused.add();
+    request_.keep_alive = false;
+    co_await refuse(413, fmt::format("The body is larger than {} bytes.", worker_.config.max_body_bytes), true);
+    co_return false;
+  }
+  request_.prediction = {worker_.random.next(), worker_.random.next()};
+  sticky_key_.clear();
+  if (!endpoint().sticky_header.empty()) sticky_key_.assign(head.find(endpoint().sticky_header));
+  if (sticky_key_.empty() && !endpoint().sticky_cookie.empty())
+    sticky_key_.assign(cookie(head, endpoint().sticky_cookie));
+  build_forwarded_head();
+  const bool fits = head.framing != http1::Framing::kLength || head.content_length <= endpoint().replay_bytes;
+  if (head.expect_continue) {
+    const bool sent = co_await deliver("HTTP/1.1 100 Continue\r\n\r\n", "");
+    if (!sent) {
+      request_.keep_alive = false;
+      co_return false;
+    }
+  }
+  request_.body_size = request_.body.feed(std::string_view(input_).substr(request_.head_size));
+  request_.replayable = fits;
+  const bool readable = co_await read_body();
+  if (!readable) request_.keep_alive = false;
+  co_return readable;
+}
+
+void Connection::build_forwarded_head() {
+  const http1::RequestHead& head = worker_.request;
+  forwarded_head_.assign(head.method).append(" ").append(head.target);
+  forwarded_head_.append(head.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  http1::append_end_to_end_fields(head, forwarded_head_);
+  append_prediction(request_.prediction, forwarded_head_);
+  forwarded_head_.append("\r\n");
+}
+
+Task<bool> Connection::read_body() {
+  while (request_.replayable && !request_.body.complete() && !request_.body.bad()) {
+    if (request_.body_size > endpoint().replay_bytes) {
+      request_.replayable = false;
+      break;
+    }
+    const IoResult got =
+        co_await client_.read(worker_.reactor.read_buffer(), worker_.reactor.now() + worker_.config.body_timeout);
+    if (got.status != IoStatus::kOk) co_return false;
+    const std::string_view fresh(worker_.reactor.read_buffer().data(), got.bytes);
+    input_.append(fresh);
+    request_.body_size += request_.body.feed(fresh);
+  }
+  if (request_.body.bad()) {
+    worker_.counters.refused.add();
+    co_await refuse(400, "The chunks of the body are malformed.", true);
+    co_return false;
+  }
+  co_return true;
+}
+
+Connection::Choice Connection::choose() {
+  Choice choice;
+  choice.table = worker_.routing.pin();
+  choice.routing = &choice.table->endpoints[request_.endpoint];
+  const EndpointRouting& routing = *choice.routing;
+  if (routing.arms.empty()) return choice;
+  const std::uint32_t draw = sticky_key_.empty() ? static_cast<std::uint32_t>(worker_.random.below(traffic::kWhole))
+                                                 : traffic::sticky_draw(routing.salt, sticky_key_);
+  choice.arm = &routing.arms[traffic::choose(routing.split, draw)];
+  choice.candidate_ppm = routing.candidate_ppm;
+  // What can't be sent a second time goes to the version that is known to be good, and is no evidence either way.
+  if (!request_.replayable) {
+    choice.arm = &routing.arms[routing.fallback];
+    choice.candidate_ppm = 0;
+  }
+  if (routing.shadow && request_.replayable && worker_.random.below(traffic::kWhole) < routing.split.shadow_ppm) {
+    request_.mirrored = true;
+    choice.candidate_ppm = kMirroredPpm;
+  }
+  return choice;
+}
+
+Task<bool> Connection::answer() {
+  Choice choice = choose();
+  if (choice.arm == nullptr) {
+    const std::string why = fmt::format("No version is deployed on endpoint '{}' yet.", endpoint().name);
+    worker_.counters.failed.add();
+    co_return co_await respond(503, fmt::format(R"({{"error":"{}"}})", why), !request_.body.complete(),
+                               "Retry-After: 1\r\n");
+  }
+  if (request_.replayable) co_return co_await forward(std::move(choice));
+  co_return co_await forward_in_pieces(std::move(choice));
+}
+
+Exchange::Call Connection::call_for(const Arm& arm) const {
+  Exchange::Call call;
+  call.address = arm.address;
+  call.head = forwarded_head_;
+  call.body = request_body();
+  call.to_head_request = request_.is_head;
+  call.deadline = worker_.reactor.now() + endpoint().try_timeout;
+  // A candidate's answer is checked to its end before any of it goes on; values are read from whole answers.
+  const bool hold = arm.role == Role::kCandidate || !endpoint().values.empty() || request_.http_1_0;
+  call.hold_bytes = hold ? endpoint().hold_bytes : 0;
+  return call;
+}
+
+Task<bool> Connection::forward(Choice choice) {
+  Exchange exchange(worker_.reactor, worker_.pool, worker_.response);
+  bool fallback = false;
+  while (true) {
+    Ending ending = Ending::kConnectFailed;
+    if (choice.arm->address) {
+      const Exchange::Call call = call_for(*choice.arm);
+      ending = co_await exchange.call(call);
+    }
+    const bool failed = ending != Ending::kAnswered || exchange.status() >= 500;
+    if (failed && choice.arm->role == Role::kCandidate && !fallback) {
+      record(choice, exchange, ending, true, false, nullptr);
+      worker_.counters.replayed.add();
+      exchange.finish();
+      choice.arm = &choice.routing->arms[choice.routing->fallback];
+      fallback = true;
+      continue;
+    }
+    if (ending != Ending::kAnswered) {
+      record(choice, exchange, ending, false, fallback, nullptr);
+      co_return co_await fail(choice, ending);
+    }
+    co_return co_await relay(choice, exchange, fallback);
+  }
+}
+
+Task<bool> Connection::forward_in_pieces(Choice choice) {
+  Exchange exchange(worker_.reactor, worker_.pool, worker_.response);
+  const Exchange::Call call = call_for(*choice.arm);
+  request_.keep_alive = false;  // What is left of input_ is not known any more when this is done.
+  Ending ending = Ending::kConnectFailed;
+  if (choice.arm->address) ending = co_await exchange.send(call, true);
+  std::uint64_t sent = request_.body_size;
+  bool sending = ending == Ending::kAnswered;
+  while (sending && !request_.body.complete()) {
+    const IoResult got =
+        co_await client_.read(worker_.reactor.read_buffer(), worker_.reactor.now() + worker_.config.body_timeout);
+    if (got.status != IoStatus::kOk) co_return false;
+    const std::string_view fresh(worker_.reactor.read_buffer().data(), got.bytes);
+    const std::size_t taken = request_.body.feed(fresh);
+    sent += taken;
+    if (request_.body.bad() || sent > worker_.config.max_body_bytes) {
+      worker_.counters.refused.add();
+      const int status = request_.body.bad() ? 400 : 413;
+      co_return co_await refuse(status, "The body is malformed or too large.", true);
+    }
+    // A backend that stops reading may have answered already: go on and see.
+    sending = co_await exchange.send_more(fresh.substr(0, taken), worker_.reactor.now() + endpoint().try_timeout);
+  }
+  if (ending == Ending::kAnswered) {
+    Exchange::Call rest = call;
+    rest.deadline = worker_.reactor.now() + endpoint().try_timeout;
+    ending = co_await exchange.receive(rest);
+  }
+  if (ending != Ending::kAnswered) {
+    record(choice, exchange, ending, false, false, nullptr);
+    co_return co_await fail(choice, ending);
+  }
+  co_return co_await relay(choice, exchange, false);
+}
+
+ValueReader::Values Connection::read_values(const Exchange& exchange) {
+  if (exchange.head().framing == http1::Framing::kChunked)
+    return worker_.values.read(endpoint().values, exchange.head(), http1::unchunked(exchange.body()));
+  return worker_.values.read(endpoint().values, exchange.head(), exchange.body());
+}
+
+void Connection::build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field) {
+  const http1::ResponseHead& head = exchange.head();
+  response_head_.assign("HTTP/1.1 ");
+  fmt::format_to(std::back_inserter(response_head_), "{} ", head.status);
+  response_head_.append(head.reason).append("\r\n");
+  http1::append_end_to_end_fields(head, response_head_);
+  response_head_.append(length_field);
+  response_head_.append("Backstay-Version: ").append(arm.version).append("\r\n");
+  append_prediction(request_.prediction, response_head_);
+  if (!request_.keep_alive) {
+    response_head_.append("Connection: close\r\n");
+  } else if (request_.http_1_0) {
+    response_head_.append("Connection: keep-alive\r\n");
+  }
+  response_head_.append("\r\n");
+}
+
+Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fallback) {
+  const bool at_once = exchange.complete();
+  const http1::Framing framing = exchange.head().framing;
+  if (worker_.draining || (framing == http1::Framing::kUntilClose && !at_once)) request_.keep_alive = false;
+  std::string_view body = exchange.body();
+  std::string length_field;
+  if (framing == http1::Framing::kUntilClose && at_once)
+    length_field = fmt::format("Content-Length: {}\r\n", body.size());
+  if (framing == http1::Framing::kChunked && request_.http_1_0) {
+    // A 1.0 client doesn't know chunks, and the backend should have known that.
+    record(choice, exchange, Ending::kBroken, false, fallback, nullptr);
+    co_return co_await fail(choice, Ending::kBroken);
+  }
+  if (at_once) {
+    if (endpoint().values.empty()) {
+      record(choice, exchange, Ending::kAnswered, false, fallback, nullptr);
+    } else {
+      const ValueReader::Values values = read_values(exchange);
+      record(choice, exchange, Ending::kAnswered, false, fallback, &values);
+    }
+  }
+  if (exchange.status() >= 500) worker_.counters.failed.add();
+  build_response_head(exchange, *choice.arm, length_field);
+  if (at_once) exchange.finish();
+  bool delivered = co_await deliver(response_head_, body);
+  while (delivered && !exchange.complete()) {
+    body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
+    const bool broken = body.empty() && !exchange.complete();
+    if (broken || exchange.complete())
+      record(choice, exchange, broken ? Ending::kBroken : Ending::kAnswered, false, fallback, nullptr);
+    if (broken) co_return false;
+    delivered = co_await deliver(body, "");
+  }
+  if (!delivered && !exchange.complete()) record(choice, exchange, Ending::kClientAbandoned, false, fallback, nullptr);
+  exchange.finish();
+  if (request_.mirrored) mirror(choice);
+  co_return delivered&& request_.keep_alive;
+}
+
+void Connection::record(const Choice& choice, const Exchange& exchange, Ending ending, bool replayed, bool fallback,
+                        const ValueReader::Values* values) {
+  traffic::Outcome outcome;
+  outcome.prediction = request_.prediction;
+  outcome.cluster = hash_of(sticky_key_);
+  outcome.endpoint = request_.endpoint;
+  outcome.version = choice.arm->number;
+  outcome.status = static_cast<std::uint16_t>(exchange.status());
+  outcome.role = choice.arm->role;
+  outcome.ending = ending;
+  outcome.replayed = replayed;
+  outcome.fallback = fallback;
+  outcome.candidate_ppm = choice.candidate_ppm;
+  outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
+  outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.at = worker_.reactor.now();
+  if (values != nullptr) outcome.values = *values;
+  worker_.record(outcome);
+}
+
+void Connection::mirror(const Choice& choice) {
+  if (worker_.mirrors_under_way >= kMaxMirrorsPerThread) {
+    worker_.counters.mirrors_dropped.add();
+    return;
+  }
+  ++worker_.mirrors_under_way;
+  worker_.counters.mirrored.add();
+  traffic::Outcome outcome;
+  outcome.prediction = request_.prediction;
+  outcome.cluster = hash_of(sticky_key_);
+  outcome.endpoint = request_.endpoint;
+  outcome.version = choice.routing->shadow->number;
+  outcome.role = Role::kShadow;
+  outcome.candidate_ppm = kMirroredPpm;
+  run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
+                              std::string(request_body()), outcome));
+}
+
+Task<bool> Connection::fail(const Choice& choice, Ending ending) {
+  worker_.counters.failed.add();
+  const int status = ending == Ending::kTimedOut ? 504 : (choice.arm->address ? 502 : 503);
+  const std::string_view what = status == 504   ? "did not answer in time"
+                                : status == 503 ? "is not ready"
+                                                : "broke off or could not be reached";
+  const std::string json =
+      fmt::format(R"({{"error":"Version {} of endpoint '{}' {}."}})", choice.arm->version, endpoint().name, what);
+  std::string fields = fmt::format("Backstay-Version: {}\r\n", choice.arm->version);
+  append_prediction(request_.prediction, fields);
+  if (status == 503) fields.append("Retry-After: 1\r\n");
+  co_return co_await respond(status, json, !request_.keep_alive, fields);
+}
+
+Task<bool> Connection::refuse(int status, std::string_view why, bool close) {
+  std::string json = R"({"error":")";
+  for (char c : why) {
+    if (c == '"' || c == '\\') json.push_back('\\');
+    json.push_back(c);
+  }
+  json.append("\"}");
+  co_return co_await respond(status, json, close, "");
+}
+
+Task<bool> Connection::respond(int status, std::string_view json, bool close, std::string_view extra_fields) {
+  const bool ends = close || worker_.draining || !request_.keep_alive;
+  response_head_ =
+      fmt::format("HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}{}\r\n", status,
+                  reason_of(status), json.size(), extra_fields, ends ? "Connection: close\r\n" : "");
+  const bool delivered = co_await deliver(response_head_, request_.is_head ? std::string_view() : json);
+  if (delivered && ends) co_await linger();
+  co_return delivered && !ends;
+}
+
+Task<bool> Connection::deliver(std::string_view first, std::string_view second) {
+  std::array<iovec, 2> pieces{piece(first), piece(second)};
+  IoResult sent = client_.send_now(pieces);
+  if (sent.status != IoStatus::kOk) co_return false;
+  if (sent.bytes == first.size() + second.size()) co_return true;
+  const std::size_t of_first = std::min(sent.bytes, first.size());
+  pending_.assign(first.substr(of_first)).append(second.substr(sent.bytes - of_first));
+  std::string_view left = pending_;
+  while (!left.empty()) {
+    const IoResult ready = co_await client_.writable(worker_.reactor.now() + worker_.config.body_timeout);
+    if (ready.status != IoStatus::kOk) co_return false;
+    std::array<iovec, 1> rest{piece(left)};
+    sent = client_.send_now(rest);
+    if (sent.status != IoStatus::kOk) co_return false;
+    left.remove_prefix(sent.bytes);
+  }
+  co_return true;
+}
+
+// Closing with unread bytes would reset the connection and could take the answer with it: read on for a moment.
+Task<void> Connection::linger() {
+  client_.shutdown_write();
+  const Monotonic deadline = worker_.reactor.now() + kLingerTime;
+  while (worker_.reactor.now() < deadline) {
+    const IoResult got = co_await client_.read(worker_.reactor.read_buffer(), deadline);
+    if (got.status != IoStatus::kOk) co_return;
+  }
+}
+
+}  // namespace backstay::gateway

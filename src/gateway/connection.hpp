@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "domain/traffic/outcome.hpp"
+#include "gateway/exchange.hpp"
+#include "gateway/http1.hpp"
+#include "gateway/task.hpp"
+#include "gateway/worker.hpp"
+
+namespace backstay::gateway {
+
+/// A client's connection: reads requests one after another and answers each from the version that was chosen for it.
+class Connection {
+ public:
+  Connection(Worker& worker, Descriptor socket);
+
+  /// Serves until the client leaves, an error ends the connection, or the gateway stops.
+  Task<void> serve();
+
+ private:
+  /// What is known of the request after its head was read.
+  struct Request {
+    std::uint32_t endpoint = 0;
+    std::size_t head_size = 0;
+    std::size_t body_size = 0;  ///< Bytes of the body in input_, right after the head.
+    http1::BodyScanner body;
+    bool is_head = false;
+    bool http_1_0 = false;
+    bool keep_alive = true;
+    bool replayable = false;  ///< The whole body is in input_.
+    bool mirrored = false;
+    traffic::PredictionId prediction;
+  };
+  /// The version a request was given to.
+  struct Choice {
+    TablePin table;
+    const EndpointRouting* routing = nullptr;
+    const Arm* arm = nullptr;
+    std::uint32_t candidate_ppm = 0;
+  };
+  enum class Next : std::uint8_t { kRequest, kHandled, kEnd };
+
+  Task<Next> read_request();
+  Task<bool> admit();
+  Task<bool> read_body();
+  Task<bool> answer();
+  Task<bool> forward(Choice choice);
+  Task<bool> forward_in_pieces(Choice choice);
+  Choice choose();
+  Exchange::Call call_for(const Arm& arm) const;
+  Task<bool> relay(const Choice& choice, Exchange& exchange, bool fallback);
+  Task<bool> fail(const Choice& choice, traffic::Ending ending);
+  Task<bool> refuse(int status, std::string_view why, bool close);
+  Task<bool> respond(int status, std::string_view json, bool close, std::string_view extra_fields);
+  Task<bool> deliver(std::string_view first, std::string_view second);
+  Task<void> linger();
+
+  void record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed, bool fallback,
+              const ValueReader::Values* values);
+  ValueReader::Values read_values(const Exchange& exchange);
+  void build_forwarded_head();
+  void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
+  void mirror(const Choice& choice);
+  std::string_view request_body() const {
+    return std::string_view(input_).substr(request_.head_size, request_.body_size);
+  }
+  const EndpointConfig& endpoint() const { return worker_.config.endpoints[request_.endpoint]; }
+
+  Worker& worker_;
+  Stream client_;
+  std::string input_;           ///< Received and not yet used up.
+  std::string forwarded_head_;  ///< As the backend gets it.
+  std::string response_head_;   ///< As the client gets it.
+  std::string pending_;         ///< What the client's socket didn't take at once.
+  std::string sticky_key_;
+  Request request_;
+};
+
+}  // namespace backstay::gateway

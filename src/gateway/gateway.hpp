@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "gateway/outcome_ring.hpp"
+#include "gateway/routing.hpp"
+#include "gateway/socket.hpp"
+#include "gateway/value_reader.hpp"
+
+namespace backstay::gateway {
+
+/// What the data plane has to know of an endpoint; fixed while the gateway runs.
+struct EndpointConfig {
+  std::string name;
+  std::vector<std::string> routes;  ///< Path prefixes.
+  std::string sticky_header;        ///< Requests with the same value stay on one version; empty = none.
+  std::string sticky_cookie;
+  milliseconds try_timeout{10'000};        ///< For one version to answer.
+  std::size_t replay_bytes = 1024 * 1024;  ///< Larger requests are not kept for a replay, so no candidate gets them.
+  std::size_t hold_bytes = 1024 * 1024;  ///< Candidate responses up to this are checked whole before any byte goes on.
+  std::vector<ValueSource> values;       ///< At most traffic::kMaxValues.
+};
+
+struct GatewayConfig {
+  Address listen{0x7f000001, 0};
+  unsigned threads = 0;  ///< 0: one per core.
+  std::vector<EndpointConfig> endpoints;
+  std::size_t max_body_bytes = 256 * 1024 * 1024;
+  milliseconds head_timeout{15'000};
+  milliseconds body_timeout{60'000};  ///< Between two pieces of a body, either way.
+  milliseconds idle_timeout{75'000};
+};
+
+/// Counts since the start, summed over threads.
+struct GatewayCounters {
+  std::uint64_t requests = 0;
+  std::uint64_t replayed = 0;  ///< Candidate failures the client never saw.
+  std::uint64_t failed = 0;    ///< Answers of 5xx that did go to a client.
+  std::uint64_t refused = 0;   ///< Malformed or unroutable requests.
+  std::uint64_t mirrored = 0;
+  std::uint64_t mirrors_dropped = 0;  ///< Copies not sent because too many were under way.
+  std::uint64_t outcomes_dropped = 0;
+};
+
+/// The data plane: one event-loop thread per core that admits, chooses, forwards, replays, mirrors and records. Knows
+/// no database and no rollout, only the routing table of the moment.
+class Gateway {
+ public:
+  /// Binds the address; fails when it is in use. `on_outcomes` is called from gateway threads after an outcome was
+  /// recorded while the consumer said it sleeps (see OutcomeSignal).
+  static Result<std::unique_ptr<Gateway>> create(GatewayConfig config, const RoutingCell& routing,
+                                                 std::function<void()> wake_consumer);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  void start();
+  /// Stops accepting, lets requests that are under way finish for up to `grace`, then closes. Blocks.
+  void stop(milliseconds grace);
+
+  Address address() const;
+  GatewayCounters counters() const;
+
+  /// Consumer side, one thread: every outcome recorded since the last call, thread by thread.
+  std::size_t drain(const std::function<void(const traffic::Outcome&)>& take);
+  /// The consumer is about to block: the next outcome calls wake_consumer. False: there are outcomes already.
+  bool prepare_to_sleep();
+
+ private:
+  struct Impl;
+  explicit Gateway(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace backstay::gateway

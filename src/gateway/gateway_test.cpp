@@ -1,0 +1,400 @@
+#include "gateway/gateway.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <condition_variable>
+#include <cstring>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace backstay::gateway {
+namespace {
+
+using traffic::Ending;
+using traffic::Outcome;
+using traffic::Role;
+
+int connect_to(const Address& address) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(address.ip);
+  where.sin_port = htons(address.port);
+  EXPECT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&where), sizeof where), 0);
+  return fd;
+}
+
+void send_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+// One message with a Content-Length (or up to the close); what follows it stays in `left`.
+std::string read_message(int fd, std::string& left) {
+  std::array<char, 65536> buffer;
+  std::size_t want = std::string::npos;
+  while (left.size() < want) {
+    if (const std::size_t end = left.find("\r\n\r\n"); want == std::string::npos && end != std::string::npos) {
+      const std::size_t at = left.find("Content-Length: ");
+      want = end + 4 + (at < end ? std::stoul(left.substr(at + 16)) : 0);
+      if (left.find("Transfer-Encoding: chunked") < end)
+        want = left.find("0\r\n\r\n", end) == std::string::npos ? std::string::npos : left.size();
+      if (left.size() >= want) break;
+    }
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), 0);
+    if (got <= 0) return std::exchange(left, {});
+    left.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  std::string message = left.substr(0, want);
+  left.erase(0, want);
+  return message;
+}
+
+// A model server for tests: `answer` turns a request into the bytes to send back; empty = close without an answer.
+class TestBackend {
+ public:
+  explicit TestBackend(std::function<std::string(const std::string&)> answer) : answer_(std::move(answer)) {
+    auto socket = listen_on({0x7f000001, 0});
+    listener_ = *std::move(socket);
+    address_ = local_address(listener_);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~TestBackend() {
+    stop_ = true;
+    close(connect_to(address_));
+    thread_.join();
+    for (int fd : connections_) shutdown(fd, SHUT_RDWR);
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Address address() const { return address_; }
+  int requests() const { return requests_; }
+
+ private:
+  void run() {
+    while (!stop_) {
+      pollfd wait{listener_.get(), POLLIN, 0};
+      poll(&wait, 1, -1);
+      const int fd = accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd < 0) continue;
+      connections_.push_back(fd);
+      threads_.emplace_back([this, fd] { serve(fd); });
+    }
+  }
+  void serve(int fd) {
+    std::string left;
+    while (true) {
+      const std::string request = read_message(fd, left);
+      if (request.empty()) break;
+      ++requests_;
+      const std::string response = answer_(request);
+      send_all(fd, response);
+      if (response.empty() || response.find("Connection: close") != std::string::npos) break;
+    }
+    shutdown(fd, SHUT_RDWR);
+  }
+
+  std::function<std::string(const std::string&)> answer_;
+  Descriptor listener_;
+  Address address_;
+  std::atomic<bool> stop_{false};
+  std::atomic<int> requests_{0};
+  std::thread thread_;
+  std::vector<int> connections_;
+  std::vector<std::thread> threads_;
+};
+
+std::string ok(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+std::string post(const std::string& body, const std::string& fields = "") {
+  return "POST /m/infer HTTP/1.1\r\nHost: a\r\n" + fields + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+
+class GatewayTest : public ::testing::Test {
+ protected:
+  void start(EndpointConfig endpoint = {}) {
+    endpoint.name = "m";
+    endpoint.routes = {"/m"};
+    GatewayConfig config;
+    config.threads = 1;
+    config.endpoints = {endpoint};
+    auto made = Gateway::create(config, cell, [this] {
+      const std::lock_guard lock(mutex);
+      woken = true;
+      changed.notify_all();
+    });
+    ASSERT_TRUE(made);
+    gateway = *std::move(made);
+    gateway->start();
+  }
+  void route(std::uint32_t candidate_ppm, const Address& stable, const Address& candidate) {
+    directory.set_address("m", "1.0.0", stable);
+    directory.set_address("m", "2.0.0", candidate);
+    traffic::Split split;
+    split.arms = {{"1.0.0", Role::kStable, traffic::kWhole - candidate_ppm}};
+    if (candidate_ppm > 0) split.arms.push_back({"2.0.0", Role::kCandidate, candidate_ppm});
+    split.fallback = "1.0.0";
+    directory.publish("m", split);
+  }
+  std::string ask(const std::string& request) {
+    const int fd = connect_to(gateway->address());
+    send_all(fd, request);
+    std::string left;
+    std::string response = read_message(fd, left);
+    close(fd);
+    return response;
+  }
+  // Waits for the outcomes by the same signal the monitor waits on.
+  std::vector<Outcome> outcomes(std::size_t count) {
+    std::vector<Outcome> all;
+    while (true) {
+      gateway->drain([&](const Outcome& outcome) { all.push_back(outcome); });
+      if (all.size() >= count) return all;
+      std::unique_lock lock(mutex);
+      woken = false;
+      lock.unlock();
+      if (!gateway->prepare_to_sleep()) continue;
+      lock.lock();
+      changed.wait(lock, [this] { return woken; });
+    }
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool woken = false;
+  RoutingCell cell;
+  RoutingDirectory directory{cell, {"m"}};
+  std::unique_ptr<Gateway> gateway;
+};
+
+TEST_F(GatewayTest, ForwardsBytesUntouchedAndSaysWhichVersionAnswered) {
+  std::string seen;
+  TestBackend stable([&](const std::string& request) {
+    seen = request;
+    return ok("{\"y\": 1.50}");
+  });
+  start();
+  route(0, stable.address(), {});
+  const std::string response = ask(post("{ \"x\" : 1.0 }", "X-Request-Id: 7\r\nConnection: keep-alive\r\n"));
+  EXPECT_NE(response.find("\r\nBackstay-Version: 1.0.0\r\n"), std::string::npos) << response;
+  EXPECT_NE(response.find("\r\n\r\n{\"y\": 1.50}"), std::string::npos);
+  EXPECT_NE(seen.find("\r\n\r\n{ \"x\" : 1.0 }"), std::string::npos);
+  EXPECT_NE(seen.find("X-Request-Id: 7\r\n"), std::string::npos);
+  EXPECT_EQ(seen.find("Connection:"), std::string::npos);
+  const Outcome outcome = outcomes(1).front();
+  EXPECT_EQ(outcome.status, 200);
+  EXPECT_EQ(outcome.ending, Ending::kAnswered);
+  EXPECT_EQ(directory.named(outcome.version).version, "1.0.0");
+}
+
+TEST_F(GatewayTest, ServesManyRequestsOnOneConnectionAlsoWhenTheyArriveAtOnce) {
+  TestBackend stable([](const std::string& request) { return ok(request.substr(request.find("\r\n\r\n") + 4)); });
+  start();
+  route(0, stable.address(), {});
+  const int fd = connect_to(gateway->address());
+  send_all(fd, post("one") + post("two") + post("three"));
+  std::string left;
+  for (const char* body : {"one", "two", "three"}) {
+    const std::string response = read_message(fd, left);
+    EXPECT_EQ(response.substr(response.size() - std::strlen(body)), body);
+  }
+  close(fd);
+}
+
+// What can go wrong with a candidate; the client must see none of it.
+struct Failure {
+  const char* name;
+  std::function<std::string(const std::string&)> answer;
+  Ending ending;
+};
+
+class CandidateFailure : public GatewayTest, public ::testing::WithParamInterface<Failure> {};
+
+TEST_P(CandidateFailure, IsReplayedOnStable) {
+  TestBackend stable([](const std::string&) { return ok("good"); });
+  TestBackend candidate(GetParam().answer);
+  EndpointConfig endpoint;
+  endpoint.try_timeout = milliseconds(200);
+  start(endpoint);
+  route(traffic::kWhole, stable.address(), candidate.address());
+  // All to the candidate, with stable as the fallback only.
+  traffic::Split split;
+  split.arms = {{"1.0.0", Role::kStable, 0}, {"2.0.0", Role::kCandidate, traffic::kWhole}};
+  split.fallback = "1.0.0";
+  directory.publish("m", split);
+  const std::string response = ask(post("x"));
+  EXPECT_EQ(response.rfind("HTTP/1.1 200", 0), 0U) << response;
+  EXPECT_NE(response.find("Backstay-Version: 1.0.0"), std::string::npos);
+  EXPECT_EQ(response.substr(response.size() - 4), "good");
+  const std::vector<Outcome> seen = outcomes(2);
+  EXPECT_EQ(seen[0].ending, GetParam().ending);
+  EXPECT_TRUE(seen[0].replayed);
+  EXPECT_TRUE(is_error(seen[0]));
+  EXPECT_EQ(seen[0].role, Role::kCandidate);
+  EXPECT_TRUE(seen[1].fallback);
+  EXPECT_FALSE(is_error(seen[1]));
+  EXPECT_EQ(gateway->counters().replayed, 1U);
+  EXPECT_EQ(gateway->counters().failed, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ways, CandidateFailure,
+    ::testing::Values(
+        Failure{"status", [](const std::string&) { return std::string("HTTP/1.1 500 E\r\nContent-Length: 0\r\n\r\n"); },
+                Ending::kAnswered},
+        Failure{"closes", [](const std::string&) { return std::string(); }, Ending::kBroken},
+        Failure{"truncates",
+                [](const std::string&) {
+                  return std::string("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc");
+                },
+                Ending::kBroken},
+        Failure{"garbage", [](const std::string&) { return std::string("no http\r\n\r\n"); }, Ending::kBroken},
+        Failure{"bad_chunks",
+                [](const std::string&) {
+                  return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcdeX");
+                },
+                Ending::kBroken},
+        Failure{"hangs",
+                [](const std::string&) { return std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"); },
+                Ending::kTimedOut}),
+    [](const auto& failure) { return failure.param.name; });
+
+TEST_F(GatewayTest, ACandidateWithoutABackendIsReplayedToo) {
+  TestBackend stable([](const std::string&) { return ok("good"); });
+  start();
+  route(500'000, stable.address(), {});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask(post("x")).rfind("HTTP/1.1 200", 0), 0U);
+}
+
+TEST_F(GatewayTest, AStickyKeyStaysOnItsVersion) {
+  TestBackend stable([](const std::string&) { return ok("s"); });
+  TestBackend candidate([](const std::string&) { return ok("c"); });
+  EndpointConfig endpoint;
+  endpoint.sticky_header = "X-User";
+  endpoint.sticky_cookie = "user";
+  start(endpoint);
+  route(500'000, stable.address(), candidate.address());
+  std::size_t on_candidate = 0;
+  for (int user = 0; user < 40; ++user) {
+    const std::string by_header = ask(post("x", "X-User: u" + std::to_string(user) + "\r\n"));
+    const std::string by_cookie = ask(post("x", "Cookie: a=b; user=u" + std::to_string(user) + "\r\n"));
+    EXPECT_EQ(by_header.back(), by_cookie.back());
+    on_candidate += by_header.back() == 'c' ? 1 : 0;
+  }
+  EXPECT_GT(on_candidate, 5U);
+  EXPECT_LT(on_candidate, 35U);
+}
+
+TEST_F(GatewayTest, ReadsValuesOutOfResponses) {
+  TestBackend stable([](const std::string&) {
+    return std::string(
+        "HTTP/1.1 200 OK\r\nX-Safety: 0.25\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "10\r\n{\"a\":[{\"b\":0.75}\r\n2\r\n]}\r\n0\r\n\r\n");
+  });
+  EndpointConfig endpoint;
+  endpoint.values = {{"/a/0/b", ""}, {"", "x-safety"}, {"/a/1/b", ""}};
+  start(endpoint);
+  route(0, stable.address(), {});
+  ask(post("x"));
+  const Outcome outcome = outcomes(1).front();
+  EXPECT_FLOAT_EQ(outcome.values[0], 0.75F);
+  EXPECT_FLOAT_EQ(outcome.values[1], 0.25F);
+  EXPECT_TRUE(std::isnan(outcome.values[2]));
+}
+
+TEST_F(GatewayTest, MirrorsACopyToTheShadowAndAnswersFromStable) {
+  TestBackend stable([](const std::string&) { return ok("s"); });
+  TestBackend shadow([](const std::string&) { return std::string("HTTP/1.1 500 E\r\nContent-Length: 0\r\n\r\n"); });
+  start();
+  directory.set_address("m", "1.0.0", stable.address());
+  directory.set_address("m", "2.0.0", shadow.address());
+  traffic::Split split;
+  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
+  split.fallback = "1.0.0";
+  split.shadow = "2.0.0";
+  split.shadow_ppm = traffic::kWhole;
+  directory.publish("m", split);
+  EXPECT_EQ(ask(post("x")).back(), 's');
+  const std::vector<Outcome> seen = outcomes(2);
+  EXPECT_EQ(seen[0].role, Role::kStable);
+  EXPECT_EQ(seen[1].role, Role::kShadow);
+  EXPECT_EQ(seen[1].status, 500);
+  EXPECT_EQ(seen[0].prediction, seen[1].prediction);
+}
+
+TEST_F(GatewayTest, ALargeRequestGoesToStableInPiecesDuringARollout) {
+  TestBackend stable(
+      [](const std::string& request) { return ok(std::to_string(request.size() - request.find("\r\n\r\n") - 4)); });
+  TestBackend candidate([](const std::string&) { return ok("c"); });
+  EndpointConfig endpoint;
+  endpoint.replay_bytes = 1000;
+  start(endpoint);
+  route(999'999, stable.address(), candidate.address());
+  const std::string response = ask(post(std::string(3'000'000, 'x')));
+  EXPECT_NE(response.find("\r\n\r\n3000000"), std::string::npos) << response;
+  EXPECT_EQ(candidate.requests(), 0);
+}
+
+TEST_F(GatewayTest, AConnectionTheBackendClosedIsReplacedWithoutTheClientNoticing) {
+  std::atomic<int> count{0};
+  // Says keep-alive and closes after each answer, so that every pooled connection is stale.
+  TestBackend stable([&](const std::string&) { return ++count % 2 == 0 ? std::string() : ok("s"); });
+  start();
+  route(0, stable.address(), {});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(ask(post("x")).rfind("HTTP/1.1 200", 0), 0U) << i;
+}
+
+TEST_F(GatewayTest, SaysWhatIsWrong) {
+  start();
+  EXPECT_EQ(ask(post("x")).rfind("HTTP/1.1 503", 0), 0U);
+  EXPECT_EQ(ask("GET /other HTTP/1.1\r\nHost: a\r\n\r\n").rfind("HTTP/1.1 404", 0), 0U);
+  EXPECT_EQ(ask("GET /m HTTP/1.1\r\n\r\n").rfind("HTTP/1.1 400", 0), 0U);
+  EXPECT_EQ(ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").rfind("HTTP/1.1 200", 0), 0U);
+  {
+    Descriptor taken;
+    auto socket = listen_on({0x7f000001, 0});
+    ASSERT_TRUE(socket);
+    const auto again = listen_on(local_address(*socket));
+    ASSERT_FALSE(again);
+    EXPECT_NE(again.error().message.find("in use"), std::string::npos);
+  }
+}
+
+TEST_F(GatewayTest, StoppingLetsARequestThatIsUnderWayFinish) {
+  std::mutex gate;
+  gate.lock();
+  std::atomic<bool> arrived{false};
+  TestBackend stable([&](const std::string&) {
+    arrived = true;
+    arrived.notify_all();
+    const std::lock_guard wait(gate);
+    return ok("late");
+  });
+  start();
+  route(0, stable.address(), {});
+  std::string response;
+  std::thread client([&] { response = ask(post("x")); });
+  arrived.wait(false);
+  std::thread stopper([&] { gateway->stop(seconds(10)); });
+  gate.unlock();
+  stopper.join();
+  client.join();
+  EXPECT_EQ(response.rfind("HTTP/1.1 200", 0), 0U);
+}
+
+}  // namespace
+}  // namespace backstay::gateway

@@ -1,0 +1,71 @@
+#include "gateway/worker.hpp"
+
+#include "base/random.hpp"
+#include "gateway/connection.hpp"
+
+namespace backstay::gateway {
+
+namespace {
+
+Task<void> serve_client(Worker& worker, Descriptor socket) {
+  Connection connection(worker, std::move(socket));
+  co_await connection.serve();
+}
+
+}  // namespace
+
+Worker::Worker(const GatewayConfig& gateway_config, const RouteMap& route_map, const RoutingCell& routing_cell,
+               OutcomeSignal& signal)
+    : config(gateway_config),
+      routes(route_map),
+      routing(routing_cell),
+      pool(reactor),
+      random(secure_random()),
+      signal_(signal) {}
+
+void Worker::run(int listener) {
+  bool accepting = reactor.accept_from(listener, [this, listener] { accept_one(listener); }).has_value();
+  while (true) {
+    if (!draining && drain_wanted_.load(std::memory_order_acquire)) {
+      draining = true;
+      reactor.cancel(true);
+    }
+    if (draining && accepting) {
+      reactor.stop_accepting();
+      accepting = false;
+    }
+    if (draining) pool.clear();
+    if (cut_wanted_.load(std::memory_order_acquire)) reactor.cancel(false);
+    if (draining && reactor.streams() == 0) return;
+    reactor.run_once();
+  }
+}
+
+void Worker::accept_one(int listener) {
+  auto socket = accept_connection(listener);
+  if (!socket) {
+    reactor.pause_accepting();
+  } else if (*socket) {
+    run_detached(serve_client(*this, *std::move(socket)));
+  }
+}
+
+void Worker::drain() {
+  drain_wanted_.store(true, std::memory_order_release);
+  reactor.wake();
+}
+
+void Worker::cut() {
+  cut_wanted_.store(true, std::memory_order_release);
+  reactor.wake();
+}
+
+void Worker::record(const traffic::Outcome& outcome) {
+  outcomes.push(outcome);
+  // Pairs with the consumer's store and re-check in Gateway::prepare_to_sleep: one of the two sees the other.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (signal_.sleeping.load(std::memory_order_relaxed) && signal_.sleeping.exchange(false, std::memory_order_acq_rel))
+    signal_.wake();
+}
+
+}  // namespace backstay::gateway

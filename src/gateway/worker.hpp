@@ -1,0 +1,73 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "base/random.hpp"
+#include "gateway/gateway.hpp"
+#include "gateway/http1.hpp"
+#include "gateway/outcome_ring.hpp"
+#include "gateway/reactor.hpp"
+#include "gateway/routing.hpp"
+#include "gateway/upstream_pool.hpp"
+#include "gateway/value_reader.hpp"
+
+namespace backstay::gateway {
+
+/// Tells a consumer that blocks that there is something to read again, at the price of one load per outcome.
+struct OutcomeSignal {
+  std::atomic<bool> sleeping{false};
+  std::function<void()> wake;
+};
+
+/// A counter that one thread writes and any thread reads.
+class Counter {
+ public:
+  void add() { count_.store(count_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
+  std::uint64_t get() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> count_{0};
+};
+
+/// Everything one gateway thread has; connections run on it as coroutines.
+class Worker {
+ public:
+  Worker(const GatewayConfig& config, const RouteMap& routes, const RoutingCell& routing, OutcomeSignal& signal);
+
+  /// Until drain() was called and every connection has ended.
+  void run(int listener);
+  /// Ends what is idle, lets the rest finish. Any thread.
+  void drain();
+  /// Cuts every connection. Any thread.
+  void cut();
+
+  void record(const traffic::Outcome& outcome);
+
+  const GatewayConfig& config;
+  const RouteMap& routes;
+  Reactor reactor;
+  RoutingReader routing;
+  UpstreamPool pool;
+  OutcomeRing outcomes;
+  ValueReader values;
+  Random random;
+  http1::RequestHead request;    ///< Scratch for the head being scanned; nothing keeps it over a suspension.
+  http1::ResponseHead response;  ///< Likewise.
+  bool draining = false;
+  std::size_t mirrors_under_way = 0;
+
+  struct Counters {
+    Counter requests, replayed, failed, refused, mirrored, mirrors_dropped;
+  } counters;
+
+ private:
+  void accept_one(int listener);
+
+  OutcomeSignal& signal_;
+  std::atomic<bool> drain_wanted_{false};
+  std::atomic<bool> cut_wanted_{false};
+};
+
+}  // namespace backstay::gateway
