@@ -11,11 +11,13 @@ struct Scanned {
   Scan scan = Scan::kOk;
   RequestHead head;
   std::string why;
+  std::string bytes;  ///< What the head's views point into.
 };
 
 Scanned scan(const std::string& bytes) {
   Scanned out;
-  out.scan = scan_request(bytes, out.head, out.why);
+  out.bytes = bytes;
+  out.scan = scan_request(out.bytes, out.head, out.why);
   return out;
 }
 
@@ -29,7 +31,7 @@ TEST(ScanRequest, ReadsAHead) {
   EXPECT_EQ(got.head.framing, Framing::kLength);
   EXPECT_EQ(got.head.content_length, 5U);
   EXPECT_EQ(got.head.find("x-id"), "7");
-  EXPECT_EQ(bytes.substr(got.head.size), "hello");
+  EXPECT_EQ(got.bytes.substr(got.head.size), "hello");
   EXPECT_TRUE(got.head.keep_alive);
 }
 

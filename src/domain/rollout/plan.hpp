@@ -34,7 +34,7 @@ struct Plan {
 
 /// 5% for 10 min and 1,000 samples, 25% for 10 min and 1,000, then all with 5% holdback for an hour.
 Plan default_plan();
-/// One step to 100%.
+/// Everything at once, as soon as the candidate is ready; the former stable version stays warm through the watch.
 Plan blue_green_plan();
 
 }  // namespace backstay::rollout

@@ -43,6 +43,7 @@ struct State {
   std::string candidate;
   Plan plan;
   Phase phase = Phase::kWarming;
+  bool candidate_ready = false;  ///< False again after a restart, until its backend has been seen ready.
   bool paused = false;
   std::size_t step_index = 0;
   Timestamp started_at;
@@ -143,12 +144,14 @@ struct Transition {
   std::vector<Effect> after_commit;
 };
 
-/// A new rollout's first transition (state with revision 1, its note, and the wish for a warm candidate).
+/// A new rollout's first transition (state with revision 1, its note, and the wish for a warm candidate). `fresh` has
+/// id, endpoint, stable, candidate and plan.
 Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason);
 
 Transition step(const State& state, const Event& event, Timestamp now);
 
-/// The split that belongs to a state: what the gateway must be serving.
+/// The split that belongs to a state: what the gateway must be serving. While the candidate isn't ready (warming, or
+/// after a restart) stable serves everything. Without arms: nothing to serve yet, a first deployment that is warming.
 traffic::Split split_of(const State& state);
 
 }  // namespace backstay::rollout

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "domain/guardrails/rate_tests.hpp"
+
+namespace backstay::guardrails {
+
+/// Quantiles of positive values within 1% of their size, in fixed memory: DDSketch (Masson, Rim, Lee, 2019) with bins
+/// from 1 microsecond to an hour. Values outside are counted at the ends.
+class LatencySketch {
+ public:
+  void add(double seconds);
+  /// `q` in [0, 1]; 0 when empty.
+  double quantile(double q) const;
+  std::uint64_t count() const { return count_; }
+
+ private:
+  static constexpr std::size_t kBins = 1104;
+  std::array<std::uint32_t, kBins> bins_{};
+  std::uint64_t count_ = 0;
+};
+
+/// H0: no more than `tolerance` times as many of the candidate's answers as of stable's are slower than stable's p90,
+/// p95 and p99 so far. Each quantile is a RelativeRateTest on the indicator "slower than that"; E is their average.
+class RelativeLatencyTest {
+ public:
+  explicit RelativeLatencyTest(double tolerance = 1.0)
+      : tests_{RelativeRateTest(tolerance), RelativeRateTest(tolerance), RelativeRateTest(tolerance)} {}
+  /// `bets`: this outcome may count as evidence (it is not the second of its cluster); stable's sketch learns anyway.
+  void observe(bool candidate, double pi, double seconds, bool bets = true);
+  double log_e() const;
+  double stable_p95() const { return thresholds_[1]; }
+
+ private:
+  static constexpr std::uint64_t kWarmUp = 200;  ///< Stable answers before the quantiles mean something.
+  static constexpr std::uint64_t kRefresh = 64;  ///< Stable answers between two looks at the sketch.
+  static constexpr std::array<double, 3> kQuantiles{0.90, 0.95, 0.99};
+  LatencySketch stable_;
+  std::array<double, 3> thresholds_{};
+  std::array<RelativeRateTest, 3> tests_;
+};
+
+}  // namespace backstay::guardrails

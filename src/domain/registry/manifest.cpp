@@ -1,0 +1,187 @@
+#include "domain/registry/manifest.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace backstay::registry {
+
+namespace {
+
+constexpr std::size_t kMaxPathBytes = 1024;
+
+// Well-formed UTF-8 without overlong forms and surrogates (RFC 3629).
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t length = lead < 0x80                   ? 1
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                             : 0;
+    if (length == 0 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
+    const auto second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
+        (lead == 0xf4 && second > 0x8f))
+      return false;
+    i += length;
+  }
+  return true;
+}
+
+Unexpected invalid(std::string message, std::string hint) {
+  return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
+}
+
+// Every pair (name, text) of a section, so that two sections can be compared by name.
+using Facts = std::map<std::string, std::string>;
+
+void compare(const std::string& section, const Facts& before, const Facts& after, std::vector<Difference>& out) {
+  std::set<std::string> names;
+  for (const auto& [name, text] : before) names.insert(name);
+  for (const auto& [name, text] : after) names.insert(name);
+  for (const std::string& name : names) {
+    const auto was = before.find(name);
+    const auto is = after.find(name);
+    const std::string old_text = was == before.end() ? "" : was->second;
+    const std::string new_text = is == after.end() ? "" : is->second;
+    if (old_text != new_text) out.push_back({section, name, old_text, new_text});
+  }
+}
+
+std::string short_hex(const Digest& digest) {
+  return "sha256:" + digest.hex().substr(0, 12);
+}
+
+Facts artifact_facts(const Manifest& manifest) {
+  Facts facts;
+  for (const Artifact& a : manifest.artifacts)
+    facts[a.path] = fmt::format("{} ({} bytes)", short_hex(a.sha256), a.size_bytes);
+  return facts;
+}
+
+Facts code_facts(const Code& code) {
+  Facts facts{{"repository", code.repository}, {"commit", code.commit}, {"dirty_diff", code.dirty_diff_sha256}};
+  for (const FileDigest& file : code.preprocessing) facts["preprocessing/" + file.path] = short_hex(file.sha256);
+  return facts;
+}
+
+Facts data_facts(const std::vector<DataSet>& data) {
+  Facts facts;
+  for (const DataSet& set : data) {
+    if (!set.uri.empty()) facts[set.name + " (uri)"] = set.uri;
+    for (const DataSlice& slice : set.slices) {
+      facts[set.name + "/" + slice.name] =
+          fmt::format("{}{}{}", short_hex(slice.sha256), slice.rows > 0 ? fmt::format(", {} rows", slice.rows) : "",
+                      slice.note.empty() ? "" : ", " + slice.note);
+    }
+  }
+  return facts;
+}
+
+Facts environment_facts(const Environment& environment) {
+  Facts facts{{"image", environment.image}, {"os", environment.os}, {"hardware", environment.hardware}};
+  for (const FileDigest& file : environment.lock_files) facts["lock/" + file.path] = short_hex(file.sha256);
+  for (const auto& [name, version] : environment.frameworks) facts[name] = version;
+  return facts;
+}
+
+Facts dependency_facts(const std::vector<Dependency>& dependencies) {
+  Facts facts;
+  for (const Dependency& d : dependencies)
+    facts[fmt::format("{} {} {}", d.direction, d.kind, d.name)] = d.version.empty() ? d.schema_sha256 : d.version;
+  return facts;
+}
+
+Facts signature_facts(const Signature& signature) {
+  Facts facts;
+  for (const TensorSpec& t : signature.inputs)
+    facts["input " + t.name] = fmt::format("{} [{}]", t.datatype, fmt::join(t.shape, ","));
+  for (const TensorSpec& t : signature.outputs)
+    facts["output " + t.name] = fmt::format("{} [{}]", t.datatype, fmt::join(t.shape, ","));
+  return facts;
+}
+
+}  // namespace
+
+std::vector<std::string> missing_parts(const Manifest& manifest) {
+  std::vector<std::string> missing;
+  if (manifest.code.commit.empty()) missing.emplace_back("code (commit)");
+  const bool has_training = std::any_of(manifest.data.begin(), manifest.data.end(), [](const DataSet& set) {
+    return set.role == "training" && !set.slices.empty();
+  });
+  if (!has_training) missing.emplace_back("data (training slices)");
+  if (manifest.config.empty()) missing.emplace_back("config");
+  if (manifest.changelog.empty()) missing.emplace_back("changelog");
+  return missing;
+}
+
+Result<void> check_artifact_path(std::string_view path) {
+  const std::string shown(path.substr(0, 200));
+  constexpr const char* kHint = "Use a relative path inside the version, like model/weights.onnx.";
+  if (path.empty() || path.size() > kMaxPathBytes)
+    return invalid(fmt::format("The artifact path '{}' is empty or longer than 1024 bytes.", shown), kHint);
+  if (!is_utf8(path)) return invalid("An artifact path is not valid UTF-8.", kHint);
+  for (char c : path) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\')
+      return invalid("An artifact path holds a backslash or a control character.", kHint);
+  }
+  std::size_t start = 0;
+  while (start <= path.size()) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    const std::string_view part = path.substr(start, end - start);
+    if (part.empty() || part == "." || part == "..")
+      return invalid(fmt::format("The artifact path '{}' is absolute or leaves its folder.", shown), kHint);
+    start = end + 1;
+  }
+  return {};
+}
+
+Result<void> validate(const Manifest& manifest) {
+  TRY_DO(check_name("model", manifest.ref.model));
+  if (manifest.artifacts.empty()) return invalid("The version has no artifacts.", "Name at least one file or folder.");
+  for (std::size_t i = 0; i < manifest.artifacts.size(); ++i) {
+    TRY_DO(check_artifact_path(manifest.artifacts[i].path));
+    if (i > 0 && manifest.artifacts[i - 1].path >= manifest.artifacts[i].path)
+      return invalid(fmt::format("The artifact '{}' is there twice or out of order.", manifest.artifacts[i].path),
+                     "Name each path once.");
+  }
+  for (const DataSet& set : manifest.data) {
+    if (set.role != "training" && set.role != "validation" && set.role != "test")
+      return invalid(fmt::format("The data set '{}' has the role '{}'.", set.name, set.role),
+                     "Use training, validation or test.");
+    std::set<std::string> names;
+    for (const DataSlice& slice : set.slices)
+      if (slice.name.empty() || !names.insert(slice.name).second)
+        return invalid(
+            fmt::format("The data set '{}' has a slice without a name, or two named '{}'.", set.name, slice.name),
+            "Give each slice its own name.");
+  }
+  for (const Dependency& dependency : manifest.dependencies)
+    if (dependency.direction != "upstream" && dependency.direction != "downstream")
+      return invalid(fmt::format("The dependency '{}' has the direction '{}'.", dependency.name, dependency.direction),
+                     "Use upstream or downstream.");
+  if (!manifest.serving.runtime.empty() && manifest.serving.runtime != "openvino" &&
+      manifest.serving.runtime != "python")
+    return invalid(fmt::format("There is no serving runtime '{}'.", manifest.serving.runtime),
+                   "Use openvino or python.");
+  return {};
+}
+
+std::vector<Difference> diff(const Manifest& a, const Manifest& b) {
+  std::vector<Difference> out;
+  compare("artifacts", artifact_facts(a), artifact_facts(b), out);
+  compare("code", code_facts(a.code), code_facts(b.code), out);
+  compare("data", data_facts(a.data), data_facts(b.data), out);
+  compare("config", {a.config.begin(), a.config.end()}, {b.config.begin(), b.config.end()}, out);
+  compare("environment", environment_facts(a.environment), environment_facts(b.environment), out);
+  compare("dependencies", dependency_facts(a.dependencies), dependency_facts(b.dependencies), out);
+  compare("signature", signature_facts(a.signature), signature_facts(b.signature), out);
+  if (a.changelog != b.changelog) out.push_back({"changelog", "changelog", a.changelog, b.changelog});
+  return out;
+}
+
+}  // namespace backstay::registry

@@ -1,0 +1,91 @@
+#include <gtest/gtest.h>
+
+#include "domain/registry/manifest.hpp"
+#include "domain/registry/semantic_version.hpp"
+
+namespace backstay::registry {
+namespace {
+
+SemanticVersion version(const char* text) {
+  return SemanticVersion::parse(text).value();
+}
+
+TEST(SemanticVersion, OrdersAsSectionElevenSays) {
+  const char* ordered[] = {"0.9.9",      "1.0.0-alpha",  "1.0.0-alpha.1", "1.0.0-alpha.beta",
+                           "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1",
+                           "1.0.0",      "1.0.1",        "1.2.0",         "1.10.0",
+                           "2.0.0"};
+  for (std::size_t i = 0; i + 1 < std::size(ordered); ++i)
+    EXPECT_LT(version(ordered[i]), version(ordered[i + 1])) << ordered[i];
+  EXPECT_EQ(version("1.0.0-rc.1").str(), "1.0.0-rc.1");
+}
+
+TEST(SemanticVersion, RefusesWhatIsNotOne) {
+  for (const char* text : {"", "1", "1.0", "1.0.0.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0-a..b", "1.0.0+build",
+                           "v1.0.0", "1.0.x", "-1.0.0", "99999999999999999999.0.0", "1.0.0-a_b"})
+    EXPECT_FALSE(SemanticVersion::parse(text)) << text;
+}
+
+TEST(VersionRef, IsModelAtVersion) {
+  EXPECT_EQ(VersionRef::parse("fraud@1.2.0").value().str(), "fraud@1.2.0");
+  for (const char* text : {"fraud", "fraud@", "@1.0.0", "Fraud@1.0.0", "a/b@1.0.0", "..@1.0.0", "a@1"})
+    EXPECT_FALSE(VersionRef::parse(text)) << text;
+}
+
+TEST(ArtifactPath, StaysInsideItsFolder) {
+  for (const char* good : {"model.onnx", "a/b/c.txt", "..a", "a..", "\xc3\xa4"})
+    EXPECT_TRUE(check_artifact_path(good)) << good;
+  for (const char* bad :
+       {"", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a\\b", "a\nb", "\xff", "\xc0\xaf", ".."})
+    EXPECT_FALSE(check_artifact_path(bad)) << bad;
+}
+
+Manifest manifest() {
+  Manifest m;
+  m.ref = VersionRef::parse("m@1.0.0").value();
+  m.artifacts = {{"model.onnx", 3, sha256("abc")}};
+  m.code.commit = "c0ffee";
+  m.data = {{"cells", "training", "", {{"site-a", sha256("a"), 10, ""}, {"site-d", sha256("d"), 5, ""}}}};
+  m.config = {{"lr", "0.1"}};
+  m.changelog = "First.";
+  return m;
+}
+
+TEST(Manifest, NamesTheMissingPartsOfTheGoldenTriangle) {
+  EXPECT_TRUE(missing_parts(manifest()).empty());
+  Manifest m = manifest();
+  m.code.commit.clear();
+  m.data[0].role = "test";
+  m.config.clear();
+  m.changelog.clear();
+  EXPECT_EQ(missing_parts(m),
+            (std::vector<std::string>{"code (commit)", "data (training slices)", "config", "changelog"}));
+}
+
+TEST(Manifest, ValidateRefusesDuplicatesAndUnknownWords) {
+  EXPECT_TRUE(validate(manifest()));
+  Manifest m = manifest();
+  m.artifacts.push_back(m.artifacts[0]);
+  EXPECT_FALSE(validate(m));
+  m = manifest();
+  m.data[0].role = "trainig";
+  EXPECT_FALSE(validate(m));
+  m = manifest();
+  m.data[0].slices[1].name = "site-a";
+  EXPECT_FALSE(validate(m));
+}
+
+TEST(Manifest, DiffShowsTheSliceThatChanged) {
+  Manifest b = manifest();
+  b.data[0].slices[1].sha256 = sha256("flipped");
+  b.config["lr"] = "0.2";
+  const auto differences = diff(manifest(), b);
+  ASSERT_EQ(differences.size(), 2U);
+  EXPECT_EQ(differences[0].section, "data");
+  EXPECT_EQ(differences[0].what, "cells/site-d");
+  EXPECT_EQ(differences[1].section, "config");
+  EXPECT_EQ(differences[1].after, "0.2");
+}
+
+}  // namespace
+}  // namespace backstay::registry

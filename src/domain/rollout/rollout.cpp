@@ -1,0 +1,250 @@
+#include "domain/rollout/rollout.hpp"
+
+#include <fmt/format.h>
+
+namespace backstay::rollout {
+
+namespace {
+
+using traffic::kWhole;
+using traffic::Role;
+using traffic::Split;
+
+template <class... Ts>
+struct overloaded : Ts... {
+  using Ts::operator()...;
+};
+template <class... Ts>
+overloaded(Ts...) -> overloaded<Ts...>;
+
+constexpr const char* kSelf = "backstay";
+
+std::string percent(std::uint32_t ppm) {
+  return fmt::format("{:g}%", static_cast<double>(ppm) / 10'000.0);
+}
+
+Transition unchanged(const State& state) {
+  Transition out;
+  out.state = state;
+  return out;
+}
+
+/// What every change has: the next revision, and a note.
+Transition change(const State& state, Note note) {
+  Transition out;
+  out.state = state;
+  out.state.revision = state.revision + 1;
+  out.changed = true;
+  out.notes.push_back(std::move(note));
+  return out;
+}
+
+Split all_to(const std::string& version) {
+  Split split;
+  if (version.empty()) return split;
+  split.arms = {{version, Role::kStable, kWhole}};
+  split.fallback = version;
+  return split;
+}
+
+Split shared(const State& state, std::uint32_t candidate_ppm, Role stable_role) {
+  if (candidate_ppm >= kWhole) {
+    // The former stable version keeps an arm without a share: what fails on the candidate is replayed there.
+    Split split;
+    split.arms = {{state.candidate, Role::kCandidate, kWhole}, {state.stable, stable_role, 0}};
+    split.fallback = state.stable;
+    return split;
+  }
+  Split split;
+  split.arms = {{state.candidate, Role::kCandidate, candidate_ppm},
+                {state.stable, stable_role, kWhole - candidate_ppm}};
+  split.fallback = state.stable;
+  return split;
+}
+
+Transition finish(const State& state, Timestamp now, const std::string& actor, const std::string& reason) {
+  Transition out = change(state, {actor, "rollout.done", reason, "{}"});
+  out.state.phase = Phase::kDone;
+  out.state.paused = false;
+  out.state.phase_since = now;
+  out.stage_moves.push_back({state.candidate, "Production"});
+  if (!state.stable.empty()) out.stage_moves.push_back({state.stable, "Archived"});
+  out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  return out;
+}
+
+Transition enter_watching(const State& state, Timestamp now, const std::string& actor, const std::string& reason) {
+  if (state.stable.empty() || state.plan.watch == milliseconds{0}) return finish(state, now, actor, reason);
+  Transition out = change(state, {actor, "rollout.watch", reason, "{}"});
+  out.state.phase = Phase::kWatching;
+  out.state.paused = false;
+  out.state.phase_since = now;
+  out.state.samples = 0;
+  out.after_commit = {SetTraffic{split_of(out.state)}};
+  return out;
+}
+
+Transition enter_step(const State& state, std::size_t index, Timestamp now) {
+  if (index >= state.plan.steps.size())
+    return enter_watching(state, now, kSelf, fmt::format("{} passed every step.", state.candidate));
+  const Step& step = state.plan.steps[index];
+  const bool shadow = step.kind == Step::Kind::kShadow;
+  Transition out =
+      change(state, {kSelf, "rollout.advance",
+                     shadow ? fmt::format("{} gets a copy of {} of the requests.", state.candidate, percent(step.ppm))
+                            : fmt::format("{} serves {} of the requests.", state.candidate, percent(step.ppm)),
+                     "{}"});
+  const bool was_shadow =
+      state.phase == Phase::kStepping && state.plan.steps[state.step_index].kind == Step::Kind::kShadow;
+  out.state.phase = Phase::kStepping;
+  out.state.step_index = index;
+  out.state.phase_since = now;
+  out.state.samples = 0;
+  // Mirrored copies and served requests are different experiments; canary steps continue one another.
+  if (state.phase == Phase::kWarming || was_shadow) out.after_commit.emplace_back(ResetGuardrails{});
+  out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  return out;
+}
+
+Transition roll_back(const State& state, Timestamp now, Cause cause) {
+  Transition out = change(state, {cause.actor, "rollout.rollback", cause.reason, cause.evidence});
+  out.state.phase = Phase::kRolledBack;
+  out.state.paused = false;
+  out.state.phase_since = now;
+  out.state.cause = std::move(cause);
+  out.before_commit.emplace_back(SetTraffic{split_of(out.state)});
+  out.after_commit.emplace_back(ReleaseBackend{state.candidate});
+  return out;
+}
+
+Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
+  const auto since = now - state.phase_since;
+  if (state.phase == Phase::kWarming) {
+    if (since < state.plan.ready_timeout) return unchanged(state);
+    return roll_back(
+        state, now,
+        {"not_ready", kSelf,
+         fmt::format("{} was not ready within {}.", state.candidate, backstay::to_string(state.plan.ready_timeout)), "{}"});
+  }
+  Transition out = unchanged(state);
+  out.state.samples = tick.samples;
+  if (state.paused || !state.candidate_ready) return out;
+  if (state.phase == Phase::kWatching) {
+    if (since < state.plan.watch) return out;
+    return finish(out.state, now, kSelf, fmt::format("{} held through the watch.", state.candidate));
+  }
+  const Step& step = state.plan.steps[state.step_index];
+  if (since < step.min_duration || tick.samples < step.min_samples) return out;
+  return enter_step(out.state, state.step_index + 1, now);
+}
+
+Transition on_ready(const State& state, Timestamp now) {
+  if (state.candidate_ready) return unchanged(state);
+  State ready = state;
+  ready.candidate_ready = true;
+  if (state.phase == Phase::kWarming) return enter_step(ready, 0, now);
+  // Back after a restart of the server: the share it had before.
+  Transition out = change(ready, {kSelf, "rollout.resume_traffic",
+                                  fmt::format("{} is ready again and gets its share back.", state.candidate), "{}"});
+  out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  return out;
+}
+
+Transition on_restarted(const State& state) {
+  Transition out = unchanged(state);
+  out.state.candidate_ready = false;
+  if (!state.stable.empty()) out.after_commit.emplace_back(EnsureBackend{state.stable});
+  out.after_commit.emplace_back(EnsureBackend{state.candidate});
+  out.after_commit.emplace_back(ResetGuardrails{});
+  out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  return out;
+}
+
+Transition pause(const State& state, Note note) {
+  if (state.paused) return unchanged(state);
+  Transition out = change(state, std::move(note));
+  out.state.paused = true;
+  return out;
+}
+
+Transition on_promote(const State& state, const Promote& event, Timestamp now) {
+  if (!state.candidate_ready) return unchanged(state);
+  if (state.phase == Phase::kWatching) return finish(state, now, event.actor, event.reason);
+  return enter_watching(state, now, event.actor, event.reason);
+}
+
+}  // namespace
+
+const char* to_string(Phase phase) {
+  switch (phase) {
+    case Phase::kWarming: return "warming";
+    case Phase::kStepping: return "stepping";
+    case Phase::kWatching: return "watching";
+    case Phase::kDone: return "done";
+    case Phase::kRolledBack: return "rolled_back";
+  }
+  return "warming";
+}
+
+Split split_of(const State& state) {
+  if (state.phase == Phase::kDone) return all_to(state.candidate);
+  if (state.phase == Phase::kRolledBack || state.phase == Phase::kWarming || !state.candidate_ready)
+    return all_to(state.stable);
+  if (state.phase == Phase::kWatching)
+    return shared(state, kWhole - state.plan.holdback_ppm,
+                  state.plan.holdback_ppm > 0 ? Role::kHoldback : Role::kStable);
+  const Step& step = state.plan.steps[state.step_index];
+  if (step.kind == Step::Kind::kCanary) return shared(state, step.ppm, Role::kStable);
+  Split split = all_to(state.stable);
+  split.shadow = state.candidate;
+  split.shadow_ppm = step.ppm;
+  return split;
+}
+
+Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason) {
+  fresh.phase = Phase::kWarming;
+  fresh.candidate_ready = false;
+  fresh.step_index = 0;
+  fresh.samples = 0;
+  fresh.started_at = fresh.phase_since = now;
+  fresh.revision = 0;
+  if (fresh.stable.empty()) fresh.plan.steps.clear();  // There is nothing to compare a first deployment with.
+  Transition out = change(fresh, {actor, "rollout.start", reason, "{}"});
+  out.after_commit.emplace_back(EnsureBackend{fresh.candidate});
+  return out;
+}
+
+Transition step(const State& state, const Event& event, Timestamp now) {
+  if (is_final(state.phase)) return unchanged(state);
+  return std::visit(overloaded{
+                        [&](const Tick& tick) { return on_tick(state, tick, now); },
+                        [&](const CandidateReady&) { return on_ready(state, now); },
+                        [&](const CandidateFailed& failed) {
+                          return roll_back(state, now, {"backend_failed", kSelf, failed.reason, "{}"});
+                        },
+                        [&](const Breach& breach) {
+                          return roll_back(state, now, {"guardrail", kSelf, breach.reason, breach.evidence});
+                        },
+                        [&](const PauseBreach& breach) {
+                          return pause(state, {kSelf, "rollout.pause", breach.reason, breach.evidence});
+                        },
+                        [&](const RollBack& order) {
+                          return roll_back(state, now, {"manual", order.actor, order.reason, "{}"});
+                        },
+                        [&](const Pause& order) {
+                          return pause(state, {order.actor, "rollout.pause", order.reason, "{}"});
+                        },
+                        [&](const Resume& order) {
+                          if (!state.paused) return unchanged(state);
+                          Transition out = change(state, {order.actor, "rollout.resume", order.reason, "{}"});
+                          out.state.paused = false;
+                          out.state.phase_since = now;  // The time it stood still doesn't count.
+                          return out;
+                        },
+                        [&](const Promote& order) { return on_promote(state, order, now); },
+                        [&](const Restarted&) { return on_restarted(state); },
+                    },
+                    event);
+}
+
+}  // namespace backstay::rollout

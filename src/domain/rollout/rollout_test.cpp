@@ -1,0 +1,167 @@
+#include "domain/rollout/rollout.hpp"
+
+#include <gtest/gtest.h>
+
+namespace backstay::rollout {
+namespace {
+
+using traffic::kWhole;
+
+Timestamp at(int minute) {
+  return Timestamp(std::chrono::minutes(minute));
+}
+
+State fresh() {
+  State state;
+  state.id = "diagnosis-1";
+  state.endpoint = "diagnosis";
+  state.stable = "1.0.0";
+  state.candidate = "2.0.0";
+  state.plan = default_plan();
+  return state;
+}
+
+std::uint32_t candidate_ppm(const traffic::Split& split) {
+  for (const auto& arm : split.arms)
+    if (arm.version == "2.0.0") return arm.ppm;
+  return 0;
+}
+
+const SetTraffic* traffic_of(const std::vector<Effect>& effects) {
+  for (const Effect& effect : effects)
+    if (const auto* set = std::get_if<SetTraffic>(&effect)) return set;
+  return nullptr;
+}
+
+template <class E>
+bool has(const std::vector<Effect>& effects) {
+  for (const Effect& effect : effects)
+    if (std::holds_alternative<E>(effect)) return true;
+  return false;
+}
+
+State in_canary() {
+  return step(start(fresh(), at(0), "alice", "why").state, CandidateReady{}, at(1)).state;
+}
+
+TEST(RolloutStart, AsksForAWarmCandidateAndGivesItNothing) {
+  const Transition t = start(fresh(), at(0), "alice", "better model");
+  EXPECT_EQ(t.state.phase, Phase::kWarming);
+  EXPECT_EQ(t.state.revision, 1U);
+  EXPECT_TRUE(has<EnsureBackend>(t.after_commit));
+  EXPECT_EQ(candidate_ppm(split_of(t.state)), 0U);
+  EXPECT_EQ(t.notes.at(0).actor, "alice");
+}
+
+TEST(RolloutStep, GivesTrafficOnlyAfterTheCommit) {
+  const Transition t = step(start(fresh(), at(0), "a", "").state, CandidateReady{}, at(1));
+  EXPECT_TRUE(t.before_commit.empty());
+  ASSERT_NE(traffic_of(t.after_commit), nullptr);
+  EXPECT_EQ(candidate_ppm(traffic_of(t.after_commit)->split), 50'000U);
+  EXPECT_TRUE(is_valid(traffic_of(t.after_commit)->split));
+}
+
+TEST(RolloutStep, AdvancesWhenBothTimeAndSamplesAreThere) {
+  const State state = in_canary();
+  EXPECT_FALSE(step(state, Tick{5'000}, at(5)).changed);
+  EXPECT_FALSE(step(state, Tick{999}, at(60)).changed);
+  const Transition t = step(state, Tick{1'000}, at(11));
+  ASSERT_TRUE(t.changed);
+  EXPECT_EQ(candidate_ppm(split_of(t.state)), 250'000U);
+  const Transition watching = step(t.state, Tick{1'000}, at(21));
+  EXPECT_EQ(watching.state.phase, Phase::kWatching);
+  EXPECT_EQ(candidate_ppm(split_of(watching.state)), 950'000U);
+  EXPECT_TRUE(is_valid(split_of(watching.state)));
+  const Transition done = step(watching.state, Tick{0}, at(81));
+  EXPECT_EQ(done.state.phase, Phase::kDone);
+  EXPECT_EQ(split_of(done.state).arms.at(0).version, "2.0.0");
+  EXPECT_EQ(done.stage_moves, (std::vector<StageMove>{{"2.0.0", "Production"}, {"1.0.0", "Archived"}}));
+}
+
+TEST(RolloutStep, ABreachTakesTrafficAwayBeforeTheCommit) {
+  for (int watching = 0; watching < 2; ++watching) {
+    State state = in_canary();
+    if (watching == 1) state = step(state, Promote{"bob", "sure"}, at(2)).state;
+    const Transition t = step(state, Breach{"sensitivity", "too many missed", "{\"e\":200}"}, at(3));
+    EXPECT_EQ(t.state.phase, Phase::kRolledBack);
+    ASSERT_NE(traffic_of(t.before_commit), nullptr);
+    EXPECT_EQ(candidate_ppm(traffic_of(t.before_commit)->split), 0U);
+    EXPECT_TRUE(has<ReleaseBackend>(t.after_commit));
+    EXPECT_EQ(t.notes.at(0).evidence, "{\"e\":200}");
+    EXPECT_EQ(t.state.cause->trigger, "guardrail");
+  }
+}
+
+TEST(RolloutStep, RollingBackTwiceChangesNothing) {
+  const State rolled_back = step(in_canary(), RollBack{"alice", "looks wrong"}, at(2)).state;
+  for (const Event& event :
+       std::vector<Event>{RollBack{"bob", "me too"}, Breach{}, CandidateReady{}, Promote{}, Tick{}, Restarted{}}) {
+    const Transition t = step(rolled_back, event, at(3));
+    EXPECT_FALSE(t.changed);
+    EXPECT_TRUE(t.before_commit.empty() && t.after_commit.empty());
+    EXPECT_EQ(t.state, rolled_back);
+  }
+}
+
+TEST(RolloutStep, APausedRolloutStandsButStillRollsBack) {
+  const State paused = step(in_canary(), Pause{"alice", "lunch"}, at(2)).state;
+  EXPECT_FALSE(step(paused, Tick{9'999}, at(500)).changed);
+  EXPECT_EQ(candidate_ppm(split_of(paused)), 50'000U);
+  EXPECT_EQ(step(paused, Breach{}, at(3)).state.phase, Phase::kRolledBack);
+  const State resumed = step(paused, Resume{"alice", "back"}, at(500)).state;
+  EXPECT_FALSE(step(resumed, Tick{9'999}, at(505)).changed);
+  EXPECT_TRUE(step(resumed, Tick{9'999}, at(510)).changed);
+}
+
+TEST(RolloutStep, ACandidateThatIsNotReadyInTimeIsGivenUp) {
+  const State warming = start(fresh(), at(0), "a", "").state;
+  EXPECT_FALSE(step(warming, Tick{}, Timestamp(seconds(59))).changed);
+  const Transition t = step(warming, Tick{}, Timestamp(seconds(60)));
+  EXPECT_EQ(t.state.phase, Phase::kRolledBack);
+  EXPECT_EQ(t.state.cause->trigger, "not_ready");
+  EXPECT_EQ(step(warming, CandidateFailed{"exit status 3"}, at(0)).state.cause->reason, "exit status 3");
+}
+
+TEST(RolloutStep, AFirstDeploymentServesEverythingWhenReady) {
+  State state = fresh();
+  state.stable.clear();
+  const Transition started = start(state, at(0), "a", "");
+  EXPECT_TRUE(split_of(started.state).arms.empty());
+  const Transition t = step(started.state, CandidateReady{}, at(1));
+  EXPECT_EQ(t.state.phase, Phase::kDone);
+  EXPECT_EQ(candidate_ppm(split_of(t.state)), kWhole);
+  EXPECT_EQ(t.stage_moves.size(), 1U);
+}
+
+TEST(RolloutStep, AfterARestartStableServesUntilTheCandidateIsReadyAgain) {
+  const Transition restarted = step(in_canary(), Restarted{}, at(2));
+  EXPECT_EQ(candidate_ppm(traffic_of(restarted.after_commit)->split), 0U);
+  EXPECT_FALSE(step(restarted.state, Tick{9'999}, at(100)).changed);
+  const Transition ready = step(restarted.state, CandidateReady{}, at(3));
+  EXPECT_EQ(candidate_ppm(traffic_of(ready.after_commit)->split), 50'000U);
+}
+
+TEST(RolloutStep, ShadowServesNothingAndItsEvidenceIsNotCarriedOn) {
+  State state = fresh();
+  state.plan.steps.insert(state.plan.steps.begin(), {Step::Kind::kShadow, kWhole, milliseconds{0}, 10});
+  const State shadowing = step(start(state, at(0), "a", "").state, CandidateReady{}, at(1)).state;
+  EXPECT_EQ(split_of(shadowing).shadow, "2.0.0");
+  EXPECT_EQ(candidate_ppm(split_of(shadowing)), 0U);
+  const Transition canary = step(shadowing, Tick{10}, at(2));
+  EXPECT_TRUE(has<ResetGuardrails>(canary.after_commit));
+  EXPECT_FALSE(has<ResetGuardrails>(step(canary.state, Tick{1'000}, at(20)).after_commit));
+}
+
+TEST(Plan, SaysWhichStepIsWrong) {
+  EXPECT_TRUE(default_plan().validate());
+  EXPECT_TRUE(blue_green_plan().validate());
+  Plan plan = default_plan();
+  plan.steps[1].ppm = 50'000;
+  EXPECT_NE(plan.validate().error().message.find("Step 2"), std::string::npos);
+  plan = default_plan();
+  plan.steps.push_back({Step::Kind::kShadow, 100, milliseconds{0}, 0});
+  EXPECT_FALSE(plan.validate());
+}
+
+}  // namespace
+}  // namespace backstay::rollout
