@@ -1,0 +1,166 @@
+#include "domain/gates/gate.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "domain/gates/intervals.hpp"
+
+namespace backstay::gates {
+
+namespace {
+
+using registry::Metric;
+using registry::StoredScorecard;
+
+struct Measured {
+  const Metric* metric = nullptr;
+  registry::ScorecardKind kind = registry::ScorecardKind::kQuality;
+};
+
+// The newest scorecard that has it, by group.
+std::map<std::string, Measured> find_groups(const std::string& name, const std::vector<StoredScorecard>& scorecards) {
+  std::map<std::string, Measured> found;
+  for (const StoredScorecard& stored : scorecards) {
+    for (const Metric& metric : stored.scorecard.metrics) {
+      if (metric.name == name) found[metric.group] = {&metric, stored.scorecard.kind};
+    }
+  }
+  return found;
+}
+
+bool is_rate(const Measured& measured) {
+  return measured.kind != registry::ScorecardKind::kLatency && measured.metric->value >= 0 &&
+         measured.metric->value <= 1;
+}
+
+Interval limits_of(const Measured& measured, double confidence) {
+  const Metric& metric = *measured.metric;
+  if (metric.lower && metric.upper) return {*metric.lower, *metric.upper};
+  if (is_rate(measured)) return wilson(metric.value, metric.samples, confidence);
+  return {metric.value, metric.value};
+}
+
+std::string describe(const Measured& measured, const Interval& limits) {
+  const Metric& metric = *measured.metric;
+  if (limits.lower == limits.upper) return fmt::format("{:.4g} on {}", metric.value, metric.samples);
+  return fmt::format("{:.3f} [{:.3f}, {:.3f}] on {}", metric.value, limits.lower, limits.upper, metric.samples);
+}
+
+std::string name_of(const Rule& rule) {
+  const std::string metric = rule.group.empty() ? rule.metric : fmt::format("{}{{{}}}", rule.metric, rule.group);
+  switch (rule.kind) {
+    case Rule::Kind::kAtLeast: return fmt::format("{} >= {:g}", metric, rule.bound);
+    case Rule::Kind::kAtMost: return fmt::format("{} <= {:g}", metric, rule.bound);
+    case Rule::Kind::kMaxGap: return fmt::format("gap in {} <= {:g}", metric, rule.bound);
+    case Rule::Kind::kMinSamples: return fmt::format("samples of {} >= {:g}", metric, rule.bound);
+  }
+  return metric;
+}
+
+Row row(const Rule& rule, std::string observed, Decision decision, std::string explanation) {
+  return {name_of(rule), std::move(observed), decision, std::move(explanation)};
+}
+
+Row not_measured(const Rule& rule) {
+  return row(rule, "not measured", Decision::kInsufficient,
+             "No scorecard has this metric: add one with `backstay scorecard add`.");
+}
+
+Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
+  const Interval limits = limits_of(measured, confidence);
+  const std::string observed = describe(measured, limits);
+  const bool at_least = rule.kind == Rule::Kind::kAtLeast;
+  const bool passes = at_least ? limits.lower >= rule.bound : limits.upper <= rule.bound;
+  const bool fails = at_least ? limits.upper < rule.bound : limits.lower > rule.bound;
+  if (passes) return row(rule, observed, Decision::kPass, "Clears the bound with confidence.");
+  if (fails) return row(rule, observed, Decision::kFail, "Misses the bound, beyond what chance explains.");
+  return row(rule, observed, Decision::kInsufficient,
+             fmt::format("{} samples cannot tell: measure on more.", measured.metric->samples));
+}
+
+Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, double confidence) {
+  std::vector<std::pair<std::string, Measured>> named;
+  for (const auto& [group, measured] : groups)
+    if (!group.empty()) named.emplace_back(group, measured);
+  if (named.size() < 2)
+    return row(rule, "fewer than two groups", Decision::kInsufficient, "Measure the metric per group.");
+  const auto by_value = [](const auto& a, const auto& b) { return a.second.metric->value < b.second.metric->value; };
+  const auto [low, high] = std::minmax_element(named.begin(), named.end(), by_value);
+  const Metric& worst = *low->second.metric;
+  const Metric& best = *high->second.metric;
+  const double gap = best.value - worst.value;
+  Interval limits{gap, gap};
+  if (is_rate(low->second) && is_rate(high->second))
+    limits = newcombe(best.value, best.samples, worst.value, worst.samples, confidence);
+  const std::string observed = fmt::format("{:.3f} [{:.3f}, {:.3f}] {} vs {}", gap, std::max(limits.lower, 0.0),
+                                           limits.upper, high->first, low->first);
+  if (limits.upper <= rule.bound) return row(rule, observed, Decision::kPass, "The groups are alike, with confidence.");
+  if (limits.lower > rule.bound)
+    return row(rule, observed, Decision::kFail,
+               fmt::format("'{}' is served worse than '{}'.", low->first, high->first));
+  return row(rule, observed, Decision::kInsufficient,
+             fmt::format("{} and {} samples cannot tell: measure on more.", best.samples, worst.samples));
+}
+
+Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards) {
+  const auto groups = find_groups(rule.metric, scorecards);
+  if (rule.kind == Rule::Kind::kMaxGap)
+    return groups.empty() ? not_measured(rule) : judge_gap(rule, groups, confidence);
+  const auto found = groups.find(rule.group);
+  if (found == groups.end()) return not_measured(rule);
+  if (rule.kind != Rule::Kind::kMinSamples) return judge_bound(rule, found->second, confidence);
+  const std::uint64_t samples = found->second.metric->samples;
+  const bool enough = static_cast<double>(samples) >= rule.bound;
+  return row(rule, fmt::format("{}", samples), enough ? Decision::kPass : Decision::kInsufficient,
+             enough ? "Enough samples." : "Measure on more samples.");
+}
+
+}  // namespace
+
+const char* to_string(Decision decision) {
+  switch (decision) {
+    case Decision::kPass: return "PASS";
+    case Decision::kFail: return "FAIL";
+    case Decision::kInsufficient: return "INSUFFICIENT";
+  }
+  return "INSUFFICIENT";
+}
+
+Result<void> validate(const Gate& gate) {
+  TRY_DO(registry::check_name("gate", gate.name));
+  if (gate.rules.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("The gate '{}' has no rules.", gate.name),
+                      "A gate without rules would let everything pass: add at least one.");
+  if (!(gate.confidence >= 0.5 && gate.confidence < 1))
+    return Unexpected(ErrorCode::kInvalidArgument, "The confidence is outside of [0.5, 1).", "0.95 is usual.");
+  for (const Rule& rule : gate.rules) {
+    if (rule.metric.empty() || !std::isfinite(rule.bound) || rule.bound < 0)
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)), "");
+  }
+  return {};
+}
+
+Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards) {
+  Verdict verdict;
+  const auto missing = registry::missing_parts(manifest);
+  verdict.rows.push_back({"version is complete",
+                          missing.empty() ? "complete" : fmt::format("missing: {}", fmt::join(missing, ", ")),
+                          missing.empty() ? Decision::kPass : Decision::kFail,
+                          missing.empty() ? "Code, data, configuration and changelog are recorded."
+                                          : "Register a new version that has them."});
+  for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards));
+  const auto any = [&](Decision decision) {
+    return std::any_of(verdict.rows.begin(), verdict.rows.end(), [&](const Row& r) { return r.decision == decision; });
+  };
+  verdict.decision = any(Decision::kFail)           ? Decision::kFail
+                     : any(Decision::kInsufficient) ? Decision::kInsufficient
+                                                    : Decision::kPass;
+  return verdict;
+}
+
+}  // namespace backstay::gates

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/registry/manifest.hpp"
+#include "domain/registry/scorecard.hpp"
+
+namespace backstay::gates {
+
+/// A rule over the scorecards of a version. `metric` is a metric's name; rates are ratios, latencies seconds.
+struct Rule {
+  enum class Kind : std::uint8_t {
+    kAtLeast,     ///< The metric is at least `bound`, with confidence.
+    kAtMost,      ///< The metric is at most `bound`, with confidence.
+    kMaxGap,      ///< No two groups differ in the metric by more than `bound`, with confidence.
+    kMinSamples,  ///< The metric was measured on at least `bound` samples.
+  };
+  Kind kind = Kind::kAtLeast;
+  std::string metric;
+  std::string group;  ///< Empty: everyone.
+  double bound = 0;
+};
+
+/// What a version must show before it may go to production.
+struct Gate {
+  std::string name;
+  double confidence = 0.95;  ///< Of the two-sided intervals that rates are judged by.
+  std::vector<Rule> rules;
+};
+/// Refuses a gate without rules, and bounds that can't be met or missed.
+Result<void> validate(const Gate& gate);
+
+enum class Decision : std::uint8_t { kPass, kFail, kInsufficient };
+const char* to_string(Decision decision);  ///< "PASS", "FAIL", "INSUFFICIENT"
+
+struct Row {
+  std::string rule;      ///< "accuracy >= 0.9"
+  std::string observed;  ///< "0.951 [0.921, 0.970] on 285"; "not measured"
+  Decision decision = Decision::kInsufficient;
+  std::string explanation;  ///< A sentence; what to do when it isn't a pass.
+};
+
+struct Verdict {
+  Decision decision = Decision::kInsufficient;
+  std::vector<Row> rows;
+};
+
+/// Judges a version. A rate passes when its confidence limit clears the bound, fails when the opposite limit breaches
+/// it, and is insufficient in between, so a small sample can't pass; values that are not rates (latencies) are compared
+/// as they are unless their scorecard gives limits. The newest scorecard that has a metric counts. An incomplete
+/// manifest is a row that fails and names what is missing. Any FAIL fails the whole; else any INSUFFICIENT makes it so.
+Verdict evaluate(const Gate& gate, const registry::Manifest& manifest,
+                 const std::vector<registry::StoredScorecard>& scorecards);
+
+}  // namespace backstay::gates

@@ -1,0 +1,99 @@
+#include "domain/gates/gate.hpp"
+
+#include <gtest/gtest.h>
+
+#include "domain/gates/intervals.hpp"
+
+namespace backstay::gates {
+namespace {
+
+using registry::Manifest;
+using registry::Metric;
+using registry::ScorecardKind;
+using registry::StoredScorecard;
+
+TEST(Intervals, GiveTheReferenceNumbers) {
+  const Interval w = wilson(0.95, 100, 0.95);
+  EXPECT_NEAR(w.lower, 0.88825, 5e-6);
+  EXPECT_NEAR(w.upper, 0.97846, 5e-6);
+  EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-12);
+  EXPECT_NEAR(normal_quantile(0.001), -3.090232306167813, 1e-11);
+  // Newcombe (1998), table II, example (a), method 10: 56/70 - 48/80.
+  const Interval n = newcombe(56.0 / 70, 70, 48.0 / 80, 80, 0.95);
+  EXPECT_NEAR(n.lower, 0.0524, 5e-5);
+  EXPECT_NEAR(n.upper, 0.3339, 5e-5);
+}
+
+Manifest complete() {
+  Manifest m;
+  m.code.commit = "c0ffee";
+  m.data = {{"cells", "training", "", {{"a", sha256("a"), 1, ""}}}};
+  m.config = {{"lr", "0.1"}};
+  m.changelog = "First.";
+  return m;
+}
+
+StoredScorecard card(ScorecardKind kind, std::vector<Metric> metrics) {
+  StoredScorecard stored;
+  stored.scorecard.kind = kind;
+  stored.scorecard.metrics = std::move(metrics);
+  return stored;
+}
+
+Metric metric(const char* name, double value, std::uint64_t samples, const char* group = "") {
+  return {name, group, value, samples, {}, {}};
+}
+
+Decision decide(Rule rule, std::vector<StoredScorecard> cards) {
+  return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards).decision;
+}
+
+TEST(Gate, ASmallSampleCannotPass) {
+  const Rule rule{Rule::Kind::kAtLeast, "accuracy", "", 0.9};
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.95, 20)})}), Decision::kInsufficient);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.95, 500)})}), Decision::kPass);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.80, 500)})}), Decision::kFail);
+  EXPECT_EQ(decide(rule, {}), Decision::kInsufficient);
+}
+
+TEST(Gate, TheNewestScorecardCounts) {
+  const Rule rule{Rule::Kind::kAtLeast, "accuracy", "", 0.9};
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.99, 500)}),
+                          card(ScorecardKind::kQuality, {metric("accuracy", 0.5, 500)})}),
+            Decision::kFail);
+}
+
+TEST(Gate, JudgesTheGapBetweenGroups) {
+  const Rule rule{Rule::Kind::kMaxGap, "sensitivity", "", 0.1};
+  const auto groups = [](double a, double b, std::uint64_t n) {
+    return std::vector{
+        card(ScorecardKind::kBias, {metric("sensitivity", a, n, "young"), metric("sensitivity", b, n, "old")})};
+  };
+  EXPECT_EQ(decide(rule, groups(0.95, 0.94, 2'000)), Decision::kPass);
+  EXPECT_EQ(decide(rule, groups(0.95, 0.70, 500)), Decision::kFail);
+  EXPECT_EQ(decide(rule, groups(0.95, 0.94, 20)), Decision::kInsufficient);
+}
+
+TEST(Gate, LatenciesAreComparedAsTheyAre) {
+  const Rule rule{Rule::Kind::kAtMost, "latency_p95_seconds", "", 0.05};
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kLatency, {metric("latency_p95_seconds", 0.04, 100)})}), Decision::kPass);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kLatency, {metric("latency_p95_seconds", 0.06, 100)})}), Decision::kFail);
+}
+
+TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {
+  Manifest manifest = complete();
+  manifest.changelog.clear();
+  const Verdict verdict = evaluate({"g", 0.95, {{Rule::Kind::kMinSamples, "accuracy", "", 10}}}, manifest,
+                                   {card(ScorecardKind::kQuality, {metric("accuracy", 1, 10)})});
+  EXPECT_EQ(verdict.decision, Decision::kFail);
+  EXPECT_EQ(verdict.rows.at(0).observed, "missing: changelog");
+  EXPECT_EQ(verdict.rows.at(1).decision, Decision::kPass);
+}
+
+TEST(Gate, MayNotBeEmpty) {
+  EXPECT_FALSE(validate({"g", 0.95, {}}));
+  EXPECT_FALSE(validate({"g", 95, {{Rule::Kind::kAtLeast, "accuracy", "", 0.9}}}));
+}
+
+}  // namespace
+}  // namespace backstay::gates

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+namespace backstay::gates {
+
+struct Interval {
+  double lower = 0;
+  double upper = 1;
+};
+
+/// The standard normal quantile: Newton steps on erfc, to about 1e-14. `p` in (0, 1).
+double normal_quantile(double p);
+
+/// Wilson's score interval for a rate, two-sided at `confidence`. `rate` need not be a whole number of `samples`.
+/// No samples: [0, 1].
+Interval wilson(double rate, std::uint64_t samples, double confidence);
+
+/// Newcombe's hybrid score interval for rate_a - rate_b (Newcombe, 1998, method 10).
+Interval newcombe(double rate_a, std::uint64_t samples_a, double rate_b, std::uint64_t samples_b, double confidence);
+
+}  // namespace backstay::gates

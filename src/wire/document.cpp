@@ -1,0 +1,374 @@
+#include "wire/document.hpp"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+namespace backstay::wire {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMaxNodes = 1'000'000;
+constexpr int kMaxDepth = 32;
+
+Unexpected invalid(std::string message, std::string hint = "") {
+  return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
+}
+
+std::string child(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
+/// What conversion found wrong; thrown out of the recursion and caught in from_yaml.
+struct Malformed {
+  std::string what;
+  int line = 0;
+};
+
+struct YamlConverter {
+  std::map<std::string, int>& lines;
+  std::size_t nodes = 0;
+
+  json convert(const YAML::Node& node, const std::string& path, int depth) {
+    const int line = node.Mark().line + 1;
+    if (++nodes > kMaxNodes || depth > kMaxDepth) throw Malformed{"is nested too deeply or has too many parts", line};
+    lines.emplace(path, line);
+    if (node.IsMap()) return convert_map(node, path, depth);
+    if (node.IsSequence()) {
+      json list = json::array();
+      for (const auto& item : node) list.push_back(convert(item, fmt::format("{}[{}]", path, list.size()), depth + 1));
+      return list;
+    }
+    if (node.IsScalar()) return node.Scalar();
+    return nullptr;
+  }
+
+  json convert_map(const YAML::Node& node, const std::string& path, int depth) {
+    json object = json::object();
+    for (const auto& entry : node) {
+      const YAML::Node& key = entry.first;
+      if (!key.IsScalar()) throw Malformed{"has a key that is not a text", key.Mark().line + 1};
+      const std::string& name = key.Scalar();
+      if (object.contains(name)) throw Malformed{fmt::format("has the key '{}' twice", name), key.Mark().line + 1};
+      lines[child(path, name)] = key.Mark().line + 1;
+      object[name] = convert(entry.second, child(path, name), depth + 1);
+    }
+    return object;
+  }
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t k = 1; k <= b.size(); ++k) {
+      const std::size_t above = row[k];
+      row[k] = std::min({row[k] + 1, row[k - 1] + 1, diagonal + (a[i - 1] == b[k - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+bool is_scalar(const json& value) {
+  return value.is_string() || value.is_number() || value.is_boolean();
+}
+
+std::string scalar_text(const json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+}  // namespace
+
+struct Document::State {
+  std::string name;
+  json root;
+  std::map<std::string, int> lines;  ///< YAML only: path -> line.
+  bool yaml = false;
+};
+
+Document::Document(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Document::~Document() = default;
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+
+Result<Document> Document::from_yaml(std::string name, const std::string& text) {
+  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name));
+  auto state = std::make_unique<State>();
+  state->yaml = true;
+  try {
+    YamlConverter converter{state->lines};
+    state->root = converter.convert(YAML::Load(text), "", 0);
+  } catch (const Malformed& problem) {
+    return invalid(fmt::format("{} line {}: the document {}.", name, problem.line, problem.what));
+  } catch (const YAML::Exception& problem) {
+    return invalid(fmt::format("{} line {}: not valid YAML: {}.", name, problem.mark.line + 1, problem.msg));
+  }
+  if (state->root.is_null()) return invalid(fmt::format("{} is empty.", name));
+  state->name = std::move(name);
+  return Document(std::move(state));
+}
+
+Result<Document> Document::from_json(std::string name, std::string_view text) {
+  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name));
+  auto state = std::make_unique<State>();
+  std::vector<std::set<std::string>> keys;
+  std::string twice;
+  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxDepth) throw Malformed{"is nested too deeply", 0};
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
+    return true;
+  };
+  try {
+    state->root = json::parse(text, watch);
+  } catch (const Malformed& problem) {
+    return invalid(fmt::format("{} {}.", name, problem.what));
+  } catch (const json::parse_error& problem) {
+    return invalid(fmt::format("{} is not valid JSON: the problem is at byte {}.", name, problem.byte));
+  } catch (const json::exception&) {
+    return invalid(fmt::format("{} is not valid JSON.", name));
+  }
+  if (!twice.empty()) return invalid(fmt::format("{} has the key '{}' twice.", name, twice));
+  state->name = std::move(name);
+  return Document(std::move(state));
+}
+
+struct Fields::Problems {
+  std::optional<Error> first;
+};
+
+Fields::Fields(const Document& document)
+    : document_(&document), object_(&document.state_->root), problems_(std::make_shared<Problems>()) {
+  if (!object_->is_object()) report("", "is not a map of keys and values", "");
+}
+
+Fields::Fields(const Document& document, const json& object, std::string path, std::shared_ptr<Problems> problems)
+    : document_(&document), object_(&object), path_(std::move(path)), problems_(std::move(problems)) {}
+
+std::string Fields::member(const char* key) const {
+  return child(path_, key);
+}
+
+void Fields::report(const std::string& path, const std::string& what, const std::string& hint) {
+  if (problems_->first) return;
+  const auto line = document_->state_->lines.find(path);
+  const std::string where = line == document_->state_->lines.end() ? "" : fmt::format(" line {}", line->second);
+  const std::string subject = path.empty() ? "the document" : fmt::format("'{}'", path);
+  problems_->first = Error{ErrorCode::kInvalidArgument,
+                           fmt::format("{}{}: {} {}.", document_->state_->name, where, subject, what), hint};
+}
+
+void Fields::fail(const char* key, const std::string& what, const std::string& hint) {
+  report(member(key), what, hint);
+}
+
+const json* Fields::find(const char* key) {
+  known_.emplace_back(key);
+  if (!object_->is_object()) return nullptr;
+  const auto found = object_->find(key);
+  return found == object_->end() || found->is_null() ? nullptr : &*found;
+}
+
+bool Fields::has(const char* key) const {
+  return object_->is_object() && object_->contains(key) && !(*object_)[key].is_null();
+}
+
+void Fields::read_text(const char* key, const json& value, std::string& out) {
+  const bool good = value.is_string() || (document_->state_->yaml && is_scalar(value));
+  if (!good) return fail(key, "is not a text");
+  out = scalar_text(value);
+}
+
+void Fields::required(const char* key, std::string& out) {
+  const json* value = find(key);
+  if (value == nullptr) return fail(key, "is missing");
+  read_text(key, *value, out);
+  if (out.empty()) fail(key, "is empty");
+}
+
+void Fields::optional(const char* key, std::string& out) {
+  if (const json* value = find(key)) read_text(key, *value, out);
+}
+
+std::optional<double> Fields::read_number(const char* key, const json& value) {
+  if (value.is_number()) return value.get<double>();
+  if (document_->state_->yaml && value.is_string()) {
+    const std::string& text = value.get_ref<const std::string&>();
+    double number = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (problem == std::errc{} && end == text.data() + text.size() && std::isfinite(number)) return number;
+  }
+  fail(key, "is not a number");
+  return std::nullopt;
+}
+
+void Fields::required(const char* key, double& out) {
+  const json* value = find(key);
+  if (value == nullptr) return fail(key, "is missing");
+  if (const auto number = read_number(key, *value)) out = *number;
+}
+
+void Fields::optional(const char* key, double& out) {
+  if (const json* value = find(key))
+    if (const auto number = read_number(key, *value)) out = *number;
+}
+
+void Fields::optional(const char* key, std::uint64_t& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  const auto number = read_number(key, *value);
+  if (!number) return;
+  if (*number < 0 || *number > 9e15 || *number != std::floor(*number))
+    return fail(key, "is not a whole number of 0 or more");
+  out = static_cast<std::uint64_t>(*number);
+}
+
+void Fields::optional(const char* key, bool& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  const bool yes = value->is_boolean() ? value->get<bool>() : *value == "true";
+  const bool no = value->is_boolean() ? !value->get<bool>() : *value == "false";
+  if (!yes && !no) return fail(key, "is neither true nor false");
+  out = yes;
+}
+
+void Fields::optional(const char* key, milliseconds& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  std::string text;
+  read_text(key, *value, text);
+  auto duration = parse_duration(text);
+  if (!duration)
+    return fail(key, fmt::format("is '{}', not a duration", text), "Write it with its unit: 500ms, 90s, 10m, 1h.");
+  out = *duration;
+}
+
+void Fields::optional(const char* key, std::vector<std::string>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return fail(key, "is not a list");
+  for (const json& item : *value) {
+    std::string text;
+    read_text(key, item, text);
+    out.push_back(std::move(text));
+  }
+}
+
+void Fields::optional(const char* key, std::vector<std::int64_t>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return fail(key, "is not a list");
+  for (const json& item : *value) {
+    const auto number = read_number(key, item);
+    if (!number) return;
+    out.push_back(static_cast<std::int64_t>(*number));
+  }
+}
+
+void Fields::optional_share(const char* key, std::uint32_t& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  std::string text = is_scalar(*value) ? scalar_text(*value) : "";
+  const bool percent = !text.empty() && text.back() == '%';
+  if (percent) text.pop_back();
+  double number = -1;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const double share = percent ? number / 100 : number;
+  if (problem != std::errc{} || end != text.data() + text.size() || !(share >= 0 && share <= 1))
+    return fail(key, "is not a share of traffic", "Write it like 5% or 0.05.");
+  out = static_cast<std::uint32_t>(std::lround(share * 1e6));
+}
+
+void Fields::flattened(const char* key, std::map<std::string, std::string>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_object()) return fail(key, "is not a map of keys and values");
+  const std::function<void(const json&, const std::string&)> walk = [&](const json& node, const std::string& name) {
+    if (node.is_object()) {
+      for (const auto& [part, inner] : node.items()) walk(inner, child(name, part));
+    } else if (node.is_array()) {
+      for (std::size_t i = 0; i < node.size(); ++i) walk(node[i], fmt::format("{}[{}]", name, i));
+    } else {
+      out[name] = node.is_null() ? "null" : scalar_text(node);
+    }
+  };
+  walk(*value, "");
+}
+
+void Fields::object(const char* key, const std::function<void(Fields&)>& read) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_object()) return fail(key, "is not a map of keys and values");
+  Fields inner(*document_, *value, member(key), problems_);
+  read(inner);
+  inner.check_unknown();
+}
+
+void Fields::each(const char* key, const std::function<void(Fields&)>& read) {
+  each_text_or_object(key, nullptr, read);
+}
+
+void Fields::each_text_or_object(const char* key, const std::function<void(const std::string&)>& text,
+                                 const std::function<void(Fields&)>& read) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_array()) return fail(key, "is not a list");
+  for (std::size_t i = 0; i < value->size(); ++i) {
+    const json& item = (*value)[i];
+    const std::string path = fmt::format("{}[{}]", member(key), i);
+    if (item.is_object()) {
+      Fields inner(*document_, item, path, problems_);
+      read(inner);
+      inner.check_unknown();
+    } else if (text && item.is_string()) {
+      text(item.get<std::string>());
+    } else {
+      report(path, "is not a map of keys and values", "");
+    }
+  }
+}
+
+void Fields::check_unknown() {
+  if (!object_->is_object()) return;
+  for (const auto& [key, value] : object_->items()) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    const auto close = nearest(key, known_);
+    report(member(key.c_str()), "is not a known key",
+           close ? fmt::format("Did you mean '{}'?", *close) : fmt::format("Known here: {}.", fmt::join(known_, ", ")));
+  }
+}
+
+Result<void> Fields::finish() {
+  check_unknown();
+  if (problems_->first) return Unexpected(*problems_->first);
+  return {};
+}
+
+std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::optional<std::string> best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
+}
+
+}  // namespace backstay::wire

@@ -1,0 +1,217 @@
+#include "wire/manifest_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "wire/document.hpp"
+
+namespace backstay::wire {
+
+namespace {
+
+using nlohmann::json;
+using namespace registry;
+
+void put(json& object, const char* key, const std::string& text) {
+  if (!text.empty()) object[key] = text;
+}
+
+void put(json& object, const char* key, json value) {
+  if (!value.empty()) object[key] = std::move(value);
+}
+
+json files_json(const std::vector<FileDigest>& files) {
+  json list = json::array();
+  for (const FileDigest& file : files) list.push_back({{"path", file.path}, {"sha256", file.sha256.hex()}});
+  return list;
+}
+
+json code_json(const Code& code) {
+  json object = json::object();
+  put(object, "repository", code.repository);
+  put(object, "commit", code.commit);
+  put(object, "dirty_diff_sha256", code.dirty_diff_sha256);
+  put(object, "preprocessing", files_json(code.preprocessing));
+  return object;
+}
+
+json data_json(const std::vector<DataSet>& data) {
+  json list = json::array();
+  for (const DataSet& set : data) {
+    json slices = json::array();
+    for (const DataSlice& slice : set.slices) {
+      json item{{"name", slice.name}, {"sha256", slice.sha256.hex()}};
+      if (slice.rows > 0) item["rows"] = slice.rows;
+      put(item, "note", slice.note);
+      slices.push_back(std::move(item));
+    }
+    json object{{"name", set.name}, {"role", set.role}};
+    put(object, "uri", set.uri);
+    put(object, "slices", std::move(slices));
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+json environment_json(const Environment& environment) {
+  json object = json::object();
+  put(object, "image", environment.image);
+  put(object, "os", environment.os);
+  put(object, "hardware", environment.hardware);
+  put(object, "lock_files", files_json(environment.lock_files));
+  put(object, "frameworks", json(environment.frameworks));
+  return object;
+}
+
+json dependencies_json(const std::vector<Dependency>& dependencies) {
+  json list = json::array();
+  for (const Dependency& d : dependencies) {
+    json item{{"name", d.name}, {"kind", d.kind}, {"direction", d.direction}};
+    put(item, "version", d.version);
+    put(item, "schema_sha256", d.schema_sha256);
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+json tensors_json(const std::vector<TensorSpec>& tensors) {
+  json list = json::array();
+  for (const TensorSpec& t : tensors) list.push_back({{"name", t.name}, {"datatype", t.datatype}, {"shape", t.shape}});
+  return list;
+}
+
+void read_digest(Fields& fields, Digest& out) {
+  std::string hex;
+  fields.required("sha256", hex);
+  auto digest = Digest::from_hex(hex);
+  if (digest) {
+    out = *digest;
+  } else {
+    fields.fail("sha256", "is not 64 hex digits");
+  }
+}
+
+void read_files(Fields& fields, const char* key, std::vector<FileDigest>& out) {
+  fields.each(key, [&](Fields& file) {
+    FileDigest& item = out.emplace_back();
+    file.required("path", item.path);
+    read_digest(file, item.sha256);
+  });
+}
+
+void read_tensors(Fields& fields, const char* key, std::vector<TensorSpec>& out) {
+  fields.each(key, [&](Fields& tensor) {
+    TensorSpec& item = out.emplace_back();
+    tensor.required("name", item.name);
+    tensor.required("datatype", item.datatype);
+    tensor.optional("shape", item.shape);
+  });
+}
+
+void read_data(Fields& fields, std::vector<DataSet>& out) {
+  fields.each("data", [&](Fields& set) {
+    DataSet& item = out.emplace_back();
+    set.required("name", item.name);
+    set.required("role", item.role);
+    set.optional("uri", item.uri);
+    set.each("slices", [&](Fields& slice) {
+      DataSlice& part = item.slices.emplace_back();
+      slice.required("name", part.name);
+      read_digest(slice, part.sha256);
+      slice.optional("rows", part.rows);
+      slice.optional("note", part.note);
+    });
+  });
+}
+
+void read_environment(Fields& fields, Environment& out) {
+  fields.object("environment", [&](Fields& environment) {
+    environment.optional("image", out.image);
+    environment.optional("os", out.os);
+    environment.optional("hardware", out.hardware);
+    read_files(environment, "lock_files", out.lock_files);
+    environment.flattened("frameworks", out.frameworks);
+  });
+}
+
+}  // namespace
+
+std::string to_canonical_json(const Manifest& manifest) {
+  json artifacts = json::array();
+  for (const Artifact& a : manifest.artifacts)
+    artifacts.push_back({{"path", a.path}, {"size_bytes", a.size_bytes}, {"sha256", a.sha256.hex()}});
+  json parents = json::array();
+  for (const VersionRef& parent : manifest.parents) parents.push_back(parent.str());
+  json signature = json::object();
+  put(signature, "inputs", tensors_json(manifest.signature.inputs));
+  put(signature, "outputs", tensors_json(manifest.signature.outputs));
+  json serving = json::object();
+  put(serving, "runtime", manifest.serving.runtime);
+  put(serving, "entry", manifest.serving.entry);
+
+  json root{{"model", manifest.ref.model}, {"version", manifest.ref.version.str()}};
+  put(root, "artifacts", std::move(artifacts));
+  put(root, "code", code_json(manifest.code));
+  put(root, "data", data_json(manifest.data));
+  put(root, "config", json(manifest.config));
+  put(root, "environment", environment_json(manifest.environment));
+  put(root, "dependencies", dependencies_json(manifest.dependencies));
+  put(root, "signature", std::move(signature));
+  put(root, "serving", std::move(serving));
+  put(root, "parents", std::move(parents));
+  put(root, "changelog", manifest.changelog);
+  // Texts were checked to be UTF-8 where it matters; what is not becomes U+FFFD rather than an exception.
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Manifest> manifest_from_json(const std::string& name, std::string_view text) {
+  TRY(const Document document, Document::from_json(name, text));
+  Manifest manifest;
+  Fields fields(document);
+  std::string version;
+  fields.required("model", manifest.ref.model);
+  fields.required("version", version);
+  fields.each("artifacts", [&](Fields& artifact) {
+    Artifact& item = manifest.artifacts.emplace_back();
+    artifact.required("path", item.path);
+    artifact.optional("size_bytes", item.size_bytes);
+    read_digest(artifact, item.sha256);
+  });
+  fields.object("code", [&](Fields& code) {
+    code.optional("repository", manifest.code.repository);
+    code.optional("commit", manifest.code.commit);
+    code.optional("dirty_diff_sha256", manifest.code.dirty_diff_sha256);
+    read_files(code, "preprocessing", manifest.code.preprocessing);
+  });
+  read_data(fields, manifest.data);
+  // Stored flat: a key may hold dots.
+  fields.flattened("config", manifest.config);
+  read_environment(fields, manifest.environment);
+  fields.each("dependencies", [&](Fields& dependency) {
+    Dependency& item = manifest.dependencies.emplace_back();
+    dependency.required("name", item.name);
+    dependency.required("kind", item.kind);
+    dependency.required("direction", item.direction);
+    dependency.optional("version", item.version);
+    dependency.optional("schema_sha256", item.schema_sha256);
+  });
+  fields.object("signature", [&](Fields& signature) {
+    read_tensors(signature, "inputs", manifest.signature.inputs);
+    read_tensors(signature, "outputs", manifest.signature.outputs);
+  });
+  fields.object("serving", [&](Fields& serving) {
+    serving.optional("runtime", manifest.serving.runtime);
+    serving.optional("entry", manifest.serving.entry);
+  });
+  std::vector<std::string> parents;
+  fields.optional("parents", parents);
+  fields.optional("changelog", manifest.changelog);
+  TRY_DO(fields.finish());
+  TRY(manifest.ref.version, SemanticVersion::parse(version));
+  for (const std::string& parent : parents) {
+    TRY(VersionRef ref, VersionRef::parse(parent));
+    manifest.parents.push_back(std::move(ref));
+  }
+  return manifest;
+}
+
+}  // namespace backstay::wire

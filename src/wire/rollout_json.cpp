@@ -1,0 +1,240 @@
+#include "wire/rollout_json.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace backstay::wire {
+
+using nlohmann::json;
+
+namespace {
+
+using guardrails::Action;
+using guardrails::Objective;
+using guardrails::Predicate;
+using guardrails::Signal;
+
+json plan_json(const rollout::Plan& plan) {
+  json steps = json::array();
+  for (const rollout::Step& step : plan.steps) {
+    const char* kind = step.kind == rollout::Step::Kind::kShadow ? "shadow" : "canary";
+    steps.push_back({{kind, step.ppm / 1e6}, {"for", to_string(step.min_duration)}, {"samples", step.min_samples}});
+  }
+  return {{"steps", std::move(steps)},
+          {"holdback", plan.holdback_ppm / 1e6},
+          {"watch", to_string(plan.watch)},
+          {"ready_timeout", to_string(plan.ready_timeout)}};
+}
+
+void read_time(Fields& fields, const char* key, Timestamp& out) {
+  std::string text;
+  fields.required(key, text);
+  if (auto at = parse_rfc3339(text)) {
+    out = *at;
+  } else {
+    fields.fail(key, "is not a time");
+  }
+}
+
+template <class T>
+void read_word(Fields& fields, const char* key, const std::string& word,
+               std::initializer_list<std::pair<const char*, T>> words, T& out) {
+  std::string known;
+  for (const auto& [name, value] : words) {
+    if (word == name) {
+      out = value;
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(name);
+  }
+  fields.fail(key, fmt::format("is '{}'", word), fmt::format("Use one of: {}.", known));
+}
+
+void read_phase(Fields& fields, rollout::Phase& phase) {
+  using rollout::Phase;
+  std::string word;
+  fields.required("phase", word);
+  read_word<Phase>(fields, "phase", word,
+                   {{"warming", Phase::kWarming},
+                    {"stepping", Phase::kStepping},
+                    {"watching", Phase::kWatching},
+                    {"done", Phase::kDone},
+                    {"rolled_back", Phase::kRolledBack}},
+                   phase);
+}
+
+void read_predicate(Fields& fields, std::optional<Predicate>& out) {
+  fields.object("ok_when", [&](Fields& predicate) {
+    constexpr std::pair<const char*, Predicate::Op> kOps[] = {{"at_least", Predicate::Op::kAtLeast},
+                                                              {"above", Predicate::Op::kAbove},
+                                                              {"at_most", Predicate::Op::kAtMost},
+                                                              {"below", Predicate::Op::kBelow}};
+    for (const auto& [key, op] : kOps) {
+      double value = std::nan("");
+      predicate.optional(key, value);
+      if (!std::isnan(value)) out = Predicate{op, value};
+    }
+    if (!out) predicate.fail("at_least", "is missing; so are above, at_most and below");
+  });
+}
+
+void read_signal(Fields& fields, Signal& out) {
+  fields.object("signal", [&](Fields& signal) {
+    std::string kind;
+    signal.required("kind", kind);
+    read_word<Signal::Kind>(signal, "kind", kind,
+                            {{"error", Signal::Kind::kError},
+                             {"latency", Signal::Kind::kLatency},
+                             {"response_value", Signal::Kind::kResponseValue},
+                             {"feedback", Signal::Kind::kFeedback}},
+                            out.kind);
+    signal.optional("json_pointer", out.json_pointer);
+    signal.optional("header", out.header);
+    read_predicate(signal, out.ok_when);
+    signal.optional("positive_at", out.positive_at);
+    std::string among = "all";
+    signal.optional("among", among);
+    read_word<Signal::Among>(signal, "among", among,
+                             {{"all", Signal::Among::kAll},
+                              {"positives", Signal::Among::kPositives},
+                              {"negatives", Signal::Among::kNegatives}},
+                             out.among);
+  });
+}
+
+// A bound may be a number or, for latencies, a duration.
+void read_bound(Fields& fields, const char* key, Signal::Kind signal, double& out) {
+  if (signal != Signal::Kind::kLatency) return fields.optional(key, out);
+  milliseconds limit{0};
+  fields.optional(key, limit);
+  out = static_cast<double>(limit.count()) / 1e3;
+}
+
+void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
+  if (!fields.has("objective")) fields.fail("objective", "is missing");
+  fields.object("objective", [&](Fields& objective) {
+    const bool at_least = objective.has("at_least");
+    const bool at_most = objective.has("at_most");
+    std::string relative;
+    read_bound(objective, "at_least", signal, out.bound);
+    if (!at_least) read_bound(objective, "at_most", signal, out.bound);
+    if (at_least) out.kind = Objective::Kind::kAtLeast;
+    if (at_most) out.kind = Objective::Kind::kAtMost;
+    objective.optional("relative_to", relative);
+    if (!relative.empty() && relative != "stable") objective.fail("relative_to", "is not 'stable'");
+    if ((at_least ? 1 : 0) + (at_most ? 1 : 0) + (relative.empty() ? 0 : 1) != 1)
+      objective.fail("at_least", "is one of three: give exactly one of at_least, at_most and relative_to: stable");
+    objective.optional("tolerance", out.tolerance);
+    objective.optional("quantile", out.quantile);
+  });
+}
+
+}  // namespace
+
+std::string to_json(const rollout::State& state) {
+  json root{{"id", state.id},
+            {"endpoint", state.endpoint},
+            {"stable", state.stable},
+            {"candidate", state.candidate},
+            {"plan", plan_json(state.plan)},
+            {"phase", rollout::to_string(state.phase)},
+            {"paused", state.paused},
+            {"candidate_ready", state.candidate_ready},
+            {"step_index", state.step_index},
+            {"started_at", to_rfc3339(state.started_at)},
+            {"phase_since", to_rfc3339(state.phase_since)},
+            {"samples", state.samples},
+            {"revision", state.revision}};
+  if (state.cause) {
+    root["cause"] = {{"trigger", state.cause->trigger},
+                     {"actor", state.cause->actor},
+                     {"reason", state.cause->reason},
+                     {"evidence", state.cause->evidence}};
+  }
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<rollout::State> rollout_from_json(const std::string& text) {
+  TRY(const Document document, Document::from_json("The stored rollout", text));
+  rollout::State state;
+  state.plan = {};
+  std::uint64_t step_index = 0;
+  Fields fields(document);
+  fields.required("id", state.id);
+  fields.required("endpoint", state.endpoint);
+  fields.optional("stable", state.stable);
+  fields.required("candidate", state.candidate);
+  fields.object("plan", [&](Fields& plan) { read_plan(plan, state.plan); });
+  read_phase(fields, state.phase);
+  fields.optional("paused", state.paused);
+  fields.optional("candidate_ready", state.candidate_ready);
+  fields.optional("step_index", step_index);
+  read_time(fields, "started_at", state.started_at);
+  read_time(fields, "phase_since", state.phase_since);
+  fields.optional("samples", state.samples);
+  fields.optional("revision", state.revision);
+  fields.object("cause", [&](Fields& cause) {
+    state.cause.emplace();
+    cause.required("trigger", state.cause->trigger);
+    cause.optional("actor", state.cause->actor);
+    cause.optional("reason", state.cause->reason);
+    cause.optional("evidence", state.cause->evidence);
+  });
+  TRY_DO(fields.finish());
+  state.step_index = static_cast<std::size_t>(step_index);
+  return state;
+}
+
+void read_plan(Fields& fields, rollout::Plan& plan) {
+  if (fields.has("steps")) plan.steps.clear();
+  fields.each("steps", [&](Fields& step) {
+    rollout::Step& item = plan.steps.emplace_back();
+    const bool shadow = step.has("shadow");
+    if (shadow == step.has("canary")) step.fail("canary", "or 'shadow': give exactly one of the two");
+    item.kind = shadow ? rollout::Step::Kind::kShadow : rollout::Step::Kind::kCanary;
+    step.optional_share("shadow", item.ppm);
+    step.optional_share("canary", item.ppm);
+    step.optional("for", item.min_duration);
+    step.optional("samples", item.min_samples);
+  });
+  fields.optional_share("holdback", plan.holdback_ppm);
+  fields.optional("watch", plan.watch);
+  fields.optional("ready_timeout", plan.ready_timeout);
+}
+
+void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
+  fields.required("name", spec.name);
+  if (!fields.has("signal")) fields.fail("signal", "is missing");
+  read_signal(fields, spec.signal);
+  read_objective(fields, spec.signal.kind, spec.objective);
+  fields.optional("alpha", spec.alpha);
+  fields.optional("min_samples", spec.min_samples);
+  milliseconds window{0};
+  fields.optional("window", window);
+  if (window > milliseconds{0}) spec.window = window;
+  std::string action = "rollback";
+  fields.optional("action", action);
+  read_word<Action>(fields, "action", action,
+                    {{"rollback", Action::kRollBack}, {"pause", Action::kPause}, {"flag", Action::kFlag}}, spec.action);
+  if (auto valid = guardrails::validate(spec); !valid)
+    fields.fail("name", "is refused: " + valid.error().message, valid.error().hint);
+}
+
+std::string to_json(const guardrails::Evidence& e) {
+  // e-values can be larger than any double: the logarithm is what is exact.
+  const json root{
+      {"guardrail", e.name},
+      {"action", guardrails::to_string(e.action)},
+      {"log_e", e.log_e},
+      {"log_limit", e.log_limit},
+      {"candidate",
+       {{"outcomes", e.candidate_n}, {"bad", e.candidate_bad}, {"mean", e.candidate_mean}, {"missing", e.missing}}},
+      {"stable", {{"outcomes", e.stable_n}, {"bad", e.stable_bad}, {"mean", e.stable_mean}}},
+      {"breached", e.breached},
+      {"sentence", e.sentence}};
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace backstay::wire

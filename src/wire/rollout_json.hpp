@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "domain/guardrails/guardrail.hpp"
+#include "domain/rollout/rollout.hpp"
+#include "wire/document.hpp"
+
+namespace backstay::wire {
+
+/// A rollout's state as it is stored and shown.
+std::string to_json(const rollout::State& state);
+Result<rollout::State> rollout_from_json(const std::string& text);
+
+/// Reads a plan's members (steps, holdback, watch, ready_timeout) into `plan`, which keeps its defaults for the others.
+///
+///     steps:
+///       - {shadow: 100%, for: 5m, samples: 500}
+///       - {canary: 5%, for: 10m, samples: 1000}
+///     holdback: 5%
+///     watch: 1h
+void read_plan(Fields& fields, rollout::Plan& plan);
+
+/// Reads one guardrail of a configuration:
+///
+///     name: safety
+///     signal: {kind: response_value, json_pointer: /safety, ok_when: {at_least: 0.5}}
+///     objective: {at_least: 0.95}
+///     window: 1h
+///     action: rollback
+void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec);
+
+/// Evidence for the audit log and for status.
+std::string to_json(const guardrails::Evidence& evidence);
+
+}  // namespace backstay::wire

@@ -1,0 +1,105 @@
+#include "wire/scorecard_json.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace backstay::wire {
+
+using nlohmann::json;
+
+namespace {
+
+void read_metric(Fields& fields, registry::Metric& metric) {
+  fields.required("name", metric.name);
+  fields.optional("group", metric.group);
+  fields.required("value", metric.value);
+  fields.optional("samples", metric.samples);
+  double limit = std::nan("");
+  fields.optional("lower", limit);
+  if (!std::isnan(limit)) metric.lower = limit;
+  limit = std::nan("");
+  fields.optional("upper", limit);
+  if (!std::isnan(limit)) metric.upper = limit;
+}
+
+void read_rule(Fields& fields, gates::Rule& rule) {
+  fields.required("metric", rule.metric);
+  fields.optional("group", rule.group);
+  int bounds = 0;
+  const auto bound = [&](const char* key, gates::Rule::Kind kind) {
+    const bool given = fields.has(key);
+    fields.optional(key, rule.bound);
+    if (!given) return;
+    rule.kind = kind;
+    ++bounds;
+  };
+  bound("at_least", gates::Rule::Kind::kAtLeast);
+  bound("at_most", gates::Rule::Kind::kAtMost);
+  bound("max_gap", gates::Rule::Kind::kMaxGap);
+  bound("min_samples", gates::Rule::Kind::kMinSamples);
+  if (bounds != 1) fields.fail("metric", "needs exactly one of at_least, at_most, max_gap and min_samples beside it");
+}
+
+}  // namespace
+
+std::string to_json(const registry::Scorecard& scorecard) {
+  json metrics = json::array();
+  for (const registry::Metric& metric : scorecard.metrics) {
+    json item{{"name", metric.name}, {"value", metric.value}, {"samples", metric.samples}};
+    if (!metric.group.empty()) item["group"] = metric.group;
+    if (metric.lower) item["lower"] = *metric.lower;
+    if (metric.upper) item["upper"] = *metric.upper;
+    metrics.push_back(std::move(item));
+  }
+  const json root{{"kind", registry::to_string(scorecard.kind)},
+                  {"dataset", scorecard.dataset},
+                  {"evaluator", scorecard.evaluator},
+                  {"metrics", std::move(metrics)}};
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<registry::Scorecard> scorecard_from(const Document& document) {
+  registry::Scorecard card;
+  Fields fields(document);
+  std::string kind = "quality";
+  fields.optional("kind", kind);
+  bool known = false;
+  for (auto each : {registry::ScorecardKind::kQuality, registry::ScorecardKind::kBias,
+                    registry::ScorecardKind::kLatency, registry::ScorecardKind::kSafety}) {
+    if (kind != registry::to_string(each)) continue;
+    card.kind = each;
+    known = true;
+  }
+  if (!known) fields.fail("kind", "is '" + kind + "'", "Use quality, bias, latency or safety.");
+  fields.optional("dataset", card.dataset);
+  fields.optional("evaluator", card.evaluator);
+  fields.each("metrics", [&](Fields& metric) { read_metric(metric, card.metrics.emplace_back()); });
+  if (card.metrics.empty()) fields.fail("metrics", "is missing or empty");
+  TRY_DO(fields.finish());
+  return card;
+}
+
+Result<gates::Gate> gate_from(const Document& document) {
+  gates::Gate gate;
+  Fields fields(document);
+  fields.required("name", gate.name);
+  fields.optional("confidence", gate.confidence);
+  fields.each("rules", [&](Fields& rule) { read_rule(rule, gate.rules.emplace_back()); });
+  TRY_DO(fields.finish());
+  TRY_DO(gates::validate(gate));
+  return gate;
+}
+
+std::string to_json(const gates::Verdict& verdict) {
+  json rows = json::array();
+  for (const gates::Row& row : verdict.rows) {
+    rows.push_back({{"rule", row.rule},
+                    {"observed", row.observed},
+                    {"decision", gates::to_string(row.decision)},
+                    {"explanation", row.explanation}});
+  }
+  const json root{{"decision", gates::to_string(verdict.decision)}, {"rows", std::move(rows)}};
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace backstay::wire

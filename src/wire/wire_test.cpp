@@ -1,0 +1,99 @@
+#include <gtest/gtest.h>
+
+#include "wire/manifest_json.hpp"
+#include "wire/rollout_json.hpp"
+#include "wire/scorecard_json.hpp"
+
+namespace backstay::wire {
+namespace {
+
+registry::Manifest full_manifest() {
+  registry::Manifest m;
+  m.ref = registry::VersionRef::parse("m@1.0.0").value();
+  m.artifacts = {{"a/model.onnx", 3, sha256("abc")}};
+  m.code = {"git@x:y", "c0ffee", "", {{"prep.py", sha256("p")}}};
+  m.data = {{"cells", "training", "s3://x", {{"site-a", sha256("a"), 10, "clean"}}}};
+  m.config = {{"optimizer.lr", "0.1"}, {"seed", "7"}};
+  m.environment = {
+      "img@sha256:00", "debian 12", "cpu", {{"requirements.txt", sha256("r")}}, {{"scikit-learn", "1.5.2"}}};
+  m.dependencies = {{"features", "database", "upstream", ">=2", ""}};
+  m.signature = {{{"x", "FP32", {-1, 30}}}, {{"y", "FP32", {-1, 2}}}};
+  m.serving = {"openvino", "a/model.onnx"};
+  m.parents = {registry::VersionRef::parse("m@0.9.0").value()};
+  m.changelog = "First \"real\" one.\nTwo lines.";
+  return m;
+}
+
+TEST(ManifestJson, IsCanonicalAndReadsBack) {
+  const registry::Manifest manifest = full_manifest();
+  const std::string text = to_canonical_json(manifest);
+  const auto back = manifest_from_json("m", text);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, manifest);
+  EXPECT_EQ(to_canonical_json(*back), text);
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+  EXPECT_EQ(to_canonical_json(registry::Manifest{}).find("config"), std::string::npos);
+}
+
+TEST(ManifestJson, RefusesUnknownKeys) {
+  const auto bad = manifest_from_json("the manifest", R"({"model":"m","version":"1.0.0","changlog":"x"})");
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().hint, "Did you mean 'changelog'?");
+}
+
+TEST(RolloutJson, ReadsBackWhatItWrote) {
+  rollout::State state;
+  state.id = "e-3";
+  state.endpoint = "e";
+  state.stable = "1.0.0";
+  state.candidate = "2.0.0";
+  state.plan = rollout::default_plan();
+  state.phase = rollout::Phase::kRolledBack;
+  state.step_index = 1;
+  state.started_at = Timestamp(microseconds(1'700'000'000'123'456));
+  state.phase_since = state.started_at + seconds(5);
+  state.samples = 12;
+  state.revision = 4;
+  state.cause = rollout::Cause{"guardrail", "backstay", "too many \"errors\"", "{\"e\":1}"};
+  const auto back = rollout_from_json(to_json(state));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, state);
+}
+
+TEST(GateYaml, ReadsRulesAndRefusesTwoBoundsInOne) {
+  const auto gate = gate_from(Document::from_yaml("gate.yaml",
+                                                  "name: production\nrules:\n  - {metric: accuracy, at_least: 0.9}\n"
+                                                  "  - {metric: sensitivity, max_gap: 0.1}\n")
+                                  .value());
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_EQ(gate->rules.at(1).kind, gates::Rule::Kind::kMaxGap);
+  EXPECT_FALSE(gate_from(Document::from_yaml("g", "name: p\nrules: [{metric: a, at_least: 1, at_most: 2}]").value()));
+  EXPECT_FALSE(gate_from(Document::from_yaml("g", "name: p\nrules: []").value()));
+}
+
+TEST(GuardrailYaml, ReadsASafetyGuardrail) {
+  const auto document = Document::from_yaml(
+      "f",
+      "name: safety\nsignal: {kind: response_value, json_pointer: /safety, ok_when: {at_least: 0.5}}\n"
+      "objective: {at_least: 0.95}\nwindow: 1h\n");
+  guardrails::GuardrailSpec spec;
+  Fields fields(*document);
+  read_guardrail(fields, spec);
+  const auto result = fields.finish();
+  ASSERT_TRUE(result) << result.error().message << result.error().hint;
+  EXPECT_EQ(spec.objective.bound, 0.95);
+  EXPECT_EQ(spec.window, std::chrono::hours(1));
+  ASSERT_TRUE(spec.signal.ok_when);
+}
+
+TEST(GuardrailYaml, PassesOnWhyItIsRefused) {
+  const auto document =
+      Document::from_yaml("f", "name: s\nsignal: {kind: response_value}\nobjective: {at_least: 0.95}");
+  guardrails::GuardrailSpec spec;
+  Fields fields(*document);
+  read_guardrail(fields, spec);
+  EXPECT_NE(fields.finish().error().message.find("json_pointer"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace backstay::wire
