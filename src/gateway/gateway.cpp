@@ -93,11 +93,10 @@ std::size_t Gateway::drain(const std::function<void(const traffic::Outcome&)>& t
 }
 
 bool Gateway::prepare_to_sleep() {
-  impl_->signal.sleeping.store(true, std::memory_order_relaxed);
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  impl_->signal.sleeping.store(true);
   const bool quiet = std::all_of(impl_->workers.begin(), impl_->workers.end(),
                                  [](const auto& worker) { return worker->outcomes.empty(); });
-  if (!quiet) impl_->signal.sleeping.store(false, std::memory_order_relaxed);
+  if (!quiet) impl_->signal.sleeping.store(false);
   return quiet;
 }
 

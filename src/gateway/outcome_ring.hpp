@@ -27,7 +27,7 @@ class OutcomeRing {
       }
     }
     slots_[tail & mask_] = outcome;
-    tail_.store(tail + 1, std::memory_order_release);
+    tail_.store(tail + 1);  // Sequentially consistent: see empty().
     return true;
   }
 
@@ -40,7 +40,8 @@ class OutcomeRing {
     head_.store(tail, std::memory_order_release);
     return tail - head;
   }
-  bool empty() const { return head_.load(std::memory_order_relaxed) == tail_.load(std::memory_order_acquire); }
+  /// Consumer. After a sequentially consistent store "I sleep", either this sees a push or the pusher sees the store.
+  bool empty() const { return head_.load(std::memory_order_relaxed) == tail_.load(); }
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:

@@ -62,10 +62,9 @@ void Worker::cut() {
 
 void Worker::record(const traffic::Outcome& outcome) {
   outcomes.push(outcome);
-  // Pairs with the consumer's store and re-check in Gateway::prepare_to_sleep: one of the two sees the other.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (signal_.sleeping.load(std::memory_order_relaxed) && signal_.sleeping.exchange(false, std::memory_order_acq_rel))
-    signal_.wake();
+  // Sequentially consistent with the push, as are the consumer's store and re-check in Gateway::prepare_to_sleep: one
+  // of the two sees the other.
+  if (signal_.sleeping.load() && signal_.sleeping.exchange(false)) signal_.wake();
 }
 
 }  // namespace backstay::gateway

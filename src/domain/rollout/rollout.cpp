@@ -124,7 +124,8 @@ Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
     return roll_back(
         state, now,
         {"not_ready", kSelf,
-         fmt::format("{} was not ready within {}.", state.candidate, backstay::to_string(state.plan.ready_timeout)), "{}"});
+         fmt::format("{} was not ready within {}.", state.candidate, backstay::to_string(state.plan.ready_timeout)),
+         "{}"});
   }
   Transition out = unchanged(state);
   out.state.samples = tick.samples;
