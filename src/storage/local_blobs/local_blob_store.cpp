@@ -1,0 +1,171 @@
+#include "storage/local_blobs/local_blob_store.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/random.hpp"
+
+namespace backstay {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kPieceBytes = 1024 * 1024;
+
+class File {
+ public:
+  explicit File(int fd) : fd_(fd) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+Unexpected failed(const std::string& what) {
+  return Unexpected(error_from_errno(errno, what));
+}
+
+Result<void> sync_folder(const fs::path& folder) {
+  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!file || fsync(file.get()) != 0) return failed("cannot sync " + folder.string());
+  return {};
+}
+
+Result<void> make_folder(const fs::path& folder) {
+  if (mkdir(folder.c_str(), 0755) == 0) return sync_folder(folder.parent_path());
+  if (errno == EEXIST) return {};
+  return failed("cannot make " + folder.string());
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> data, const fs::path& path) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(fd, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failed("cannot write " + path.string());
+    data = data.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+/// A file under a name that nobody else has; gone again unless it was moved.
+class LocalBlobWriter : public BlobWriter {
+ public:
+  LocalBlobWriter(const LocalBlobStore& store, fs::path path, int fd)
+      : store_(store), path_(std::move(path)), file_(fd) {}
+  ~LocalBlobWriter() override { unlink(path_.c_str()); }
+  LocalBlobWriter(const LocalBlobWriter&) = delete;
+  LocalBlobWriter& operator=(const LocalBlobWriter&) = delete;
+
+  Result<void> write(std::span<const std::byte> data) override {
+    TRY_DO(write_all(file_.get(), data, path_));
+    hash_.update(data);
+    size_ += data.size();
+    return {};
+  }
+
+  Result<BlobInfo> commit() override {
+    const BlobInfo info{hash_.finish(), size_};
+    if (fchmod(file_.get(), 0444) != 0 || fsync(file_.get()) != 0) return failed("cannot sync " + path_.string());
+    const fs::path place = store_.path_of(info.sha256);
+    TRY_DO(make_folder(place.parent_path()));
+    // link() never overwrites: the first writer of some content wins, the others have the same.
+    if (link(path_.c_str(), place.c_str()) != 0 && errno != EEXIST) return failed("cannot store " + place.string());
+    TRY_DO(sync_folder(place.parent_path()));
+    return info;
+  }
+
+ private:
+  const LocalBlobStore& store_;
+  fs::path path_;
+  File file_;
+  Sha256 hash_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& root) {
+  std::error_code problem;
+  fs::create_directories(root, problem);
+  if (problem) return Unexpected(error_from_errno(problem.value(), "cannot make " + root.string()));
+  TRY_DO(make_folder(root / "tmp"));
+  TRY_DO(make_folder(root / "sha256"));
+  return std::unique_ptr<LocalBlobStore>(new LocalBlobStore(root));
+}
+
+fs::path LocalBlobStore::path_of(const Digest& sha256) const {
+  const std::string hex = sha256.hex();
+  return root_ / "sha256" / hex.substr(0, 2) / hex;
+}
+
+Result<std::unique_ptr<BlobWriter>> LocalBlobStore::begin() {
+  const fs::path path = root_ / "tmp" / fmt::format("{}-{:016x}", getpid(), secure_random());
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return failed("cannot make " + path.string());
+  return std::unique_ptr<BlobWriter>(std::make_unique<LocalBlobWriter>(*this, path, fd));
+}
+
+Result<bool> LocalBlobStore::contains(const Digest& sha256) const {
+  struct stat facts {};
+  if (lstat(path_of(sha256).c_str(), &facts) == 0) return S_ISREG(facts.st_mode);
+  if (errno == ENOENT) return false;
+  return failed("cannot look at " + path_of(sha256).string());
+}
+
+Result<BlobInfo> LocalBlobStore::read(const Digest& sha256,
+                                      const std::function<Result<void>(std::span<const std::byte>)>& sink) const {
+  const fs::path path = path_of(sha256);
+  const File file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && errno == ENOENT)
+    return Unexpected(ErrorCode::kNotFound, fmt::format("The store has no blob {}.", sha256.hex()));
+  if (!file) return failed("cannot open " + path.string());
+  std::vector<std::byte> piece(kPieceBytes);
+  Sha256 hash;
+  std::uint64_t size = 0;
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed("cannot read " + path.string());
+    if (got == 0) break;
+    const std::span<const std::byte> bytes(piece.data(), static_cast<std::size_t>(got));
+    hash.update(bytes);
+    size += bytes.size();
+    TRY_DO(sink(bytes));
+  }
+  if (hash.finish() != sha256) {
+    return Unexpected(ErrorCode::kIntegrity,
+                      fmt::format("The blob {} holds other bytes than were stored.", sha256.hex()),
+                      "Its file was changed or truncated: restore it from a backup.");
+  }
+  return BlobInfo{sha256, size};
+}
+
+Result<void> LocalBlobStore::check_out(const Digest& sha256, const fs::path& target) const {
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const fs::path part = folder / fmt::format(".{}-{:016x}.part", getpid(), secure_random());
+  const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return failed("cannot make " + part.string());
+  struct Cleanup {
+    const fs::path& path;
+    ~Cleanup() { unlink(path.c_str()); }
+  } cleanup{part};
+  auto copied = read(sha256, [&](std::span<const std::byte> bytes) { return write_all(file.get(), bytes, part); });
+  if (!copied) return Unexpected(std::move(copied).error());
+  if (fchmod(file.get(), 0444) != 0 || fsync(file.get()) != 0) return failed("cannot sync " + part.string());
+  if (link(part.c_str(), target.c_str()) != 0) return failed("cannot make " + target.string());
+  return sync_folder(folder);
+}
+
+}  // namespace backstay
