@@ -1,0 +1,181 @@
+#include "storage/memory/memory_ledger.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace backstay {
+
+const audit::Entry& MemoryLedger::append_locked(const audit::Draft& draft) {
+  audit_.push_back(audit::link(audit_.empty() ? nullptr : &audit_.back(), clock_.now(), draft));
+  return audit_.back();
+}
+
+Result<const MemoryLedger::Held*> MemoryLedger::find(const registry::VersionRef& ref) const {
+  for (const Held& held : versions_) {
+    if (held.version.ref == ref) return &held;
+  }
+  return Unexpected(ErrorCode::kNotFound, fmt::format("There is no version {}.", ref.str()));
+}
+
+Result<MemoryLedger::Held*> MemoryLedger::find(const registry::VersionRef& ref) {
+  TRY(const Held* held, std::as_const(*this).find(ref));
+  return const_cast<Held*>(held);
+}
+
+Result<VersionStore::Registered> MemoryLedger::add_version(const NewVersion& version, const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  const Digest identity = sha256(version.manifest_json);
+  if (auto held = find(version.ref)) {
+    if ((*held)->version.identity == identity) return Registered{(*held)->version, false};
+    return Unexpected(ErrorCode::kConflict,
+                      fmt::format("{} is registered already with other content (registered {}, now {}).",
+                                  version.ref.str(), (*held)->version.identity.hex(), identity.hex()));
+  }
+  const auto ordinal = 1 + std::count_if(versions_.begin(), versions_.end(),
+                                         [&](const Held& held) { return held.version.ref.model == version.ref.model; });
+  Held held;
+  held.version = {version.ref,  static_cast<std::uint64_t>(ordinal),
+                  identity,     version.manifest_json,
+                  "Staging",    version.complete,
+                  clock_.now(), version.actor};
+  versions_.push_back(held);
+  append_locked(draft);
+  return Registered{held.version, true};
+}
+
+Result<StoredVersion> MemoryLedger::version(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(mutex_);
+  TRY(const Held* held, find(ref));
+  return held->version;
+}
+
+Result<std::vector<StoredVersion>> MemoryLedger::versions(const std::string& model) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<StoredVersion> found;
+  for (auto held = versions_.rbegin(); held != versions_.rend(); ++held) {
+    if (model.empty() || held->version.ref.model == model) found.push_back(held->version);
+  }
+  return found;
+}
+
+Result<registry::StoredScorecard> MemoryLedger::add_scorecard(const registry::VersionRef& ref,
+                                                              const registry::Scorecard& scorecard,
+                                                              const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  TRY(Held * held, find(ref));
+  held->scorecards.push_back({next_id_++, scorecard, clock_.now()});
+  append_locked(draft);
+  return held->scorecards.back();
+}
+
+Result<std::vector<registry::StoredScorecard>> MemoryLedger::scorecards(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(mutex_);
+  TRY(const Held* held, find(ref));
+  return held->scorecards;
+}
+
+Result<StoredVerdict> MemoryLedger::add_verdict(const registry::VersionRef& ref, const StoredVerdict& verdict,
+                                                const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  TRY(Held * held, find(ref));
+  StoredVerdict stored = verdict;
+  stored.id = next_id_++;
+  stored.at = clock_.now();
+  held->verdicts.insert(held->verdicts.begin(), stored);
+  append_locked(draft);
+  return stored;
+}
+
+Result<std::vector<StoredVerdict>> MemoryLedger::verdicts(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(mutex_);
+  TRY(const Held* held, find(ref));
+  return held->verdicts;
+}
+
+Result<void> MemoryLedger::commit(const rollout::Transition& transition, const std::string& model) {
+  const std::lock_guard lock(mutex_);
+  const rollout::State& state = transition.state;
+  std::vector<rollout::State>& history = rollouts_[state.endpoint];
+  const auto known =
+      std::find_if(history.begin(), history.end(), [&](const rollout::State& old) { return old.id == state.id; });
+  if (known != history.end() && *known == state) return {};
+  const std::uint64_t stored = known == history.end() ? 0 : known->revision;
+  if (stored + 1 != state.revision)
+    return Unexpected(ErrorCode::kConflict, fmt::format("Rollout {} is at revision {}; revision {} does not follow.",
+                                                        state.id, stored, state.revision));
+  if (known == history.end()) {
+    for (const rollout::State& other : history) {
+      if (!rollout::is_final(other.phase))
+        return Unexpected(ErrorCode::kConflict,
+                          fmt::format("Endpoint '{}' has a rollout under way: {}.", state.endpoint, other.id));
+    }
+  }
+  std::vector<std::pair<Held*, std::string>> moves;
+  for (const rollout::StageMove& move : transition.stage_moves) {
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
+    TRY(Held * held, find(registry::VersionRef{model, std::move(version)}));
+    moves.emplace_back(held, move.stage);
+  }
+  for (auto& [held, stage] : moves) held->version.stage = stage;
+  if (known == history.end()) {
+    history.push_back(state);
+  } else {
+    *known = state;
+  }
+  for (const rollout::Note& note : transition.notes)
+    append_locked({note.actor, note.action, "endpoint " + state.endpoint, note.reason, note.evidence});
+  if (state.phase == rollout::Phase::kDone)
+    endpoints_[state.endpoint] = {state.endpoint, model, state.candidate, state.stable};
+  return {};
+}
+
+Result<std::vector<rollout::State>> MemoryLedger::active_rollouts() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<rollout::State> found;
+  for (const auto& [endpoint, history] : rollouts_) {
+    for (const rollout::State& state : history) {
+      if (!rollout::is_final(state.phase)) found.push_back(state);
+    }
+  }
+  return found;
+}
+
+Result<std::vector<rollout::State>> MemoryLedger::rollouts(const std::string& endpoint, std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  const auto history = rollouts_.find(endpoint);
+  std::vector<rollout::State> found;
+  if (history == rollouts_.end()) return found;
+  for (auto state = history->second.rbegin(); state != history->second.rend() && found.size() < limit; ++state)
+    found.push_back(*state);
+  return found;
+}
+
+Result<std::optional<EndpointRecord>> MemoryLedger::endpoint(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = endpoints_.find(name);
+  if (found == endpoints_.end()) return std::optional<EndpointRecord>();
+  return std::optional(found->second);
+}
+
+Result<std::uint64_t> MemoryLedger::next_rollout_number(const std::string& endpoint) const {
+  const std::lock_guard lock(mutex_);
+  const auto history = rollouts_.find(endpoint);
+  return history == rollouts_.end() ? 1 : history->second.size() + 1;
+}
+
+Result<audit::Entry> MemoryLedger::append(const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  return append_locked(draft);
+}
+
+Result<std::vector<audit::Entry>> MemoryLedger::read(std::uint64_t from, std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<audit::Entry> found;
+  for (const audit::Entry& entry : audit_) {
+    if (entry.sequence >= from && found.size() < limit) found.push_back(entry);
+  }
+  return found;
+}
+
+}  // namespace backstay

@@ -1,0 +1,132 @@
+#include "storage/sqlite/database.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace backstay::sqlite {
+
+namespace {
+
+constexpr int kBusyMilliseconds = 10'000;
+
+}  // namespace
+
+Error error_from(sqlite3* database, int code, const std::string& what) {
+  const std::string message =
+      fmt::format("{}: {}", what, database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return {ErrorCode::kUnavailable, message, "Another process holds the registry for long: try again."};
+    case SQLITE_FULL:
+      return {ErrorCode::kResourceExhausted, message,
+              "Free some space; nothing was changed, so the command can be repeated."};
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return {ErrorCode::kIntegrity, message,
+              "The file is damaged or not a Backstay registry: keep it as it is and restore a backup beside it."};
+    case SQLITE_CONSTRAINT: return {ErrorCode::kConflict, message, ""};
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return {ErrorCode::kPermissionDenied, message, "Check who owns the data directory and its files."};
+    case SQLITE_CANTOPEN:
+      return {ErrorCode::kUnavailable, message, "Check that the data directory exists and is writable."};
+    default: return {ErrorCode::kInternal, message, ""};
+  }
+}
+
+Statement::Statement(sqlite3* database, sqlite3_stmt* statement, int code)
+    : database_(database), statement_(statement), code_(code) {}
+
+void Statement::bind_one(std::int64_t value) {
+  note(sqlite3_bind_int64(statement_.get(), next_++, value));
+}
+
+void Statement::bind_one(std::string_view value) {
+  note(sqlite3_bind_text64(statement_.get(), next_++, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+}
+
+void Statement::bind_one(const Digest& value) {
+  note(sqlite3_bind_blob(statement_.get(), next_++, value.bytes.data(), static_cast<int>(value.bytes.size()),
+                         SQLITE_TRANSIENT));
+}
+
+Result<bool> Statement::step() {
+  if (code_ == SQLITE_OK) {
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    code_ = code;
+  }
+  return Unexpected(error_from(database_, code_, "registry database"));
+}
+
+Result<void> Statement::run() {
+  TRY_DO(step());
+  return {};
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const unsigned char* text = sqlite3_column_text(statement_.get(), column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return text == nullptr ? std::string() : std::string(text, text + size);
+}
+
+Digest Statement::digest(int column) const {
+  Digest digest;
+  const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_.get(), column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  if (bytes != nullptr) std::copy_n(bytes, std::min(size, digest.bytes.size()), digest.bytes.begin());
+  return digest;
+}
+
+Result<Database> Database::open(const std::filesystem::path& path) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return Unexpected(error_from(handle, code, "cannot open " + path.string()));
+  sqlite3_busy_timeout(handle, kBusyMilliseconds);
+  // The rollback journal, not WAL: SQLite 3.40.1 as Debian ships it can damage a WAL that two connections reset at
+  // once.
+  constexpr const char* kSettings =
+      "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;";
+  if (auto set = database.execute(kSettings); !set) return Unexpected(std::move(set).error().within(path.string()));
+  return database;
+}
+
+Statement Database::prepare(std::string_view sql) const {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  return {handle_.get(), statement, code};
+}
+
+Result<void> Database::execute(const char* sql) const {
+  const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return Unexpected(error_from(handle_.get(), code, "registry database"));
+  return {};
+}
+
+Result<Transaction> Transaction::begin(const Database& database) {
+  TRY_DO(database.execute("BEGIN IMMEDIATE"));
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  // After some failures SQLite has rolled back already; then this one fails, as it may.
+  if (database_ != nullptr) static_cast<void>(database_->execute("ROLLBACK"));
+}
+
+Result<void> Transaction::commit() {
+  TRY_DO(database_->execute("COMMIT"));
+  database_ = nullptr;
+  return {};
+}
+
+}  // namespace backstay::sqlite

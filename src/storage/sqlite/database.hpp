@@ -1,0 +1,98 @@
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+/// SQLite's C interface as values that clean up after themselves.
+namespace backstay::sqlite {
+
+/// A result code as an Error: busy is kUnavailable, full is kResourceExhausted, a damaged or foreign file kIntegrity, a
+/// broken constraint kConflict.
+Error error_from(sqlite3* database, int code, const std::string& what);
+
+class Database;
+
+/// A prepared statement with its parameters. Values are bound in order; text and digests are copied.
+class Statement {
+ public:
+  template <class... Values>
+  Statement& bind(const Values&... values) {
+    (bind_one(values), ...);
+    return *this;
+  }
+  /// True: there is a row. False: done.
+  Result<bool> step();
+  /// For statements that give no rows.
+  Result<void> run();
+
+  std::int64_t integer(int column) const;
+  std::string text(int column) const;
+  Digest digest(int column) const;
+  Timestamp timestamp(int column) const { return Timestamp(microseconds(integer(column))); }
+
+ private:
+  friend class Database;
+  Statement(sqlite3* database, sqlite3_stmt* statement, int code);
+  void bind_one(std::int64_t value);
+  void bind_one(std::uint64_t value) { bind_one(static_cast<std::int64_t>(value)); }
+  void bind_one(int value) { bind_one(static_cast<std::int64_t>(value)); }
+  void bind_one(bool value) { bind_one(static_cast<std::int64_t>(value)); }
+  void bind_one(std::string_view value);
+  void bind_one(const std::string& value) { bind_one(std::string_view(value)); }
+  void bind_one(const char* value) { bind_one(std::string_view(value)); }
+  void bind_one(const Digest& value);
+  void bind_one(Timestamp value) { bind_one(static_cast<std::int64_t>(value.time_since_epoch().count())); }
+  void note(int code) {
+    if (code_ == SQLITE_OK) code_ = code;
+  }
+
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+  sqlite3* database_;
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  int code_;
+  int next_ = 1;
+};
+
+/// One connection. Not thread-safe.
+class Database {
+ public:
+  static Result<Database> open(const std::filesystem::path& path);
+
+  Statement prepare(std::string_view sql) const;
+  Result<void> execute(const char* sql) const;
+  std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+  };
+  explicit Database(sqlite3* handle) : handle_(handle) {}
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+/// BEGIN IMMEDIATE on begin(), ROLLBACK unless commit() succeeded.
+class Transaction {
+ public:
+  static Result<Transaction> begin(const Database& database);
+  Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+  Result<void> commit();
+
+ private:
+  explicit Transaction(const Database& database) : database_(&database) {}
+  const Database* database_;
+};
+
+}  // namespace backstay::sqlite

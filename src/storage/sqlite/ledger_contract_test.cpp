@@ -1,0 +1,174 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "storage/memory/memory_ledger.hpp"
+#include "storage/sqlite/sqlite_ledger.hpp"
+
+// What every store of versions, rollouts and audit entries promises (ports/ledger.hpp).
+namespace backstay {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct InMemory {
+  MemoryLedger ledger;
+};
+struct OnDisk {
+  fs::path folder = [] {
+    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
+    return fs::path(mkdtemp(name.data()));
+  }();
+  std::unique_ptr<SqliteLedger> opened = SqliteLedger::open(folder / "registry.db").value();
+  SqliteLedger& ledger = *opened;
+  ~OnDisk() { fs::remove_all(folder); }
+};
+
+template <class Store>
+class LedgerContract : public ::testing::Test {
+ protected:
+  registry::VersionRef ref(const char* text) { return registry::VersionRef::parse(text).value(); }
+  Result<VersionStore::Registered> add(const char* version, const std::string& manifest = "{}") {
+    return ledger.add_version({ref(version), manifest, true, "alice"},
+                              {"alice", "version.register", version, "why", "{}"});
+  }
+  rollout::State fresh(const std::string& id) {
+    rollout::State state;
+    state.id = id;
+    state.endpoint = "diagnosis";
+    state.stable = "1.0.0";
+    state.candidate = "1.1.0";
+    state.plan = rollout::default_plan();
+    return state;
+  }
+  rollout::Transition start(const std::string& id) {
+    return rollout::start(fresh(id), Timestamp(seconds(1)), "alice", "a better one");
+  }
+
+  Store store;
+  VersionStore& versions = store.ledger;
+  decltype(store.ledger)& ledger = store.ledger;
+};
+using Stores = ::testing::Types<InMemory, OnDisk>;
+TYPED_TEST_SUITE(LedgerContract, Stores);
+
+TYPED_TEST(LedgerContract, NumbersVersionsPerModelAndListsTheNewestFirst) {
+  EXPECT_EQ(this->add("a@1.0.0")->version.ordinal, 1u);
+  EXPECT_EQ(this->add("b@1.0.0")->version.ordinal, 1u);
+  EXPECT_EQ(this->add("a@1.1.0")->version.ordinal, 2u);
+  const auto of_a = this->ledger.versions("a").value();
+  ASSERT_EQ(of_a.size(), 2u);
+  EXPECT_EQ(of_a[0].ref.str(), "a@1.1.0");
+  EXPECT_EQ(of_a[0].stage, "Staging");
+  EXPECT_EQ(of_a[0].identity, sha256("{}"));
+  EXPECT_EQ(this->ledger.versions("").value().size(), 3u);
+}
+
+TYPED_TEST(LedgerContract, TheSameContentIsTheSameVersionAndIsRecordedOnce) {
+  EXPECT_TRUE(this->add("a@1.0.0")->created);
+  const auto again = this->add("a@1.0.0");
+  EXPECT_FALSE(again->created);
+  EXPECT_EQ(again->version.ordinal, 1u);
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 1u);
+}
+
+TYPED_TEST(LedgerContract, RefusesOtherContentUnderAUsedVersion) {
+  ASSERT_TRUE(this->add("a@1.0.0", "{\"x\":1}"));
+  const auto refused = this->add("a@1.0.0", "{\"x\":2}");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict);
+  EXPECT_NE(refused.error().message.find(sha256("{\"x\":1}").hex()), std::string::npos);
+  EXPECT_EQ(this->ledger.version(this->ref("a@1.0.0"))->manifest_json, "{\"x\":1}");
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 1u);
+}
+
+TYPED_TEST(LedgerContract, AnUnknownVersionIsNotFound) {
+  EXPECT_EQ(this->ledger.version(this->ref("a@1.0.0")).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(this->ledger.add_scorecard(this->ref("a@1.0.0"), {}, {}).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(this->ledger.read(1, 10)->empty());
+}
+
+TYPED_TEST(LedgerContract, KeepsScorecardsAndVerdictsWithTheirAuditEntries) {
+  ASSERT_TRUE(this->add("a@1.0.0"));
+  registry::Scorecard card{registry::ScorecardKind::kQuality, "test", "ci", {{"accuracy", "", 0.95, 200, {}, {}}}};
+  ASSERT_TRUE(this->ledger.add_scorecard(this->ref("a@1.0.0"), card, {"ci", "scorecard.add", "a@1.0.0", "", "{}"}));
+  const auto cards = this->ledger.scorecards(this->ref("a@1.0.0")).value();
+  ASSERT_EQ(cards.size(), 1u);
+  EXPECT_EQ(cards[0].scorecard.metrics[0].samples, 200u);
+
+  for (const char* word : {"FAIL", "PASS"}) {
+    StoredVerdict verdict;
+    verdict.gate = "production";
+    verdict.verdict = word;
+    verdict.evidence = "{}";
+    ASSERT_TRUE(this->ledger.add_verdict(this->ref("a@1.0.0"), verdict, {"ci", "gate.verdict", "a@1.0.0", word, "{}"}));
+  }
+  const auto verdicts = this->ledger.verdicts(this->ref("a@1.0.0")).value();
+  ASSERT_EQ(verdicts.size(), 2u);
+  EXPECT_EQ(verdicts[0].verdict, "PASS");
+  const auto entries = this->ledger.read(1, 10).value();
+  EXPECT_EQ(entries.size(), 4u);
+  EXPECT_TRUE(audit::verify(entries));
+}
+
+TYPED_TEST(LedgerContract, StoresARolloutOnceHoweverOftenItIsCommitted) {
+  const rollout::Transition started = this->start("diagnosis-1");
+  ASSERT_TRUE(this->ledger.commit(started, "a"));
+  ASSERT_TRUE(this->ledger.commit(started, "a"));
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 1u);
+  EXPECT_EQ(this->ledger.active_rollouts().value(), std::vector{started.state});
+  EXPECT_EQ(this->ledger.next_rollout_number("diagnosis").value(), 2u);
+}
+
+TYPED_TEST(LedgerContract, RefusesARevisionThatDoesNotFollow) {
+  rollout::Transition started = this->start("diagnosis-1");
+  ASSERT_TRUE(this->ledger.commit(started, "a"));
+  started.state.revision = 3;
+  EXPECT_EQ(this->ledger.commit(started, "a").error().code, ErrorCode::kConflict);
+}
+
+TYPED_TEST(LedgerContract, RefusesASecondRolloutWhileOneIsUnderWay) {
+  const rollout::Transition first = this->start("diagnosis-1");
+  ASSERT_TRUE(this->ledger.commit(first, "a"));
+  EXPECT_EQ(this->ledger.commit(this->start("diagnosis-2"), "a").error().code, ErrorCode::kConflict);
+  const auto back = rollout::step(first.state, rollout::RollBack{"bob", "no"}, Timestamp(seconds(2)));
+  ASSERT_TRUE(this->ledger.commit(back, "a"));
+  EXPECT_TRUE(this->ledger.commit(this->start("diagnosis-2"), "a"));
+  EXPECT_EQ(this->ledger.rollouts("diagnosis", 10)->front().id, "diagnosis-2");
+  EXPECT_EQ(this->ledger.active_rollouts()->size(), 1u);
+}
+
+TYPED_TEST(LedgerContract, AFinishedRolloutMakesTheCandidateStableAndMovesStages) {
+  ASSERT_TRUE(this->add("a@1.0.0"));
+  ASSERT_TRUE(this->add("a@1.1.0"));
+  rollout::State state = this->fresh("diagnosis-1");
+  state.plan = rollout::blue_green_plan();
+  state.plan.watch = milliseconds(0);
+  rollout::Transition moved = rollout::start(state, Timestamp(seconds(1)), "alice", "why");
+  ASSERT_TRUE(this->ledger.commit(moved, "a"));
+  moved = rollout::step(moved.state, rollout::CandidateReady{}, Timestamp(seconds(2)));
+  ASSERT_TRUE(this->ledger.commit(moved, "a"));
+  while (!rollout::is_final(moved.state.phase)) {
+    moved = rollout::step(moved.state, rollout::Promote{"alice", "go"}, Timestamp(seconds(3)));
+    ASSERT_TRUE(this->ledger.commit(moved, "a"));
+  }
+  const auto record = this->ledger.endpoint("diagnosis").value();
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->stable, "1.1.0");
+  EXPECT_EQ(record->standby, "1.0.0");
+  EXPECT_EQ(this->ledger.version(this->ref("a@1.1.0"))->stage, "Production");
+  EXPECT_EQ(this->ledger.version(this->ref("a@1.0.0"))->stage, "Archived");
+  EXPECT_TRUE(this->ledger.active_rollouts()->empty());
+  EXPECT_TRUE(audit::verify(this->ledger.read(1, 100).value()));
+}
+
+TYPED_TEST(LedgerContract, ReadsTheAuditLogInPages) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(this->ledger.append({"alice", "note", "x", std::to_string(i), "{}"}));
+  const auto page = this->ledger.read(3, 2).value();
+  ASSERT_EQ(page.size(), 2u);
+  EXPECT_EQ(page[0].sequence, 3u);
+  EXPECT_EQ(page[1].draft.reason, "3");
+}
+
+}  // namespace
+}  // namespace backstay

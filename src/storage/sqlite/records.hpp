@@ -1,0 +1,24 @@
+#pragma once
+
+#include "domain/audit/entry.hpp"
+#include "domain/registry/semantic_version.hpp"
+#include "ports/ledger.hpp"
+#include "storage/sqlite/database.hpp"
+
+/// Rows and the values they stand for. Every function runs in the caller's transaction.
+namespace backstay::sqlite {
+
+Result<audit::Entry> append_audit(const Database& database, Timestamp now, const audit::Draft& draft);
+audit::Entry read_audit_row(const Statement& row);
+
+/// The row id of a version; kNotFound names it and what there is instead.
+Result<std::int64_t> find_version(const Database& database, const registry::VersionRef& ref);
+inline constexpr const char* kVersionColumns =
+    "v.model, v.version, v.ordinal, v.identity, v.manifest, s.stage, v.complete, v.registered_at, v.registered_by "
+    "FROM versions v JOIN stages s ON s.version_id = v.id";
+Result<StoredVersion> read_version_row(const Statement& row);
+
+Result<void> move_stage(const Database& database, const registry::VersionRef& ref, const std::string& stage,
+                        std::uint64_t audit_sequence);
+
+}  // namespace backstay::sqlite

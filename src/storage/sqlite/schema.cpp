@@ -1,0 +1,132 @@
+#include "storage/sqlite/schema.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace backstay::sqlite {
+
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x42535459;  // "BSTY"
+
+// What was recorded is refused a change by the database itself; only stages, endpoints and rollouts move.
+constexpr const char* kFirst = R"sql(
+CREATE TABLE versions(
+  id INTEGER PRIMARY KEY,
+  model TEXT NOT NULL,
+  version TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
+  identity BLOB NOT NULL CHECK(length(identity) = 32),
+  manifest TEXT NOT NULL,
+  complete INTEGER NOT NULL,
+  registered_at INTEGER NOT NULL,
+  registered_by TEXT NOT NULL,
+  UNIQUE(model, version),
+  UNIQUE(model, ordinal)) STRICT;
+CREATE TABLE stages(
+  version_id INTEGER PRIMARY KEY REFERENCES versions(id),
+  stage TEXT NOT NULL CHECK(stage IN ('Staging', 'Production', 'Archived'))) STRICT;
+CREATE TABLE stage_history(
+  id INTEGER PRIMARY KEY,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  stage TEXT NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
+CREATE TABLE scorecards(
+  id INTEGER PRIMARY KEY,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  scorecard TEXT NOT NULL,
+  at INTEGER NOT NULL) STRICT;
+CREATE INDEX scorecards_of ON scorecards(version_id);
+CREATE TABLE verdicts(
+  id INTEGER PRIMARY KEY,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  gate TEXT NOT NULL,
+  gate_digest BLOB NOT NULL CHECK(length(gate_digest) = 32),
+  verdict TEXT NOT NULL CHECK(verdict IN ('PASS', 'FAIL', 'INSUFFICIENT')),
+  evidence TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  decided_by TEXT NOT NULL) STRICT;
+CREATE INDEX verdicts_of ON verdicts(version_id);
+CREATE TABLE endpoints(
+  name TEXT PRIMARY KEY,
+  model TEXT NOT NULL,
+  stable TEXT NOT NULL,
+  standby TEXT NOT NULL) STRICT;
+CREATE TABLE rollouts(
+  id TEXT PRIMARY KEY,
+  endpoint TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  final INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  UNIQUE(endpoint, number)) STRICT;
+CREATE UNIQUE INDEX one_active_rollout ON rollouts(endpoint) WHERE final = 0;
+CREATE TABLE audit(
+  sequence INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  previous BLOB NOT NULL CHECK(length(previous) = 32),
+  hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;
+)sql";
+
+Result<void> make_immutable(const Database& database) {
+  for (const char* table : {"versions", "stage_history", "scorecards", "verdicts", "audit"}) {
+    for (const char* change : {"UPDATE", "DELETE"}) {
+      const std::string sql = fmt::format(
+          "CREATE TRIGGER {0}_refuse_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} are never changed'); END;",
+          table, change);
+      TRY_DO(database.execute(sql.c_str()));
+    }
+  }
+  return database.execute(
+      "CREATE TRIGGER rollouts_refuse_DELETE BEFORE DELETE ON rollouts "
+      "BEGIN SELECT RAISE(ABORT, 'rollouts are never forgotten'); END;");
+}
+
+Result<void> first(const Database& database) {
+  TRY_DO(database.execute(kFirst));
+  return make_immutable(database);
+}
+
+using Migration = Result<void> (*)(const Database&);
+constexpr Migration kMigrations[] = {first};
+
+Result<std::int64_t> pragma(const Database& database, const char* name) {
+  Statement statement = database.prepare(fmt::format("PRAGMA {}", name));
+  TRY_DO(statement.step());
+  return statement.integer(0);
+}
+
+}  // namespace
+
+Result<void> migrate(const Database& database) {
+  const auto current = static_cast<std::int64_t>(std::size(kMigrations));
+  TRY(std::int64_t version, pragma(database, "user_version"));
+  TRY(const std::int64_t application, pragma(database, "application_id"));
+  if (version == current && application == kApplicationId) return {};
+
+  TRY(Transaction transaction, Transaction::begin(database));
+  TRY(version, pragma(database, "user_version"));  // Another process may have been first.
+  TRY(const std::int64_t tables, pragma(database, "schema_version"));
+  TRY(const std::int64_t owner, pragma(database, "application_id"));
+  if (owner != kApplicationId && tables != 0)
+    return Unexpected(ErrorCode::kIntegrity, "The file is a database of another program, not a Backstay registry.",
+                      "Give another --data-dir.");
+  if (version > current)
+    return Unexpected(
+        ErrorCode::kUnsupported,
+        fmt::format("The registry was written by a newer Backstay (schema {}; this program knows up to {}).", version,
+                    current),
+        "Use the newer program; nothing was changed.");
+  for (; version < current; ++version) TRY_DO(kMigrations[version](database));
+  TRY_DO(database.execute(
+      fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};", kApplicationId, current).c_str()));
+  return transaction.commit();
+}
+
+}  // namespace backstay::sqlite

@@ -1,0 +1,298 @@
+#include "storage/sqlite/sqlite_ledger.hpp"
+
+#include <fmt/format.h>
+
+#include "storage/sqlite/records.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "wire/rollout_json.hpp"
+#include "wire/scorecard_json.hpp"
+
+namespace backstay {
+
+using sqlite::Database;
+using sqlite::Statement;
+using sqlite::Transaction;
+
+struct SqliteLedger::Impl {
+  Database database;
+  const Clock& clock;
+  std::mutex mutex;
+};
+
+SqliteLedger::SqliteLedger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SqliteLedger::~SqliteLedger() = default;
+
+Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::path& path, const Clock& clock) {
+  TRY(Database database, Database::open(path));
+  if (auto migrated = sqlite::migrate(database); !migrated)
+    return Unexpected(std::move(migrated).error().within(path.string()));
+  return std::unique_ptr<SqliteLedger>(
+      new SqliteLedger(std::unique_ptr<Impl>(new Impl{std::move(database), clock, {}})));
+}
+
+// --- versions ---
+
+namespace {
+
+Result<StoredVersion> load_version(const Database& database, const registry::VersionRef& ref) {
+  TRY(const std::int64_t id, sqlite::find_version(database, ref));
+  Statement select = database.prepare(fmt::format("SELECT {} WHERE v.id = ?", sqlite::kVersionColumns));
+  select.bind(id);
+  TRY_DO(select.step());
+  return sqlite::read_version_row(select);
+}
+
+Result<std::optional<Digest>> identity_of(const Database& database, const registry::VersionRef& ref) {
+  Statement select = database.prepare("SELECT identity FROM versions WHERE model = ? AND version = ?");
+  select.bind(ref.model, ref.version.str());
+  TRY(const bool found, select.step());
+  if (!found) return std::optional<Digest>();
+  return std::optional(select.digest(0));
+}
+
+}  // namespace
+
+Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& version, const audit::Draft& draft) {
+  const std::lock_guard lock(impl_->mutex);
+  const Database& database = impl_->database;
+  const Digest identity = sha256(version.manifest_json);
+  TRY(Transaction transaction, Transaction::begin(database));
+  TRY(const std::optional<Digest> existing, identity_of(database, version.ref));
+  if (existing && *existing != identity)
+    return Unexpected(ErrorCode::kConflict,
+                      fmt::format("{} is registered already with other content (registered {}, now {}).",
+                                  version.ref.str(), existing->hex(), identity.hex()),
+                      "A version is never overwritten: give the new content a new version number.");
+  if (existing) {
+    TRY(StoredVersion stored, load_version(database, version.ref));
+    return Registered{std::move(stored), false};
+  }
+  const Timestamp now = impl_->clock.now();
+  Statement insert = database.prepare(
+      "INSERT INTO versions(model, version, ordinal, identity, manifest, complete, registered_at, registered_by) "
+      "VALUES(?1, ?2, (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM versions WHERE model = ?1), ?3, ?4, ?5, ?6, ?7)");
+  insert.bind(version.ref.model, version.ref.version.str(), identity, version.manifest_json, version.complete, now,
+              version.actor);
+  TRY_DO(insert.run());
+  TRY(const audit::Entry entry, sqlite::append_audit(database, now, draft));
+  TRY_DO(sqlite::move_stage(database, version.ref, "Staging", entry.sequence));
+  TRY(StoredVersion stored, load_version(database, version.ref));
+  TRY_DO(transaction.commit());
+  return Registered{std::move(stored), true};
+}
+
+Result<StoredVersion> SqliteLedger::version(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(impl_->mutex);
+  return load_version(impl_->database, ref);
+}
+
+Result<std::vector<StoredVersion>> SqliteLedger::versions(const std::string& model) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare(
+      fmt::format("SELECT {} WHERE ?1 = '' OR v.model = ?1 ORDER BY v.id DESC", sqlite::kVersionColumns));
+  select.bind(model);
+  std::vector<StoredVersion> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    TRY(StoredVersion stored, sqlite::read_version_row(select));
+    found.push_back(std::move(stored));
+  }
+}
+
+Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::VersionRef& ref,
+                                                              const registry::Scorecard& scorecard,
+                                                              const audit::Draft& draft) {
+  const std::lock_guard lock(impl_->mutex);
+  const Timestamp now = impl_->clock.now();
+  TRY(Transaction transaction, Transaction::begin(impl_->database));
+  TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
+  Statement insert = impl_->database.prepare("INSERT INTO scorecards(version_id, scorecard, at) VALUES(?, ?, ?)");
+  TRY_DO(insert.bind(version, wire::to_json(scorecard), now).run());
+  registry::StoredScorecard stored{impl_->database.last_insert_id(), scorecard, now};
+  TRY_DO(sqlite::append_audit(impl_->database, now, draft));
+  TRY_DO(transaction.commit());
+  return stored;
+}
+
+Result<std::vector<registry::StoredScorecard>> SqliteLedger::scorecards(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(impl_->mutex);
+  TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
+  Statement select =
+      impl_->database.prepare("SELECT id, scorecard, at FROM scorecards WHERE version_id = ? ORDER BY id");
+  select.bind(version);
+  std::vector<registry::StoredScorecard> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    TRY(const wire::Document document, wire::Document::from_json("a stored scorecard", select.text(1)));
+    TRY(registry::Scorecard scorecard, wire::scorecard_from(document));
+    found.push_back({select.integer(0), std::move(scorecard), select.timestamp(2)});
+  }
+}
+
+Result<StoredVerdict> SqliteLedger::add_verdict(const registry::VersionRef& ref, const StoredVerdict& verdict,
+                                                const audit::Draft& draft) {
+  const std::lock_guard lock(impl_->mutex);
+  StoredVerdict stored = verdict;
+  stored.at = impl_->clock.now();
+  TRY(Transaction transaction, Transaction::begin(impl_->database));
+  TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
+  Statement insert = impl_->database.prepare(
+      "INSERT INTO verdicts(version_id, gate, gate_digest, verdict, evidence, at, decided_by) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(version, stored.gate, stored.gate_digest, stored.verdict, stored.evidence, stored.at, stored.decided_by);
+  TRY_DO(insert.run());
+  stored.id = impl_->database.last_insert_id();
+  TRY_DO(sqlite::append_audit(impl_->database, stored.at, draft));
+  TRY_DO(transaction.commit());
+  return stored;
+}
+
+Result<std::vector<StoredVerdict>> SqliteLedger::verdicts(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(impl_->mutex);
+  TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
+  Statement select = impl_->database.prepare(
+      "SELECT id, gate, gate_digest, verdict, evidence, at, decided_by FROM verdicts WHERE version_id = ? "
+      "ORDER BY id DESC");
+  select.bind(version);
+  std::vector<StoredVerdict> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    found.push_back({select.integer(0), select.text(1), select.digest(2), select.text(3), select.text(4),
+                     select.timestamp(5), select.text(6)});
+  }
+}
+
+// --- rollouts ---
+
+namespace {
+
+Result<void> put_endpoint(const Database& database, const EndpointRecord& record) {
+  Statement put = database.prepare(
+      "INSERT INTO endpoints VALUES(?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET model = excluded.model, "
+      "stable = excluded.stable, standby = excluded.standby");
+  return put.bind(record.endpoint, record.model, record.stable, record.standby).run();
+}
+
+/// False: this revision is stored already.
+Result<bool> put_state(const Database& database, const rollout::State& state) {
+  const std::string json = wire::to_json(state);
+  Statement select = database.prepare("SELECT revision, state FROM rollouts WHERE id = ?");
+  select.bind(state.id);
+  TRY(const bool found, select.step());
+  const std::uint64_t stored = found ? static_cast<std::uint64_t>(select.integer(0)) : 0;
+  if (found && stored == state.revision && select.text(1) == json) return false;
+  if (stored + 1 != state.revision)
+    return Unexpected(
+        ErrorCode::kConflict,
+        fmt::format("Rollout {} is at revision {}; revision {} does not follow.", state.id, stored, state.revision),
+        "Someone else changed it: look at its status and try again.");
+  if (!found) {
+    Statement active = database.prepare("SELECT id FROM rollouts WHERE endpoint = ? AND final = 0");
+    active.bind(state.endpoint);
+    TRY(const bool busy, active.step());
+    if (busy)
+      return Unexpected(ErrorCode::kConflict,
+                        fmt::format("Endpoint '{}' has a rollout under way: {}.", state.endpoint, active.text(0)),
+                        "Wait for it, or take it back with backstay rollback.");
+  }
+  Statement put = database.prepare(
+      "INSERT INTO rollouts VALUES(?1, ?2, (SELECT COALESCE(MAX(number), 0) + 1 FROM rollouts WHERE endpoint = ?2), "
+      "?3, "
+      "?4, ?5) ON CONFLICT(id) DO UPDATE SET revision = ?3, final = ?4, state = ?5");
+  TRY_DO(put.bind(state.id, state.endpoint, state.revision, rollout::is_final(state.phase), json).run());
+  return true;
+}
+
+Result<std::vector<rollout::State>> read_states(Statement& select) {
+  std::vector<rollout::State> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    TRY(rollout::State state, wire::rollout_from_json(select.text(0)));
+    found.push_back(std::move(state));
+  }
+}
+
+}  // namespace
+
+Result<void> SqliteLedger::commit(const rollout::Transition& transition, const std::string& model) {
+  const std::lock_guard lock(impl_->mutex);
+  const Database& database = impl_->database;
+  const rollout::State& state = transition.state;
+  const Timestamp now = impl_->clock.now();
+  TRY(Transaction transaction, Transaction::begin(database));
+  TRY(const bool fresh, put_state(database, state));
+  if (!fresh) return {};
+  std::uint64_t sequence = 0;
+  for (const rollout::Note& note : transition.notes) {
+    TRY(const audit::Entry entry,
+        sqlite::append_audit(database, now,
+                             {note.actor, note.action, "endpoint " + state.endpoint, note.reason, note.evidence}));
+    sequence = entry.sequence;
+  }
+  for (const rollout::StageMove& move : transition.stage_moves) {
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
+    TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
+  }
+  if (state.phase == rollout::Phase::kDone)
+    TRY_DO(put_endpoint(database, {state.endpoint, model, state.candidate, state.stable}));
+  return transaction.commit();
+}
+
+Result<std::vector<rollout::State>> SqliteLedger::active_rollouts() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT state FROM rollouts WHERE final = 0 ORDER BY endpoint");
+  return read_states(select);
+}
+
+Result<std::vector<rollout::State>> SqliteLedger::rollouts(const std::string& endpoint, std::size_t limit) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select =
+      impl_->database.prepare("SELECT state FROM rollouts WHERE endpoint = ? ORDER BY number DESC LIMIT ?");
+  select.bind(endpoint, static_cast<std::uint64_t>(limit));
+  return read_states(select);
+}
+
+Result<std::optional<EndpointRecord>> SqliteLedger::endpoint(const std::string& name) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT name, model, stable, standby FROM endpoints WHERE name = ?");
+  select.bind(name);
+  TRY(const bool found, select.step());
+  if (!found) return std::optional<EndpointRecord>();
+  return std::optional(EndpointRecord{select.text(0), select.text(1), select.text(2), select.text(3)});
+}
+
+Result<std::uint64_t> SqliteLedger::next_rollout_number(const std::string& endpoint) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT COALESCE(MAX(number), 0) + 1 FROM rollouts WHERE endpoint = ?");
+  select.bind(endpoint);
+  TRY_DO(select.step());
+  return static_cast<std::uint64_t>(select.integer(0));
+}
+
+// --- audit ---
+
+Result<audit::Entry> SqliteLedger::append(const audit::Draft& draft) {
+  const std::lock_guard lock(impl_->mutex);
+  TRY(Transaction transaction, Transaction::begin(impl_->database));
+  TRY(audit::Entry entry, sqlite::append_audit(impl_->database, impl_->clock.now(), draft));
+  TRY_DO(transaction.commit());
+  return entry;
+}
+
+Result<std::vector<audit::Entry>> SqliteLedger::read(std::uint64_t from, std::size_t limit) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?");
+  select.bind(from, static_cast<std::uint64_t>(limit));
+  std::vector<audit::Entry> entries;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return entries;
+    entries.push_back(sqlite::read_audit_row(select));
+  }
+}
+
+}  // namespace backstay

@@ -1,0 +1,191 @@
+#include "storage/sqlite/sqlite_ledger.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <set>
+
+#include "base/random.hpp"
+#include "storage/sqlite/database.hpp"
+
+namespace backstay {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SqliteLedgerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
+    folder = mkdtemp(name.data());
+    file = folder / "registry.db";
+  }
+  void TearDown() override { fs::remove_all(folder); }
+  std::unique_ptr<SqliteLedger> open() { return SqliteLedger::open(file).value(); }
+  static Result<VersionStore::Registered> add(SqliteLedger& ledger, int number, const std::string& content = "") {
+    const std::string version = fmt::format("m@1.{}.0", number);
+    return ledger.add_version({registry::VersionRef::parse(version).value(),
+                               fmt::format("{{\"n\":{},\"c\":\"{}\"}}", number, content), true, "alice"},
+                              {"alice", "version.register", version, "why", "{}"});
+  }
+
+  fs::path folder;
+  fs::path file;
+};
+
+TEST_F(SqliteLedgerTest, IsThereAgainAfterClosing) {
+  {
+    auto ledger = open();
+    ASSERT_TRUE(add(*ledger, 1));
+  }
+  auto ledger = open();
+  EXPECT_EQ(ledger->versions("m")->size(), 1u);
+  EXPECT_TRUE(audit::verify(ledger->read(1, 10).value()));
+}
+
+TEST_F(SqliteLedgerTest, RefusesADatabaseFromANewerProgramAndLeavesItAsItWas) {
+  open();
+  {
+    const auto raw = sqlite::Database::open(file).value();
+    ASSERT_TRUE(raw.execute("PRAGMA user_version = 99"));
+  }
+  const auto refused = SqliteLedger::open(file);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("newer"), std::string::npos);
+}
+
+TEST_F(SqliteLedgerTest, RefusesADatabaseOfAnotherProgram) {
+  {
+    const auto raw = sqlite::Database::open(file).value();
+    ASSERT_TRUE(raw.execute("CREATE TABLE songs(title TEXT)"));
+  }
+  EXPECT_EQ(SqliteLedger::open(file).error().code, ErrorCode::kIntegrity);
+}
+
+TEST_F(SqliteLedgerTest, SaysThatADamagedFileIsDamaged) {
+  std::ofstream(file) << std::string(8192, 'x');
+  EXPECT_EQ(SqliteLedger::open(file).error().code, ErrorCode::kIntegrity);
+}
+
+TEST_F(SqliteLedgerTest, TheDatabaseItselfRefusesToChangeWhatWasRecorded) {
+  ASSERT_TRUE(add(*open(), 1));
+  const auto raw = sqlite::Database::open(file).value();
+  for (const char* sql : {"UPDATE versions SET manifest = '{}'", "DELETE FROM versions", "UPDATE audit SET reason = ''",
+                          "DELETE FROM audit", "DELETE FROM stage_history"})
+    EXPECT_FALSE(raw.execute(sql)) << sql;
+}
+
+TEST_F(SqliteLedgerTest, FindsAnAuditEntryOrManifestThatWasChangedBehindItsBack) {
+  ASSERT_TRUE(add(*open(), 1));
+  {
+    const auto raw = sqlite::Database::open(file).value();
+    ASSERT_TRUE(
+        raw.execute("DROP TRIGGER audit_refuse_UPDATE; UPDATE audit SET actor = 'mallory';"
+                    "DROP TRIGGER versions_refuse_UPDATE; UPDATE versions SET manifest = '{}'"));
+  }
+  auto ledger = open();
+  EXPECT_EQ(audit::verify(ledger->read(1, 10).value()).error().code, ErrorCode::kIntegrity);
+  EXPECT_EQ(ledger->version(registry::VersionRef::parse("m@1.1.0").value()).error().code, ErrorCode::kIntegrity);
+}
+
+TEST_F(SqliteLedgerTest, AFullDiskRefusesTheWriteAndLeavesNothingOfIt) {
+  // A file size limit makes the kernel refuse growth as a full disk does.
+  std::size_t stored = 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    auto ledger = open();
+    if (!add(*ledger, 0)) _exit(1);
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{fs::file_size(file) + 64 * 1024, RLIM_INFINITY};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 1;; ++i) {
+      const auto added = add(*ledger, i, std::string(16 * 1024, 'x'));
+      if (!added) _exit(ledger->versions("m")->size() == static_cast<std::size_t>(i) ? 0 : 2);
+    }
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  auto ledger = open();
+  stored = ledger->versions("m")->size();
+  EXPECT_GE(stored, 1u);
+  EXPECT_EQ(ledger->read(1, 1000)->size(), stored);
+  EXPECT_TRUE(audit::verify(ledger->read(1, 1000).value()));
+  EXPECT_TRUE(add(*ledger, 1000));
+}
+
+TEST_F(SqliteLedgerTest, TwoProcessesRegisterAtOnceWithoutLosingOrMixing) {
+  open();
+  constexpr int kEach = 25;
+  pid_t children[2];
+  for (int process = 0; process < 2; ++process) {
+    children[process] = fork();
+    if (children[process] == 0) {
+      auto ledger = open();
+      for (int i = 0; i < kEach; ++i) {
+        if (!add(*ledger, process * 1000 + i)) _exit(1);
+      }
+      _exit(0);
+    }
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
+  auto ledger = open();
+  const auto versions = ledger->versions("m").value();
+  ASSERT_EQ(versions.size(), 2u * kEach);
+  std::set<std::uint64_t> ordinals;
+  for (const auto& version : versions) ordinals.insert(version.ordinal);
+  EXPECT_EQ(ordinals.size(), 2u * kEach);
+  EXPECT_TRUE(audit::verify(ledger->read(1, 1000).value()));
+}
+
+TEST_F(SqliteLedgerTest, KillingTheProcessAtAnyMomentLosesNothingThatWasAcknowledged) {
+  Random random(7);
+  int acknowledged = 0;
+  for (int round = 0; round < 25; ++round) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      close(pipe_ends[0]);
+      auto ledger = open();
+      for (int i = acknowledged;; ++i) {
+        if (!add(*ledger, i, std::string(5000, 'y'))) _exit(1);
+        if (write(pipe_ends[1], "x", 1) != 1) _exit(1);
+      }
+    }
+    close(pipe_ends[1]);
+    const auto wanted = static_cast<int>(random.below(6));
+    char byte = 0;
+    int seen = 0;
+    while (seen < wanted && read(pipe_ends[0], &byte, 1) == 1) ++seen;
+    // Then somewhere inside the next transactions.
+    usleep(static_cast<useconds_t>(random.below(3000)));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    while (read(pipe_ends[0], &byte, 1) == 1) ++seen;
+    close(pipe_ends[0]);
+
+    auto ledger = open();
+    const auto stored = static_cast<int>(ledger->versions("m")->size());
+    ASSERT_GE(stored, acknowledged + seen);
+    ASSERT_LE(stored, acknowledged + seen + 1);
+    const auto entries = ledger->read(1, 10000).value();
+    ASSERT_EQ(static_cast<int>(entries.size()), stored);
+    ASSERT_TRUE(audit::verify(entries));
+    acknowledged = stored;
+  }
+  EXPECT_GT(acknowledged, 10);
+}
+
+}  // namespace
+}  // namespace backstay
