@@ -1,0 +1,97 @@
+#include "services/checkout_version.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>  // renameat2
+
+#include <cerrno>
+#include <fstream>
+
+#include "base/random.hpp"
+
+namespace backstay::services {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A folder that is removed again unless it was moved to its place.
+class TemporaryFolder {
+ public:
+  static Result<TemporaryFolder> beside(const fs::path& target) {
+    const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+    std::error_code failure;
+    fs::create_directories(parent, failure);
+    TemporaryFolder folder(parent / fmt::format(".{}.{:016x}", target.filename().string(), secure_random()));
+    if (!failure) fs::create_directory(folder.path_, failure);
+    if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + folder.path_.string()));
+    return folder;
+  }
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+  Result<void> move_to(const fs::path& target) {
+    if (renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
+      if (errno == EEXIST)
+        return Unexpected(ErrorCode::kConflict, fmt::format("{} exists already.", target.string()),
+                          "Name a folder that is not there yet.");
+      return Unexpected(error_from_errno(errno, "cannot make " + target.string()));
+    }
+    path_.clear();
+    return {};
+  }
+
+ private:
+  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+Result<void> put(const BlobStore& blobs, const fs::path& folder, const std::string& name, const Digest& sha256) {
+  TRY_DO(registry::check_artifact_path(name));
+  const fs::path path = folder / name;
+  std::error_code failure;
+  fs::create_directories(path.parent_path(), failure);
+  if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + path.parent_path().string()));
+  if (auto done = blobs.check_out(sha256, path); !done) return Unexpected(std::move(done).error().within(name));
+  return {};
+}
+
+}  // namespace
+
+Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref, const fs::path& target) {
+  TRY(const StoredVersion stored, registry.versions.version(ref));
+  TRY(registry::Manifest manifest, manifest_of(stored));
+  std::error_code ignored;
+  if (fs::exists(fs::symlink_status(target, ignored)))
+    return Unexpected(ErrorCode::kConflict, fmt::format("{} exists already.", target.string()),
+                      "Name a folder that is not there yet.");
+
+  TRY(TemporaryFolder temporary, TemporaryFolder::beside(target));
+  CheckedOut out{target, manifest, 0};
+  for (const registry::Artifact& artifact : manifest.artifacts) {
+    TRY_DO(put(registry.blobs, temporary.path(), artifact.path, artifact.sha256));
+    out.total_bytes += artifact.size_bytes;
+  }
+  const fs::path beside = temporary.path() / ".backstay";
+  std::error_code failure;
+  fs::create_directory(beside, failure);
+  for (const registry::FileDigest& file : manifest.code.preprocessing)
+    TRY_DO(put(registry.blobs, beside / "preprocessing", file.path, file.sha256));
+  for (const registry::FileDigest& file : manifest.environment.lock_files)
+    TRY_DO(put(registry.blobs, beside / "lock", file.path, file.sha256));
+  std::ofstream text(beside / "manifest.json", std::ios::binary);
+  text << stored.manifest_json;
+  text.close();
+  if (failure || !text)
+    return Unexpected(ErrorCode::kResourceExhausted, fmt::format("cannot write {}", beside.string()),
+                      "Check the space that is left there.");
+  TRY_DO(temporary.move_to(target));
+  return out;
+}
+
+}  // namespace backstay::services

@@ -1,0 +1,56 @@
+#include "services/evaluate_gate.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "wire/scorecard_json.hpp"
+
+namespace backstay::services {
+
+Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
+                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor) {
+  TRY(const wire::Document document, wire::Document::from_yaml(gate_name, gate_text));
+  TRY(const gates::Gate gate, wire::gate_from(document));
+  TRY(const StoredVersion version, versions.version(ref));
+  TRY(const registry::Manifest manifest, manifest_of(version));
+  TRY(const std::vector<registry::StoredScorecard> scorecards, versions.scorecards(ref));
+
+  GateDecision decision;
+  decision.verdict = gates::evaluate(gate, manifest, scorecards);
+  StoredVerdict& stored = decision.stored;
+  stored.gate = gate.name;
+  stored.gate_digest = sha256(gate_text);
+  stored.verdict = gates::to_string(decision.verdict.decision);
+  stored.evidence = wire::to_json(decision.verdict);
+  stored.decided_by = actor.name;
+  TRY(stored, versions.add_verdict(ref, stored,
+                                   {actor.name, "gate.verdict", ref.str(),
+                                    fmt::format("Gate '{}' says {}.", gate.name, stored.verdict), stored.evidence}));
+  return decision;
+}
+
+Result<void> check_releasable(VersionStore& versions, const StoredVersion& version) {
+  const std::string name = version.ref.str();
+  if (!version.complete) {
+    TRY(const registry::Manifest manifest, manifest_of(version));
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("{} is incomplete: it lacks {}.", name, fmt::join(registry::missing_parts(manifest), ", ")),
+        "Register a new version that says what it was made from and why.");
+  }
+  TRY(const std::vector<StoredVerdict> verdicts, versions.verdicts(version.ref));
+  if (verdicts.empty())
+    return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has passed no gate.", name),
+                      fmt::format("Run: backstay gate {} --file GATE.yaml", name));
+  std::set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) {
+    if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("Gate '{}' says {} about {}.", verdict.gate, verdict.verdict, name),
+                      "backstay show tells which rule; add the scorecards it needs, or register a better version.");
+  }
+  return {};
+}
+
+}  // namespace backstay::services

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "domain/gates/gate.hpp"
+#include "services/registry.hpp"
+
+namespace backstay::services {
+
+struct GateDecision {
+  gates::Verdict verdict;
+  StoredVerdict stored;
+};
+
+/// Judges a version by a gate file's text and stores the verdict with its evidence.
+Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
+                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor);
+
+/// Why a version may not serve production now: an incomplete manifest, no verdict, or a gate whose newest verdict is
+/// not PASS. Success: it may.
+Result<void> check_releasable(VersionStore& versions, const StoredVersion& version);
+
+}  // namespace backstay::services

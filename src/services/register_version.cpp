@@ -1,0 +1,146 @@
+#include "services/register_version.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/local_files.hpp"
+#include "wire/manifest_json.hpp"
+
+namespace backstay::services {
+
+namespace {
+
+std::uint64_t total_bytes(const std::vector<FoundFile>& files) {
+  std::uint64_t total = 0;
+  for (const FoundFile& file : files) total += file.size_bytes;
+  return total;
+}
+
+/// Copies files into the blob store and tells how far it is.
+class Intake {
+ public:
+  Intake(BlobStore& blobs, std::uint64_t total, const OnProgress& progress)
+      : blobs_(blobs), progress_(progress), state_{"", 0, total} {}
+
+  Result<BlobInfo> store(const FoundFile& file) {
+    TRY(const std::unique_ptr<BlobWriter> writer, blobs_.begin());
+    TRY_DO(pump(file, [&](std::span<const std::byte> piece) { return writer->write(piece); }));
+    return writer->commit();
+  }
+
+  Result<void> pump(const FoundFile& file, const std::function<Result<void>(std::span<const std::byte>)>& sink) {
+    state_.name = file.name;
+    return read_file(file.source, [&](std::span<const std::byte> piece) {
+      state_.done_bytes += piece.size();
+      if (progress_) progress_(state_);
+      return sink(piece);
+    });
+  }
+
+ private:
+  BlobStore& blobs_;
+  const OnProgress& progress_;
+  Progress state_;
+};
+
+bool is_text_table(const std::string& name) {
+  return name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".jsonl");
+}
+
+/// Data stays where it is; its digest, and for text tables the number of rows, is what the version remembers.
+Result<void> measure_slice(Intake& intake, const FoundFile& file, registry::DataSlice& slice) {
+  Sha256 hash;
+  std::uint64_t lines = 0;
+  std::byte last{'\n'};
+  TRY_DO(intake.pump(file, [&](std::span<const std::byte> piece) -> Result<void> {
+    hash.update(piece);
+    lines += static_cast<std::uint64_t>(std::count(piece.begin(), piece.end(), std::byte{'\n'}));
+    last = piece.back();
+    return {};
+  }));
+  slice.sha256 = hash.finish();
+  if (last != std::byte{'\n'}) ++lines;
+  const bool has_header = !file.name.ends_with(".jsonl");
+  if (slice.rows == 0 && is_text_table(file.name)) slice.rows = lines > 0 && has_header ? lines - 1 : lines;
+  return {};
+}
+
+Result<void> store_beside(Intake& intake, const std::vector<FoundFile>& files, std::vector<registry::FileDigest>& out) {
+  for (const FoundFile& file : files) {
+    TRY(const BlobInfo blob, intake.store(file));
+    out.push_back({file.name, blob.sha256});
+  }
+  return {};
+}
+
+Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor) {
+  RegisteredVersion out;
+  out.missing = registry::missing_parts(manifest);
+  VersionStore::NewVersion fresh{manifest.ref, wire::to_canonical_json(manifest), out.missing.empty(), actor.name};
+  const Digest identity = sha256(fresh.manifest_json);
+  TRY(VersionStore::Registered stored,
+      registry.versions.add_version(fresh, {actor.name, "version.register", manifest.ref.str(), manifest.changelog,
+                                            fmt::format("{{\"manifest_sha256\":\"{}\"}}", identity.hex())}));
+  out.version = std::move(stored.version);
+  out.created = stored.created;
+  out.manifest = std::move(manifest);
+  return out;
+}
+
+}  // namespace
+
+Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
+                                           const std::filesystem::path& folder, const Actor& actor,
+                                           const OnProgress& progress) {
+  registry::Manifest manifest = spec.manifest;
+  TRY(const std::vector<FoundFile> artifacts, find_files(folder, spec.artifacts));
+  TRY(const std::vector<FoundFile> preprocessing, find_files(folder, spec.preprocessing));
+  TRY(const std::vector<FoundFile> lock_files, find_files(folder, spec.lock_files));
+  std::vector<FoundFile> slices;
+  for (const wire::VersionSpec::SliceFile& slice : spec.slice_files) {
+    TRY(const std::vector<FoundFile> found, find_files(folder, {{slice.source, slice.source.filename().string()}}));
+    if (found.size() != 1 || found[0].name != slice.source.filename())
+      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("The slice {} is a folder.", slice.source.string()),
+                        "Name each file as a slice of its own.");
+    slices.push_back(found[0]);
+  }
+  // What can be refused is refused before a byte is copied.
+  TRY_DO(registry::validate(manifest));
+
+  Intake intake(registry.blobs,
+                total_bytes(artifacts) + total_bytes(preprocessing) + total_bytes(lock_files) + total_bytes(slices),
+                progress);
+  for (const FoundFile& file : artifacts) {
+    TRY(const BlobInfo blob, intake.store(file));
+    manifest.artifacts.push_back({file.name, blob.size_bytes, blob.sha256});
+  }
+  TRY_DO(store_beside(intake, preprocessing, manifest.code.preprocessing));
+  TRY_DO(store_beside(intake, lock_files, manifest.environment.lock_files));
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const wire::VersionSpec::SliceFile& where = spec.slice_files[i];
+    TRY_DO(measure_slice(intake, slices[i], manifest.data[where.data_set].slices[where.slice]));
+  }
+  TRY_DO(registry::validate(manifest));
+  return store(registry, std::move(manifest), actor);
+}
+
+Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifest manifest, const Actor& actor) {
+  std::sort(manifest.artifacts.begin(), manifest.artifacts.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
+  TRY_DO(registry::validate(manifest));
+  std::vector<registry::FileDigest> needed = manifest.code.preprocessing;
+  for (const auto& file : manifest.environment.lock_files) needed.push_back(file);
+  for (const auto& file : manifest.artifacts) needed.push_back({file.path, file.sha256});
+  for (const registry::FileDigest& file : needed) {
+    TRY(const bool there, registry.blobs.contains(file.sha256));
+    if (!there)
+      return Unexpected(
+          ErrorCode::kFailedPrecondition,
+          fmt::format("The content of '{}' (sha256 {}) has not been uploaded.", file.path, file.sha256.hex()),
+          fmt::format("PUT it to /v1/blobs/{} first.", file.sha256.hex()));
+  }
+  return store(registry, std::move(manifest), actor);
+}
+
+}  // namespace backstay::services

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "services/registry.hpp"
+#include "wire/version_spec.hpp"
+
+namespace backstay::services {
+
+/// How far a long copy is.
+struct Progress {
+  std::string name;  ///< The file that is read now.
+  std::uint64_t done_bytes = 0;
+  std::uint64_t total_bytes = 0;
+};
+using OnProgress = std::function<void(const Progress&)>;
+
+struct RegisteredVersion {
+  StoredVersion version;
+  registry::Manifest manifest;
+  bool created = false;              ///< False: this content was registered under this version before.
+  std::vector<std::string> missing;  ///< What keeps it from production.
+};
+
+/// Streams the files a spec names into the blob store, then stores the manifest and its audit entry in one transaction.
+/// `folder` is what relative paths in the spec are relative to. Interrupted at any point it leaves no version, at most
+/// blobs that a repeat finds again.
+Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
+                                           const std::filesystem::path& folder, const Actor& actor,
+                                           const OnProgress& progress = {});
+
+/// Stores a whole manifest whose blobs have been uploaded already; kFailedPrecondition names the first that has not.
+Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifest manifest, const Actor& actor);
+
+}  // namespace backstay::services
