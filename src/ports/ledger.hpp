@@ -77,6 +77,11 @@ struct EndpointRecord {
   std::string standby;  ///< The stable version before that; kept warm for rollback. May be empty.
 };
 
+/// The endpoint's record once a rollout is done.
+inline EndpointRecord endpoint_after(const rollout::State& done, const std::string& model) {
+  return {done.endpoint, model, done.candidate, done.revert ? std::string() : done.stable};
+}
+
 class RolloutStore {
  public:
   virtual ~RolloutStore() = default;

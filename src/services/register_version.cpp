@@ -105,15 +105,16 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
                         "Name each file as a slice of its own.");
     slices.push_back(found[0]);
   }
+  for (const FoundFile& file : artifacts) manifest.artifacts.push_back({file.name, file.size_bytes, {}});
   // What can be refused is refused before a byte is copied.
   TRY_DO(registry::validate(manifest));
 
   Intake intake(registry.blobs,
                 total_bytes(artifacts) + total_bytes(preprocessing) + total_bytes(lock_files) + total_bytes(slices),
                 progress);
-  for (const FoundFile& file : artifacts) {
-    TRY(const BlobInfo blob, intake.store(file));
-    manifest.artifacts.push_back({file.name, blob.size_bytes, blob.sha256});
+  for (std::size_t i = 0; i < artifacts.size(); ++i) {
+    TRY(const BlobInfo blob, intake.store(artifacts[i]));
+    manifest.artifacts[i] = {artifacts[i].name, blob.size_bytes, blob.sha256};
   }
   TRY_DO(store_beside(intake, preprocessing, manifest.code.preprocessing));
   TRY_DO(store_beside(intake, lock_files, manifest.environment.lock_files));

@@ -74,7 +74,9 @@ class VersionServicesTest : public ::testing::Test {
 };
 
 TEST_F(VersionServicesTest, RegistersFilesAndFoldersWithTheirDigests) {
-  const auto registered = add(kSpec).value();
+  const auto added = add(kSpec);
+  ASSERT_TRUE(added) << added.error().message;
+  const auto& registered = *added;
   EXPECT_TRUE(registered.created);
   EXPECT_TRUE(registered.missing.empty());
   const auto& artifacts = registered.manifest.artifacts;

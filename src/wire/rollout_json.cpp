@@ -141,6 +141,7 @@ std::string to_json(const rollout::State& state) {
             {"plan", plan_json(state.plan)},
             {"phase", rollout::to_string(state.phase)},
             {"paused", state.paused},
+            {"revert", state.revert},
             {"candidate_ready", state.candidate_ready},
             {"step_index", state.step_index},
             {"started_at", to_rfc3339(state.started_at)},
@@ -169,6 +170,7 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   fields.object("plan", [&](Fields& plan) { read_plan(plan, state.plan); });
   read_phase(fields, state.phase);
   fields.optional("paused", state.paused);
+  fields.optional("revert", state.revert);
   fields.optional("candidate_ready", state.candidate_ready);
   fields.optional("step_index", step_index);
   read_time(fields, "started_at", state.started_at);

@@ -45,6 +45,7 @@ struct State {
   Phase phase = Phase::kWarming;
   bool candidate_ready = false;  ///< False again after a restart, until its backend has been seen ready.
   bool paused = false;
+  bool revert = false;  ///< A return to the standby version: the version it leaves isn't kept as a standby.
   std::size_t step_index = 0;
   Timestamp started_at;
   Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).

@@ -238,7 +238,7 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
     TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
   }
   if (state.phase == rollout::Phase::kDone)
-    TRY_DO(put_endpoint(database, {state.endpoint, model, state.candidate, state.stable}));
+    TRY_DO(put_endpoint(database, endpoint_after(state, model)));
   return transaction.commit();
 }
 

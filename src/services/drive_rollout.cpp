@@ -1,0 +1,206 @@
+#include "services/drive_rollout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace backstay::services {
+
+namespace {
+
+constexpr milliseconds kFirstRetry{50};
+constexpr milliseconds kLongestRetry{5'000};
+
+bool under_way(const std::optional<rollout::State>& state) {
+  return state && !rollout::is_final(state->phase);
+}
+
+void answer(const RolloutDriver::Done& done, Result<void> result) {
+  if (done) done(std::move(result));
+}
+
+milliseconds retry_delay(unsigned failures) {
+  return std::min(kLongestRetry, kFirstRetry * (1 << std::min(failures, 10u)));
+}
+
+}  // namespace
+
+void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& active,
+                         std::uint64_t next_number) {
+  Endpoint& endpoint = endpoints_[record.endpoint];
+  endpoint = Endpoint{};
+  endpoint.record = record;
+  endpoint.next_number = next_number;
+  if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
+  if (under_way(active)) {
+    rollout::Transition restarted = rollout::step(*active, rollout::Restarted{}, clock_.now());
+    endpoint.rollout = restarted.state;
+    for (const rollout::Effect& effect : restarted.after_commit) perform(record.endpoint, effect);
+    return;
+  }
+  if (record.stable.empty()) return;
+  world_.ensure_backend(record.endpoint, record.stable);
+  world_.set_traffic(record.endpoint,
+                     traffic::Split{{{record.stable, traffic::Role::kStable, traffic::kWhole}}, record.stable, "", 0});
+}
+
+void RolloutDriver::start(const std::string& name, const std::string& candidate, const rollout::Plan& plan,
+                          const std::string& actor, const std::string& reason, Done done) {
+  Endpoint& endpoint = endpoints_.at(name);
+  if (under_way(endpoint.rollout))
+    return answer(done, Unexpected(ErrorCode::kConflict,
+                                   fmt::format("Endpoint '{}' has a rollout under way: {} to {}.", name,
+                                               endpoint.rollout->id, endpoint.rollout->candidate),
+                                   "Wait for it, or take it back with backstay rollback."));
+  if (!endpoint.pending.empty())
+    return answer(
+        done, Unexpected(ErrorCode::kUnavailable, fmt::format("The end of {} is not stored yet.", endpoint.rollout->id),
+                         "Look at backstay status for what keeps it from being stored."));
+  begin(endpoint, candidate, plan, false, actor, reason, std::move(done));
+}
+
+void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
+                          const std::string& actor, const std::string& reason, Done done) {
+  rollout::State fresh;
+  fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
+  fresh.endpoint = endpoint.record.endpoint;
+  fresh.stable = endpoint.record.stable;
+  fresh.candidate = candidate;
+  fresh.plan = plan;
+  fresh.revert = revert;
+  apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
+}
+
+void RolloutDriver::handle(const std::string& name, const rollout::Event& event, Done done) {
+  Endpoint& endpoint = endpoints_.at(name);
+  if (!under_way(endpoint.rollout))
+    return answer(
+        done, Unexpected(ErrorCode::kFailedPrecondition, fmt::format("Endpoint '{}' has no rollout under way.", name),
+                         fmt::format("Start one with: backstay rollout start {} MODEL@VERSION", name)));
+  apply(endpoint, rollout::step(*endpoint.rollout, event, clock_.now()), std::move(done));
+}
+
+void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done) {
+  Endpoint& endpoint = endpoints_.at(name);
+  if (under_way(endpoint.rollout)) {
+    apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
+    return;
+  }
+  if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack) {
+    // It was rolled back before: durable already, or as soon as what is pending is.
+    if (endpoint.pending.empty()) return answer(done, {});
+    Done& last = endpoint.pending.back().done;
+    last = [first = std::move(last), second = std::move(done)](const Result<void>& result) {
+      answer(first, result);
+      answer(second, result);
+    };
+    return;
+  }
+  if (endpoint.record.standby.empty())
+    return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
+                                   fmt::format("Endpoint '{}' has no version to go back to.", name),
+                                   fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
+  rollout::Plan plan = rollout::blue_green_plan();
+  plan.watch = milliseconds{0};
+  plan.holdback_ppm = 0;
+  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, std::move(done));
+}
+
+void RolloutDriver::tick(const std::string& name, std::uint64_t samples) {
+  Endpoint& endpoint = endpoints_.at(name);
+  if (endpoint.retry_at && clock_.monotonic() >= *endpoint.retry_at) {
+    endpoint.retry_at.reset();
+    commit_next(endpoint);
+  }
+  if (under_way(endpoint.rollout))
+    apply(endpoint, rollout::step(*endpoint.rollout, rollout::Tick{samples}, clock_.now()), {});
+}
+
+const rollout::State* RolloutDriver::latest(const std::string& name) const {
+  const Endpoint& endpoint = endpoints_.at(name);
+  return endpoint.rollout ? &*endpoint.rollout : nullptr;
+}
+
+const rollout::State* RolloutDriver::active(const std::string& name) const {
+  const Endpoint& endpoint = endpoints_.at(name);
+  return under_way(endpoint.rollout) ? &*endpoint.rollout : nullptr;
+}
+
+std::string RolloutDriver::trouble(const std::string& name) const {
+  return endpoints_.at(name).trouble;
+}
+
+void RolloutDriver::perform(const std::string& name, const rollout::Effect& effect) {
+  if (const auto* set = std::get_if<rollout::SetTraffic>(&effect)) {
+    world_.set_traffic(name, set->split);
+  } else if (const auto* ensure = std::get_if<rollout::EnsureBackend>(&effect)) {
+    world_.ensure_backend(name, ensure->version);
+  } else if (const auto* release = std::get_if<rollout::ReleaseBackend>(&effect)) {
+    world_.release_backend(name, release->version);
+  } else {
+    world_.reset_guardrails(name);
+  }
+}
+
+void RolloutDriver::apply(Endpoint& endpoint, rollout::Transition transition, Done done) {
+  endpoint.rollout = transition.state;
+  if (!transition.changed) {
+    answer(done, {});
+    return;
+  }
+  for (const rollout::Effect& effect : transition.before_commit) perform(endpoint.record.endpoint, effect);
+  endpoint.pending.push_back({std::move(transition), std::move(done)});
+  if (!endpoint.committing && !endpoint.retry_at) commit_next(endpoint);
+}
+
+void RolloutDriver::commit_next(Endpoint& endpoint) {
+  endpoint.committing = true;
+  const std::string name = endpoint.record.endpoint;
+  commits_.submit(endpoint.pending.front().transition, endpoint.record.model,
+                  [this, name](Result<void> result) { committed(name, std::move(result)); });
+}
+
+void RolloutDriver::committed(const std::string& name, Result<void> result) {
+  Endpoint& endpoint = endpoints_.at(name);
+  endpoint.committing = false;
+  if (!result) {
+    const bool first = endpoint.pending.front().transition.state.revision == 1;
+    if (!first) {
+      // The decision stands, traffic follows it; the store gets it as soon as it can.
+      endpoint.trouble = result.error().message;
+      endpoint.retry_at = clock_.monotonic() + retry_delay(endpoint.failures++);
+      return;
+    }
+    // A rollout that was never stored never was.
+    std::deque<Pending> dropped;
+    dropped.swap(endpoint.pending);
+    endpoint.rollout.reset();
+    for (const Pending& pending : dropped) answer(pending.done, result);
+    return;
+  }
+  endpoint.trouble.clear();
+  endpoint.failures = 0;
+  const Pending stored = std::move(endpoint.pending.front());
+  endpoint.pending.pop_front();
+  after_commit(endpoint, stored.transition);
+  answer(stored.done, {});
+  if (!endpoint.pending.empty() && !endpoint.committing) commit_next(endpoint);
+}
+
+void RolloutDriver::after_commit(Endpoint& endpoint, const rollout::Transition& transition) {
+  const rollout::State& state = transition.state;
+  // A rollback that was decided since has the last word on traffic.
+  const bool overtaken =
+      endpoint.rollout->phase == rollout::Phase::kRolledBack && state.phase != rollout::Phase::kRolledBack;
+  if (overtaken) return;
+  for (const rollout::Effect& effect : transition.after_commit) perform(state.endpoint, effect);
+  if (state.phase != rollout::Phase::kDone) return;
+  const EndpointRecord before = endpoint.record;
+  endpoint.record = endpoint_after(state, before.model);
+  for (const std::string& version : {before.stable, before.standby}) {
+    if (!version.empty() && version != endpoint.record.stable && version != endpoint.record.standby)
+      world_.release_backend(state.endpoint, version);
+  }
+}
+
+}  // namespace backstay::services

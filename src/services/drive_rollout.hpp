@@ -1,0 +1,102 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "domain/rollout/rollout.hpp"
+#include "ports/ledger.hpp"
+
+namespace backstay::services {
+
+/// What a rollout's effects act on. Every call may be repeated.
+class RolloutWorld {
+ public:
+  virtual ~RolloutWorld() = default;
+  virtual void set_traffic(const std::string& endpoint, const traffic::Split& split) = 0;
+  virtual void ensure_backend(const std::string& endpoint, const std::string& version) = 0;
+  virtual void release_backend(const std::string& endpoint, const std::string& version) = 0;
+  virtual void reset_guardrails(const std::string& endpoint) = 0;
+};
+
+/// Makes transitions durable without blocking the caller. `done` is called later, on the driver's thread, in order.
+class CommitQueue {
+ public:
+  using Done = std::function<void(Result<void>)>;
+  virtual ~CommitQueue() = default;
+  virtual void submit(const rollout::Transition& transition, const std::string& model, Done done) = 0;
+};
+
+/// Runs every endpoint's rollout: feeds events to the pure function, performs its effects in their fixed order
+/// (before_commit, commit, after_commit) and keeps trying until a transition is durable. Taking traffic from a
+/// candidate never waits, not even for a commit that is under way. One thread; `world`, `commits` and `clock` outlive
+/// it.
+class RolloutDriver {
+ public:
+  /// Called when what was asked for is durable, or why it isn't.
+  using Done = std::function<void(Result<void>)>;
+
+  RolloutDriver(RolloutWorld& world, CommitQueue& commits, const Clock& clock)
+      : world_(world), commits_(commits), clock_(clock) {}
+
+  /// An endpoint as the store knows it: brings traffic and backends to where they were, an active rollout too.
+  void load(const EndpointRecord& record, const std::optional<rollout::State>& active, std::uint64_t next_number);
+
+  /// Starts a rollout to `candidate`; kConflict while another one is under way.
+  void start(const std::string& endpoint, const std::string& candidate, const rollout::Plan& plan,
+             const std::string& actor, const std::string& reason, Done done);
+
+  /// Feeds an event to the endpoint's active rollout; kFailedPrecondition when there is none.
+  void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
+
+  /// Rolls the active rollout back; with none under way, returns the endpoint to its standby version. Repeating it is
+  /// fine.
+  void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
+
+  /// Time passes: steps advance, failed commits are tried again.
+  void tick(const std::string& endpoint, std::uint64_t samples);
+
+  /// The endpoint's latest rollout as decided (the store may be a moment behind); nullptr: none since the start.
+  const rollout::State* latest(const std::string& endpoint) const;
+  const rollout::State* active(const std::string& endpoint) const;
+  const EndpointRecord& record(const std::string& endpoint) const { return endpoints_.at(endpoint).record; }
+  /// Why the newest decision is not durable yet; empty when it is.
+  std::string trouble(const std::string& endpoint) const;
+  /// Decisions that are not durable yet.
+  std::size_t pending(const std::string& endpoint) const { return endpoints_.at(endpoint).pending.size(); }
+
+ private:
+  struct Pending {
+    rollout::Transition transition;
+    Done done;
+  };
+  struct Endpoint {
+    EndpointRecord record;
+    std::uint64_t next_number = 1;
+    std::optional<rollout::State> rollout;
+    std::deque<Pending> pending;  ///< The front is being committed, or waits for its next try.
+    bool committing = false;
+    std::optional<Monotonic> retry_at;
+    unsigned failures = 0;
+    std::string trouble;
+  };
+
+  void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
+             const std::string& actor, const std::string& reason, Done done);
+  void apply(Endpoint& endpoint, rollout::Transition transition, Done done);
+  void perform(const std::string& endpoint, const rollout::Effect& effect);
+  void commit_next(Endpoint& endpoint);
+  void committed(const std::string& name, Result<void> result);
+  void after_commit(Endpoint& endpoint, const rollout::Transition& transition);
+
+  RolloutWorld& world_;
+  CommitQueue& commits_;
+  const Clock& clock_;
+  std::map<std::string, Endpoint> endpoints_;
+};
+
+}  // namespace backstay::services

@@ -1,0 +1,205 @@
+#include "services/drive_rollout.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "storage/memory/memory_ledger.hpp"
+
+namespace backstay::services {
+namespace {
+
+class TestClock : public Clock {
+ public:
+  Timestamp now() const override { return Timestamp(at); }
+  Monotonic monotonic() const override { return Monotonic(at); }
+  microseconds at{seconds(1000)};
+};
+
+class World : public RolloutWorld, public CommitQueue {
+ public:
+  explicit World(RolloutStore& store) : store_(store) {}
+  void set_traffic(const std::string&, const traffic::Split& s) override { split = s; }
+  void ensure_backend(const std::string&, const std::string& version) override { backends.insert(version); }
+  void release_backend(const std::string&, const std::string& version) override { backends.erase(version); }
+  void reset_guardrails(const std::string&) override { ++resets; }
+  void submit(const rollout::Transition& transition, const std::string& model, Done done) override {
+    queue.push_back({transition, model, std::move(done)});
+  }
+  /// Does one commit, or refuses it.
+  void commit_one(std::optional<Error> failure = {}) {
+    const auto item = queue.front();
+    queue.pop_front();
+    item.done(failure ? Result<void>(Unexpected(*failure)) : store_.commit(item.transition, item.model));
+  }
+  void commit_all() {
+    while (!queue.empty()) commit_one();
+  }
+  std::uint32_t share(const std::string& version) const {
+    for (const auto& arm : split.arms)
+      if (arm.version == version) return arm.ppm;
+    return 0;
+  }
+
+  struct Item {
+    rollout::Transition transition;
+    std::string model;
+    Done done;
+  };
+  traffic::Split split;
+  std::set<std::string> backends;
+  std::deque<Item> queue;
+  int resets = 0;
+
+ private:
+  RolloutStore& store_;
+};
+
+class RolloutDriverTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* text : {"m@1.0.0", "m@1.1.0", "m@1.2.0"}) {
+      const auto ref = registry::VersionRef::parse(text).value();
+      ASSERT_TRUE(ledger.add_version({ref, text, true, "a"}, {"a", "version.register", text, "", "{}"}));
+    }
+    driver.load({"e", "m", "1.0.0", ""}, {}, 1);
+  }
+  RolloutDriver::Done note() {
+    return [this](const Result<void>& result) { answers.push_back(result ? "ok" : result.error().message); };
+  }
+  void start(const std::string& version) {
+    driver.start("e", version, rollout::default_plan(), "alice", "why", note());
+  }
+  void start_canary(const std::string& version) {
+    start(version);
+    world.commit_all();
+    driver.handle("e", rollout::CandidateReady{});
+    world.commit_all();
+  }
+  void promote() {
+    driver.handle("e", rollout::Promote{"alice", "go"});
+    world.commit_all();
+    driver.handle("e", rollout::Promote{"alice", "go"});
+    world.commit_all();
+  }
+
+  TestClock clock;
+  MemoryLedger ledger;
+  World world{ledger};
+  RolloutDriver driver{world, world, clock};
+  std::vector<std::string> answers;
+};
+
+TEST_F(RolloutDriverTest, GivesTrafficOnlyAfterTheDecisionIsDurable) {
+  start("1.1.0");
+  EXPECT_TRUE(answers.empty());
+  world.commit_one();
+  EXPECT_EQ(answers, std::vector<std::string>{"ok"});
+  EXPECT_TRUE(world.backends.contains("1.1.0"));
+  driver.handle("e", rollout::CandidateReady{});
+  EXPECT_EQ(world.share("1.1.0"), 0u);
+  world.commit_one();
+  EXPECT_EQ(world.share("1.1.0"), 50'000u);
+}
+
+TEST_F(RolloutDriverTest, TakesTrafficBeforeAnythingIsStored) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Breach{"safety", "too unsafe", "{}"});
+  EXPECT_EQ(world.share("1.0.0"), traffic::kWhole);
+  EXPECT_EQ(world.share("1.1.0"), 0u);
+  EXPECT_EQ(ledger.active_rollouts()->size(), 1u);
+  world.commit_all();
+  EXPECT_TRUE(ledger.active_rollouts()->empty());
+  EXPECT_FALSE(world.backends.contains("1.1.0"));
+}
+
+TEST_F(RolloutDriverTest, ARollbackIsNotUndoneByTheCommitThatWasUnderWay) {
+  start("1.1.0");
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});  // Its commit gives 5%...
+  driver.roll_back("e", "bob", "stop", note());   // ...but before it is done someone says stop.
+  world.commit_all();
+  EXPECT_EQ(world.share("1.1.0"), 0u);
+  EXPECT_EQ(ledger.rollouts("e", 1)->front().phase, rollout::Phase::kRolledBack);
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok"}));
+}
+
+TEST_F(RolloutDriverTest, AFailedCommitIsTriedAgainUntilItHolds) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Breach{"safety", "too unsafe", "{}"});
+  const Error full{ErrorCode::kResourceExhausted, "disk full", ""};
+  for (int i = 0; i < 3; ++i) {
+    world.commit_one(full);
+    EXPECT_EQ(driver.trouble("e"), "disk full");
+    EXPECT_TRUE(world.queue.empty());
+    clock.at += seconds(10);
+    driver.tick("e", 0);
+  }
+  world.commit_all();
+  EXPECT_EQ(driver.trouble("e"), "");
+  EXPECT_EQ(ledger.rollouts("e", 1)->front().phase, rollout::Phase::kRolledBack);
+}
+
+TEST_F(RolloutDriverTest, ARolloutThatCouldNotBeStoredNeverWas) {
+  start("1.1.0");
+  world.commit_one(Error{ErrorCode::kResourceExhausted, "disk full", ""});
+  EXPECT_EQ(answers, std::vector<std::string>{"disk full"});
+  EXPECT_EQ(driver.active("e"), nullptr);
+  start("1.1.0");
+  world.commit_all();
+  EXPECT_NE(driver.active("e"), nullptr);
+}
+
+TEST_F(RolloutDriverTest, RefusesASecondRollout) {
+  start_canary("1.1.0");
+  start("1.2.0");
+  EXPECT_NE(answers.back().find("under way"), std::string::npos);
+}
+
+TEST_F(RolloutDriverTest, KeepsTheFormerStableVersionWarmAndLetsOlderOnesGo) {
+  start_canary("1.1.0");
+  promote();
+  EXPECT_EQ(world.backends, (std::set<std::string>{"1.0.0", "1.1.0"}));
+  start_canary("1.2.0");
+  promote();
+  EXPECT_EQ(world.backends, (std::set<std::string>{"1.1.0", "1.2.0"}));
+}
+
+TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
+  start_canary("1.1.0");
+  promote();
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(world.share("1.0.0"), traffic::kWhole);
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+  EXPECT_EQ(ledger.endpoint("e").value()->standby, "");
+  driver.roll_back("e", "bob", "again", note());
+  EXPECT_NE(answers.back().find("no version to go back to"), std::string::npos);
+}
+
+TEST_F(RolloutDriverTest, RollingBackTwiceIsFine) {
+  start_canary("1.1.0");
+  driver.roll_back("e", "bob", "stop", note());
+  driver.roll_back("e", "bob", "stop", note());
+  world.commit_all();
+  driver.roll_back("e", "bob", "stop", note());
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok", "ok", "ok"}));
+  EXPECT_TRUE(audit::verify(ledger.read(1, 100).value()));
+}
+
+TEST_F(RolloutDriverTest, ComesBackAfterARestartWhereItWas) {
+  start_canary("1.1.0");
+  World again(ledger);
+  RolloutDriver second(again, again, clock);
+  second.load({"e", "m", "1.0.0", ""}, ledger.active_rollouts()->front(), 2);
+  EXPECT_EQ(again.share("1.0.0"), traffic::kWhole);  // Until the candidate is seen ready.
+  EXPECT_EQ(again.backends, (std::set<std::string>{"1.0.0", "1.1.0"}));
+  second.handle("e", rollout::CandidateReady{});
+  again.commit_all();
+  EXPECT_EQ(again.share("1.1.0"), 50'000u);
+}
+
+}  // namespace
+}  // namespace backstay::services
