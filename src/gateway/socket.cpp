@@ -37,10 +37,6 @@ void disable_nagle(int fd) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
 Result<Address> Address::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   Address address;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/descriptor.hpp"
 #include "domain/registry/manifest.hpp"
 
 namespace backstay::services {
@@ -22,20 +23,6 @@ constexpr std::size_t kMaxFiles = 100'000;
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
 }
-
-class OpenFile {
- public:
-  explicit OpenFile(int fd) : fd_(fd) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 bool same_content(const struct stat& a, const struct stat& b) {
   return a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec &&
@@ -112,7 +99,7 @@ Result<std::vector<FoundFile>> find_files(const fs::path& base, const std::vecto
 }
 
 Result<void> read_file(const fs::path& path, const std::function<Result<void>(std::span<const std::byte>)>& sink) {
-  const OpenFile file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   struct stat before {};
   if (file.get() < 0 || fstat(file.get(), &before) != 0)
     return Unexpected(error_from_errno(errno, "cannot read " + path.string()));

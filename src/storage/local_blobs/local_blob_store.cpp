@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/descriptor.hpp"
 #include "base/random.hpp"
 
 namespace backstay {
@@ -18,27 +19,12 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 1024 * 1024;
 
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
 Unexpected failed(const std::string& what) {
   return Unexpected(error_from_errno(errno, what));
 }
 
 Result<void> sync_folder(const fs::path& folder) {
-  const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!file || fsync(file.get()) != 0) return failed("cannot sync " + folder.string());
   return {};
 }
@@ -89,7 +75,7 @@ class LocalBlobWriter : public BlobWriter {
  private:
   const LocalBlobStore& store_;
   fs::path path_;
-  File file_;
+  Descriptor file_;
   Sha256 hash_;
   std::uint64_t size_ = 0;
 };
@@ -127,7 +113,7 @@ Result<bool> LocalBlobStore::contains(const Digest& sha256) const {
 Result<BlobInfo> LocalBlobStore::read(const Digest& sha256,
                                       const std::function<Result<void>(std::span<const std::byte>)>& sink) const {
   const fs::path path = path_of(sha256);
-  const File file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!file && errno == ENOENT)
     return Unexpected(ErrorCode::kNotFound, fmt::format("The store has no blob {}.", sha256.hex()));
   if (!file) return failed("cannot open " + path.string());
@@ -155,7 +141,7 @@ Result<BlobInfo> LocalBlobStore::read(const Digest& sha256,
 Result<void> LocalBlobStore::check_out(const Digest& sha256, const fs::path& target) const {
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const fs::path part = folder / fmt::format(".{}-{:016x}.part", getpid(), secure_random());
-  const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const Descriptor file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return failed("cannot make " + part.string());
   struct Cleanup {
     const fs::path& path;

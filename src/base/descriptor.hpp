@@ -1,0 +1,27 @@
+#pragma once
+
+#include <utility>
+
+namespace backstay {
+
+/// Owns a file descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void reset() { Descriptor().swap(*this); }
+
+ private:
+  void swap(Descriptor& other) { std::swap(fd_, other.fd_); }
+  int fd_ = -1;
+};
+
+}  // namespace backstay
