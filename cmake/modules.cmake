@@ -1,6 +1,6 @@
 # backstay_module(NAME SOURCE_DIR_RELATIVE_NAME USES other modules... LINKS external targets...)
 #
-# One call per folder under src/. Every *.cpp but *_test.cpp becomes the static library backstay_<name>; every *_test.cpp goes
+# One call per folder under src/. Every *.cpp but *_test.cpp and *_main.cpp becomes the static library backstay_<name>; every *_test.cpp goes
 # into one test executable <name>_test. USES is the layering rule: tests/layering_test.py reads these calls and refuses an
 # #include of a module that is not named here.
 function(backstay_module name)
@@ -10,6 +10,7 @@ function(backstay_module name)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
 
   set(used)
   foreach(other ${ARG_USES})
