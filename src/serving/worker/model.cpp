@@ -76,10 +76,10 @@ Result<fs::path> find_model(const fs::path& path) {
 std::optional<std::string> after(const std::string& text, const std::string& mark) {
   const std::size_t at = text.find(mark);
   if (at == std::string::npos) return std::nullopt;
-  std::string part = text.substr(at + mark.size(), 300);
+  const std::size_t begin = text.find_first_not_of(" \n", at + mark.size());
+  std::string part = begin == std::string::npos ? "" : text.substr(begin, 300);
   part.resize(std::min(part.size(), part.find('\n')));
   while (!part.empty() && (part.back() == ' ' || part.back() == '.')) part.pop_back();
-  while (!part.empty() && part.front() == ' ') part.erase(0, 1);
   return part;
 }
 
