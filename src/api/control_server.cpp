@@ -1,0 +1,370 @@
+#include "api/control_server.hpp"
+
+#include <fmt/format.h>
+#include <httplib.h>
+#include <openssl/crypto.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "api/json.hpp"
+#include "services/check_rollout.hpp"
+#include "services/register_version.hpp"
+#include "wire/document.hpp"
+#include "wire/manifest_json.hpp"
+#include "wire/rollout_json.hpp"
+
+namespace backstay::api {
+
+using httplib::Request;
+using httplib::Response;
+using nlohmann::json;
+
+namespace {
+
+constexpr seconds kDurableWithin{30};
+constexpr std::size_t kMaxJsonBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMaxAuditPage = 1000;
+constexpr std::size_t kThreads = 16;
+
+void send(Response& response, int status, const json& body) {
+  response.status = status;
+  response.set_content(dump(body) + "\n", "application/json");
+}
+
+void send(Response& response, const Error& error) {
+  response.status = http_status(error.code);
+  response.set_content(dump(problem(error, response.status)) + "\n", "application/problem+json");
+}
+
+void reply(Response& response, const Result<json>& result) {
+  if (result) return send(response, 200, *result);
+  send(response, result.error());
+}
+
+bool same_secret(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::uint64_t number(const Request& request, const char* name, std::uint64_t otherwise) {
+  if (!request.has_param(name)) return otherwise;
+  const std::string text = request.get_param_value(name);
+  std::uint64_t value = otherwise;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// {"actor": ..., "reason": ...}, in every order to a rollout.
+struct OrderText {
+  std::string actor = "api";
+  std::string reason;
+};
+
+Result<OrderText> read_order(const std::string& body) {
+  OrderText order;
+  TRY(const wire::Document document, wire::Document::from_json("the request body", body.empty() ? "{}" : body));
+  wire::Fields fields(document);
+  fields.optional("actor", order.actor);
+  fields.optional("reason", order.reason);
+  TRY_DO(fields.finish());
+  return order;
+}
+
+Result<traffic::PredictionId> parse_prediction(const std::string& text) {
+  traffic::PredictionId id;
+  const auto read = [](std::string_view part, std::uint64_t& out) {
+    const auto parsed = std::from_chars(part.data(), part.data() + part.size(), out, 16);
+    return parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
+  };
+  if (text.size() == 32 && read(std::string_view(text).substr(0, 16), id.high) &&
+      read(std::string_view(text).substr(16), id.low))
+    return id;
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is no prediction id.", text.substr(0, 64)),
+                    "Send the 32 hex digits of the Backstay-Prediction-Id header.");
+}
+
+Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
+  std::vector<monitor::Label> labels;
+  TRY(const wire::Document document, wire::Document::from_json("the request body", body));
+  wire::Fields fields(document);
+  Result<void> bad;
+  fields.each("labels", [&](wire::Fields& item) {
+    std::string id;
+    monitor::Label label;
+    item.required("prediction_id", id);
+    item.required("label", label.value);
+    auto parsed = parse_prediction(id);
+    if (parsed) label.prediction = *parsed;
+    if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
+    labels.push_back(label);
+  });
+  TRY_DO(fields.finish());
+  TRY_DO(bad);
+  return labels;
+}
+
+}  // namespace
+
+class ControlServer::Routes {
+ public:
+  Routes(std::string token, Ports ports) : token_(std::move(token)), ports_(std::move(ports)) {
+    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+    server_.set_payload_max_length(std::numeric_limits<std::size_t>::max());
+    server_.set_keep_alive_timeout(2);
+    server_.set_tcp_nodelay(true);
+    server_.set_pre_routing_handler([this](const Request& request, Response& response) {
+      return admit(request, response) ? httplib::Server::HandlerResponse::Unhandled
+                                      : httplib::Server::HandlerResponse::Handled;
+    });
+    server_.set_exception_handler([](const Request&, Response& response, std::exception& failure) {
+      send(response, Error{ErrorCode::kInternal, failure.what(), ""});
+    });
+    server_.set_error_handler([](const Request& request, Response& response) {
+      if (!response.body.empty()) return;
+      send(response,
+           Error{ErrorCode::kNotFound, fmt::format("There is nothing at {} {}.", request.method, request.path),
+                 "See docs/api.md for what there is."});
+    });
+    add_registry();
+    add_rollouts();
+    add_views();
+  }
+
+  ~Routes() {
+    server_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Result<void> listen(const std::string& host, std::uint16_t port) {
+    // SO_REUSEPORT, httplib's default, would share a port that someone else has.
+    server_.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    });
+    const int bound =
+        port == 0 ? server_.bind_to_any_port(host.c_str()) : (server_.bind_to_port(host.c_str(), port) ? port : -1);
+    if (bound < 0)
+      return Unexpected(ErrorCode::kUnavailable, fmt::format("The control address {}:{} can't be used.", host, port),
+                        "Another program has it, or it is not this machine's: set control.listen to another one.");
+    port_ = static_cast<std::uint16_t>(bound);
+    thread_ = std::thread([this] { server_.listen_after_bind(); });
+    server_.wait_until_ready();
+    return {};
+  }
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  /// Before the body is read.
+  bool admit(const Request& request, Response& response) {
+    if (request.path == "/livez") return true;
+    if (same_secret(request.get_header_value("Authorization"), "Bearer " + token_)) return fits(request, response);
+    response.status = 401;
+    response.set_header("WWW-Authenticate", "Bearer");
+    response.set_content(dump(problem({ErrorCode::kPermissionDenied, "The token is missing or wrong.",
+                                       "Send Authorization: Bearer with the token from DATA_DIR/control/token."},
+                                      401)),
+                         "application/problem+json");
+    return false;
+  }
+
+  /// Blobs are streamed, whatever their size; everything else is read whole.
+  static bool fits(const Request& request, Response& response) {
+    if (request.method == "PUT" || (!request.has_header("Transfer-Encoding") &&
+                                    request.get_header_value<std::uint64_t>("Content-Length") <= kMaxJsonBytes))
+      return true;
+    response.set_header("Connection", "close");
+    response.status = 413;
+    response.set_content(dump(problem({ErrorCode::kInvalidArgument, "The request is larger than 16 MiB.", ""}, 413)),
+                         "application/problem+json");
+    return false;
+  }
+
+  void add_registry() {
+    server_.Put(R"(/v1/blobs/([0-9a-f]{64}))",
+                [this](const Request& request, Response& response, const httplib::ContentReader& content) {
+                  reply(response, put_blob(request.matches[1], content));
+                });
+    server_.Post(R"(/v1/models/([^/]+)/versions)", [this](const Request& request, Response& response) {
+      const auto registered = register_version(request.matches[1], request);
+      if (!registered) return send(response, registered.error());
+      json body = to_json(registered->version);
+      body["missing"] = registered->missing;
+      send(response, registered->created ? 201 : 200, body);
+    });
+    server_.Get(R"(/v1/models/([^/]+)/versions)", [this](const Request& request, Response& response) {
+      reply(response, [&]() -> Result<json> {
+        TRY(const std::vector<StoredVersion> versions, ports_.registry.versions.versions(request.matches[1]));
+        json list = json::array();
+        for (const StoredVersion& version : versions) list.push_back(to_json(version));
+        return json{{"versions", std::move(list)}};
+      }());
+    });
+    server_.Get(R"(/v1/models/([^/]+)/versions/([^/]+))", [this](const Request& request, Response& response) {
+      reply(response, [&]() -> Result<json> {
+        TRY(const registry::VersionRef ref,
+            registry::VersionRef::parse(fmt::format("{}@{}", request.matches[1].str(), request.matches[2].str())));
+        TRY(const StoredVersion version, ports_.registry.versions.version(ref));
+        json body = to_json(version);
+        body["manifest"] = json::parse(version.manifest_json);
+        return body;
+      }());
+    });
+  }
+
+  Result<json> put_blob(const std::string& hex, const httplib::ContentReader& content) {
+    TRY(const Digest expected, Digest::from_hex(hex));
+    TRY(const std::unique_ptr<BlobWriter> writer, ports_.registry.blobs.begin());
+    Sha256 hash;
+    Result<void> written;
+    const bool complete = content([&](const char* data, std::size_t size) {
+      const auto bytes = std::as_bytes(std::span(data, size));
+      hash.update(bytes);
+      written = writer->write(bytes);
+      return written.has_value();
+    });
+    TRY_DO(written);
+    if (!complete) return Unexpected(ErrorCode::kInvalidArgument, "The upload ended early.", "Send it again.");
+    const Digest seen = hash.finish();
+    if (seen != expected)
+      return Unexpected(ErrorCode::kInvalidArgument,
+                        fmt::format("The content has the digest {}, not {}.", seen.hex(), hex),
+                        "Nothing was stored; send the bytes that belong to the digest.");
+    TRY(const BlobInfo blob, writer->commit());
+    return json{{"sha256", blob.sha256.hex()}, {"size_bytes", blob.size_bytes}};
+  }
+
+  Result<services::RegisteredVersion> register_version(const std::string& model, const Request& request) {
+    TRY(registry::Manifest manifest, wire::manifest_from_json("the request body", request.body));
+    if (manifest.ref.model != model)
+      return Unexpected(ErrorCode::kInvalidArgument,
+                        fmt::format("The manifest is of '{}', the path says '{}'.", manifest.ref.model, model));
+    const std::string actor = request.get_header_value("Backstay-Actor");
+    return services::register_manifest(ports_.registry, std::move(manifest), {actor.empty() ? "api" : actor});
+  }
+
+  void add_rollouts() {
+    server_.Post(R"(/v1/endpoints/([^/]+)/rollout)", [this](const Request& request, Response& response) {
+      reply(response, start_rollout(request.matches[1], request.body));
+    });
+    server_.Post(R"(/v1/endpoints/([^/]+)/(rollback|pause|resume|promote))",
+                 [this](const Request& request, Response& response) {
+                   reply(response, order(request.matches[1], request.matches[2], request.body));
+                 });
+    server_.Get(R"(/v1/endpoints/([^/]+)/rollouts)", [this](const Request& request, Response& response) {
+      reply(response, [&]() -> Result<json> {
+        TRY(const auto states, ports_.rollouts.rollouts(request.matches[1], number(request, "limit", 50)));
+        json list = json::array();
+        for (const rollout::State& state : states) list.push_back(to_json(state));
+        return json{{"rollouts", std::move(list)}};
+      }());
+    });
+    server_.Post("/v1/feedback", [this](const Request& request, Response& response) {
+      reply(response, [&]() -> Result<json> {
+        TRY(std::vector<monitor::Label> labels, read_labels(request.body));
+        const monitor::FeedbackResult result = ports_.monitor.feedback(std::move(labels)).get();
+        return json{{"joined", result.joined}, {"duplicates", result.duplicates}, {"unknown", result.unknown}};
+      }());
+    });
+  }
+
+  /// Waits until a decision is durable and answers with the endpoint's status.
+  Result<json> settled(const std::string& endpoint, std::future<Result<void>> done) {
+    const bool stored = done.wait_for(kDurableWithin) == std::future_status::ready;
+    if (stored) TRY_DO(done.get());
+    const json status = to_json(ports_.monitor.status().get());
+    for (const json& item : status["endpoints"]) {
+      if (item["endpoint"] != endpoint) continue;
+      if (stored) return item;
+      return Unexpected(
+          ErrorCode::kTimeout,
+          fmt::format("It is decided and in force, but not stored yet: {}", item["trouble"].get<std::string>()),
+          "Backstay keeps trying; look at backstay status.");
+    }
+    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", endpoint));
+  }
+
+  Result<json> start_rollout(const std::string& endpoint, const std::string& body) {
+    OrderText order;
+    std::string version;
+    std::string plan_yaml;
+    bool blue_green = false;
+    TRY(const wire::Document document, wire::Document::from_json("the request body", body));
+    wire::Fields fields(document);
+    fields.required("version", version);
+    fields.optional("actor", order.actor);
+    fields.optional("reason", order.reason);
+    fields.optional("blue_green", blue_green);
+    fields.optional("plan_yaml", plan_yaml);
+    TRY_DO(fields.finish());
+
+    TRY(const std::string model, ports_.model_of(endpoint));
+    TRY(const registry::VersionRef ref,
+        registry::VersionRef::parse(version.find('@') == std::string::npos ? model + "@" + version : version));
+    if (ref.model != model)
+      return Unexpected(ErrorCode::kInvalidArgument,
+                        fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model));
+    TRY_DO(services::check_rollout(ports_.registry.versions, ports_.rollouts, endpoint, ref));
+    std::optional<rollout::Plan> plan;
+    if (blue_green) plan = rollout::blue_green_plan();
+    if (!plan_yaml.empty()) {
+      TRY(const wire::Document text, wire::Document::from_yaml("the plan", plan_yaml));
+      plan = rollout::default_plan();
+      wire::Fields plan_fields(text);
+      wire::read_plan(plan_fields, *plan);
+      TRY_DO(plan_fields.finish());
+      TRY_DO(plan->validate());
+    }
+    return settled(endpoint,
+                   ports_.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason));
+  }
+
+  Result<json> order(const std::string& endpoint, const std::string& word, const std::string& body) {
+    TRY(const OrderText order, read_order(body));
+    TRY_DO(ports_.model_of(endpoint));
+    if (word == "rollback") return settled(endpoint, ports_.monitor.roll_back(endpoint, order.actor, order.reason));
+    rollout::Event event = rollout::Pause{order.actor, order.reason};
+    if (word == "resume") event = rollout::Resume{order.actor, order.reason};
+    if (word == "promote") event = rollout::Promote{order.actor, order.reason};
+    return settled(endpoint, ports_.monitor.handle(endpoint, event));
+  }
+
+  void add_views() {
+    server_.Get("/livez", [](const Request&, Response& response) { send(response, 200, {{"live", true}}); });
+    server_.Get("/v1/status", [this](const Request&, Response& response) {
+      send(response, 200, to_json(ports_.monitor.status().get()));
+    });
+    server_.Get("/v1/audit", [this](const Request& request, Response& response) {
+      reply(response, [&]() -> Result<json> {
+        const std::size_t limit = std::min<std::size_t>(number(request, "limit", 100), kMaxAuditPage);
+        TRY(const auto entries, ports_.audit.read(number(request, "from", 1), limit));
+        json list = json::array();
+        for (const audit::Entry& entry : entries) list.push_back(to_json(entry));
+        return json{{"entries", std::move(list)}};
+      }());
+    });
+  }
+
+  const std::string token_;
+  const Ports ports_;
+  httplib::Server server_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+Result<std::unique_ptr<ControlServer>> ControlServer::start(const std::string& host, std::uint16_t port,
+                                                            std::string token, Ports ports) {
+  auto routes = std::make_unique<Routes>(std::move(token), std::move(ports));
+  TRY_DO(routes->listen(host, port));
+  return std::unique_ptr<ControlServer>(new ControlServer(std::move(routes)));
+}
+
+ControlServer::ControlServer(std::unique_ptr<Routes> routes) : routes_(std::move(routes)) {}
+ControlServer::~ControlServer() = default;
+
+std::uint16_t ControlServer::port() const {
+  return routes_->port();
+}
+
+}  // namespace backstay::api

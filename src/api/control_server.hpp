@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/monitor.hpp"
+#include "ports/ledger.hpp"
+#include "services/registry.hpp"
+
+namespace backstay::api {
+
+/// The control API: registry, rollouts, feedback, status and audit over HTTP with a bearer token. Listens on a thread
+/// of its own; the destructor stops it and waits for requests that are under way.
+class ControlServer {
+ public:
+  struct Ports {
+    monitor::Monitor& monitor;
+    services::Registry registry;
+    RolloutStore& rollouts;
+    AuditLog& audit;
+    /// Model of each endpoint.
+    std::function<Result<std::string>(const std::string& endpoint)> model_of;
+  };
+  /// Fails with kUnavailable when the address is taken.
+  static Result<std::unique_ptr<ControlServer>> start(const std::string& host, std::uint16_t port, std::string token,
+                                                      Ports ports);
+  ~ControlServer();
+  std::uint16_t port() const;
+
+ private:
+  class Routes;
+  explicit ControlServer(std::unique_ptr<Routes> routes);
+  std::unique_ptr<Routes> routes_;
+};
+
+}  // namespace backstay::api

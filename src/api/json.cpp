@@ -1,0 +1,140 @@
+#include "api/json.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "wire/rollout_json.hpp"
+
+namespace backstay::api {
+
+using nlohmann::json;
+
+namespace {
+
+json share_of(std::uint32_t ppm) {
+  return ppm / static_cast<double>(traffic::kWhole);
+}
+
+json split_json(const traffic::Split& split) {
+  json arms = json::array();
+  for (const traffic::Share& arm : split.arms)
+    arms.push_back({{"version", arm.version}, {"role", traffic::to_string(arm.role)}, {"share", share_of(arm.ppm)}});
+  json out{{"arms", std::move(arms)}, {"fallback", split.fallback}};
+  if (!split.shadow.empty()) out["shadow"] = {{"version", split.shadow}, {"share", share_of(split.shadow_ppm)}};
+  return out;
+}
+
+json versions_json(const monitor::EndpointStatus& endpoint) {
+  json list = json::array();
+  for (const monitor::VersionTraffic& v : endpoint.versions)
+    list.push_back({{"version", v.version},
+                    {"requests", v.requests},
+                    {"errors", v.errors},
+                    {"replayed", v.replayed},
+                    {"mirrored", v.mirrored},
+                    {"latency_p50_seconds", v.latency_p50_seconds},
+                    {"latency_p95_seconds", v.latency_p95_seconds},
+                    {"latency_p99_seconds", v.latency_p99_seconds}});
+  return list;
+}
+
+json backends_json(const std::vector<BackendStatus>& backends) {
+  json list = json::array();
+  for (const BackendStatus& b : backends)
+    list.push_back({{"version", b.version},
+                    {"state", to_string(b.state)},
+                    {"address", b.port == 0 ? "" : b.host + ":" + std::to_string(b.port)},
+                    {"detail", b.detail},
+                    {"restarts", b.restarts}});
+  return list;
+}
+
+json endpoint_json(const monitor::EndpointStatus& endpoint) {
+  json guardrails = json::array();
+  for (const guardrails::Evidence& evidence : endpoint.guardrails)
+    guardrails.push_back(json::parse(wire::to_json(evidence)));
+  json out{{"endpoint", endpoint.endpoint},
+           {"model", endpoint.model},
+           {"stable", endpoint.stable},
+           {"standby", endpoint.standby},
+           {"split", split_json(endpoint.split)},
+           {"rollout", nullptr},
+           {"guardrails", std::move(guardrails)},
+           {"versions", versions_json(endpoint)},
+           {"backends", backends_json(endpoint.backends)},
+           {"labels_joined", endpoint.labels_joined},
+           {"trouble", endpoint.trouble}};
+  if (endpoint.rollout) out["rollout"] = to_json(*endpoint.rollout);
+  if (endpoint.decision_to_zero) out["decision_to_zero_seconds"] = endpoint.decision_to_zero->count() / 1e9;
+  return out;
+}
+
+}  // namespace
+
+json to_json(const StoredVersion& version) {
+  return {{"model", version.ref.model},
+          {"version", version.ref.version.str()},
+          {"ordinal", version.ordinal},
+          {"manifest_sha256", version.identity.hex()},
+          {"stage", version.stage},
+          {"complete", version.complete},
+          {"registered_at", to_rfc3339(version.registered_at)},
+          {"registered_by", version.registered_by}};
+}
+
+json to_json(const audit::Entry& entry) {
+  json evidence = json::parse(entry.draft.evidence, nullptr, false);
+  if (evidence.is_discarded()) evidence = entry.draft.evidence;
+  return {{"sequence", entry.sequence},      {"at", to_rfc3339(entry.at)},
+          {"actor", entry.draft.actor},      {"action", entry.draft.action},
+          {"subject", entry.draft.subject},  {"reason", entry.draft.reason},
+          {"evidence", std::move(evidence)}, {"previous_sha256", entry.previous.hex()},
+          {"sha256", entry.hash.hex()}};
+}
+
+json to_json(const rollout::State& state) {
+  return json::parse(wire::to_json(state));
+}
+
+json to_json(const monitor::Status& status) {
+  json endpoints = json::array();
+  for (const monitor::EndpointStatus& endpoint : status.endpoints) endpoints.push_back(endpoint_json(endpoint));
+  const gateway::GatewayCounters& g = status.gateway;
+  return {{"endpoints", std::move(endpoints)},
+          {"gateway",
+           {{"requests", g.requests},
+            {"replayed", g.replayed},
+            {"failed", g.failed},
+            {"refused", g.refused},
+            {"mirrored", g.mirrored},
+            {"mirrors_dropped", g.mirrors_dropped},
+            {"outcomes_dropped", g.outcomes_dropped}}}};
+}
+
+std::string dump(const json& value, int indent) {
+  return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+json problem(const Error& error, int status) {
+  json out{{"type", "about:blank"}, {"status", status}, {"code", to_string(error.code)}, {"detail", error.message}};
+  if (!error.hint.empty()) out["hint"] = error.hint;
+  return out;
+}
+
+int http_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument: return 400;
+    case ErrorCode::kNotFound: return 404;
+    case ErrorCode::kConflict: return 409;
+    case ErrorCode::kFailedPrecondition: return 412;
+    case ErrorCode::kIntegrity: return 500;
+    case ErrorCode::kUnavailable: return 503;
+    case ErrorCode::kTimeout: return 504;
+    case ErrorCode::kResourceExhausted: return 507;
+    case ErrorCode::kPermissionDenied: return 403;
+    case ErrorCode::kUnsupported: return 501;
+    case ErrorCode::kInternal: return 500;
+  }
+  return 500;
+}
+
+}  // namespace backstay::api

@@ -1,0 +1,456 @@
+#include "monitor/monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include "domain/guardrails/latency.hpp"
+#include "monitor/feedback_join.hpp"
+#include "monitor/inbox.hpp"
+#include "monitor/task_thread.hpp"
+#include "services/drive_rollout.hpp"
+#include "wire/rollout_json.hpp"
+
+namespace backstay::monitor {
+
+using traffic::Outcome;
+using traffic::Role;
+
+namespace {
+
+constexpr long kBusyPauseMicroseconds = 1'000;
+constexpr milliseconds kTick{20};
+constexpr milliseconds kIdleTick{500};
+
+struct VersionCounts {
+  VersionTraffic traffic;
+  guardrails::LatencySketch latency;
+};
+
+bool same_step(const rollout::State& a, const rollout::State& b) {
+  return a.id == b.id && a.phase == b.phase && a.step_index == b.step_index;
+}
+
+std::optional<gateway::Address> address_of(const BackendStatus& status) {
+  if (status.state != BackendState::kReady) return std::nullopt;
+  auto address = gateway::Address::parse(fmt::format("{}:{}", status.host, status.port));
+  return address ? std::optional(*address) : std::nullopt;
+}
+
+}  // namespace
+
+class Monitor::Loop : public services::RolloutWorld, public services::CommitQueue {
+ public:
+  Loop(Ports ports, const std::vector<EndpointConfig>& configs)
+      : ports_(std::move(ports)), directory_(ports_.routing, names(configs)), driver_(*this, *this, ports_.clock) {
+    for (const EndpointConfig& config : configs) {
+      const bool wants_labels = std::any_of(config.guardrails.begin(), config.guardrails.end(), [](const auto& spec) {
+        return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
+      });
+      endpoints_.push_back(
+          {config, GuardrailWatch(config.guardrails, config.slots), {}, {}, 0, {}, {}, 0, wants_labels});
+    }
+  }
+  ~Loop() override { stop(); }
+
+  Result<void> start() {
+    TRY(const std::vector<rollout::State> active, ports_.store.active_rollouts());
+    for (const Endpoint& endpoint : endpoints_) {
+      const std::string& name = endpoint.config.name;
+      TRY(const std::optional<EndpointRecord> record, ports_.store.endpoint(name));
+      if (record && record->model != endpoint.config.model)
+        return Unexpected(ErrorCode::kConflict,
+                          fmt::format("Endpoint '{}' serves the model '{}'; the configuration says '{}'.", name,
+                                      record->model, endpoint.config.model),
+                          "Give the other model an endpoint of its own.");
+      TRY(const std::uint64_t number, ports_.store.next_rollout_number(name));
+      std::optional<rollout::State> under_way;
+      for (const rollout::State& state : active) {
+        if (state.endpoint == name) under_way = state;
+      }
+      driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}), under_way, number);
+    }
+    thread_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    inbox_.post([this] { stopping_ = true; });
+    thread_.join();
+  }
+
+  Inbox& inbox() { return inbox_; }
+
+  // --- on the loop's thread ---
+
+  services::RolloutDriver& driver() { return driver_; }
+
+  Result<const EndpointConfig*> config(const std::string& name) const {
+    std::string known;
+    for (const Endpoint& endpoint : endpoints_) {
+      if (endpoint.config.name == name) return &endpoint.config;
+      known += (known.empty() ? "" : ", ") + endpoint.config.name;
+    }
+    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", name),
+                      fmt::format("The configured endpoints are: {}.", known));
+  }
+
+  void take_status(const BackendStatus& status) {
+    statuses_.insert_or_assign(std::pair(status.endpoint, status.version), status);
+    if (config(status.endpoint)) directory_.set_address(status.endpoint, status.version, address_of(status));
+    if (status.state == BackendState::kStopped) statuses_.erase({status.endpoint, status.version});
+  }
+
+  FeedbackResult take_labels(const std::vector<Label>& labels) {
+    drain();  // So that an answer that a client has is known here.
+    FeedbackResult result;
+    for (const Label& label : labels) {
+      const FeedbackJoin::Joined joined = predictions_.label(label.prediction);
+      if (joined.fate == FeedbackJoin::Fate::kDuplicate) ++result.duplicates;
+      if (joined.fate == FeedbackJoin::Fate::kUnknown) ++result.unknown;
+      if (joined.fate != FeedbackJoin::Fate::kJoined) continue;
+      ++result.joined;
+      take_label(joined.outcome, label.value);
+    }
+    return result;
+  }
+
+  Status report() {
+    drain();
+    Status status;
+    status.gateway = ports_.gateway.counters();
+    for (const Endpoint& endpoint : endpoints_) status.endpoints.push_back(report(endpoint));
+    return status;
+  }
+
+  // RolloutWorld
+  void set_traffic(const std::string& endpoint, const traffic::Split& split) override {
+    directory_.publish(endpoint, split);
+  }
+  void ensure_backend(const std::string& endpoint, const std::string& version) override {
+    // What failed before gets another chance, and is not to be taken for the new try's result.
+    const auto known = statuses_.find({endpoint, version});
+    if (known != statuses_.end() && known->second.state == BackendState::kFailed) statuses_.erase(known);
+    backend_thread_.post([this, endpoint, version] {
+      Result<void> started = [&]() -> Result<void> {
+        TRY(const BackendSpec spec, ports_.backend_of(endpoint, version));
+        return ports_.backends.ensure(spec);
+      }();
+      if (started) return;
+      BackendStatus failed;
+      failed.endpoint = endpoint;
+      failed.version = version;
+      failed.state = BackendState::kFailed;
+      failed.detail = started.error().message;
+      inbox_.post([this, failed] { take_status(failed); });
+    });
+  }
+  void release_backend(const std::string& endpoint, const std::string& version) override {
+    backend_thread_.post([this, endpoint, version] { ports_.backends.release(endpoint, version); });
+  }
+  void reset_guardrails(const std::string& name) override {
+    Endpoint& endpoint = find(name);
+    endpoint.watch.reset();
+    endpoint.samples = 0;
+  }
+
+  // CommitQueue
+  void submit(const rollout::Transition& transition, const std::string& model, Done done) override {
+    ++commits_;
+    commit_thread_.post([this, transition, model, done = std::move(done)] {
+      Result<void> result = ports_.store.commit(transition, model);
+      inbox_.post([this, result = std::move(result), done] {
+        --commits_;
+        done(result);
+      });
+    });
+  }
+
+ private:
+  struct Endpoint {
+    EndpointConfig config;
+    GuardrailWatch watch;
+    std::map<std::string, VersionCounts> versions;
+    std::optional<rollout::State> step;  ///< That `samples` belong to.
+    std::uint64_t samples = 0;
+    std::optional<std::chrono::nanoseconds> decision_to_zero;
+    Monotonic now;  ///< Of the outcome or label that is looked at.
+    std::uint64_t labels_joined = 0;
+    bool wants_labels = false;  ///< Some guardrail is fed by them.
+  };
+
+  static std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
+    std::vector<std::string> out;
+    for (const EndpointConfig& config : configs) out.push_back(config.name);
+    return out;
+  }
+
+  Endpoint& find(const std::string& name) {
+    return *std::find_if(endpoints_.begin(), endpoints_.end(),
+                         [&](const Endpoint& e) { return e.config.name == name; });
+  }
+
+  void run() {
+    Monotonic next_tick = ports_.clock.monotonic();
+    // Decisions that are being stored are waited for; what can't be stored now is told and tried again by the next
+    // start.
+    while (!stopping_ || commits_ > 0) {
+      const std::size_t drained = drain();
+      inbox_.run();
+      check_candidates();
+      const Monotonic now = ports_.clock.monotonic();
+      if (now >= next_tick) {
+        tick();
+        next_tick = now + (anything_under_way() ? kTick : kIdleTick);
+      }
+      pause(drained > 0, next_tick);
+    }
+  }
+
+  void pause(bool busy, Monotonic next_tick) {
+    const auto left = std::chrono::duration_cast<microseconds>(next_tick - ports_.clock.monotonic()).count();
+    const long until_tick = std::max<long>(left, 0);
+    // Under load outcomes are taken in batches; without load the first one wakes this thread.
+    if (busy) {
+      inbox_.wait(std::min(until_tick, kBusyPauseMicroseconds));
+    } else if (ports_.gateway.prepare_to_sleep()) {
+      inbox_.wait(until_tick);
+    }
+  }
+
+  bool anything_under_way() const {
+    return std::any_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& endpoint) {
+      return driver_.active(endpoint.config.name) != nullptr || driver_.pending(endpoint.config.name) > 0;
+    });
+  }
+
+  std::size_t drain() {
+    return ports_.gateway.drain([this](const Outcome& outcome) { take(outcome); });
+  }
+
+  void take(const Outcome& outcome) {
+    Endpoint& endpoint = endpoints_[outcome.endpoint];
+    const std::string& version = directory_.named(outcome.version).version;
+    count(endpoint, version, outcome);
+    const bool mirrored = outcome.role == Role::kShadow;
+    if (endpoint.wants_labels && !mirrored && !outcome.replayed) predictions_.remember(outcome);
+
+    const rollout::State* state = driver_.active(endpoint.config.name);
+    if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+    const bool candidate = version == state->candidate;
+    if (!endpoint.step || !same_step(*endpoint.step, *state)) {
+      endpoint.step = *state;
+      endpoint.samples = 0;
+    }
+    if (candidate) ++endpoint.samples;
+    endpoint.now = outcome.at;
+    endpoint.watch.observe(outcome, candidate, chance(endpoint, outcome),
+                           [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  }
+
+  void take_label(const Outcome& outcome, double label) {
+    Endpoint& endpoint = endpoints_[outcome.endpoint];
+    ++endpoint.labels_joined;
+    const rollout::State* state = driver_.active(endpoint.config.name);
+    const std::string& version = directory_.named(outcome.version).version;
+    if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+    endpoint.now = ports_.clock.monotonic();
+    endpoint.watch.observe_label(outcome, version == state->candidate, chance(endpoint, outcome), label, endpoint.now,
+                                 [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  }
+
+  /// The chance that an outcome is the candidate's: that of the draw, or, when requests are mirrored, the share of
+  /// copies among all outcomes.
+  double chance(const Endpoint& endpoint, const Outcome& outcome) const {
+    const traffic::Split& split = directory_.split(endpoint.config.name);
+    if (split.shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
+    const double mirrored = split.shadow_ppm / static_cast<double>(traffic::kWhole);
+    return mirrored / (1 + mirrored);
+  }
+
+  static void count(Endpoint& endpoint, const std::string& version, const Outcome& outcome) {
+    VersionCounts& counts = endpoint.versions[version];
+    if (outcome.role == Role::kShadow) {
+      ++counts.traffic.mirrored;
+      return;
+    }
+    ++counts.traffic.requests;
+    if (is_error(outcome)) ++counts.traffic.errors;
+    if (outcome.replayed) ++counts.traffic.replayed;
+    if (outcome.ending == traffic::Ending::kAnswered) counts.latency.add(outcome.latency_us / 1e6);
+  }
+
+  void breached(Endpoint& endpoint, const guardrails::Evidence& evidence) {
+    const std::string json = wire::to_json(evidence);
+    const std::string& name = endpoint.config.name;
+    if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
+    if (evidence.action == guardrails::Action::kFlag) {
+      const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence, json};
+      commit_thread_.post([this, draft] { static_cast<void>(ports_.audit.append(draft)); });
+    } else if (evidence.action == guardrails::Action::kPause) {
+      driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
+    } else {
+      driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, json});
+      endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
+    }
+  }
+
+  /// Whether candidates' backends are where their rollouts need them. Looks at levels, not edges, so nothing is missed.
+  void check_candidates() {
+    for (const Endpoint& endpoint : endpoints_) {
+      const std::string& name = endpoint.config.name;
+      const rollout::State* state = driver_.active(name);
+      if (state == nullptr) continue;
+      const auto status = statuses_.find({name, state->candidate});
+      if (status == statuses_.end()) continue;
+      if (status->second.state == BackendState::kReady && !state->candidate_ready) {
+        driver_.handle(name, rollout::CandidateReady{});
+      } else if (status->second.state == BackendState::kFailed) {
+        driver_.handle(name, rollout::CandidateFailed{fmt::format("The backend of {} could not be kept running. {}",
+                                                                  state->candidate, status->second.detail)});
+      }
+    }
+  }
+
+  void tick() {
+    for (const Endpoint& endpoint : endpoints_) {
+      const rollout::State* state = driver_.active(endpoint.config.name);
+      const bool counted = state != nullptr && endpoint.step && same_step(*endpoint.step, *state);
+      driver_.tick(endpoint.config.name, counted ? endpoint.samples : 0);
+    }
+  }
+
+  EndpointStatus report(const Endpoint& endpoint) const {
+    const std::string& name = endpoint.config.name;
+    EndpointStatus out;
+    out.endpoint = name;
+    const EndpointRecord& record = driver_.record(name);
+    out.model = record.model;
+    out.stable = record.stable;
+    out.standby = record.standby;
+    out.split = directory_.split(name);
+    if (const rollout::State* state = driver_.latest(name)) {
+      out.rollout = *state;
+      out.guardrails = endpoint.watch.evidence();
+    }
+    for (const auto& [version, counts] : endpoint.versions) {
+      VersionTraffic traffic = counts.traffic;
+      traffic.version = version;
+      traffic.latency_p50_seconds = counts.latency.quantile(0.5);
+      traffic.latency_p95_seconds = counts.latency.quantile(0.95);
+      traffic.latency_p99_seconds = counts.latency.quantile(0.99);
+      out.versions.push_back(traffic);
+    }
+    for (const auto& [key, status] : statuses_) {
+      if (key.first == name) out.backends.push_back(status);
+    }
+    out.labels_joined = endpoint.labels_joined;
+    out.trouble = driver_.trouble(name);
+    out.decision_to_zero = endpoint.decision_to_zero;
+    return out;
+  }
+
+  Ports ports_;
+  Inbox inbox_;
+  gateway::RoutingDirectory directory_;
+  std::vector<Endpoint> endpoints_;
+  FeedbackJoin predictions_;
+  std::map<std::pair<std::string, std::string>, BackendStatus> statuses_;
+  services::RolloutDriver driver_;
+  std::size_t commits_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+  // They post to the inbox: gone before it.
+  TaskThread commit_thread_;
+  TaskThread backend_thread_;
+};
+
+Monitor::Monitor(Ports ports, std::vector<EndpointConfig> endpoints)
+    : loop_(std::make_unique<Loop>(std::move(ports), std::move(endpoints))) {}
+Monitor::~Monitor() = default;
+
+Result<void> Monitor::start() {
+  return loop_->start();
+}
+
+void Monitor::stop() {
+  loop_->stop();
+}
+
+void Monitor::wake() const {
+  loop_->inbox().wake();
+}
+
+void Monitor::on_backend(const BackendStatus& status) {
+  loop_->inbox().post([loop = loop_.get(), status] { loop->take_status(status); });
+}
+
+namespace {
+
+/// A promise that answers a driver's Done, once.
+class Answer {
+ public:
+  std::future<Result<void>> future() { return promise_->get_future(); }
+  services::RolloutDriver::Done done() const {
+    return [promise = promise_](Result<void> result) { promise->set_value(std::move(result)); };
+  }
+
+ private:
+  std::shared_ptr<std::promise<Result<void>>> promise_ = std::make_shared<std::promise<Result<void>>>();
+};
+
+}  // namespace
+
+std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, const std::string& candidate,
+                                                 const std::optional<rollout::Plan>& plan, const std::string& actor,
+                                                 const std::string& reason) {
+  Answer answer;
+  loop_->inbox().post([loop = loop_.get(), endpoint, candidate, plan, actor, reason, done = answer.done()] {
+    auto config = loop->config(endpoint);
+    if (!config) return done(Unexpected(std::move(config).error()));
+    loop->driver().start(endpoint, candidate, plan.value_or((*config)->plan), actor, reason, done);
+  });
+  return answer.future();
+}
+
+std::future<Result<void>> Monitor::roll_back(const std::string& endpoint, const std::string& actor,
+                                             const std::string& reason) {
+  Answer answer;
+  loop_->inbox().post([loop = loop_.get(), endpoint, actor, reason, done = answer.done()] {
+    auto config = loop->config(endpoint);
+    if (!config) return done(Unexpected(std::move(config).error()));
+    loop->driver().roll_back(endpoint, actor, reason, done);
+  });
+  return answer.future();
+}
+
+std::future<Result<void>> Monitor::handle(const std::string& endpoint, const rollout::Event& event) {
+  Answer answer;
+  loop_->inbox().post([loop = loop_.get(), endpoint, event, done = answer.done()] {
+    auto config = loop->config(endpoint);
+    if (!config) return done(Unexpected(std::move(config).error()));
+    loop->driver().handle(endpoint, event, done);
+  });
+  return answer.future();
+}
+
+std::future<FeedbackResult> Monitor::feedback(std::vector<Label> labels) {
+  auto promise = std::make_shared<std::promise<FeedbackResult>>();
+  std::future<FeedbackResult> result = promise->get_future();
+  loop_->inbox().post(
+      [loop = loop_.get(), promise, labels = std::move(labels)] { promise->set_value(loop->take_labels(labels)); });
+  return result;
+}
+
+std::future<Status> Monitor::status() {
+  auto promise = std::make_shared<std::promise<Status>>();
+  std::future<Status> result = promise->get_future();
+  loop_->inbox().post([loop = loop_.get(), promise] { promise->set_value(loop->report()); });
+  return result;
+}
+
+}  // namespace backstay::monitor

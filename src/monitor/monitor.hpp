@@ -1,0 +1,77 @@
+#pragma once
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "domain/audit/entry.hpp"
+#include "domain/rollout/plan.hpp"
+#include "gateway/gateway.hpp"
+#include "gateway/routing.hpp"
+#include "monitor/guardrail_watch.hpp"
+#include "monitor/status.hpp"
+#include "ports/backends.hpp"
+#include "ports/ledger.hpp"
+
+namespace backstay::monitor {
+
+/// What the monitor has to know of an endpoint.
+struct EndpointConfig {
+  std::string name;
+  std::string model;
+  std::vector<guardrails::GuardrailSpec> guardrails;
+  std::vector<int> slots;  ///< From plan_values().
+  rollout::Plan plan;      ///< For rollouts that bring none of their own.
+};
+
+/// The control loop: one thread that drains outcomes, feeds the guardrails, runs the rollouts and publishes routing.
+/// A breach takes the candidate's traffic away within the same turn of the loop; the store is told after that, by a
+/// thread of its own. All public functions but start() and stop() may be called from any thread.
+class Monitor {
+ public:
+  struct Ports {
+    gateway::Gateway& gateway;
+    gateway::RoutingCell& routing;
+    Backends& backends;
+    RolloutStore& store;
+    AuditLog& audit;
+    const Clock& clock;
+    /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread
+    /// that has nothing else to do.
+    std::function<Result<BackendSpec>(const std::string& endpoint, const std::string& version)> backend_of;
+  };
+
+  Monitor(Ports ports, std::vector<EndpointConfig> endpoints);
+  ~Monitor();
+  Monitor(const Monitor&) = delete;
+  Monitor& operator=(const Monitor&) = delete;
+
+  /// Reads where everything was and brings it back: traffic, backends, rollouts. Then starts the thread.
+  Result<void> start();
+  /// Stops the thread; decisions that were made are stored first.
+  void stop();
+
+  /// From the gateway: there are outcomes to drain.
+  void wake() const;
+  /// From the supervisor.
+  void on_backend(const BackendStatus& status);
+
+  /// These answer when the change is durable.
+  std::future<Result<void>> start_rollout(const std::string& endpoint, const std::string& candidate,
+                                          const std::optional<rollout::Plan>& plan, const std::string& actor,
+                                          const std::string& reason);
+  /// Traffic is taken away at once, whatever the store does.
+  std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason);
+  std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event);
+
+  std::future<FeedbackResult> feedback(std::vector<Label> labels);
+  std::future<Status> status();
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace backstay::monitor

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/guardrails/guardrail.hpp"
+#include "domain/rollout/rollout.hpp"
+#include "domain/traffic/split.hpp"
+#include "gateway/gateway.hpp"
+#include "ports/backends.hpp"
+
+/// What the monitor knows, for people and programs to look at.
+namespace backstay::monitor {
+
+/// One version's traffic at an endpoint since the server started.
+struct VersionTraffic {
+  std::string version;
+  std::uint64_t requests = 0;  ///< Attempts that were sent to it, mirrored copies not counted.
+  std::uint64_t errors = 0;
+  std::uint64_t replayed = 0;  ///< Errors that the client never saw.
+  std::uint64_t mirrored = 0;
+  double latency_p50_seconds = 0;
+  double latency_p95_seconds = 0;
+  double latency_p99_seconds = 0;
+};
+
+struct EndpointStatus {
+  std::string endpoint;
+  std::string model;
+  std::string stable;
+  std::string standby;
+  traffic::Split split;  ///< In force now.
+  std::optional<rollout::State> rollout;
+  std::vector<guardrails::Evidence> guardrails;  ///< Of the latest rollout.
+  std::vector<VersionTraffic> versions;
+  std::vector<BackendStatus> backends;
+  std::uint64_t labels_joined = 0;
+  std::string trouble;  ///< Why a decision is not stored yet; empty when all is.
+  /// Of the latest guardrail rollback: from the deciding outcome (or label) to the split with the candidate at 0%.
+  std::optional<std::chrono::nanoseconds> decision_to_zero;
+};
+
+struct Status {
+  std::vector<EndpointStatus> endpoints;
+  gateway::GatewayCounters gateway;
+};
+
+struct Label {
+  traffic::PredictionId prediction;
+  double value = 0;
+};
+struct FeedbackResult {
+  std::uint64_t joined = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t unknown = 0;  ///< Not predicted here, or too long ago.
+};
+
+}  // namespace backstay::monitor
