@@ -117,8 +117,12 @@ class ControlServer::Routes {
       return admit(request, response) ? httplib::Server::HandlerResponse::Unhandled
                                       : httplib::Server::HandlerResponse::Handled;
     });
-    server_.set_exception_handler([](const Request&, Response& response, std::exception& failure) {
-      send(response, Error{ErrorCode::kInternal, failure.what(), ""});
+    server_.set_exception_handler([](const Request&, Response& response, const std::exception_ptr& failure) {
+      try {
+        std::rethrow_exception(failure);
+      } catch (const std::exception& known) {
+        send(response, Error{ErrorCode::kInternal, known.what(), ""});
+      }
     });
     server_.set_error_handler([](const Request& request, Response& response) {
       if (!response.body.empty()) return;
@@ -149,7 +153,7 @@ class ControlServer::Routes {
                         "Another program has it, or it is not this machine's: set control.listen to another one.");
     port_ = static_cast<std::uint16_t>(bound);
     thread_ = std::thread([this] { server_.listen_after_bind(); });
-    server_.wait_until_ready();
+    while (!server_.is_running()) std::this_thread::yield();  // stop() is lost on one that does not run yet.
     return {};
   }
 

@@ -78,9 +78,12 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
   void stop() {
-    if (!thread_.joinable()) return;
-    inbox_.post([this] { stopping_ = true; });
-    thread_.join();
+    if (thread_.joinable()) {
+      inbox_.post([this] { stopping_ = true; });
+      thread_.join();
+    }
+    commit_thread_.finish();
+    backend_thread_.finish();
   }
 
   Inbox& inbox() { return inbox_; }

@@ -8,20 +8,23 @@
 
 namespace backstay::monitor {
 
-/// One thread that runs what is posted, in order. The destructor finishes what was posted first.
+/// One thread that runs what is posted, in order. finish() and the destructor wait for what was posted; what is posted
+/// after that is dropped.
 class TaskThread {
  public:
   TaskThread() : thread_([this] { run(); }) {}
-  ~TaskThread() {
+  ~TaskThread() { finish(); }
+  TaskThread(const TaskThread&) = delete;
+  TaskThread& operator=(const TaskThread&) = delete;
+
+  void finish() {
     {
       const std::lock_guard lock(mutex_);
       closing_ = true;
     }
     changed_.notify_one();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
-  TaskThread(const TaskThread&) = delete;
-  TaskThread& operator=(const TaskThread&) = delete;
 
   void post(std::function<void()> task) {
     {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace backstay::services {
 
@@ -103,7 +104,8 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
   rollout::Plan plan = rollout::blue_green_plan();
   plan.watch = milliseconds{0};
   plan.holdback_ppm = 0;
-  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, std::move(done));
+  endpoint.on_final = std::move(done);
+  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, {});
 }
 
 void RolloutDriver::tick(const std::string& name, std::uint64_t samples) {
@@ -176,6 +178,7 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
     dropped.swap(endpoint.pending);
     endpoint.rollout.reset();
     for (const Pending& pending : dropped) answer(pending.done, result);
+    answer(std::exchange(endpoint.on_final, {}), result);
     return;
   }
   endpoint.trouble.clear();
@@ -184,6 +187,7 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
   endpoint.pending.pop_front();
   after_commit(endpoint, stored.transition);
   answer(stored.done, {});
+  if (rollout::is_final(stored.transition.state.phase)) answer(std::exchange(endpoint.on_final, {}), {});
   if (!endpoint.pending.empty() && !endpoint.committing) commit_next(endpoint);
 }
 

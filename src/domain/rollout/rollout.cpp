@@ -85,8 +85,12 @@ Transition enter_watching(const State& state, Timestamp now, const std::string& 
 }
 
 Transition enter_step(const State& state, std::size_t index, Timestamp now) {
-  if (index >= state.plan.steps.size())
-    return enter_watching(state, now, kSelf, fmt::format("{} passed every step.", state.candidate));
+  if (index >= state.plan.steps.size()) {
+    const char* why = state.revert           ? "{} is back."
+                      : state.stable.empty() ? "{} is the endpoint's first version."
+                                             : "{} passed every step.";
+    return enter_watching(state, now, kSelf, fmt::format(fmt::runtime(why), state.candidate));
+  }
   const Step& step = state.plan.steps[index];
   const bool shadow = step.kind == Step::Kind::kShadow;
   Transition out =
@@ -210,7 +214,7 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
   fresh.started_at = fresh.phase_since = now;
   fresh.revision = 0;
   if (fresh.stable.empty()) fresh.plan.steps.clear();  // There is nothing to compare a first deployment with.
-  Transition out = change(fresh, {actor, "rollout.start", reason, "{}"});
+  Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, "{}"});
   out.after_commit.emplace_back(EnsureBackend{fresh.candidate});
   return out;
 }

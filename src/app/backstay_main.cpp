@@ -1,0 +1,28 @@
+#include "app/data_directory.hpp"
+#include "app/server.hpp"
+#include "cli/command_line.hpp"
+
+namespace {
+
+using namespace backstay;
+
+class OpenedDirectory : public cli::OpenRegistry {
+ public:
+  explicit OpenedDirectory(app::DataDirectory directory) : directory_(std::move(directory)) {}
+  services::Registry registry() override { return {directory_.ledger(), directory_.blobs()}; }
+  AuditLog& audit() override { return directory_.ledger(); }
+
+ private:
+  app::DataDirectory directory_;
+};
+
+Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::path& data_dir) {
+  TRY(app::DataDirectory directory, app::DataDirectory::open(data_dir));
+  return std::unique_ptr<cli::OpenRegistry>(std::make_unique<OpenedDirectory>(std::move(directory)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve});
+}

@@ -1,0 +1,146 @@
+#include "app/config.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "domain/registry/semantic_version.hpp"
+#include "wire/document.hpp"
+#include "wire/rollout_json.hpp"
+
+namespace backstay::app {
+
+namespace {
+
+using wire::Fields;
+
+constexpr std::size_t kMaxGuardrails = 32;
+
+void read_address(Fields& fields, const char* key, gateway::Address& out) {
+  std::string text;
+  fields.optional(key, text);
+  if (text.empty()) return;
+  auto parsed = gateway::Address::parse(text);
+  if (parsed) {
+    out = *parsed;
+  } else {
+    fields.fail(key, parsed.error().message, "Write it like 127.0.0.1:8080.");
+  }
+}
+
+void read_backend(Fields& fields, BackendConfig& out) {
+  fields.object("backend", [&](Fields& backend) {
+    std::string kind = "model";
+    backend.optional("kind", kind);
+    if (kind == "url") {
+      out.kind = BackendSpec::Kind::kUrl;
+    } else if (kind == "process") {
+      out.kind = BackendSpec::Kind::kProcess;
+    } else if (kind != "model") {
+      backend.fail("kind", fmt::format("is '{}'", kind), "Use one of: url, process, model.");
+    }
+    backend.optional("url", out.url);
+    backend.flattened("urls", out.urls);
+    backend.optional("command", out.command);
+    backend.optional("health_path", out.health_path);
+    backend.optional("start_timeout", out.start_timeout);
+    backend.optional("stop_grace", out.stop_grace);
+    backend.optional("threads", out.threads);
+    if (out.kind == BackendSpec::Kind::kUrl && out.url.empty() && out.urls.empty())
+      backend.fail("url", "is missing", "Say where the server is: url: http://127.0.0.1:9000");
+    if (out.kind == BackendSpec::Kind::kProcess && out.command.empty())
+      backend.fail("command", "is missing", "Give it as a list: command: [python3, serve.py, --port, \"{port}\"]");
+  });
+}
+
+void read_guardrails(Fields& fields, EndpointConfig& endpoint) {
+  if (!fields.has("guardrails")) {
+    endpoint.guardrails = guardrails::default_guardrails();
+  }
+  std::set<std::string> names;
+  fields.each("guardrails", [&](Fields& item) {
+    guardrails::GuardrailSpec& spec = endpoint.guardrails.emplace_back();
+    wire::read_guardrail(item, spec);
+    if (auto valid = guardrails::validate(spec); !valid)
+      item.fail("objective", valid.error().message, valid.error().hint);
+    if (!names.insert(spec.name).second) item.fail("name", fmt::format("'{}' is there twice", spec.name));
+  });
+  if (endpoint.guardrails.size() > kMaxGuardrails) fields.fail("guardrails", "has more than 32 items");
+  auto values = monitor::plan_values(endpoint.guardrails);
+  if (values) {
+    endpoint.values = std::move(*values);
+  } else {
+    fields.fail("guardrails", values.error().message, values.error().hint);
+  }
+}
+
+void read_rollout(Fields& fields, rollout::Plan& plan) {
+  plan = rollout::default_plan();
+  fields.object("rollout", [&](Fields& item) {
+    wire::read_plan(item, plan);
+    if (auto valid = plan.validate(); !valid) item.fail("steps", valid.error().message, valid.error().hint);
+  });
+}
+
+void read_endpoint(Fields& fields, EndpointConfig& out) {
+  fields.required("name", out.name);
+  fields.required("model", out.model);
+  for (const auto& [key, name] : {std::pair{"name", &out.name}, std::pair{"model", &out.model}}) {
+    if (name->empty()) continue;
+    if (auto valid = registry::check_name(key, *name); !valid)
+      fields.fail(key, valid.error().message, valid.error().hint);
+  }
+  out.routes = {"/v2/models/" + out.name, "/v1/models/" + out.name};
+  fields.optional("routes", out.routes);
+  for (const std::string& route : out.routes) {
+    if (route.empty() || route.front() != '/')
+      fields.fail("routes", fmt::format("has '{}'", route), "A route is a path prefix that starts with /.");
+  }
+  read_backend(fields, out.backend);
+  fields.object("sticky", [&](Fields& sticky) {
+    sticky.optional("header", out.sticky_header);
+    sticky.optional("cookie", out.sticky_cookie);
+    if (out.sticky_header.empty() == out.sticky_cookie.empty())
+      sticky.fail("header", "or cookie must be given, and not both");
+  });
+  fields.optional("deadline", out.deadline);
+  if (out.deadline <= milliseconds{0}) fields.fail("deadline", "is not above zero");
+  fields.optional("replay_limit_bytes", out.replay_limit_bytes);
+  read_guardrails(fields, out);
+  read_rollout(fields, out.plan);
+}
+
+}  // namespace
+
+Result<Config> read_config(const std::filesystem::path& name, const std::string& text) {
+  TRY(const wire::Document document, wire::Document::from_yaml(name.string(), text));
+  Config config;
+  Fields fields(document);
+  std::string data_dir = "backstay-data";
+  fields.optional("data_dir", data_dir);
+  config.data_dir = name.parent_path() / data_dir;
+  fields.object("gateway", [&](Fields& gateway) {
+    read_address(gateway, "listen", config.gateway_listen);
+    std::uint64_t threads = 0;
+    gateway.optional("threads", threads);
+    if (threads > 256) gateway.fail("threads", "is more than 256");
+    config.gateway_threads = static_cast<unsigned>(threads);
+  });
+  fields.object("control", [&](Fields& control) { read_address(control, "listen", config.control_listen); });
+  std::set<std::string> names;
+  std::set<std::string> routes;
+  fields.each("endpoints", [&](Fields& item) {
+    EndpointConfig& endpoint = config.endpoints.emplace_back();
+    read_endpoint(item, endpoint);
+    if (!names.insert(endpoint.name).second) item.fail("name", fmt::format("'{}' is there twice", endpoint.name));
+    for (const std::string& route : endpoint.routes) {
+      if (!routes.insert(route).second) item.fail("routes", fmt::format("has '{}', which another endpoint has", route));
+    }
+  });
+  if (config.endpoints.empty())
+    fields.fail("endpoints", "is missing or empty", "Name at least one: endpoints: [{name: diagnosis, model: m}]");
+  TRY_DO(fields.finish());
+  return config;
+}
+
+}  // namespace backstay::app

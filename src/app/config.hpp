@@ -1,0 +1,55 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/guardrails/guardrail.hpp"
+#include "domain/rollout/plan.hpp"
+#include "gateway/gateway.hpp"
+#include "monitor/guardrail_watch.hpp"
+#include "ports/backends.hpp"
+
+namespace backstay::app {
+
+/// How versions are served behind an endpoint.
+struct BackendConfig {
+  BackendSpec::Kind kind = BackendSpec::Kind::kModel;
+  std::string url;                          ///< kUrl: for every version; {version} is substituted.
+  std::map<std::string, std::string> urls;  ///< kUrl: by version, before `url`.
+  std::vector<std::string> command;         ///< kProcess.
+  std::string health_path;                  ///< Empty: the kind's default.
+  milliseconds start_timeout{60'000};
+  milliseconds stop_grace{5'000};
+  std::uint64_t threads = 1;  ///< kModel: per worker.
+};
+
+struct EndpointConfig {
+  std::string name;
+  std::string model;
+  std::vector<std::string> routes;
+  BackendConfig backend;
+  std::string sticky_header;
+  std::string sticky_cookie;
+  milliseconds deadline{10'000};
+  std::uint64_t replay_limit_bytes = 1024 * 1024;
+  std::vector<guardrails::GuardrailSpec> guardrails;
+  monitor::ValuePlan values;
+  rollout::Plan plan;
+};
+
+/// The configuration of `backstay serve`; docs/configuration.md has every key.
+struct Config {
+  std::filesystem::path data_dir;  ///< Relative paths are relative to the file's folder.
+  gateway::Address gateway_listen{0x7f000001, 8080};
+  unsigned gateway_threads = 0;
+  gateway::Address control_listen{0x7f000001, 8081};
+  std::vector<EndpointConfig> endpoints;
+};
+
+/// `name` is the file's path. Unknown keys are refused with the nearest valid one, and everything is validated.
+Result<Config> read_config(const std::filesystem::path& name, const std::string& text);
+
+}  // namespace backstay::app

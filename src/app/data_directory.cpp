@@ -1,0 +1,84 @@
+#include "app/data_directory.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+
+#include "base/random.hpp"
+
+namespace backstay::app {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Unexpected failed(const std::string& what) {
+  return Unexpected(error_from_errno(errno, what));
+}
+
+Result<void> make_folder(const fs::path& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return failed("cannot make " + path.string());
+  return {};
+}
+
+/// Readable by the owner only; appears whole or not at all.
+Result<void> write_private(const fs::path& path, const std::string& text) {
+  const fs::path temporary = path.string() + fmt::format(".{:016x}", secure_random());
+  const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const bool written = file && write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       fsync(file.get()) == 0 && rename(temporary.c_str(), path.c_str()) == 0;
+  if (written) return {};
+  const int why = errno;
+  unlink(temporary.c_str());
+  return Unexpected(error_from_errno(why, "cannot write " + path.string()));
+}
+
+}  // namespace
+
+Result<DataDirectory> DataDirectory::open(const fs::path& root) {
+  DataDirectory directory;
+  directory.root_ = fs::absolute(root).lexically_normal();
+  std::error_code failure;
+  fs::create_directories(directory.root_, failure);
+  if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + directory.root_.string()));
+  TRY_DO(make_folder(directory.root_ / "control", 0700));
+  for (const char* name : {"serving", "environments", "logs"}) TRY_DO(make_folder(directory.root_ / name, 0755));
+  TRY(directory.blobs_, LocalBlobStore::open(directory.root_ / "blobs"));
+  TRY(directory.ledger_, SqliteLedger::open(directory.root_ / "registry.db"));
+  return directory;
+}
+
+Result<void> DataDirectory::lock_for_server() {
+  const fs::path path = root_ / "control" / "lock";
+  lock_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_) return failed("cannot open " + path.string());
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return failed("cannot lock " + path.string());
+  return Unexpected(ErrorCode::kConflict, fmt::format("A server runs on {} already.", root_.string()),
+                    "Stop it first, or give this one a data_dir of its own.");
+}
+
+Result<std::string> DataDirectory::control_token() const {
+  const fs::path path = root_ / "control" / "token";
+  std::string token;
+  if (std::ifstream in(path); std::getline(in, token) && token.size() >= 32) return token;
+  token =
+      fmt::format("{:016x}{:016x}{:016x}{:016x}", secure_random(), secure_random(), secure_random(), secure_random());
+  TRY_DO(write_private(path, token + "\n"));
+  return token;
+}
+
+Result<void> DataDirectory::publish_address(const std::string& url) const {
+  return write_private(root_ / "control" / "address", url + "\n");
+}
+
+void DataDirectory::withdraw_address() const {
+  unlink((root_ / "control" / "address").c_str());
+}
+
+}  // namespace backstay::app

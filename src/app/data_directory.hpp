@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/descriptor.hpp"
+#include "base/result.hpp"
+#include "storage/local_blobs/local_blob_store.hpp"
+#include "storage/sqlite/sqlite_ledger.hpp"
+
+namespace backstay::app {
+
+/// Where everything durable is:
+///
+///     registry.db        versions, rollouts, audit log
+///     blobs/             content-addressed files
+///     control/           address and token of the running server (0700)
+///     serving/           versions that are checked out for workers
+///     environments/      locked virtual environments of the Python worker
+///     logs/              what backends printed
+class DataDirectory {
+ public:
+  /// Makes what is not there.
+  static Result<DataDirectory> open(const std::filesystem::path& root);
+
+  const std::filesystem::path& root() const { return root_; }
+  SqliteLedger& ledger() const { return *ledger_; }
+  BlobStore& blobs() const { return *blobs_; }
+
+  /// One server per data directory; kConflict when another one runs. Held until this object goes.
+  Result<void> lock_for_server();
+  /// The secret that control clients show; made by the first server.
+  Result<std::string> control_token() const;
+  /// Tells control clients where the server is.
+  Result<void> publish_address(const std::string& url) const;
+  void withdraw_address() const;
+
+ private:
+  std::filesystem::path root_;
+  std::unique_ptr<LocalBlobStore> blobs_;
+  std::unique_ptr<SqliteLedger> ledger_;
+  Descriptor lock_;
+};
+
+}  // namespace backstay::app

@@ -1,0 +1,161 @@
+#include "app/server.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include "api/control_server.hpp"
+#include "app/config.hpp"
+#include "app/data_directory.hpp"
+#include "app/prepare_backend.hpp"
+#include "gateway/gateway.hpp"
+#include "monitor/monitor.hpp"
+#include "serving/backend_supervisor.hpp"
+
+namespace backstay::app {
+
+namespace {
+
+constexpr seconds kDrain{10};
+
+Result<std::string> read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return Unexpected(ErrorCode::kNotFound, fmt::format("The configuration {} can't be read.", path.string()),
+                      "Check the path; docs/configuration.md has an example.");
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+/// Each connection of a client and of a backend is a descriptor.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+gateway::GatewayConfig gateway_config(const Config& config) {
+  gateway::GatewayConfig out;
+  out.listen = config.gateway_listen;
+  out.threads = config.gateway_threads;
+  for (const EndpointConfig& endpoint : config.endpoints) {
+    gateway::EndpointConfig item;
+    item.name = endpoint.name;
+    item.routes = endpoint.routes;
+    item.sticky_header = endpoint.sticky_header;
+    item.sticky_cookie = endpoint.sticky_cookie;
+    item.try_timeout = endpoint.deadline;
+    item.replay_bytes = endpoint.replay_limit_bytes;
+    item.values = endpoint.values.sources;
+    out.endpoints.push_back(std::move(item));
+  }
+  return out;
+}
+
+std::vector<monitor::EndpointConfig> monitor_config(const Config& config) {
+  std::vector<monitor::EndpointConfig> out;
+  for (const EndpointConfig& endpoint : config.endpoints)
+    out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan});
+  return out;
+}
+
+/// Everything that runs, made and taken down in order.
+class Server {
+ public:
+  explicit Server(Config config) : config_(std::move(config)) {}
+
+  ~Server() {
+    control_.reset();
+    if (gateway_) gateway_->stop(kDrain);
+    if (monitor_) monitor_->stop();
+    supervisor_.reset();  // Its threads call the monitor.
+    if (published_) data_->withdraw_address();
+  }
+
+  Result<void> start() {
+    TRY(DataDirectory data, DataDirectory::open(config_.data_dir));
+    data_ = std::make_unique<DataDirectory>(std::move(data));
+    TRY_DO(data_->lock_for_server());
+    TRY(gateway_, gateway::Gateway::create(gateway_config(config_), routing_, [this] { monitor_->wake(); }));
+    TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
+          monitor_->on_backend(status);
+        }));
+    monitor_ = std::make_unique<monitor::Monitor>(
+        monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), system_clock(),
+                                [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
+                                  TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                  return prepare_backend(*found, version, registry(), data_->root());
+                                }},
+        monitor_config(config_));
+    TRY(const std::string token, data_->control_token());
+    TRY_DO(monitor_->start());
+    const std::string control = config_.control_listen.str();
+    TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                                            {*monitor_, registry(), data_->ledger(), data_->ledger(),
+                                             [this](const std::string& endpoint) -> Result<std::string> {
+                                               TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                               return found->model;
+                                             }}));
+    control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
+    gateway_->start();
+    TRY_DO(data_->publish_address(control_url_));
+    published_ = true;
+    return {};
+  }
+
+  void print_addresses() const {
+    fmt::print("gateway  http://{}\n", gateway_->address().str());
+    for (const EndpointConfig& endpoint : config_.endpoints)
+      fmt::print("         {} -> {} ({})\n", fmt::join(endpoint.routes, ", "), endpoint.name, endpoint.model);
+    fmt::print("control  {}  (token in {})\n", control_url_, (data_->root() / "control" / "token").string());
+    std::fflush(stdout);
+  }
+
+ private:
+  services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
+
+  Result<const EndpointConfig*> endpoint_of(const std::string& name) const {
+    for (const EndpointConfig& endpoint : config_.endpoints) {
+      if (endpoint.name == name) return &endpoint;
+    }
+    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", name),
+                      "The configuration file names the endpoints.");
+  }
+
+  const Config config_;
+  std::unique_ptr<DataDirectory> data_;
+  gateway::RoutingCell routing_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<monitor::Monitor> monitor_;
+  std::unique_ptr<serving::BackendSupervisor> supervisor_;
+  std::unique_ptr<api::ControlServer> control_;
+  std::string control_url_;
+  bool published_ = false;
+};
+
+}  // namespace
+
+Result<void> serve(const std::filesystem::path& config_file) {
+  TRY(const std::string text, read_file(config_file));
+  TRY(Config config, read_config(config_file, text));
+  raise_descriptor_limit();
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // Threads inherit it; this one waits for them below.
+  signal(SIGPIPE, SIG_IGN);
+  Server server(std::move(config));
+  TRY_DO(server.start());
+  server.print_addresses();
+  int number = 0;
+  sigwait(&signals, &number);
+  fmt::print("stopping: requests that are under way finish first\n");
+  std::fflush(stdout);
+  return {};
+}
+
+}  // namespace backstay::app

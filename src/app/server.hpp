@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.hpp"
+
+namespace backstay::app {
+
+/// Runs the gateway and the control API of a configuration file until SIGTERM or SIGINT; then lets requests that are
+/// under way finish. Signals must be blocked in every thread before (see main).
+Result<void> serve(const std::filesystem::path& config_file);
+
+}  // namespace backstay::app

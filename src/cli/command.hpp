@@ -1,0 +1,44 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/command_line.hpp"
+#include "cli/exit_code.hpp"
+
+/// What the groups of commands share.
+namespace backstay::cli {
+
+/// Options that every command has.
+struct Common {
+  bool json = false;
+  std::string data_dir;
+  std::string actor;
+};
+
+/// What a command that was chosen does: success carries the exit status.
+using Action = std::function<Result<ExitCode>()>;
+
+/// Collects the commands while they are declared; the one that is parsed sets the action.
+struct Context {
+  CLI::App& app;
+  const Program& program;
+  Common& common;
+  Action& action;
+
+  /// A command with its help, an example, and the common options.
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, const std::string& example) const;
+  void on(CLI::App* command, Action does) const;
+  Result<std::unique_ptr<OpenRegistry>> open() const { return program.open_registry(common.data_dir); }
+};
+
+void print_json(const nlohmann::json& value);
+
+void add_registry_commands(const Context& context);
+void add_release_commands(const Context& context);
+
+/// The text of a file; "-" is standard input.
+Result<std::string> read_text(const std::string& path);
+
+}  // namespace backstay::cli

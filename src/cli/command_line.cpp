@@ -1,0 +1,127 @@
+#include "cli/command_line.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "api/json.hpp"
+#include "cli/command.hpp"
+#include "cli/terminal.hpp"
+
+namespace backstay::cli {
+
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 16 * 1024 * 1024;
+
+std::string user_name() {
+  const passwd* user = getpwuid(getuid());
+  return user != nullptr ? user->pw_name : fmt::format("uid {}", getuid());
+}
+
+constexpr const char* kAbout =
+    "Backstay: the safety net for model releases.\n\n"
+    "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
+
+constexpr const char* kFooter =
+    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 conflict, 5 something must be done first,\n"
+    "6 integrity, 7 unavailable, 8 no space, 9 permission, 10 unsupported, 20 gate FAIL, 21 gate INSUFFICIENT,\n"
+    "124 timeout.";
+
+}  // namespace
+
+CLI::App* Context::add(CLI::App& parent, const std::string& name, const std::string& help,
+                       const std::string& example) const {
+  CLI::App* command = parent.add_subcommand(name, help);
+  if (!example.empty()) command->footer("\nExample:\n  " + example);
+  command->add_flag("--json", common.json, "Print JSON for programs");
+  command->add_option("--data-dir", common.data_dir, "Folder of the registry and of the running server")
+      ->envname("BACKSTAY_DATA_DIR")
+      ->capture_default_str();
+  command->add_option("--actor", common.actor, "Who does this, for the audit log")
+      ->envname("BACKSTAY_ACTOR")
+      ->capture_default_str();
+  return command;
+}
+
+void Context::on(CLI::App* command, Action does) const {
+  command->callback([this_action = &action, does = std::move(does)] { *this_action = does; });
+}
+
+void print_json(const nlohmann::json& value) {
+  fmt::print("{}\n", api::dump(value, 2));
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::ifstream file;
+  std::istream* in = &std::cin;
+  if (path != "-") {
+    file.open(path, std::ios::binary);
+    if (!file)
+      return Unexpected(ErrorCode::kNotFound, fmt::format("The file {} can't be read.", path), "Check the path.");
+    in = &file;
+  }
+  std::string text;
+  char piece[65536];
+  while (in->read(piece, sizeof piece), in->gcount() > 0) {
+    text.append(piece, static_cast<std::size_t>(in->gcount()));
+    if (text.size() > kMaxFileBytes)
+      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is larger than 16 MiB.", path));
+  }
+  if (in->bad()) return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} can't be read as a file.", path));
+  return text;
+}
+
+int run(int argc, char** argv, const Program& program) {
+  CLI::App app(kAbout, "backstay");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", program.version);
+  app.get_formatter()->column_width(34);
+  Common common;
+  common.data_dir = "backstay-data";
+  common.actor = user_name();
+  Action action;
+  const Context context{app, program, common, action};
+  add_registry_commands(context);
+  add_release_commands(context);
+  std::string config;
+  CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
+  serve->footer("\nExample:\n  backstay serve --config backstay.yaml");
+  serve->add_option("--config", config, "Configuration file")->required();
+  context.on(serve, [&]() -> Result<ExitCode> {
+    TRY_DO(program.serve(config));
+    return kOk;
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& wrong) {
+    if (wrong.get_exit_code() == 0) return app.exit(wrong);
+    print_error({ErrorCode::kInvalidArgument, wrong.what(),
+                 fmt::format("See: backstay {}--help",
+                             app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name() + " ")},
+                common.json);
+    return kUsage;
+  }
+  const Result<ExitCode> done = [&]() -> Result<ExitCode> {
+    try {
+      return action();
+    } catch (const nlohmann::json::exception& unexpected) {
+      return Unexpected(ErrorCode::kInternal,
+                        fmt::format("The server's answer is not understood: {}", unexpected.what()),
+                        "Use a backstay program of the server's version.");
+    }
+  }();
+  if (done) return *done;
+  print_error(done.error(), common.json);
+  return exit_code(done.error().code);
+}
+
+}  // namespace backstay::cli

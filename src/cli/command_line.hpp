@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.hpp"
+#include "services/registry.hpp"
+
+namespace backstay::cli {
+
+/// A registry that was opened for one command.
+class OpenRegistry {
+ public:
+  virtual ~OpenRegistry() = default;
+  virtual services::Registry registry() = 0;
+  virtual AuditLog& audit() = 0;
+};
+
+/// What the commands need from the program around them.
+struct Program {
+  std::string version;
+  std::function<Result<std::unique_ptr<OpenRegistry>>(const std::filesystem::path& data_dir)> open_registry;
+  /// Runs until it is told to stop.
+  std::function<Result<void>(const std::filesystem::path& config)> serve;
+};
+
+/// Runs one command; the result is the process's exit status (cli/exit_code.hpp).
+int run(int argc, char** argv, const Program& program);
+
+}  // namespace backstay::cli

@@ -1,0 +1,369 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "api/json.hpp"
+#include "cli/command.hpp"
+#include "cli/terminal.hpp"
+#include "services/checkout_version.hpp"
+#include "services/evaluate_gate.hpp"
+#include "services/register_version.hpp"
+#include "wire/scorecard_json.hpp"
+#include "wire/version_spec.hpp"
+
+/// Commands that work on the registry in the data directory, with or without a running server.
+namespace backstay::cli {
+
+using nlohmann::json;
+using registry::VersionRef;
+
+namespace {
+
+/// Options of all of these commands; CLI11 writes into them.
+struct Arguments {
+  std::string version;
+  std::string other;
+  std::string file;
+  std::string folder;
+  std::string model;
+  std::uint64_t from = 1;
+  std::uint64_t limit = 50;
+  bool verify = false;
+};
+
+/// One line on standard error that follows a long copy; silent when that is no terminal.
+services::OnProgress progress_line() {
+  if (!is_terminal(2)) return {};
+  return [last = std::chrono::steady_clock::time_point()](const services::Progress& p) mutable {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < milliseconds(100) && p.done_bytes < p.total_bytes) return;
+    last = now;
+    const double share =
+        p.total_bytes == 0 ? 1 : static_cast<double>(p.done_bytes) / static_cast<double>(p.total_bytes);
+    fmt::print(stderr, "\r\033[K{:3.0f}%  {} of {}  {}", share * 100, human_bytes(p.done_bytes),
+               human_bytes(p.total_bytes), p.name);
+    if (p.done_bytes >= p.total_bytes) fmt::print(stderr, "\r\033[K");
+  };
+}
+
+Result<ExitCode> register_version(const Context& context, const std::string& file) {
+  TRY(const std::string text, read_text(file));
+  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
+  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+  TRY(const auto opened, context.open());
+  TRY(const services::RegisteredVersion done,
+      services::register_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
+                                 {context.common.actor}, progress_line()));
+  if (context.common.json) {
+    json out = api::to_json(done.version);
+    out["created"] = done.created;
+    out["missing"] = done.missing;
+    print_json(out);
+    return kOk;
+  }
+  const std::string name = done.version.ref.str();
+  fmt::print("{} {}  (number {}, sha256:{})\n",
+             done.created ? "registered" : "already registered with this content:", coloured(Colour::kBold, name),
+             done.version.ordinal, done.version.identity.hex().substr(0, 12));
+  if (done.missing.empty()) {
+    fmt::print("next: backstay scorecard add {} --file SCORECARD.json, then backstay gate {} --file GATE.yaml\n", name,
+               name);
+  } else {
+    fmt::print("{} it lacks {} and cannot go to production.\n", coloured(Colour::kYellow, "incomplete:"),
+               fmt::join(done.missing, ", "));
+  }
+  return kOk;
+}
+
+std::vector<std::vector<std::string>> version_rows(const std::vector<StoredVersion>& versions) {
+  std::vector<std::vector<std::string>> rows{{"VERSION", "STAGE", "COMPLETE", "REGISTERED", "BY", "SHA-256"}};
+  for (const StoredVersion& v : versions)
+    rows.push_back({v.ref.str(), v.stage, v.complete ? "yes" : "no", to_rfc3339(v.registered_at).substr(0, 19) + "Z",
+                    v.registered_by, v.identity.hex().substr(0, 12)});
+  return rows;
+}
+
+Result<ExitCode> list(const Context& context, const std::string& model) {
+  TRY(const auto opened, context.open());
+  TRY(const std::vector<StoredVersion> versions, opened->registry().versions.versions(model));
+  if (context.common.json) {
+    json out = json::array();
+    for (const StoredVersion& version : versions) out.push_back(api::to_json(version));
+    print_json(out);
+  } else if (versions.empty()) {
+    fmt::print("No version is registered{}. Start with: backstay register version.yaml\n",
+               model.empty() ? "" : " of " + model);
+  } else {
+    fmt::print("{}", table(version_rows(versions)));
+  }
+  return kOk;
+}
+
+void print_manifest(const registry::Manifest& m) {
+  fmt::print("\nartifacts\n");
+  for (const auto& a : m.artifacts)
+    fmt::print("  {}  {}  sha256:{}\n", a.path, human_bytes(a.size_bytes), a.sha256.hex().substr(0, 12));
+  fmt::print("code\n  {} {}\n", m.code.repository, m.code.commit.empty() ? "(no commit)" : m.code.commit);
+  for (const auto& file : m.code.preprocessing)
+    fmt::print("  {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
+  fmt::print("data\n");
+  for (const auto& set : m.data) {
+    for (const auto& slice : set.slices)
+      fmt::print("  {} {}/{}  {} rows  sha256:{}  {}\n", set.role, set.name, slice.name, slice.rows,
+                 slice.sha256.hex().substr(0, 12), slice.note);
+  }
+  fmt::print("config\n");
+  for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
+  fmt::print("environment\n");
+  for (const auto& [name, version] : m.environment.frameworks) fmt::print("  {} {}\n", name, version);
+  for (const auto& file : m.environment.lock_files)
+    fmt::print("  lock {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
+  if (!m.dependencies.empty()) fmt::print("dependencies\n");
+  for (const auto& d : m.dependencies)
+    fmt::print("  {} {} {} {}\n", d.direction, d.kind, d.name, d.version.empty() ? d.schema_sha256 : d.version);
+}
+
+Colour colour_of(const std::string& verdict) {
+  return verdict == "PASS" ? Colour::kGreen : verdict == "FAIL" ? Colour::kRed : Colour::kYellow;
+}
+
+Result<ExitCode> show(const Context& context, const std::string& name) {
+  TRY(const VersionRef ref, VersionRef::parse(name));
+  TRY(const auto opened, context.open());
+  VersionStore& versions = opened->registry().versions;
+  TRY(const StoredVersion version, versions.version(ref));
+  TRY(const registry::Manifest manifest, services::manifest_of(version));
+  TRY(const auto scorecards, versions.scorecards(ref));
+  TRY(const auto verdicts, versions.verdicts(ref));
+  if (context.common.json) {
+    json out = api::to_json(version);
+    out["manifest"] = json::parse(version.manifest_json);
+    out["missing"] = registry::missing_parts(manifest);
+    out["scorecards"] = json::array();
+    for (const auto& card : scorecards) {
+      json item = json::parse(wire::to_json(card.scorecard));
+      item["at"] = to_rfc3339(card.at);
+      out["scorecards"].push_back(std::move(item));
+    }
+    out["verdicts"] = json::array();
+    for (const auto& v : verdicts)
+      out["verdicts"].push_back({{"gate", v.gate},
+                                 {"verdict", v.verdict},
+                                 {"at", to_rfc3339(v.at)},
+                                 {"decided_by", v.decided_by},
+                                 {"gate_sha256", v.gate_digest.hex()},
+                                 {"evidence", json::parse(v.evidence)}});
+    print_json(out);
+    return kOk;
+  }
+  fmt::print("{}  {}  number {}  registered {} by {}\nsha256:{}\n", coloured(Colour::kBold, ref.str()), version.stage,
+             version.ordinal, to_rfc3339(version.registered_at), version.registered_by, version.identity.hex());
+  if (!manifest.changelog.empty()) fmt::print("\n{}\n", manifest.changelog);
+  const std::vector<std::string> missing = registry::missing_parts(manifest);
+  if (!missing.empty())
+    fmt::print("{} it lacks {}.\n", coloured(Colour::kYellow, "incomplete:"), fmt::join(missing, ", "));
+  print_manifest(manifest);
+  for (const auto& card : scorecards) {
+    fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind), card.scorecard.dataset,
+               card.scorecard.evaluator);
+    for (const auto& metric : card.scorecard.metrics)
+      fmt::print("  {}{} = {:.6g} on {}\n", metric.name, metric.group.empty() ? "" : "{" + metric.group + "}",
+                 metric.value, metric.samples);
+  }
+  for (const auto& v : verdicts)
+    fmt::print("gate {}: {}  {} by {}\n", v.gate, coloured(colour_of(v.verdict), v.verdict), to_rfc3339(v.at),
+               v.decided_by);
+  return kOk;
+}
+
+Result<ExitCode> check_out(const Context& context, const Arguments& arguments) {
+  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
+  TRY(const auto opened, context.open());
+  TRY(const services::CheckedOut done, services::check_out_version(opened->registry(), ref, arguments.folder));
+  if (context.common.json) {
+    print_json({{"folder", done.folder.string()},
+                {"files", done.manifest.artifacts.size()},
+                {"size_bytes", done.total_bytes}});
+  } else {
+    fmt::print("{} files of {} ({}) are in {}, every digest verified\n", done.manifest.artifacts.size(), ref.str(),
+               human_bytes(done.total_bytes), done.folder.string());
+  }
+  return kOk;
+}
+
+Result<ExitCode> add_scorecard(const Context& context, const Arguments& arguments) {
+  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
+  TRY(const std::string text, read_text(arguments.file));
+  TRY(const wire::Document document, wire::Document::from_yaml(arguments.file, text));
+  TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
+  TRY(const auto opened, context.open());
+  const std::string evidence = wire::to_json(scorecard);
+  TRY(const registry::StoredScorecard stored,
+      opened->registry().versions.add_scorecard(
+          ref, scorecard,
+          {context.common.actor, "scorecard.add", ref.str(),
+           fmt::format("{} measured on {} by {}", registry::to_string(scorecard.kind), scorecard.dataset,
+                       scorecard.evaluator),
+           evidence}));
+  if (context.common.json) {
+    print_json({{"id", stored.id}, {"at", to_rfc3339(stored.at)}});
+  } else {
+    fmt::print("added a {} scorecard with {} metrics to {}\n", registry::to_string(scorecard.kind),
+               scorecard.metrics.size(), ref.str());
+  }
+  return kOk;
+}
+
+Result<ExitCode> diff(const Context& context, const Arguments& arguments) {
+  TRY(const VersionRef before, VersionRef::parse(arguments.version));
+  TRY(const VersionRef after, VersionRef::parse(arguments.other));
+  TRY(const auto opened, context.open());
+  TRY(const StoredVersion stored_before, opened->registry().versions.version(before));
+  TRY(const StoredVersion stored_after, opened->registry().versions.version(after));
+  TRY(const registry::Manifest a, services::manifest_of(stored_before));
+  TRY(const registry::Manifest b, services::manifest_of(stored_after));
+  const std::vector<registry::Difference> differences = registry::diff(a, b);
+  if (context.common.json) {
+    json out = json::array();
+    for (const auto& d : differences)
+      out.push_back({{"section", d.section}, {"what", d.what}, {"before", d.before}, {"after", d.after}});
+    print_json(out);
+    return kOk;
+  }
+  fmt::print("{} -> {}\n", before.str(), after.str());
+  if (differences.empty()) fmt::print("nothing differs\n");
+  std::string section;
+  for (const registry::Difference& d : differences) {
+    if (d.section != section) fmt::print("{}\n", coloured(Colour::kBold, d.section));
+    section = d.section;
+    if (!d.before.empty()) fmt::print("{}\n", coloured(Colour::kRed, fmt::format("  - {}: {}", d.what, d.before)));
+    if (!d.after.empty()) fmt::print("{}\n", coloured(Colour::kGreen, fmt::format("  + {}: {}", d.what, d.after)));
+  }
+  return kOk;
+}
+
+Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
+  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
+  TRY(const std::string text, read_text(arguments.file));
+  TRY(const auto opened, context.open());
+  TRY(const services::GateDecision decision,
+      services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
+  const gates::Verdict& verdict = decision.verdict;
+  if (context.common.json) {
+    json out = json::parse(decision.stored.evidence);
+    out["gate"] = decision.stored.gate;
+    out["version"] = ref.str();
+    print_json(out);
+  } else {
+    std::vector<std::vector<std::string>> rows{{"RULE", "OBSERVED", "VERDICT"}};
+    for (const gates::Row& row : verdict.rows)
+      rows.push_back({row.rule, row.observed,
+                      coloured(colour_of(gates::to_string(row.decision)), gates::to_string(row.decision))});
+    fmt::print("{}", table(rows));
+    for (const gates::Row& row : verdict.rows) {
+      if (row.decision != gates::Decision::kPass) fmt::print("  {}: {}\n", row.rule, row.explanation);
+    }
+    fmt::print("gate {}: {} {}\n", decision.stored.gate, ref.str(),
+               coloured(colour_of(decision.stored.verdict), decision.stored.verdict));
+  }
+  if (verdict.decision == gates::Decision::kPass) return kOk;
+  return verdict.decision == gates::Decision::kFail ? kGateFailed : kGateInsufficient;
+}
+
+/// Reads the whole log and checks every link.
+Result<std::uint64_t> verify_audit(const AuditLog& log) {
+  constexpr std::size_t kPage = 1000;
+  std::uint64_t count = 0;
+  std::optional<audit::Entry> before;
+  while (true) {
+    TRY(const std::vector<audit::Entry> page, log.read(count + 1, kPage));
+    if (page.empty()) return count;
+    TRY_DO(audit::verify(page, before ? &*before : nullptr));
+    count += page.size();
+    before = page.back();
+  }
+}
+
+Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) {
+  TRY(const auto opened, context.open());
+  if (arguments.verify) {
+    TRY(const std::uint64_t count, verify_audit(opened->audit()));
+    if (context.common.json) {
+      print_json({{"entries", count}, {"verified", true}});
+    } else {
+      fmt::print("{} {} entries, every link and hash checked\n", coloured(Colour::kGreen, "verified:"), count);
+    }
+    return kOk;
+  }
+  TRY(const std::vector<audit::Entry> entries, opened->audit().read(arguments.from, arguments.limit));
+  if (context.common.json) {
+    json out = json::array();
+    for (const audit::Entry& entry : entries) out.push_back(api::to_json(entry));
+    print_json(out);
+    return kOk;
+  }
+  for (const audit::Entry& entry : entries) {
+    fmt::print("{:>4}  {}  {:<18} {}  by {}\n", entry.sequence, to_rfc3339(entry.at).substr(0, 23) + "Z",
+               coloured(Colour::kBold, entry.draft.action), entry.draft.subject, entry.draft.actor);
+    if (!entry.draft.reason.empty()) fmt::print("      {}\n", coloured(Colour::kDim, entry.draft.reason));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_registry_commands(const Context& context) {
+  const auto arguments = std::make_shared<Arguments>();
+  Arguments& a = *arguments;
+  const std::string version_help = "A version, MODEL@X.Y.Z";
+
+  CLI::App* command = context.add(context.app, "register", "Register an immutable version of a model",
+                                  "backstay register version.yaml");
+  command->add_option("FILE", a.file, "The version's description (YAML); paths in it are relative to it")->required();
+  context.on(command, [context, arguments] { return register_version(context, arguments->file); });
+
+  command = context.add(context.app, "list", "List versions, newest first", "backstay list breast-cancer");
+  command->add_option("MODEL", a.model, "Only this model");
+  context.on(command, [context, arguments] { return list(context, arguments->model); });
+
+  command = context.add(context.app, "show", "Show everything a version is", "backstay show breast-cancer@1.1.0");
+  command->add_option("VERSION", a.version, version_help)->required();
+  context.on(command, [context, arguments] { return show(context, arguments->version); });
+
+  command = context.add(context.app, "checkout", "Write a version's files to a folder, every digest verified",
+                        "backstay checkout breast-cancer@1.1.0 ./model");
+  command->add_option("VERSION", a.version, version_help)->required();
+  command->add_option("FOLDER", a.folder, "A folder that is not there yet")->required();
+  context.on(command, [context, arguments] { return check_out(context, *arguments); });
+
+  CLI::App* scorecard = context.app.add_subcommand("scorecard", "Measured metrics of a version");
+  scorecard->require_subcommand(1);
+  command = context.add(*scorecard, "add", "Add measured metrics to a version",
+                        "backstay scorecard add breast-cancer@1.1.0 --file quality.json");
+  command->add_option("VERSION", a.version, version_help)->required();
+  command->add_option("--file", a.file, "The scorecard (YAML or JSON); - is standard input")->required();
+  context.on(command, [context, arguments] { return add_scorecard(context, *arguments); });
+
+  command = context.add(context.app, "diff", "What changed from one version to another",
+                        "backstay diff breast-cancer@1.1.0 breast-cancer@2.0.0");
+  command->add_option("BEFORE", a.version, version_help)->required();
+  command->add_option("AFTER", a.other, version_help)->required();
+  context.on(command, [context, arguments] { return diff(context, *arguments); });
+
+  command = context.add(context.app, "gate", "Judge a version by a gate's rules; exit 0 PASS, 20 FAIL, 21 INSUFFICIENT",
+                        "backstay gate breast-cancer@1.1.0 --file production.yaml");
+  command->add_option("VERSION", a.version, version_help)->required();
+  command->add_option("--file", a.file, "The gate (YAML)")->required();
+  context.on(command, [context, arguments] { return gate(context, *arguments); });
+
+  command = context.add(context.app, "audit", "Who changed and decided what, when and why; --verify checks the chain",
+                        "backstay audit --verify");
+  command->add_flag("--verify", a.verify, "Check every link and hash instead of printing");
+  command->add_option("--from", a.from, "First entry")->capture_default_str();
+  command->add_option("--limit", a.limit, "Most entries to print")->capture_default_str();
+  context.on(command, [context, arguments] { return show_audit(context, *arguments); });
+}
+
+}  // namespace backstay::cli
