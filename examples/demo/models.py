@@ -34,7 +34,7 @@ class Data:
         small = [i for i in order if self.x[i, WORST_RADIUS] < 18.5]
         site_d = small[: int(0.7 * len(small))]
         rest = random.permutation([i for i in order if i not in set(site_d)])
-        self.sites = {"site-a": rest[:50], "site-b": rest[50:110], "site-c": rest[110:], "site-d": np.array(site_d)}
+        self.sites = {"site-a": rest[:80], "site-b": rest[80:130], "site-c": rest[130:], "site-d": np.array(site_d)}
 
     def rows(self, sites):
         return np.concatenate([self.sites[site] for site in sites])

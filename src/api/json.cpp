@@ -64,7 +64,8 @@ json endpoint_json(const monitor::EndpointStatus& endpoint) {
            {"labels_joined", endpoint.labels_joined},
            {"trouble", endpoint.trouble}};
   if (endpoint.rollout) out["rollout"] = to_json(*endpoint.rollout);
-  if (endpoint.decision_to_zero) out["decision_to_zero_seconds"] = std::chrono::duration<double>(*endpoint.decision_to_zero).count();
+  if (endpoint.decision_to_zero)
+    out["decision_to_zero_seconds"] = std::chrono::duration<double>(*endpoint.decision_to_zero).count();
   return out;
 }
 

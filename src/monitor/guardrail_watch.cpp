@@ -61,7 +61,9 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
     switch (specs_[i].signal.kind) {
       case Signal::Kind::kError: m.value = is_error(outcome) ? 1 : 0; break;
       case Signal::Kind::kLatency:
-        if (!answered) continue;
+        // A copy is sent when the client has its answer and asks on: it meets another load than what it is held
+        // against.
+        if (!answered || outcome.role == traffic::Role::kShadow) continue;
         m.value = static_cast<double>(outcome.latency_us) / 1e6;
         break;
       case Signal::Kind::kResponseValue:

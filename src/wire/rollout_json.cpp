@@ -108,6 +108,7 @@ void read_signal(Fields& fields, Signal& out) {
 void read_bound(Fields& fields, const char* key, Signal::Kind signal, double& out) {
   if (signal != Signal::Kind::kLatency) return fields.optional(key, out);
   milliseconds limit{0};
+  if (!fields.has(key)) return;
   fields.optional(key, limit);
   out = static_cast<double>(limit.count()) / 1e3;
 }
@@ -128,6 +129,7 @@ void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
       objective.fail("at_least", "is one of three: give exactly one of at_least, at_most and relative_to: stable");
     objective.optional("tolerance", out.tolerance);
     objective.optional("quantile", out.quantile);
+    if (signal == Signal::Kind::kLatency) read_bound(objective, "slack", signal, out.slack_seconds);
   });
 }
 

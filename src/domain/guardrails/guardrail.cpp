@@ -26,7 +26,7 @@ using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, R
 Test make_test(const GuardrailSpec& spec) {
   const Objective& goal = spec.objective;
   if (goal.kind == Goal::kRelativeToStable) {
-    if (spec.signal.kind == Kind::kLatency) return RelativeLatencyTest(goal.tolerance);
+    if (spec.signal.kind == Kind::kLatency) return RelativeLatencyTest(goal.tolerance, goal.slack_seconds);
     return RelativeRateTest(goal.tolerance);
   }
   if (is_mean(spec)) return BoundedMeanTest(goal.bound);
@@ -75,6 +75,7 @@ Result<void> validate(const GuardrailSpec& spec) {
     if (is_mean(spec)) return wrong(spec, "compares a score with stable", "Give ok_when, or an objective at_least.");
     if (!(goal.tolerance >= 1))
       return wrong(spec, "has a tolerance below 1", "1.5 lets the candidate be half as bad again.");
+    if (!(goal.slack_seconds >= 0)) return wrong(spec, "has a slack below zero", "Write slack: 5ms.");
     return {};
   }
   if (spec.signal.kind == Kind::kLatency) {

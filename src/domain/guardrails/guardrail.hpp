@@ -53,6 +53,7 @@ struct Objective {
   double bound = 0;
   double tolerance = 1.0;
   double quantile = 0.99;
+  double slack_seconds = 0.005;  ///< kRelativeToStable, kLatency: how much slower than stable nobody minds.
   bool operator==(const Objective&) const = default;
 };
 

@@ -210,6 +210,26 @@ TEST(WasRight, JudgesOnlyTheCasesItIsAbout) {
   EXPECT_EQ(was_right(signal, std::nan(""), 1), false);
 }
 
+// A candidate that needs `extra` seconds more than stable, which is lognormal around a millisecond.
+bool latency_breaches(double extra, double slack) {
+  GuardrailSpec spec = default_guardrails()[1];
+  spec.objective.slack_seconds = slack;
+  Guardrail guardrail(spec, 0.01);
+  Random random(3);
+  for (int i = 0; i < 40'000; ++i) {
+    const bool candidate = random.unit() < 0.05;
+    const double normal = std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307 * random.unit());
+    guardrail.observe({candidate, 0.05, 1e-3 * std::exp(0.5 * normal) + (candidate ? extra : 0), 0, Monotonic()});
+  }
+  return guardrail.breached();
+}
+
+TEST(Guardrail, DoesNotHoldAFractionOfAMillisecondAgainstACandidate) {
+  EXPECT_TRUE(latency_breaches(0.001, 0.0));
+  EXPECT_FALSE(latency_breaches(0.001, 0.005));
+  EXPECT_TRUE(latency_breaches(0.010, 0.005));
+}
+
 TEST(LatencySketch, IsWithinOnePercent) {
   LatencySketch sketch;
   for (int i = 1; i <= 10'000; ++i) sketch.add(i * 1e-5);

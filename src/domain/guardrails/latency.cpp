@@ -38,7 +38,8 @@ void RelativeLatencyTest::observe(bool candidate, double pi, double seconds, boo
   if (candidate) return;
   stable_.add(seconds);
   if (stable_.count() == kWarmUp || (stable_.count() > kWarmUp && stable_.count() % kRefresh == 0)) {
-    for (std::size_t i = 0; i < kQuantiles.size(); ++i) thresholds_[i] = stable_.quantile(kQuantiles[i]);
+    for (std::size_t i = 0; i < kQuantiles.size(); ++i)
+      thresholds_[i] = stable_.quantile(kQuantiles[i]) + slack_seconds_;
   }
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <openvino/openvino.hpp>
@@ -83,6 +85,18 @@ std::optional<std::string> after(const std::string& text, const std::string& mar
   return part;
 }
 
+void fill_with_ones(DataType type, ov::Tensor& tensor) {
+  std::array<std::byte, 8> one{std::byte{1}};  // Any integer, little-endian.
+  const float single = 1.0F;
+  const double twice = 1.0;
+  constexpr std::uint16_t kHalf = 0x3c00;
+  if (type == DataType::kFp16) std::memcpy(one.data(), &kHalf, sizeof kHalf);
+  if (type == DataType::kFp32) std::memcpy(one.data(), &single, sizeof single);
+  if (type == DataType::kFp64) std::memcpy(one.data(), &twice, sizeof twice);
+  auto* out = static_cast<std::byte*>(tensor.data());
+  for (std::size_t i = 0; i < tensor.get_size(); ++i) std::memcpy(out + i * size_of(type), one.data(), size_of(type));
+}
+
 Error explain(const fs::path& path, const std::string& text) {
   for (const char* mark :
        {"No conversion rule found for operations:", "does not support the following ONNX operations:",
@@ -141,6 +155,25 @@ Result<std::unique_ptr<Model>> Model::load(const fs::path& path, unsigned thread
     model->outputs_.push_back(std::move(info));
   }
   return model;
+}
+
+void Model::warm_up() {
+  constexpr int kRuns = 10;
+  constexpr std::chrono::seconds kEnough{1};  // A slow model is warm after fewer.
+  try {
+    ov::InferRequest request = impl_->borrow();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      ov::Shape shape;
+      for (const std::int64_t size : inputs_[i].shape) shape.push_back(size < 0 ? 1 : static_cast<std::size_t>(size));
+      ov::Tensor tensor(theirs(inputs_[i].type), shape);
+      fill_with_ones(inputs_[i].type, tensor);
+      request.set_input_tensor(i, tensor);
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    for (int run = 0; run < kRuns && std::chrono::steady_clock::now() - begun < kEnough; ++run) request.infer();
+    impl_->give_back(std::move(request));
+  } catch (const std::exception&) {  // Ones are no input of this model's.
+  }
 }
 
 Result<std::vector<Tensor>> Model::infer(const std::vector<Tensor>& inputs, const std::vector<std::string>& wanted) {

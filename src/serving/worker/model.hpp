@@ -22,6 +22,10 @@ class Model {
   const std::vector<TensorInfo>& inputs() const { return inputs_; }
   const std::vector<TensorInfo>& outputs() const { return outputs_; }
 
+  /// Runs the model a few times on ones, so that the first client doesn't pay for what is made on first use. A model
+  /// that fails on them is none the worse for it.
+  void warm_up();
+
   /// `inputs`: one for each of inputs(), any order. `wanted`: names of outputs; empty: all.
   Result<std::vector<Tensor>> infer(const std::vector<Tensor>& inputs, const std::vector<std::string>& wanted);
 

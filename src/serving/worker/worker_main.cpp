@@ -158,6 +158,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n{}\n", model.error().message, model.error().hint);
     return exit_code(model.error());
   }
+  (*model)->warm_up();
   httplib::Server server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kConnections); };
   server.set_keep_alive_max_count(1'000'000'000);

@@ -125,8 +125,7 @@ Result<void> MemoryLedger::commit(const rollout::Transition& transition, const s
   }
   for (const rollout::Note& note : transition.notes)
     append_locked({note.actor, note.action, "endpoint " + state.endpoint, note.reason, note.evidence});
-  if (state.phase == rollout::Phase::kDone)
-    endpoints_[state.endpoint] = endpoint_after(state, model);
+  if (state.phase == rollout::Phase::kDone) endpoints_[state.endpoint] = endpoint_after(state, model);
   return {};
 }
 

@@ -237,8 +237,7 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
     TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
   }
-  if (state.phase == rollout::Phase::kDone)
-    TRY_DO(put_endpoint(database, endpoint_after(state, model)));
+  if (state.phase == rollout::Phase::kDone) TRY_DO(put_endpoint(database, endpoint_after(state, model)));
   return transaction.commit();
 }
 
