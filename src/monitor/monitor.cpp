@@ -201,9 +201,10 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     Monotonic next_tick = ports_.clock.monotonic();
     // Decisions that are being stored are waited for; what can't be stored now is told and tried again by the next
     // start.
-    while (!stopping_ || commits_ > 0) {
+    while (true) {
       const std::size_t drained = drain();
       inbox_.run();
+      if (stopping_ && commits_ == 0) return;
       check_candidates();
       const Monotonic now = ports_.clock.monotonic();
       if (now >= next_tick) {

@@ -1,0 +1,88 @@
+#include "app/config.hpp"
+
+#include <gtest/gtest.h>
+
+namespace backstay::app {
+namespace {
+
+Result<Config> read(const std::string& text) {
+  return read_config("/etc/backstay/backstay.yaml", text);
+}
+
+/// The error's whole text; empty when there was none.
+std::string refusal(const std::string& text) {
+  const auto config = read(text);
+  return config ? "" : config.error().message + "\n" + config.error().hint;
+}
+
+TEST(Config, OneEndpointIsEnough) {
+  const Config config = read("endpoints: [{name: diagnosis, model: breast-cancer}]").value();
+  EXPECT_EQ(config.data_dir, "/etc/backstay/backstay-data");
+  EXPECT_EQ(config.gateway_listen.str(), "127.0.0.1:8080");
+  EXPECT_EQ(config.control_listen.str(), "127.0.0.1:8081");
+  const EndpointConfig& endpoint = config.endpoints.at(0);
+  EXPECT_EQ(endpoint.routes, (std::vector<std::string>{"/v2/models/diagnosis", "/v1/models/diagnosis"}));
+  EXPECT_EQ(endpoint.guardrails, guardrails::default_guardrails());
+  EXPECT_EQ(endpoint.plan, rollout::default_plan());
+}
+
+TEST(Config, TakesEverythingItIsGiven) {
+  const Config config = read(R"(
+data_dir: /var/lib/backstay
+gateway: {listen: "0.0.0.0:80", threads: 2}
+endpoints:
+  - name: chat
+    model: assistant
+    routes: [/v1/chat]
+    backend: {kind: url, url: "http://127.0.0.1:9000", urls: {1.1.0: "http://127.0.0.1:9001"}, health_path: /health}
+    sticky: {header: X-User}
+    deadline: 30s
+    guardrails:
+      - name: safety
+        signal: {kind: response_value, json_pointer: /safety, ok_when: {at_least: 0.5}}
+        objective: {at_least: 0.95}
+        window: 1h
+      - {name: latency, signal: {kind: latency}, objective: {relative_to: stable, tolerance: 2, slack: 20ms}}
+    rollout: {steps: [{canary: 0.1, for: 1m, samples: 50}], holdback: 0.1, watch: 10m}
+)")
+                            .value();
+  EXPECT_EQ(config.data_dir, "/var/lib/backstay");
+  EXPECT_EQ(config.gateway_threads, 2u);
+  const EndpointConfig& endpoint = config.endpoints.at(0);
+  EXPECT_EQ(endpoint.backend.urls.at("1.1.0"), "http://127.0.0.1:9001");
+  EXPECT_EQ(endpoint.guardrails[0].window, std::chrono::hours(1));
+  EXPECT_DOUBLE_EQ(endpoint.guardrails[1].objective.slack_seconds, 0.02);
+  EXPECT_EQ(endpoint.values.sources.size(), 1u);
+  EXPECT_EQ(endpoint.plan.steps.at(0).ppm, 100'000u);
+}
+
+TEST(Config, NamesTheNearestKey) {
+  EXPECT_NE(refusal("endpoints: [{name: a, model: m, dead_line: 3s}]").find("deadline"), std::string::npos);
+  EXPECT_NE(refusal("endpoints: [{name: a, model: m}]\ngatway: {}").find("gateway"), std::string::npos);
+}
+
+TEST(Config, SaysWhatIsWrong) {
+  for (const auto& [text, part] : {
+           std::pair{"", "is empty"},
+           {"data_dir: x", "Name at least one"},
+           {"endpoints: [{name: A b, model: m}]", "A b"},
+           {"endpoints: [{name: a, model: m}, {name: a, model: n, routes: [/n]}]", "'a' is there twice"},
+           {"endpoints: [{name: a, model: m, routes: [/x]}, {name: b, model: n, routes: [/x]}]",
+            "another endpoint has"},
+           {"endpoints: [{name: a, model: m, routes: [x]}]", "starts with /"},
+           {"endpoints: [{name: a, model: m, backend: {kind: url}}]", "where the server is"},
+           {"endpoints: [{name: a, model: m, backend: {kind: process}}]", "command: ["},
+           {"endpoints: [{name: a, model: m, backend: {kind: docker}}]", "url, process, model"},
+           {"endpoints: [{name: a, model: m, sticky: {header: X, cookie: y}}]", "not both"},
+           {"endpoints: [{name: a, model: m, deadline: 5}]", "deadline"},
+           {"endpoints: [{name: a, model: m, rollout: {steps: [{canary: 0.5}, {canary: 0.2}]}}]", "step"},
+           {"{gateway: {listen: localhost:80}, endpoints: [{name: a, model: m}]}", "127.0.0.1:8080"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: latency}, objective: {at_least: "
+            "1s}}]}]",
+            "at_most"},
+       })
+    EXPECT_NE(refusal(text).find(part), std::string::npos) << text << "\n-> " << refusal(text);
+}
+
+}  // namespace
+}  // namespace backstay::app

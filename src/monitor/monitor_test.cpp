@@ -1,0 +1,221 @@
+#include "monitor/monitor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "storage/memory/memory_ledger.hpp"
+
+namespace backstay::monitor {
+namespace {
+
+/// A store whose disk is full for as long as the test wants.
+class FullDisk : public RolloutStore {
+ public:
+  explicit FullDisk(MemoryLedger& ledger) : ledger_(ledger) {}
+  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (full_) {
+        ++refused_;
+        changed_.notify_all();
+        return Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
+      }
+    }
+    return ledger_.commit(transition, model);
+  }
+  Result<std::vector<rollout::State>> active_rollouts() const override { return ledger_.active_rollouts(); }
+  Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override {
+    return ledger_.rollouts(endpoint, limit);
+  }
+  Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override {
+    return ledger_.endpoint(name);
+  }
+  Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override {
+    return ledger_.next_rollout_number(endpoint);
+  }
+
+  void set_full(bool full) {
+    const std::lock_guard lock(mutex_);
+    full_ = full;
+  }
+  void wait_until_it_refused() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return refused_ > 0; });
+  }
+
+ private:
+  MemoryLedger& ledger_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool full_ = false;
+  int refused_ = 0;
+};
+
+/// Backends that are ready as soon as they are asked for, unless the test says that a version never is.
+class ReadyBackends : public Backends {
+ public:
+  Result<void> ensure(const BackendSpec& spec) override {
+    BackendStatus status;
+    status.endpoint = spec.endpoint;
+    status.version = spec.version;
+    status.host = "127.0.0.1";
+    status.port = 9;
+    status.state = spec.version == broken ? BackendState::kFailed : BackendState::kReady;
+    status.detail = spec.version == broken ? "It exited with 3." : "";
+    on_change(status);
+    return {};
+  }
+  void release(const std::string&, const std::string& version) override {
+    const std::lock_guard lock(mutex_);
+    released.push_back(version);
+    changed_.notify_all();
+  }
+  std::vector<BackendStatus> snapshot() const override { return {}; }
+  void wait_until_released(const std::string& version) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return std::find(released.begin(), released.end(), version) != released.end(); });
+  }
+
+  std::string broken;
+  std::vector<std::string> released;
+  OnChange on_change;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+class MonitorTest : public ::testing::Test {
+ protected:
+  MonitorTest() {
+    gateway::GatewayConfig config;
+    config.threads = 1;
+    config.endpoints.emplace_back().name = "e";
+    config.endpoints[0].routes = {"/e"};
+    gateway = gateway::Gateway::create(config, routing, [this] { monitor->wake(); }).value();
+    gateway->start();
+    for (const char* text : {"m@1.0.0", "m@1.1.0", "m@1.2.0"}) {
+      const auto ref = registry::VersionRef::parse(text).value();
+      EXPECT_TRUE(ledger.add_version({ref, text, true, "a"}, {"a", "version.register", text, "", "{}"}));
+    }
+    restart();
+  }
+  ~MonitorTest() override {
+    gateway->stop(milliseconds(0));
+    monitor->stop();
+  }
+
+  void restart() {
+    if (monitor) monitor->stop();
+    std::vector<EndpointConfig> endpoints(1);
+    endpoints[0].name = "e";
+    endpoints[0].model = "m";
+    endpoints[0].guardrails = guardrails::default_guardrails();
+    endpoints[0].slots = {-1, -1};
+    endpoints[0].plan = rollout::default_plan();
+    backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
+    monitor = std::make_unique<Monitor>(
+        Monitor::Ports{*gateway, routing, backends, disk, ledger, system_clock(),
+                       [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
+                         BackendSpec spec;
+                         spec.endpoint = endpoint;
+                         spec.version = version;
+                         return spec;
+                       }},
+        endpoints);
+    ASSERT_TRUE(monitor->start());
+  }
+  EndpointStatus status() { return monitor->status().get().endpoints.at(0); }
+  std::uint32_t share(const std::string& version) {
+    for (const traffic::Share& arm : status().split.arms)
+      if (arm.version == version) return arm.ppm;
+    return 0;
+  }
+  /// Each look at the status is a turn of the monitor's loop, so this ends when the loop has got there.
+  template <class Condition>
+  void until(Condition condition) {
+    while (!condition()) {
+    }
+  }
+  void deploy(const std::string& version) {
+    ASSERT_TRUE(monitor->start_rollout("e", version, rollout::blue_green_plan(), "alice", "").get());
+    until([&] { return status().rollout->phase != rollout::Phase::kWarming; });
+    if (status().rollout->phase == rollout::Phase::kWatching) {
+      ASSERT_TRUE(monitor->handle("e", rollout::Promote{"alice", ""}).get());
+    }
+    until([&] { return status().stable == version; });
+  }
+  void start_canary(const std::string& version) {
+    ASSERT_TRUE(monitor->start_rollout("e", version, {}, "alice", "").get());
+    until([&] { return share(version) == 50'000; });
+  }
+
+  MemoryLedger ledger;
+  FullDisk disk{ledger};
+  ReadyBackends backends;
+  gateway::RoutingCell routing;
+  std::unique_ptr<gateway::Gateway> gateway;
+  std::unique_ptr<Monitor> monitor;
+};
+
+TEST_F(MonitorTest, AFirstVersionServesEverythingOnceItIsReady) {
+  deploy("1.0.0");
+  EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+  EXPECT_EQ(ledger.endpoint("e").value()->stable, "1.0.0");
+}
+
+TEST_F(MonitorTest, ARollbackIsInForceWhileTheDiskIsFullAndStoredWhenItHasRoom) {
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  disk.set_full(true);
+  auto durable = monitor->roll_back("e", "alice", "complaints");
+  disk.wait_until_it_refused();
+  EXPECT_EQ(share("1.1.0"), 0u);
+  EXPECT_EQ(routing.table()->endpoints[0].candidate_ppm, 0u);
+  EXPECT_EQ(ledger.active_rollouts()->size(), 1u);
+  EXPECT_EQ(status().trouble, "The disk is full.");
+  disk.set_full(false);
+  EXPECT_TRUE(durable.get());
+  EXPECT_TRUE(ledger.active_rollouts()->empty());
+  EXPECT_EQ(ledger.rollouts("e", 1)->front().cause->reason, "complaints");
+  backends.wait_until_released("1.1.0");
+}
+
+TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
+  deploy("1.0.0");
+  backends.broken = "1.1.0";
+  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", {}, "alice", "").get());
+  until([&] { return status().rollout->phase == rollout::Phase::kRolledBack; });
+  EXPECT_EQ(status().rollout->cause->trigger, "backend_failed");
+  EXPECT_NE(status().rollout->cause->reason.find("It exited with 3."), std::string::npos);
+  EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+}
+
+TEST_F(MonitorTest, ARestartBringsBackTheSplitOfTheRolloutThatWasUnderWay) {
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  restart();
+  until([&] { return share("1.1.0") == 50'000; });
+  EXPECT_EQ(share("1.0.0"), 950'000u);
+}
+
+TEST_F(MonitorTest, WithoutARolloutRollbackReturnsToTheStandby) {
+  deploy("1.0.0");
+  deploy("1.1.0");
+  EXPECT_EQ(status().standby, "1.0.0");
+  ASSERT_TRUE(monitor->roll_back("e", "alice", "it was better before").get());
+  EXPECT_EQ(status().stable, "1.0.0");
+  EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+}
+
+TEST_F(MonitorTest, NamesTheEndpointsWhenAskedForAnother) {
+  const auto refused = monitor->roll_back("f", "alice", "why").get();
+  EXPECT_EQ(refused.error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(refused.error().hint, "The configured endpoints are: e.");
+}
+
+}  // namespace
+}  // namespace backstay::monitor
