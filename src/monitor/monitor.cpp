@@ -373,8 +373,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   TaskThread backend_thread_;
 };
 
-Monitor::Monitor(Ports ports, std::vector<EndpointConfig> endpoints)
-    : loop_(std::make_unique<Loop>(std::move(ports), std::move(endpoints))) {}
+Monitor::Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints)
+    : loop_(std::make_unique<Loop>(std::move(ports), endpoints)) {}
 Monitor::~Monitor() = default;
 
 Result<void> Monitor::start() {

@@ -43,7 +43,7 @@ class Monitor {
     std::function<Result<BackendSpec>(const std::string& endpoint, const std::string& version)> backend_of;
   };
 
-  Monitor(Ports ports, std::vector<EndpointConfig> endpoints);
+  Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);
   ~Monitor();
   Monitor(const Monitor&) = delete;
   Monitor& operator=(const Monitor&) = delete;

@@ -63,7 +63,8 @@ class Walk {
       names.push_back(entry->path().filename().string());
     if (failure) return Unexpected(error_from_errno(failure.value(), "cannot read the folder " + path.string()));
     std::sort(names.begin(), names.end());
-    for (const std::string& child : names) TRY_DO(visit(path / child, name.empty() ? child : name + "/" + child));
+    const std::string prefix = name.empty() ? "" : name + "/";
+    for (const std::string& child : names) TRY_DO(visit(path / child, fmt::format("{}{}", prefix, child)));
     --depth_;
     return {};
   }

@@ -50,7 +50,7 @@ std::string describe(const Measured& measured, const Interval& limits) {
 }
 
 std::string name_of(const Rule& rule) {
-  const std::string metric = rule.group.empty() ? rule.metric : fmt::format("{}{{{}}}", rule.metric, rule.group);
+  std::string metric = rule.group.empty() ? rule.metric : fmt::format("{}{{{}}}", rule.metric, rule.group);
   switch (rule.kind) {
     case Rule::Kind::kAtLeast: return fmt::format("{} >= {:g}", metric, rule.bound);
     case Rule::Kind::kAtMost: return fmt::format("{} <= {:g}", metric, rule.bound);

@@ -44,7 +44,7 @@ Metric metric(const char* name, double value, std::uint64_t samples, const char*
   return {name, group, value, samples, {}, {}};
 }
 
-Decision decide(Rule rule, std::vector<StoredScorecard> cards) {
+Decision decide(Rule rule, const std::vector<StoredScorecard>& cards) {
   return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards).decision;
 }
 
