@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "wire/manifest_json.hpp"
@@ -93,6 +94,15 @@ TEST(GuardrailYaml, PassesOnWhyItIsRefused) {
   Fields fields(*document);
   read_guardrail(fields, spec);
   EXPECT_NE(fields.finish().error().message.find("json_pointer"), std::string::npos);
+}
+
+TEST(ManifestJson, RefusesAShapeThatIsNoInteger) {
+  for (const char* size : {"-1.2e27", "0.5", "1e999"}) {
+    const std::string text = fmt::format(
+        R"({{"model":"m","version":"1.0.0","signature":{{"inputs":[{{"name":"x","datatype":"FP32","shape":[{}]}}]}}}})",
+        size);
+    EXPECT_FALSE(manifest_from_json("the body", text)) << size;
+  }
 }
 
 }  // namespace
