@@ -30,9 +30,9 @@ constexpr const char* kAbout =
     "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
 
 constexpr const char* kFooter =
-    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 conflict, 5 something must be done first,\n"
-    "6 integrity, 7 unavailable, 8 no space, 9 permission, 10 unsupported, 20 gate FAIL, 21 gate INSUFFICIENT,\n"
-    "124 timeout.";
+    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL,\n"
+    "8 gate INSUFFICIENT, 9 integrity, 10 something must be done first, 11 unavailable, 12 no space,\n"
+    "13 unsupported, 124 timeout.";
 
 }  // namespace
 

@@ -352,7 +352,7 @@ void add_registry_commands(const Context& context) {
   command->add_option("AFTER", a.other, version_help)->required();
   context.on(command, [context, arguments] { return diff(context, *arguments); });
 
-  command = context.add(context.app, "gate", "Judge a version by a gate's rules; exit 0 PASS, 20 FAIL, 21 INSUFFICIENT",
+  command = context.add(context.app, "gate", "Judge a version by a gate's rules; exit 0 PASS, 6 FAIL, 8 INSUFFICIENT",
                         "backstay gate breast-cancer@1.1.0 --file production.yaml");
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("--file", a.file, "The gate (YAML)")->required();
