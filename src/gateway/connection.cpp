@@ -97,7 +97,7 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
   outcome.status = static_cast<std::uint16_t>(exchange.status());
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
   outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
-  outcome.at = worker.reactor.now();
+  outcome.at = exchange.received_at();
   worker.record(outcome);
   --worker.mirrors_under_way;
 }
@@ -418,7 +418,7 @@ void Connection::record(const Choice& choice, const Exchange& exchange, Ending e
   outcome.candidate_ppm = choice.candidate_ppm;
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
   outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
-  outcome.at = worker_.reactor.now();
+  outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
   worker_.record(outcome);
 }

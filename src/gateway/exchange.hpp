@@ -26,7 +26,7 @@ class Exchange {
 
   /// `scratch` is the thread's: the head of a response that was received lives there until the next suspension.
   Exchange(Reactor& reactor, UpstreamPool& pool, http1::ResponseHead& scratch)
-      : reactor_(reactor), pool_(pool), head_(scratch) {}
+      : reactor_(reactor), pool_(pool), sent_at_(reactor.now()), received_at_(sent_at_), head_(scratch) {}
 
   /// Sends and receives. kAnswered: head() is there, and the body's beginning or all of it. A pooled connection that
   /// turns out to be closed is replaced by a new one, once.
@@ -48,6 +48,8 @@ class Exchange {
   std::uint64_t response_bytes() const { return response_bytes_; }
   /// From the first byte sent to the last byte received, so far.
   microseconds latency() const;
+  /// When that last byte came, or the try failed.
+  Monotonic received_at() const { return received_at_; }
   /// 0 until a head was received.
   int status() const { return status_; }
 

@@ -13,6 +13,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <functional>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -314,6 +315,26 @@ TEST_F(GatewayTest, ReadsValuesOutOfResponses) {
   EXPECT_FLOAT_EQ(outcome.values[0], 0.75F);
   EXPECT_FLOAT_EQ(outcome.values[1], 0.25F);
   EXPECT_TRUE(std::isnan(outcome.values[2]));
+}
+
+TEST_F(GatewayTest, StampsEachOutcomeWithTheMomentItsAnswerCame) {
+  // All answers come at once, so that the gateway handles many of them in one turn of its loop.
+  constexpr std::size_t kClients = 50;
+  std::latch all_there(kClients);
+  TestBackend stable([&](const std::string&) {
+    all_there.arrive_and_wait();
+    return ok("s");
+  });
+  start();
+  route(0, stable.address(), {});
+  std::vector<int> clients;
+  for (std::size_t i = 0; i < kClients; ++i) {
+    clients.push_back(connect_to(gateway->address()));
+    send_all(clients.back(), post("x"));
+  }
+  const std::vector<Outcome> seen = outcomes(kClients);
+  for (std::size_t i = 1; i < seen.size(); ++i) EXPECT_LT(seen[i - 1].at, seen[i].at) << i;
+  for (int fd : clients) close(fd);
 }
 
 TEST_F(GatewayTest, MirrorsACopyToTheShadowAndAnswersFromStable) {
