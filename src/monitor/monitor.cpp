@@ -51,7 +51,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
         return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
       });
       endpoints_.push_back(
-          {config, GuardrailWatch(config.guardrails, config.slots), {}, {}, 0, {}, {}, 0, wants_labels});
+          {config, GuardrailWatch(config.guardrails, config.slots), {}, {}, 0, {}, {}, {}, 0, wants_labels});
     }
   }
   ~Loop() override { stop(); }
@@ -181,6 +181,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     std::optional<rollout::State> step;  ///< That `samples` belong to.
     std::uint64_t samples = 0;
     std::optional<std::chrono::nanoseconds> decision_to_zero;
+    std::optional<Monotonic> decided_at;
     Monotonic now;  ///< Of the outcome or label that is looked at.
     std::uint64_t labels_joined = 0;
     bool wants_labels = false;  ///< Some guardrail is fed by them.
@@ -300,6 +301,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     } else {
       driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, json});
       endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
+      endpoint.decided_at = endpoint.now;
     }
   }
 
@@ -355,6 +357,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     out.labels_joined = endpoint.labels_joined;
     out.trouble = driver_.trouble(name);
     out.decision_to_zero = endpoint.decision_to_zero;
+    out.decided_at = endpoint.decided_at;
     return out;
   }
 

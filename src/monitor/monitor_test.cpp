@@ -1,6 +1,8 @@
 #include "monitor/monitor.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -113,8 +115,8 @@ class MonitorTest : public ::testing::Test {
     std::vector<EndpointConfig> endpoints(1);
     endpoints[0].name = "e";
     endpoints[0].model = "m";
-    endpoints[0].guardrails = guardrails::default_guardrails();
-    endpoints[0].slots = {-1, -1};
+    endpoints[0].guardrails = guardrails;
+    endpoints[0].slots = std::vector<int>(guardrails.size(), -1);
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(
@@ -153,6 +155,18 @@ class MonitorTest : public ::testing::Test {
     until([&] { return share(version) == 50'000; });
   }
 
+  /// One request to the endpoint, whose backends are at a port where nobody listens: it fails.
+  void request_that_fails() {
+    const Descriptor client = gateway::start_connect(gateway->address()).value();
+    pollfd ready{client.get(), POLLOUT, 0};
+    poll(&ready, 1, -1);
+    const std::string_view request = "GET /e HTTP/1.1\r\nHost: e\r\n\r\n";
+    ASSERT_EQ(send(client.get(), request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+    ready.events = POLLIN;
+    poll(&ready, 1, -1);
+  }
+
+  std::vector<guardrails::GuardrailSpec> guardrails = guardrails::default_guardrails();
   MemoryLedger ledger;
   FullDisk disk{ledger};
   ReadyBackends backends;
@@ -192,6 +206,27 @@ TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
   EXPECT_EQ(status().rollout->cause->trigger, "backend_failed");
   EXPECT_NE(status().rollout->cause->reason.find("It exited with 3."), std::string::npos);
   EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+}
+
+TEST_F(MonitorTest, ABreachTakesTheTrafficAndSaysWhichMomentDecided) {
+  guardrails.resize(1);
+  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
+  guardrails[0].objective.bound = 0.1;
+  restart();
+  deploy("1.0.0");
+  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::blue_green_plan(), "alice", "").get());
+  until([&] { return share("1.1.0") == traffic::kWhole; });
+  EXPECT_FALSE(status().decided_at);
+  const Monotonic before = system_clock().monotonic();
+  until([&] {
+    request_that_fails();
+    return status().rollout->phase == rollout::Phase::kRolledBack;
+  });
+  const EndpointStatus after = status();
+  EXPECT_EQ(after.rollout->cause->trigger, "guardrail");
+  EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+  EXPECT_GT(after.decided_at.value(), before);
+  EXPECT_LT(after.decided_at.value() + after.decision_to_zero.value(), system_clock().monotonic());
 }
 
 TEST_F(MonitorTest, ARestartBringsBackTheSplitOfTheRolloutThatWasUnderWay) {

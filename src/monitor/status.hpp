@@ -39,6 +39,7 @@ struct EndpointStatus {
   std::string trouble;  ///< Why a decision is not stored yet; empty when all is.
   /// Of the latest guardrail rollback: from the deciding outcome (or label) to the split with the candidate at 0%.
   std::optional<std::chrono::nanoseconds> decision_to_zero;
+  std::optional<Monotonic> decided_at;  ///< When that outcome (or label) was.
 };
 
 struct Status {
