@@ -1,0 +1,47 @@
+"""Load from wrk, and the numbers that are made of it."""
+
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+from contenders import LOAD_CORE
+
+SCRIPT = pathlib.Path(__file__).resolve().parent / "post.lua"
+
+
+def wrk_command(url, connections, seconds):
+    return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
+
+
+def result_of(output):
+    found = re.search(r"^RESULT (\{.*\})$", output, re.M)
+    if not found:
+        sys.exit(f"error: wrk printed no result:\n{output}")
+    return json.loads(found.group(1))
+
+
+def run_wrk(url, connections, seconds):
+    command = ["taskset", "-c", str(LOAD_CORE), *wrk_command(url, connections, seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
+    return result_of(done.stdout + done.stderr)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def percentile(values, share):
+    """The smallest value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    cores = len(re.findall(r"^processor", pathlib.Path("/proc/cpuinfo").read_text(), re.M))
+    kernel = pathlib.Path("/proc/sys/kernel/osrelease").read_text().strip()
+    load = pathlib.Path("/proc/loadavg").read_text().split()[0]
+    return {"cpu": cpu.group(1) if cpu else "unknown", "cores": cores, "kernel": kernel, "load_at_start": float(load)}
