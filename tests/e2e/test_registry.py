@@ -1,0 +1,167 @@
+"""The registry from the command line: register, list, show, checkout, scorecard, diff, gate, audit."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from program import BIN, SANITIZED
+from release import GATE, QUALITY
+
+COMMANDS = ["register", "list", "show", "checkout", "scorecard add", "diff", "gate", "audit", "rollout start",
+            "rollout pause", "rollout resume", "rollout promote", "rollback", "status", "feedback", "serve"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(backstay, command):
+    text = backstay(*command.split(), "--help").out
+    assert f"Example:\n  backstay {command}" in text
+
+
+def test_every_command_is_among_those_whose_help_is_checked(backstay):
+    listed = backstay("--help").out.split("Subcommands:")[1].split("\n\n")[0]
+    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
+    assert set(names) == {command.split()[0] for command in COMMANDS}
+
+
+def test_registering_the_same_content_again_gives_the_same_version(backstay, releases):
+    first = releases.register("1.0.0").json
+    again = releases.register("1.0.0").json
+    assert first["created"] is True and again["created"] is False
+    assert {**first, "created": False} == again
+    assert first["missing"] == [] and first["ordinal"] == 1 and first["stage"] == "Staging"
+    assert [entry["action"] for entry in backstay.audit()] == ["version.register"]
+
+
+def test_a_used_version_with_other_content_is_refused_and_stays_what_it_was(backstay, releases):
+    releases.register("1.0.0", {"weights.bin": b"first"})
+    shown = backstay("show", "m@1.0.0", "--json").out
+    changed = releases.describe("1.0.0", {"weights.bin": b"second"})
+    refused = backstay("register", changed, code=4)
+    assert "m@1.0.0" in refused.err
+    assert backstay("show", "m@1.0.0", "--json").out == shown
+    assert len(backstay.audit()) == 1
+    backstay("checkout", "m@1.0.0", "out")
+    assert (backstay.folder / "out/weights.bin").read_bytes() == b"first"
+
+
+def test_an_incomplete_version_is_told_what_it_lacks_and_passes_no_gate(backstay, releases):
+    registered = releases.register("1.0.0", code=None, data=None, config=None, changelog=None).json
+    assert registered["complete"] is False
+    assert registered["missing"] == ["code (commit)", "data (training slices)", "config", "changelog"]
+    assert backstay("show", "m@1.0.0", "--json").json["missing"] == registered["missing"]
+    assert "incomplete: it lacks code (commit)" in backstay("show", "m@1.0.0").out
+    releases.measure("1.0.0")
+    releases.gate("1.0.0", code=20)
+
+
+def test_list_names_versions_of_one_model_or_of_all(backstay, releases):
+    releases.register("1.0.0")
+    releases.register("1.1.0")
+    releases.register("1.0.0", model="other")
+    assert {(v["model"], v["version"]) for v in backstay("list", "--json").json} == {
+        ("m", "1.0.0"), ("m", "1.1.0"), ("other", "1.0.0")}
+    assert [v["version"] for v in backstay("list", "m", "--json").json] == ["1.1.0", "1.0.0"]
+    assert backstay("list", "unknown", "--json").json == []
+    assert "m@1.1.0" in backstay("list").out
+
+
+def test_checkout_writes_what_was_registered_and_never_over_something(backstay, releases):
+    files = {"model.bin": bytes(range(256)) * 100, "deep/er/vocabulary.txt": b"words\n", "empty": b""}
+    releases.register("1.0.0", files)
+    done = backstay("checkout", "m@1.0.0", "out", "--json").json
+    assert done["files"] == 3 and done["size_bytes"] == sum(map(len, files.values()))
+    for name, content in files.items():
+        assert (backstay.folder / "out" / name).read_bytes() == content
+    assert "exists already" in backstay("checkout", "m@1.0.0", "out", code=4).err
+    assert "m@9.9.9" in backstay("checkout", "m@9.9.9", "elsewhere", code=3).err
+    assert not (backstay.folder / "elsewhere").exists()
+
+
+def test_diff_says_what_changed_in_each_corner(backstay, releases):
+    releases.register("1.0.0")
+    releases.register("1.1.0", config={"seed": 7, "hidden": 16}, changelog="Wider.")
+    differences = backstay("diff", "m@1.0.0", "m@1.1.0", "--json").json
+    assert {d["section"] for d in differences} == {"artifacts", "config", "changelog"}
+    assert {"section": "config", "what": "hidden", "before": "", "after": "16"} in differences
+    assert "+ hidden: 16" in backstay("diff", "m@1.0.0", "m@1.1.0").out
+    assert backstay("diff", "m@1.0.0", "m@1.0.0", "--json").json == []
+    backstay("diff", "m@1.0.0", "m@9.0.0", code=3)
+
+
+def test_a_gate_says_pass_fail_or_insufficient_by_its_exit_code(backstay, releases):
+    releases.register("1.0.0")
+    assert "add one with" in releases.gate("1.0.0", code=21).out
+    releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.95, "samples": 20}]})
+    assert "measure on more" in releases.gate("1.0.0", code=21).out
+    releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
+    assert "FAIL" in releases.gate("1.0.0", code=20).out
+    releases.measure("1.0.0")
+    assert "PASS" in releases.gate("1.0.0").out
+    verdicts = backstay("show", "m@1.0.0", "--json").json["verdicts"]
+    assert sorted(v["verdict"] for v in verdicts) == ["FAIL", "INSUFFICIENT", "INSUFFICIENT", "PASS"]
+    assert all(v["evidence"]["rows"] and v["decided_by"] == "tester" for v in verdicts)
+
+
+def test_a_gate_finds_bias_between_groups(backstay, releases):
+    def groups(a, b):
+        return {"kind": "bias", "dataset": "d", "metrics": [
+            {"name": "sensitivity", "group": "a", "value": a, "samples": 1000},
+            {"name": "sensitivity", "group": "b", "value": b, "samples": 1000}]}
+
+    gate = {"name": "fair", "rules": [{"metric": "sensitivity", "max_gap": 0.1}]}
+    releases.register("1.0.0")
+    releases.measure("1.0.0", groups(0.95, 0.60))
+    assert "'b' is served worse than 'a'" in releases.gate("1.0.0", gate, code=20).out
+    releases.measure("1.0.0", groups(0.95, 0.94))
+    releases.gate("1.0.0", gate)
+
+
+def test_gate_and_scorecard_print_json_and_read_standard_input(backstay, releases):
+    releases.register("1.0.0")
+    added = backstay("scorecard", "add", "m@1.0.0", "--file", "-", "--json", input=json.dumps(QUALITY)).json
+    assert added["id"] == 1
+    verdict = backstay("gate", "m@1.0.0", "--file", releases.write("g.yaml", GATE), "--json").json
+    assert verdict["decision"] == "PASS" and verdict["gate"] == "production" and verdict["version"] == "m@1.0.0"
+    assert {row["rule"]: row["decision"] for row in verdict["rows"]}["accuracy >= 0.9"] == "PASS"
+
+
+def test_the_audit_log_names_who_did_what_and_verifies(backstay, releases):
+    releases.release("1.0.0")
+    entries = backstay.audit()
+    assert [entry["action"] for entry in entries] == ["version.register", "scorecard.add", "gate.verdict"]
+    assert {entry["actor"] for entry in entries} == {"tester"}
+    assert entries[1]["previous_sha256"] == entries[0]["sha256"]
+    assert backstay("audit", "--verify", "--json").json == {"entries": 3, "verified": True}
+    assert [e["sequence"] for e in backstay("audit", "--from", 2, "--limit", 1, "--json").json] == [2]
+
+
+def test_errors_are_json_when_json_was_asked_for(backstay):
+    failed = backstay("show", "m@1.0.0", "--json", code=3)
+    error = json.loads(failed.err)["error"]
+    assert error["code"] == "not_found" and error["message"].endswith(".") and error["hint"]
+    assert failed.out == ""
+
+
+MEASURE = """
+import os, sys
+pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer keeps freed memory")
+def test_a_large_artifact_is_registered_in_little_memory(backstay, releases):
+    file = releases.describe("1.0.0")
+    with open(pathlib.Path(file).parent / "files/weights.bin", "r+b") as weights:
+        weights.truncate(300 * 1024 * 1024)
+    # A small process in between: a child's peak counts what its parent had when it was forked.
+    done = subprocess.run([sys.executable, "-S", "-E", "-c", MEASURE, str(BIN / "backstay"), "register", str(file)],
+                          env=backstay.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    peak_kib = int(done.stdout.splitlines()[-1])
+    assert peak_kib < 100 * 1024
