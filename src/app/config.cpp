@@ -63,9 +63,11 @@ void read_guardrails(Fields& fields, EndpointConfig& endpoint) {
     wire::read_guardrail(item, spec);
     if (auto valid = guardrails::validate(spec); !valid)
       item.fail("objective", valid.error().message, valid.error().hint);
-    if (!names.insert(spec.name).second) item.fail("name", fmt::format("'{}' is there twice", spec.name));
+    if (!names.insert(spec.name).second)
+      item.fail("name", fmt::format("is '{}' a second time", spec.name), "Give each its own.");
   });
-  if (endpoint.guardrails.size() > kMaxGuardrails) fields.fail("guardrails", "has more than 32 items");
+  if (endpoint.guardrails.size() > kMaxGuardrails)
+    fields.fail("guardrails", "has more than 32 items", "Keep those that would stop a release.");
   auto values = monitor::plan_values(endpoint.guardrails);
   if (values) {
     endpoint.values = std::move(*values);
@@ -101,10 +103,10 @@ void read_endpoint(Fields& fields, EndpointConfig& out) {
     sticky.optional("header", out.sticky_header);
     sticky.optional("cookie", out.sticky_cookie);
     if (out.sticky_header.empty() == out.sticky_cookie.empty())
-      sticky.fail("header", "or cookie must be given, and not both");
+      sticky.fail("header", "or cookie must be given, and not both", "Name the one that tells users apart.");
   });
   fields.optional("deadline", out.deadline);
-  if (out.deadline <= milliseconds{0}) fields.fail("deadline", "is not above zero");
+  if (out.deadline <= milliseconds{0}) fields.fail("deadline", "is not above zero", "Write it like 2s.");
   fields.optional("replay_limit_bytes", out.replay_limit_bytes);
   read_guardrails(fields, out);
   read_rollout(fields, out.plan);
@@ -123,7 +125,7 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
     read_address(gateway, "listen", config.gateway_listen);
     std::uint64_t threads = 0;
     gateway.optional("threads", threads);
-    if (threads > 256) gateway.fail("threads", "is more than 256");
+    if (threads > 256) gateway.fail("threads", "is more than 256", "Leave it out for one per core.");
     config.gateway_threads = static_cast<unsigned>(threads);
   });
   fields.object("control", [&](Fields& control) { read_address(control, "listen", config.control_listen); });
@@ -132,9 +134,12 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
   fields.each("endpoints", [&](Fields& item) {
     EndpointConfig& endpoint = config.endpoints.emplace_back();
     read_endpoint(item, endpoint);
-    if (!names.insert(endpoint.name).second) item.fail("name", fmt::format("'{}' is there twice", endpoint.name));
+    if (!names.insert(endpoint.name).second)
+      item.fail("name", fmt::format("is '{}' a second time", endpoint.name), "Give each its own.");
     for (const std::string& route : endpoint.routes) {
-      if (!routes.insert(route).second) item.fail("routes", fmt::format("has '{}', which another endpoint has", route));
+      if (!routes.insert(route).second)
+        item.fail("routes", fmt::format("has '{}', which another endpoint has", route),
+                  "Give each endpoint its own routes.");
     }
   });
   if (config.endpoints.empty())

@@ -20,7 +20,14 @@ constexpr std::size_t kMaxBytes = 16 * 1024 * 1024;
 constexpr std::size_t kMaxNodes = 1'000'000;
 constexpr int kMaxDepth = 32;
 
-Unexpected invalid(std::string message, std::string hint = "") {
+constexpr const char* kWriteMap = "Write it as lines of KEY: VALUE, or as {KEY: VALUE}.";
+constexpr const char* kWriteList = "Write it as [A, B], or one item per line after a dash.";
+constexpr const char* kTooLarge = "Name large data by its file or digest instead of writing it out.";
+constexpr const char* kBadYaml = "Correct that line: brackets and quotes must close, indentation must agree.";
+constexpr const char* kBadJson = "Correct it there: brackets and quotes must close, and no comma may be left over.";
+constexpr const char* kKeyTwice = "Give each key once.";
+
+Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
 }
 
@@ -31,6 +38,7 @@ std::string child(const std::string& path, const std::string& key) {
 /// What conversion found wrong; thrown out of the recursion and caught in from_yaml.
 struct Malformed {
   std::string what;
+  std::string hint;
   int line = 0;
 };
 
@@ -40,7 +48,8 @@ struct YamlConverter {
 
   json convert(const YAML::Node& node, const std::string& path, int depth) {
     const int line = node.Mark().line + 1;
-    if (++nodes > kMaxNodes || depth > kMaxDepth) throw Malformed{"is nested too deeply or has too many parts", line};
+    if (++nodes > kMaxNodes || depth > kMaxDepth)
+      throw Malformed{"is nested too deeply or has too many parts", kTooLarge, line};
     lines.emplace(path, line);
     if (node.IsMap()) return convert_map(node, path, depth);
     if (node.IsSequence()) {
@@ -56,9 +65,10 @@ struct YamlConverter {
     json object = json::object();
     for (const auto& entry : node) {
       const YAML::Node& key = entry.first;
-      if (!key.IsScalar()) throw Malformed{"has a key that is not a text", key.Mark().line + 1};
+      if (!key.IsScalar()) throw Malformed{"has a key that is not a text", kWriteMap, key.Mark().line + 1};
       const std::string& name = key.Scalar();
-      if (object.contains(name)) throw Malformed{fmt::format("has the key '{}' twice", name), key.Mark().line + 1};
+      if (object.contains(name))
+        throw Malformed{fmt::format("has the key '{}' twice", name), kKeyTwice, key.Mark().line + 1};
       lines[child(path, name)] = key.Mark().line + 1;
       object[name] = convert(entry.second, child(path, name), depth + 1);
     }
@@ -104,29 +114,29 @@ Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
 
 Result<Document> Document::from_yaml(std::string name, const std::string& text) {
-  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name));
+  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name), kTooLarge);
   auto state = std::make_unique<State>();
   state->yaml = true;
   try {
     YamlConverter converter{state->lines};
     state->root = converter.convert(YAML::Load(text), "", 0);
   } catch (const Malformed& problem) {
-    return invalid(fmt::format("{} line {}: the document {}.", name, problem.line, problem.what));
+    return invalid(fmt::format("{} line {}: the document {}.", name, problem.line, problem.what), problem.hint);
   } catch (const YAML::Exception& problem) {
-    return invalid(fmt::format("{} line {}: not valid YAML: {}.", name, problem.mark.line + 1, problem.msg));
+    return invalid(fmt::format("{} line {}: not valid YAML: {}.", name, problem.mark.line + 1, problem.msg), kBadYaml);
   }
-  if (state->root.is_null()) return invalid(fmt::format("{} is empty.", name));
+  if (state->root.is_null()) return invalid(fmt::format("{} is empty.", name), kWriteMap);
   state->name = std::move(name);
   return Document(std::move(state));
 }
 
 Result<Document> Document::from_json(std::string name, std::string_view text) {
-  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name));
+  if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name), kTooLarge);
   auto state = std::make_unique<State>();
   std::vector<std::set<std::string>> keys;
   std::string twice;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) throw Malformed{"is nested too deeply", 0};
+    if (depth > kMaxDepth) throw Malformed{"is nested too deeply", kTooLarge, 0};
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
@@ -136,13 +146,13 @@ Result<Document> Document::from_json(std::string name, std::string_view text) {
   try {
     state->root = json::parse(text, watch);
   } catch (const Malformed& problem) {
-    return invalid(fmt::format("{} {}.", name, problem.what));
+    return invalid(fmt::format("{} {}.", name, problem.what), problem.hint);
   } catch (const json::parse_error& problem) {
-    return invalid(fmt::format("{} is not valid JSON: the problem is at byte {}.", name, problem.byte));
+    return invalid(fmt::format("{} is not valid JSON: the problem is at byte {}.", name, problem.byte), kBadJson);
   } catch (const json::exception&) {
-    return invalid(fmt::format("{} is not valid JSON.", name));
+    return invalid(fmt::format("{} is not valid JSON.", name), kBadJson);
   }
-  if (!twice.empty()) return invalid(fmt::format("{} has the key '{}' twice.", name, twice));
+  if (!twice.empty()) return invalid(fmt::format("{} has the key '{}' twice.", name, twice), kKeyTwice);
   state->name = std::move(name);
   return Document(std::move(state));
 }
@@ -153,7 +163,7 @@ struct Fields::Problems {
 
 Fields::Fields(const Document& document)
     : document_(&document), object_(&document.state_->root), problems_(std::make_shared<Problems>()) {
-  if (!object_->is_object()) report("", "is not a map of keys and values", "");
+  if (!object_->is_object()) report("", "is not a map of keys and values", kWriteMap);
 }
 
 Fields::Fields(const Document& document, const json& object, std::string path, std::shared_ptr<Problems> problems)
@@ -168,8 +178,12 @@ void Fields::report(const std::string& path, const std::string& what, const std:
   const auto line = document_->state_->lines.find(path);
   const std::string where = line == document_->state_->lines.end() ? "" : fmt::format(" line {}", line->second);
   const std::string subject = path.empty() ? "the document" : fmt::format("'{}'", path);
+  // A whole sentence stands for itself after the place; anything else goes on from the place's name.
+  const bool sentence = !what.empty() && what.front() >= 'A' && what.front() <= 'Z';
   problems_->first = Error{ErrorCode::kInvalidArgument,
-                           fmt::format("{}{}: {} {}.", document_->state_->name, where, subject, what), hint};
+                           fmt::format("{}{}: {}{} {}{}", document_->state_->name, where, subject, sentence ? ":" : "",
+                                       what, what.ends_with('.') ? "" : "."),
+                           hint};
 }
 
 void Fields::fail(const char* key, const std::string& what, const std::string& hint) {
@@ -189,15 +203,15 @@ bool Fields::has(const char* key) const {
 
 void Fields::read_text(const char* key, const json& value, std::string& out) {
   const bool good = value.is_string() || (document_->state_->yaml && is_scalar(value));
-  if (!good) return fail(key, "is not a text");
+  if (!good) return fail(key, "is not a text", "Write one text, in quotes when it is JSON.");
   out = scalar_text(value);
 }
 
 void Fields::required(const char* key, std::string& out) {
   const json* value = find(key);
-  if (value == nullptr) return fail(key, "is missing");
+  if (value == nullptr) return fail(key, "is missing", fmt::format("Add {}.", key));
   read_text(key, *value, out);
-  if (out.empty()) fail(key, "is empty");
+  if (out.empty()) fail(key, "is empty", "Give it a value.");
 }
 
 void Fields::optional(const char* key, std::string& out) {
@@ -212,13 +226,13 @@ std::optional<double> Fields::read_number(const char* key, const json& value) {
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (problem == std::errc{} && end == text.data() + text.size() && std::isfinite(number)) return number;
   }
-  fail(key, "is not a number");
+  fail(key, "is not a number", "Write it like 0.95 or 100.");
   return std::nullopt;
 }
 
 void Fields::required(const char* key, double& out) {
   const json* value = find(key);
-  if (value == nullptr) return fail(key, "is missing");
+  if (value == nullptr) return fail(key, "is missing", fmt::format("Add {}.", key));
   if (const auto number = read_number(key, *value)) out = *number;
 }
 
@@ -233,7 +247,7 @@ void Fields::optional(const char* key, std::uint64_t& out) {
   const auto number = read_number(key, *value);
   if (!number) return;
   if (*number < 0 || *number > 9e15 || *number != std::floor(*number))
-    return fail(key, "is not a whole number of 0 or more");
+    return fail(key, "is not a whole number of 0 or more", "Write it like 100.");
   out = static_cast<std::uint64_t>(*number);
 }
 
@@ -242,7 +256,7 @@ void Fields::optional(const char* key, bool& out) {
   if (value == nullptr) return;
   const bool yes = value->is_boolean() ? value->get<bool>() : *value == "true";
   const bool no = value->is_boolean() ? !value->get<bool>() : *value == "false";
-  if (!yes && !no) return fail(key, "is neither true nor false");
+  if (!yes && !no) return fail(key, "is neither true nor false", "Write true or false.");
   out = yes;
 }
 
@@ -260,7 +274,7 @@ void Fields::optional(const char* key, milliseconds& out) {
 void Fields::optional(const char* key, std::vector<std::string>& out) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_array()) return fail(key, "is not a list");
+  if (!value->is_array()) return fail(key, "is not a list", kWriteList);
   for (const json& item : *value) {
     std::string text;
     read_text(key, item, text);
@@ -271,7 +285,7 @@ void Fields::optional(const char* key, std::vector<std::string>& out) {
 void Fields::optional(const char* key, std::vector<std::int64_t>& out) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_array()) return fail(key, "is not a list");
+  if (!value->is_array()) return fail(key, "is not a list", kWriteList);
   for (const json& item : *value) {
     const auto number = read_number(key, item);
     if (!number) return;
@@ -297,7 +311,7 @@ void Fields::optional_share(const char* key, std::uint32_t& out) {
 void Fields::flattened(const char* key, std::map<std::string, std::string>& out) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_object()) return fail(key, "is not a map of keys and values");
+  if (!value->is_object()) return fail(key, "is not a map of keys and values", kWriteMap);
   const std::function<void(const json&, const std::string&)> walk = [&](const json& node, const std::string& name) {
     if (node.is_object()) {
       for (const auto& [part, inner] : node.items()) walk(inner, child(name, part));
@@ -313,7 +327,7 @@ void Fields::flattened(const char* key, std::map<std::string, std::string>& out)
 void Fields::object(const char* key, const std::function<void(Fields&)>& read) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_object()) return fail(key, "is not a map of keys and values");
+  if (!value->is_object()) return fail(key, "is not a map of keys and values", kWriteMap);
   Fields inner(*document_, *value, member(key), problems_);
   read(inner);
   inner.check_unknown();
@@ -327,7 +341,7 @@ void Fields::each_text_or_object(const char* key, const std::function<void(const
                                  const std::function<void(Fields&)>& read) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_array()) return fail(key, "is not a list");
+  if (!value->is_array()) return fail(key, "is not a list", kWriteList);
   for (std::size_t i = 0; i < value->size(); ++i) {
     const json& item = (*value)[i];
     const std::string path = fmt::format("{}[{}]", member(key), i);
@@ -338,7 +352,7 @@ void Fields::each_text_or_object(const char* key, const std::function<void(const
     } else if (text && item.is_string()) {
       text(item.get<std::string>());
     } else {
-      report(path, "is not a map of keys and values", "");
+      report(path, "is not a map of keys and values", kWriteMap);
     }
   }
 }

@@ -69,7 +69,7 @@ class Fields {
 
   bool has(const char* key) const;
   /// Records a problem with a member's value, unless there is one already.
-  void fail(const char* key, const std::string& what, const std::string& hint = "");
+  void fail(const char* key, const std::string& what, const std::string& hint);
   /// The first problem, or an unknown key.
   Result<void> finish();
 

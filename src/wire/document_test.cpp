@@ -63,7 +63,25 @@ TEST(Fields, SayWhatIsWrongAndWhere) {
     const Read out = read_yaml(text);
     ASSERT_FALSE(out.result) << text;
     EXPECT_EQ(out.result.error().message, message);
+    EXPECT_NE(out.result.error().hint, "") << text;
   }
+}
+
+TEST(Fields, TakeAWholeSentenceAsItIs) {
+  const Document document = Document::from_yaml("f", "name: x").value();
+  Fields fields(document);
+  fields.fail("name", "The name 'x' is taken.", "Choose another.");
+  EXPECT_EQ(fields.finish().error().message, "f line 1: 'name': The name 'x' is taken.");
+}
+
+TEST(Document, SaysWhatToDoAboutWhatItRefuses) {
+  for (const char* text : {"a: 1\na: 2", "a: [1", "", "? [a]\n: b", "a: &a [*a]"}) {
+    const auto refused = Document::from_yaml("f", text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_NE(refused.error().hint, "") << text;
+  }
+  for (const char* text : {R"({"a":1,"a":2})", R"({"a":)", ""})
+    EXPECT_NE(Document::from_json("f", text).error().hint, "");
 }
 
 TEST(Document, RefusesWhatCannotBeMeant) {

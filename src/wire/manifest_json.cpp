@@ -86,7 +86,7 @@ void read_digest(Fields& fields, Digest& out) {
   if (digest) {
     out = *digest;
   } else {
-    fields.fail("sha256", "is not 64 hex digits");
+    fields.fail("sha256", "is not 64 hex digits", "Give what sha256sum prints.");
   }
 }
 

@@ -34,7 +34,7 @@ void read_time(Fields& fields, const char* key, Timestamp& out) {
   if (auto at = parse_rfc3339(text)) {
     out = *at;
   } else {
-    fields.fail(key, "is not a time");
+    fields.fail(key, "is not a time", "Write it like 2024-05-06T07:08:09Z.");
   }
 }
 
@@ -76,7 +76,9 @@ void read_predicate(Fields& fields, std::optional<Predicate>& out) {
       predicate.optional(key, value);
       if (!std::isnan(value)) out = Predicate{op, value};
     }
-    if (!out) predicate.fail("at_least", "is missing; so are above, at_most and below");
+    if (!out)
+      predicate.fail("at_least", "is missing; so are above, at_most and below",
+                     "Say which values are good, like ok_when: {at_least: 0.5}.");
   });
 }
 
@@ -114,7 +116,9 @@ void read_bound(Fields& fields, const char* key, Signal::Kind signal, double& ou
 }
 
 void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
-  if (!fields.has("objective")) fields.fail("objective", "is missing");
+  if (!fields.has("objective"))
+    fields.fail("objective", "is missing",
+                "Say what the signal must be, like objective: {at_most: 0.01} or {relative_to: stable}.");
   fields.object("objective", [&](Fields& objective) {
     const bool at_least = objective.has("at_least");
     const bool at_most = objective.has("at_most");
@@ -124,9 +128,10 @@ void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
     if (at_least) out.kind = Objective::Kind::kAtLeast;
     if (at_most) out.kind = Objective::Kind::kAtMost;
     objective.optional("relative_to", relative);
-    if (!relative.empty() && relative != "stable") objective.fail("relative_to", "is not 'stable'");
+    if (!relative.empty() && relative != "stable")
+      objective.fail("relative_to", "is not 'stable'", "Write relative_to: stable.");
     if ((at_least ? 1 : 0) + (at_most ? 1 : 0) + (relative.empty() ? 0 : 1) != 1)
-      objective.fail("at_least", "is one of three: give exactly one of at_least, at_most and relative_to: stable");
+      objective.fail("at_least", "is one of three: at_least, at_most and relative_to", "Give exactly one of them.");
     objective.optional("tolerance", out.tolerance);
     objective.optional("quantile", out.quantile);
     if (signal == Signal::Kind::kLatency) read_bound(objective, "slack", signal, out.slack_seconds);
@@ -196,7 +201,8 @@ void read_plan(Fields& fields, rollout::Plan& plan) {
   fields.each("steps", [&](Fields& step) {
     rollout::Step& item = plan.steps.emplace_back();
     const bool shadow = step.has("shadow");
-    if (shadow == step.has("canary")) step.fail("canary", "or 'shadow': give exactly one of the two");
+    if (shadow == step.has("canary"))
+      step.fail("canary", "or 'shadow' must be given, and not both", "Write it like {canary: 5%, for: 10m}.");
     item.kind = shadow ? rollout::Step::Kind::kShadow : rollout::Step::Kind::kCanary;
     step.optional_share("shadow", item.ppm);
     step.optional_share("canary", item.ppm);
@@ -210,7 +216,7 @@ void read_plan(Fields& fields, rollout::Plan& plan) {
 
 void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
   fields.required("name", spec.name);
-  if (!fields.has("signal")) fields.fail("signal", "is missing");
+  if (!fields.has("signal")) fields.fail("signal", "is missing", "Say what is measured, like signal: {kind: error}.");
   read_signal(fields, spec.signal);
   read_objective(fields, spec.signal.kind, spec.objective);
   fields.optional("alpha", spec.alpha);

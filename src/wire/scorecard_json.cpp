@@ -37,7 +37,9 @@ void read_rule(Fields& fields, gates::Rule& rule) {
   bound("at_most", gates::Rule::Kind::kAtMost);
   bound("max_gap", gates::Rule::Kind::kMaxGap);
   bound("min_samples", gates::Rule::Kind::kMinSamples);
-  if (bounds != 1) fields.fail("metric", "needs exactly one of at_least, at_most, max_gap and min_samples beside it");
+  if (bounds != 1)
+    fields.fail("metric", "needs exactly one of at_least, at_most, max_gap and min_samples beside it",
+                "Write it like {metric: accuracy, at_least: 0.9}; several bounds are several rules.");
 }
 
 }  // namespace
@@ -74,7 +76,8 @@ Result<registry::Scorecard> scorecard_from(const Document& document) {
   fields.optional("dataset", card.dataset);
   fields.optional("evaluator", card.evaluator);
   fields.each("metrics", [&](Fields& metric) { read_metric(metric, card.metrics.emplace_back()); });
-  if (card.metrics.empty()) fields.fail("metrics", "is missing or empty");
+  if (card.metrics.empty())
+    fields.fail("metrics", "is missing or empty", "List them: metrics: [{name: accuracy, value: 0.95, samples: 500}]");
   TRY_DO(fields.finish());
   return card;
 }

@@ -40,7 +40,7 @@ void read_slice(Fields& fields, VersionSpec& spec) {
   if (auto digest = Digest::from_hex(hex)) {
     slice.sha256 = *digest;
   } else {
-    fields.fail("sha256", "is not 64 hex digits");
+    fields.fail("sha256", "is not 64 hex digits", "Give what sha256sum prints.");
   }
 }
 
