@@ -23,24 +23,49 @@ const char* to_string(ErrorCode code) {
 }
 
 Error error_from_errno(int error_number, const std::string& what) {
-  Error error{ErrorCode::kInternal, what + ": " + std::generic_category().message(error_number), {}};
+  Error error{ErrorCode::kInternal, what + ": " + std::generic_category().message(error_number) + ".",
+              "The system refused it; its log (dmesg) may say more."};
   switch (error_number) {
-    case ENOENT: error.code = ErrorCode::kNotFound; break;
+    case ENOENT:
+    case ENOTDIR:
+      error.code = ErrorCode::kNotFound;
+      error.hint = "Check the path.";
+      break;
     case EACCES:
     case EPERM:
-    case EROFS: error.code = ErrorCode::kPermissionDenied; break;
+    case EROFS:
+      error.code = ErrorCode::kPermissionDenied;
+      error.hint = "Check who owns it and what its permissions are.";
+      break;
     case ENOSPC:
     case EDQUOT:
       error.code = ErrorCode::kResourceExhausted;
       error.hint = "Free some space on that disk and run the same command again; nothing half done was left behind.";
       break;
+    case EFBIG:
+      error.code = ErrorCode::kResourceExhausted;
+      error.hint =
+          "The file system or a limit (ulimit -f) leaves no space for a file of this size: raise it, then try again.";
+      break;
     case EMFILE:
-    case ENFILE: error.code = ErrorCode::kResourceExhausted; break;
+    case ENFILE:
+      error.code = ErrorCode::kResourceExhausted;
+      error.hint = "Raise the limit of open files (ulimit -n).";
+      break;
     case EADDRINUSE:
+      error.code = ErrorCode::kUnavailable;
+      error.hint = "Another program listens there: stop it, or choose another address.";
+      break;
     case ECONNREFUSED:
     case ECONNRESET:
-    case EHOSTUNREACH: error.code = ErrorCode::kUnavailable; break;
-    case ETIMEDOUT: error.code = ErrorCode::kTimeout; break;
+    case EHOSTUNREACH:
+      error.code = ErrorCode::kUnavailable;
+      error.hint = "See whether the other side runs and can be reached.";
+      break;
+    case ETIMEDOUT:
+      error.code = ErrorCode::kTimeout;
+      error.hint = "See whether the other side runs and can be reached.";
+      break;
     default: break;
   }
   return error;

@@ -41,8 +41,8 @@ struct Error {
   }
 };
 
-/// kInternal..kResourceExhausted chosen from an errno value; the message is "<what>: <strerror>". ENOSPC and EDQUOT
-/// become kResourceExhausted with a hint that says how to go on.
+/// kInternal..kResourceExhausted chosen from an errno value; the message is "<what>: <strerror>.". What means that
+/// there is no space (ENOSPC, EDQUOT, EFBIG) becomes kResourceExhausted. There is always a hint.
 Error error_from_errno(int error_number, const std::string& what);
 
 /// Wraps an Error on its way into a Result, as std::unexpected does for std::expected.

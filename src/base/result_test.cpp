@@ -41,8 +41,14 @@ TEST(Result, CarriesMoveOnlyValues) {
 TEST(Result, FullDiskSaysHowToGoOn) {
   const Error error = error_from_errno(ENOSPC, "writing model.onnx");
   EXPECT_EQ(error.code, ErrorCode::kResourceExhausted);
-  EXPECT_NE(error.message.find("writing model.onnx: No space left on device"), std::string::npos);
+  EXPECT_EQ(error.message, "writing model.onnx: No space left on device.");
   EXPECT_NE(error.hint.find("Free some space"), std::string::npos);
+  EXPECT_EQ(error_from_errno(EFBIG, "x").code, ErrorCode::kResourceExhausted);
+}
+
+TEST(Result, EveryFailureOfTheSystemSaysWhatToDo) {
+  for (const int number : {ENOENT, ENOTDIR, EACCES, EMFILE, EADDRINUSE, ECONNRESET, ETIMEDOUT, EIO})
+    EXPECT_NE(error_from_errno(number, "x").hint, "") << number;
 }
 
 }  // namespace

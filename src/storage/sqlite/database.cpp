@@ -14,7 +14,9 @@ constexpr int kBusyMilliseconds = 10'000;
 
 Error error_from(sqlite3* database, int code, const std::string& what) {
   const std::string message =
-      fmt::format("{}: {}", what, database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+      fmt::format("{}: {}.", what, database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
+  // Of what the disk refuses SQLite knows only ENOSPC as "full"; a quota and a limit on file sizes are the same to us.
+  const int system = database != nullptr ? sqlite3_system_errno(database) : 0;
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -26,14 +28,19 @@ Error error_from(sqlite3* database, int code, const std::string& what) {
     case SQLITE_NOTADB:
       return {ErrorCode::kIntegrity, message,
               "The file is damaged or not a Backstay registry: keep it as it is and restore a backup beside it."};
-    case SQLITE_CONSTRAINT: return {ErrorCode::kConflict, message, ""};
+    case SQLITE_CONSTRAINT:
+      return {ErrorCode::kConflict, message, "Someone else was first: look at what is there and try again."};
+    case SQLITE_IOERR:
+      if (system != 0) return error_from_errno(system, what);
+      return {ErrorCode::kInternal, message, "The disk failed: its log (dmesg) may say more."};
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
       return {ErrorCode::kPermissionDenied, message, "Check who owns the data directory and its files."};
     case SQLITE_CANTOPEN:
       return {ErrorCode::kUnavailable, message, "Check that the data directory exists and is writable."};
-    default: return {ErrorCode::kInternal, message, ""};
+    default:
+      return {ErrorCode::kInternal, message, "Nothing was changed; backstay audit --verify checks the registry."};
   }
 }
 
