@@ -25,6 +25,16 @@ std::string user_name() {
   return user != nullptr ? user->pw_name : fmt::format("uid {}", getuid());
 }
 
+std::string from_environment(const char* name, std::string otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr && *text != '\0' ? text : std::move(otherwise);
+}
+
+std::string sentence(std::string text) {
+  if (text.find_last_of(".!?") + 1 != text.size()) text += '.';
+  return text;
+}
+
 constexpr const char* kAbout =
     "Backstay: the safety net for model releases.\n\n"
     "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
@@ -41,11 +51,13 @@ CLI::App* Context::add(CLI::App& parent, const std::string& name, const std::str
   CLI::App* command = parent.add_subcommand(name, help);
   if (!example.empty()) command->footer("\nExample:\n  " + example);
   command->add_flag("--json", common.json, "Print JSON for programs");
-  command->add_option("--data-dir", common.data_dir, "Folder of the registry and of the running server")
-      ->envname("BACKSTAY_DATA_DIR")
+  // Not CLI11's envname(): every command's option writes to the same place, and those of the commands that were not
+  // called would set it from the environment after the one that was.
+  command
+      ->add_option("--data-dir", common.data_dir,
+                   "Folder of the registry and of the running server (or BACKSTAY_DATA_DIR)")
       ->capture_default_str();
-  command->add_option("--actor", common.actor, "Who does this, for the audit log")
-      ->envname("BACKSTAY_ACTOR")
+  command->add_option("--actor", common.actor, "Who does this, for the audit log (or BACKSTAY_ACTOR)")
       ->capture_default_str();
   return command;
 }
@@ -72,9 +84,12 @@ Result<std::string> read_text(const std::string& path) {
   while (in->read(piece, sizeof piece), in->gcount() > 0) {
     text.append(piece, static_cast<std::size_t>(in->gcount()));
     if (text.size() > kMaxFileBytes)
-      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is larger than 16 MiB.", path));
+      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is larger than 16 MiB.", path),
+                        "Name large data by its file or digest instead of writing it out.");
   }
-  if (in->bad()) return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} can't be read as a file.", path));
+  if (in->bad())
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} can't be read as a file.", path),
+                      "Give a file; - is standard input.");
   return text;
 }
 
@@ -85,8 +100,8 @@ int run(int argc, char** argv, const Program& program) {
   app.set_version_flag("--version", program.version);
   app.get_formatter()->column_width(34);
   Common common;
-  common.data_dir = "backstay-data";
-  common.actor = user_name();
+  common.data_dir = from_environment("BACKSTAY_DATA_DIR", "backstay-data");
+  common.actor = from_environment("BACKSTAY_ACTOR", user_name());
   Action action;
   const Context context{app, program, common, action};
   add_registry_commands(context);
@@ -104,7 +119,7 @@ int run(int argc, char** argv, const Program& program) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
     if (wrong.get_exit_code() == 0) return app.exit(wrong);
-    print_error({ErrorCode::kInvalidArgument, wrong.what(),
+    print_error({ErrorCode::kInvalidArgument, sentence(wrong.what()),
                  fmt::format("See: backstay {}--help",
                              app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name() + " ")},
                 common.json);
