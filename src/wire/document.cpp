@@ -159,6 +159,7 @@ Result<Document> Document::from_json(std::string name, std::string_view text) {
 
 struct Fields::Problems {
   std::optional<Error> first;
+  std::optional<Error> unknown_key;  ///< Told before the first: a misspelt key is why something else seems missing.
 };
 
 Fields::Fields(const Document& document)
@@ -174,16 +175,19 @@ std::string Fields::member(const char* key) const {
 }
 
 void Fields::report(const std::string& path, const std::string& what, const std::string& hint) {
-  if (problems_->first) return;
+  if (!problems_->first) problems_->first = problem(path, what, hint);
+}
+
+Error Fields::problem(const std::string& path, const std::string& what, const std::string& hint) const {
   const auto line = document_->state_->lines.find(path);
   const std::string where = line == document_->state_->lines.end() ? "" : fmt::format(" line {}", line->second);
   const std::string subject = path.empty() ? "the document" : fmt::format("'{}'", path);
   // A whole sentence stands for itself after the place; anything else goes on from the place's name.
   const bool sentence = !what.empty() && what.front() >= 'A' && what.front() <= 'Z';
-  problems_->first = Error{ErrorCode::kInvalidArgument,
-                           fmt::format("{}{}: {}{} {}{}", document_->state_->name, where, subject, sentence ? ":" : "",
-                                       what, what.ends_with('.') ? "" : "."),
-                           hint};
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("{}{}: {}{} {}{}", document_->state_->name, where, subject, sentence ? ":" : "", what,
+                      what.ends_with('.') ? "" : "."),
+          hint};
 }
 
 void Fields::fail(const char* key, const std::string& what, const std::string& hint) {
@@ -358,17 +362,20 @@ void Fields::each_text_or_object(const char* key, const std::function<void(const
 }
 
 void Fields::check_unknown() {
-  if (!object_->is_object()) return;
+  if (!object_->is_object() || problems_->unknown_key) return;
   for (const auto& [key, value] : object_->items()) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
     const auto close = nearest(key, known_);
-    report(member(key.c_str()), "is not a known key",
-           close ? fmt::format("Did you mean '{}'?", *close) : fmt::format("Known here: {}.", fmt::join(known_, ", ")));
+    problems_->unknown_key = problem(
+        member(key.c_str()), "is not a known key",
+        close ? fmt::format("Did you mean '{}'?", *close) : fmt::format("Known here: {}.", fmt::join(known_, ", ")));
+    return;
   }
 }
 
 Result<void> Fields::finish() {
   check_unknown();
+  if (problems_->unknown_key) return Unexpected(*problems_->unknown_key);
   if (problems_->first) return Unexpected(*problems_->first);
   return {};
 }

@@ -78,6 +78,7 @@ class Fields {
   Fields(const Document& document, const nlohmann::json& object, std::string path, std::shared_ptr<Problems> problems);
   const nlohmann::json* find(const char* key);
   void report(const std::string& path, const std::string& what, const std::string& hint);
+  Error problem(const std::string& path, const std::string& what, const std::string& hint) const;
   void check_unknown();
   std::string member(const char* key) const;
   void read_text(const char* key, const nlohmann::json& value, std::string& out);

@@ -52,6 +52,13 @@ TEST(Fields, AnUnknownKeyGetsItsLineAndTheNearestValidOne) {
   EXPECT_EQ(out.result.error().hint, "Did you mean 'metric'?");
 }
 
+TEST(Fields, AMisspeltKeyIsToldBeforeWhatItMakesMissing) {
+  const Read out = read_yaml("nam: x\nconfidence: high\n");
+  ASSERT_FALSE(out.result);
+  EXPECT_EQ(out.result.error().message, "gate.yaml line 1: 'nam' is not a known key.");
+  EXPECT_EQ(out.result.error().hint, "Did you mean 'name'?");
+}
+
 TEST(Fields, SayWhatIsWrongAndWhere) {
   for (const auto& [text, message] : std::vector<std::pair<const char*, const char*>>{
            {"confidence: 1", "gate.yaml: 'name' is missing."},
@@ -70,6 +77,8 @@ TEST(Fields, SayWhatIsWrongAndWhere) {
 TEST(Fields, TakeAWholeSentenceAsItIs) {
   const Document document = Document::from_yaml("f", "name: x").value();
   Fields fields(document);
+  std::string name;
+  fields.required("name", name);
   fields.fail("name", "The name 'x' is taken.", "Choose another.");
   EXPECT_EQ(fields.finish().error().message, "f line 1: 'name': The name 'x' is taken.");
 }
