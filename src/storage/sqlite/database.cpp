@@ -15,8 +15,6 @@ constexpr int kBusyMilliseconds = 10'000;
 Error error_from(sqlite3* database, int code, const std::string& what) {
   const std::string message =
       fmt::format("{}: {}.", what, database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code));
-  // Of what the disk refuses SQLite knows only ENOSPC as "full"; a quota and a limit on file sizes are the same to us.
-  const int system = database != nullptr ? sqlite3_system_errno(database) : 0;
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -31,7 +29,10 @@ Error error_from(sqlite3* database, int code, const std::string& what) {
     case SQLITE_CONSTRAINT:
       return {ErrorCode::kConflict, message, "Someone else was first: look at what is there and try again."};
     case SQLITE_IOERR:
-      if (system != 0) return error_from_errno(system, what);
+      // SQLite knows only ENOSPC as "full"; a quota or a limit on file sizes is a write that failed.
+      if (code == SQLITE_IOERR_WRITE)
+        return {ErrorCode::kResourceExhausted, message,
+                "See what space the disk, a quota or a limit on file sizes (ulimit -f) leaves; nothing was changed."};
       return {ErrorCode::kInternal, message, "The disk failed: its log (dmesg) may say more."};
     case SQLITE_READONLY:
     case SQLITE_PERM:
