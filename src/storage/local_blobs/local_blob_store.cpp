@@ -66,13 +66,25 @@ class LocalBlobWriter : public BlobWriter {
     if (fchmod(file_.get(), 0444) != 0 || fsync(file_.get()) != 0) return failed("cannot sync " + path_.string());
     const fs::path place = store_.path_of(info.sha256);
     TRY_DO(make_folder(place.parent_path()));
-    // link() never overwrites: the first writer of some content wins, the others have the same.
-    if (link(path_.c_str(), place.c_str()) != 0 && errno != EEXIST) return failed("cannot store " + place.string());
+    if (link(path_.c_str(), place.c_str()) != 0) {
+      if (errno != EEXIST) return failed("cannot store " + place.string());
+      TRY_DO(replace_if_damaged(info, place));
+    }
     TRY_DO(sync_folder(place.parent_path()));
     return info;
   }
 
  private:
+  /// What is there already is acknowledged only if it is whole. When it is not, the bytes that should be there are at
+  /// hand: they take its place.
+  Result<void> replace_if_damaged(const BlobInfo& info, const fs::path& place) {
+    auto there = store_.read(info.sha256, [](std::span<const std::byte>) { return Result<void>(); });
+    if (there) return {};
+    if (there.error().code != ErrorCode::kIntegrity) return Unexpected(std::move(there).error());
+    if (rename(path_.c_str(), place.c_str()) != 0) return failed("cannot repair " + place.string());
+    return {};
+  }
+
   const LocalBlobStore& store_;
   fs::path path_;
   Descriptor file_;
@@ -133,7 +145,7 @@ Result<BlobInfo> LocalBlobStore::read(const Digest& sha256,
   if (hash.finish() != sha256) {
     return Unexpected(ErrorCode::kIntegrity,
                       fmt::format("The blob {} holds other bytes than were stored.", sha256.hex()),
-                      "Its file was changed or truncated: restore it from a backup.");
+                      "Its file was changed or truncated: restore it from a backup, or register the same files again.");
   }
   return BlobInfo{sha256, size};
 }

@@ -69,6 +69,15 @@ TEST_F(LocalBlobStoreTest, FindsAChangedByteAndATruncatedFileAndChecksNothingOut
   }
 }
 
+TEST_F(LocalBlobStoreTest, StoringTheSameContentAgainRepairsWhatWasDamaged) {
+  const Digest digest = put("hello");
+  fs::remove(store->path_of(digest));
+  std::ofstream(store->path_of(digest)) << "hellO";
+  EXPECT_EQ(put("hello"), digest);
+  EXPECT_TRUE(store->check_out(digest, folder / "out"));
+  EXPECT_EQ(leftovers(), 0U);
+}
+
 TEST_F(LocalBlobStoreTest, DoesNotFollowASymlinkInPlaceOfABlob) {
   const Digest digest = sha256("secret");
   std::ofstream(folder / "secret") << "secret";
