@@ -57,8 +57,13 @@ Result<void> put(const BlobStore& blobs, const fs::path& folder, const std::stri
   std::error_code failure;
   fs::create_directories(path.parent_path(), failure);
   if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + path.parent_path().string()));
-  if (auto done = blobs.check_out(sha256, path); !done) return Unexpected(std::move(done).error().within(name));
-  return {};
+  auto done = blobs.check_out(sha256, path);
+  if (done) return {};
+  if (done.error().code == ErrorCode::kNotFound)
+    return Unexpected(
+        ErrorCode::kIntegrity, fmt::format("The content of '{}' (sha256 {}) is lost.", name, sha256.hex()),
+        "Its file was removed from the store: restore it from a backup, or register the same files again.");
+  return Unexpected(std::move(done).error().within(name));
 }
 
 }  // namespace
