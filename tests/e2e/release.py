@@ -18,10 +18,10 @@ class Releases:
         self.program = program
         self.model = model
 
-    def describe(self, version: str, artifacts: dict[str, bytes] | None = None, **changes) -> pathlib.Path:
+    def describe(self, version: str, files: dict[str, bytes] | None = None, **changes) -> pathlib.Path:
         """Writes a complete version's files; `changes` replace keys of version.yaml, None takes one out."""
         folder = self.program.folder / f"{changes.get('model', self.model)}-{version}"
-        for name, content in (artifacts or {"weights.bin": b"weights of " + version.encode()}).items():
+        for name, content in (files or {"weights.bin": b"weights of " + version.encode()}).items():
             (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / "files" / name).write_bytes(content)
         spec = {"model": self.model, "version": version, "changelog": f"Release {version}.",
@@ -34,8 +34,8 @@ class Releases:
         file.write_text(yaml.safe_dump({key: value for key, value in spec.items() if value is not None}))
         return file
 
-    def register(self, version: str, artifacts: dict[str, bytes] | None = None, **changes) -> Done:
-        return self.program("register", self.describe(version, artifacts, **changes), "--json")
+    def register(self, version: str, files: dict[str, bytes] | None = None, **changes) -> Done:
+        return self.program("register", self.describe(version, files, **changes), "--json")
 
     def write(self, name: str, content: dict) -> pathlib.Path:
         file = self.program.folder / name
@@ -50,8 +50,8 @@ class Releases:
         file = self.write("scorecard.json", scorecard)
         return self.program("scorecard", "add", f"{model or self.model}@{version}", "--file", file)
 
-    def release(self, version: str, artifacts: dict[str, bytes] | None = None, **changes) -> None:
+    def release(self, version: str, files: dict[str, bytes] | None = None, **changes) -> None:
         """Registers a version and brings it past its gate."""
-        self.register(version, artifacts, **changes)
+        self.register(version, files, **changes)
         self.measure(version, model=changes.get("model"))
         self.gate(version, model=changes.get("model"))

@@ -138,6 +138,13 @@ def test_the_audit_log_names_who_did_what_and_verifies(backstay, releases):
     assert [e["sequence"] for e in backstay("audit", "--from", 2, "--limit", 1, "--json").json] == [2]
 
 
+def test_options_come_before_the_environment(backstay, releases):
+    releases.register("1.0.0")
+    assert backstay("list", "--json").json and not backstay("list", "--json", "--data-dir", "elsewhere").json
+    backstay("scorecard", "add", "m@1.0.0", "--file", releases.write("card.json", QUALITY), "--actor", "alice")
+    assert [entry["actor"] for entry in backstay.audit()] == ["tester", "alice"]
+
+
 def test_errors_are_json_when_json_was_asked_for(backstay):
     failed = backstay("show", "m@1.0.0", "--json", code=3)
     error = json.loads(failed.err)["error"]
