@@ -121,7 +121,7 @@ class ControlServer::Routes {
       try {
         std::rethrow_exception(failure);
       } catch (const std::exception& known) {
-        send(response, Error{ErrorCode::kInternal, known.what(), ""});
+        send(response, Error{ErrorCode::kInternal, known.what(), "This is a fault of Backstay: please report it."});
       }
     });
     server_.set_error_handler([](const Request& request, Response& response) {
@@ -180,7 +180,9 @@ class ControlServer::Routes {
       return true;
     response.set_header("Connection", "close");
     response.status = 413;
-    response.set_content(dump(problem({ErrorCode::kInvalidArgument, "The request is larger than 16 MiB.", ""}, 413)),
+    response.set_content(dump(problem({ErrorCode::kInvalidArgument, "The request is larger than 16 MiB.",
+                                       "Upload files with PUT /v1/blobs; a manifest only names them."},
+                                      413)),
                          "application/problem+json");
     return false;
   }
@@ -243,7 +245,8 @@ class ControlServer::Routes {
     TRY(registry::Manifest manifest, wire::manifest_from_json("the request body", request.body));
     if (manifest.ref.model != model)
       return Unexpected(ErrorCode::kInvalidArgument,
-                        fmt::format("The manifest is of '{}', the path says '{}'.", manifest.ref.model, model));
+                        fmt::format("The manifest is of '{}', the path says '{}'.", manifest.ref.model, model),
+                        "Send it to its own model's path.");
     const std::string actor = request.get_header_value("Backstay-Actor");
     return services::register_manifest(ports_.registry, std::move(manifest), {actor.empty() ? "api" : actor});
   }
@@ -286,7 +289,8 @@ class ControlServer::Routes {
           fmt::format("It is decided and in force, but not stored yet: {}", item["trouble"].get<std::string>()),
           "Backstay keeps trying; look at backstay status.");
     }
-    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", endpoint));
+    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", endpoint),
+                      "The configuration file names the endpoints.");
   }
 
   Result<json> start_rollout(const std::string& endpoint, const std::string& body) {
@@ -308,7 +312,8 @@ class ControlServer::Routes {
         registry::VersionRef::parse(version.find('@') == std::string::npos ? model + "@" + version : version));
     if (ref.model != model)
       return Unexpected(ErrorCode::kInvalidArgument,
-                        fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model));
+                        fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model),
+                        "Name a version of its model, or the endpoint of the other model.");
     TRY_DO(services::check_rollout(ports_.registry.versions, ports_.rollouts, endpoint, ref));
     std::optional<rollout::Plan> plan;
     if (blue_green) plan = rollout::blue_green_plan();

@@ -59,7 +59,8 @@ Result<json> ControlClient::send(const std::string& path, const std::string* bod
   json parsed = json::parse(answer->body, nullptr, false);
   if (answer->status >= 200 && answer->status < 300 && !parsed.is_discarded()) return parsed;
   if (!parsed.is_object())
-    return Unexpected(ErrorCode::kInternal, fmt::format("The server answered {}.", answer->status));
+    return Unexpected(ErrorCode::kInternal, fmt::format("The server answered {}.", answer->status),
+                      "Use a backstay program of the server's version.");
   return Unexpected(code_of(parsed.value("code", "")), parsed.value("detail", "The server gave no reason."),
                     parsed.value("hint", ""));
 }
