@@ -87,6 +87,10 @@ class Backend:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
+    def wait(self, seconds: float) -> None:
+        """For a reply that takes its time."""
+        self._stopped.wait(seconds)
+
     def stop(self) -> None:
         if self._stopped.is_set():
             return

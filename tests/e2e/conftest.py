@@ -5,6 +5,7 @@ import pytest
 from backend import Backend
 from program import Program, Server
 from release import Releases
+from released import Released
 
 
 @pytest.fixture
@@ -46,3 +47,9 @@ def backend():
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def released(backstay, releases, server, backend):
+    """released(**endpoint): 1.0.0 serves on url backends; the keys go into the endpoint's configuration."""
+    return lambda **endpoint: Released(backstay, releases, server, backend, endpoint)

@@ -1,0 +1,180 @@
+"""Rollouts over real traffic: steps, orders, standby, shadow, sticky users. Clients see answers only."""
+
+import pytest
+
+from backend import answers
+from program import wait_until
+from released import INFER, LONG, QUICK
+
+def test_a_version_without_a_verdict_or_an_incomplete_one_is_not_rolled_out(backstay, releases, released):
+    setup = released()
+    releases.register("3.0.0")
+    assert "has passed no gate" in backstay("rollout", "start", "e", "m@3.0.0", code=5).err
+    releases.measure("3.0.0", {"kind": "quality", "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
+    releases.gate("3.0.0", code=20)
+    assert "Gate 'production' says FAIL" in backstay("rollout", "start", "e", "m@3.0.0", code=5).err
+    releases.register("4.0.0", changelog=None, config=None)
+    assert "lacks config, changelog" in backstay("rollout", "start", "e", "m@4.0.0", code=5).err
+    assert "m@9.9.9" in backstay("rollout", "start", "e", "m@9.9.9", code=3).err
+    assert "'nowhere'" in backstay("rollout", "start", "nowhere", "m@2.0.0", code=3).err
+    assert len(setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]) == 1
+
+
+def test_a_good_version_takes_over_step_by_step_and_nobody_notices(released):
+    setup = released()
+    with setup.traffic() as traffic:
+        setup.start()
+        done = setup.server.wait_for_phase("e", "done")
+        wait_until(lambda: traffic.versions["2.0.0"] > 50, "the new version to serve")
+    assert traffic.failures == [] and traffic.versions["1.0.0"] > 0
+    assert done["stable"] == "2.0.0" and done["standby"] == "1.0.0"
+    assert setup.shares() == {"2.0.0": 1.0}
+    assert setup.stages() == {"1.0.0": "Archived", "2.0.0": "Production"}
+    actions = [e["action"] for e in setup.backstay.audit() if e["subject"] == "endpoint e"]
+    assert actions[-4:] == ["rollout.start", "rollout.advance", "rollout.advance", "rollout.done"]
+    setup.backstay("audit", "--verify")
+
+
+def test_after_it_is_done_rollback_returns_to_the_standby_at_once(released):
+    setup = released()
+    with setup.traffic() as traffic:
+        setup.start("--blue-green")
+        setup.server.wait_for_phase("e", "watching")
+        setup.backstay("rollout", "promote", "e", "--reason", "sure")
+        setup.server.wait_for_phase("e", "done")
+        setup.backstay("rollback", "e", "--reason", "complaints")
+        assert setup.shares() == {"1.0.0": 1.0}
+        before = traffic.versions["1.0.0"]
+        wait_until(lambda: traffic.versions["1.0.0"] > before + 50, "the old version to serve")
+    assert traffic.failures == []
+    status = setup.server.status("e")
+    assert status["stable"] == "1.0.0" and status["rollout"]["revert"] is True
+    assert setup.stages()["1.0.0"] == "Production"
+    reverted = [e for e in setup.backstay.audit() if e["action"] == "rollout.revert"]
+    assert [(e["reason"], e["actor"]) for e in reverted] == [("complaints", "tester")]
+
+
+def test_a_manual_rollback_takes_the_candidate_out_and_may_be_repeated(released):
+    setup = released(rollout=LONG)
+    with setup.traffic() as traffic:
+        setup.start()
+        wait_until(lambda: traffic.versions["2.0.0"] > 20, "the candidate to get its share")
+        setup.backstay("rollback", "e", "--reason", "ward 3 complains")
+        assert setup.shares() == {"1.0.0": 1.0}
+        setup.backstay("rollback", "e", "--reason", "again")
+        served, sent = setup.candidate.asked[INFER], traffic.sent
+        wait_until(lambda: traffic.sent > sent + 100, "more requests")
+        assert setup.candidate.asked[INFER] <= served + 4  # Those that were under way.
+    assert traffic.failures == []
+    rollout = setup.server.status("e")["rollout"]
+    assert rollout["phase"] == "rolled_back" and rollout["cause"]["trigger"] == "manual"
+    assert (rollout["cause"]["reason"], rollout["cause"]["actor"]) == ("ward 3 complains", "tester")
+    assert sum(e["action"] == "rollout.rollback" for e in setup.backstay.audit()) == 1
+    setup.backstay("rollout", "start", "e", "m@2.0.0", "--reason", "the ward was wrong")  # Nobody forbids it.
+
+
+def test_pause_keeps_the_step_and_resume_goes_on(released):
+    setup = released()
+    setup.start("--plan", setup.plan("steps: [{canary: 30%, for: 0s, samples: 1000000}]\nwatch: 0s\nholdback: 0%\n"))
+    setup.server.wait_for_phase("e", "stepping")
+    setup.backstay("rollout", "pause", "e", "--reason", "weekend")
+    status = setup.server.status("e")
+    assert status["rollout"]["paused"] is True
+    assert setup.shares() == pytest.approx({"1.0.0": 0.7, "2.0.0": 0.3})
+    setup.backstay("rollout", "resume", "e", "--reason", "monday")
+    assert setup.server.status("e")["rollout"]["paused"] is False
+    setup.backstay("rollout", "promote", "e", "--reason", "sure")
+    assert setup.server.wait_for_phase("e", "done")["stable"] == "2.0.0"
+    actions = [e["action"] for e in setup.backstay.audit()]
+    assert {"rollout.pause", "rollout.resume", "rollout.done"} <= set(actions)
+
+
+def test_a_paused_rollout_does_not_advance_however_many_requests_come(released):
+    setup = released(rollout={**QUICK, "steps": [{"canary": "50%", "for": "0s", "samples": 200}]})
+    with setup.traffic() as traffic:
+        setup.start()
+        wait_until(lambda: traffic.versions["2.0.0"] > 10, "the candidate to get its share")
+        setup.backstay("rollout", "pause", "e", "--reason", "wait")
+        wait_until(lambda: traffic.versions["2.0.0"] > 400, "more samples than the step needs")
+        status = setup.server.status("e")
+        assert status["rollout"]["phase"] == "stepping" and status["rollout"]["paused"]
+        setup.backstay("rollout", "resume", "e", "--reason", "go on")
+        setup.server.wait_for_phase("e", "done")
+    assert traffic.failures == []
+
+
+def test_orders_without_a_rollout_are_refused(released):
+    setup = released()
+    for order in ("pause", "resume", "promote"):
+        assert "no rollout under way" in setup.backstay("rollout", order, "e", "--reason", "x", code=5).err
+    assert "no version to go back to" in setup.backstay("rollback", "e", "--reason", "x", code=5).err
+
+
+def test_a_candidate_that_is_not_ready_is_not_promoted(released):
+    setup = released()
+    setup.candidate.stop()
+    setup.start()
+    assert "not ready" in setup.backstay("rollout", "promote", "e", "--reason", "now", code=5).err
+    assert setup.server.status("e")["rollout"]["phase"] == "warming"
+
+
+def test_a_rollout_onto_what_serves_or_while_another_is_under_way_is_a_conflict(released):
+    setup = released(rollout=LONG)
+    assert "serves m@1.0.0 already" in setup.backstay("rollout", "start", "e", "m@1.0.0", code=4).err
+    setup.start()
+    assert "under way" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=4).err
+    rollouts = setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]
+    assert len(rollouts) == 2 and rollouts[0]["phase"] in ("warming", "stepping")
+
+
+def test_a_wrong_plan_starts_nothing(released):
+    setup = released()
+    for text, said in [("stepps: []\n", "Did you mean 'steps'?"), ("steps: [{canary: 200%}]\n", "5% or 0.05"),
+                       ("steps: [{canary: 50%}, {canary: 10%}]\n", "does not raise"), ("steps: [{}]\n", "shadow")]:
+        assert said in setup.backstay("rollout", "start", "e", "m@2.0.0", "--plan", setup.plan(text), code=2).err
+    assert len(setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]) == 1
+
+
+def test_a_shadow_gets_copies_and_no_client_gets_its_answers(released):
+    setup = released(rollout={**QUICK, "steps": [{"shadow": "100%", "for": "0s", "samples": 50}], "watch": "0s"},
+                     guardrails=[])
+    setup.candidate.reply = answers(body={"from": "shadow"})
+    setup.start("--plan", setup.plan("steps: [{shadow: 100%, for: 1h, samples: 50}]\nwatch: 0s\nholdback: 0%\n"))
+    setup.server.wait_for_phase("e", "stepping")
+    with setup.traffic() as traffic:
+        wait_until(lambda: setup.candidate.asked[INFER] > 100, "copies to come to the shadow")
+    assert traffic.failures == [] and set(traffic.versions) == {"1.0.0"}
+    assert {request["body"] for request in setup.candidate.seen} == {b'{"inputs": []}'}
+    ids = {r["headers"]["Backstay-Prediction-Id"] for r in setup.stable.seen}
+    assert {r["headers"]["Backstay-Prediction-Id"] for r in setup.candidate.seen} <= ids
+    assert setup.server.status("e")["split"]["shadow"] == {"version": "2.0.0", "share": 1.0}
+
+
+def test_a_failing_shadow_is_taken_back_and_no_client_saw_it(released):
+    setup = released(rollout={**QUICK, "steps": [{"shadow": "100%", "for": "1h"}]})
+    setup.candidate.reply = answers(status=500)
+    with setup.traffic() as traffic:
+        setup.start()
+        status = setup.server.wait_for_phase("e", "rolled_back")
+    assert traffic.failures == [] and set(traffic.versions) == {"1.0.0"}
+    assert status["rollout"]["cause"]["trigger"] == "guardrail"
+
+
+def test_a_sticky_user_stays_on_one_version_and_never_flips_back(released):
+    setup = released(sticky={"header": "X-User"},
+                     rollout={"steps": [{"canary": "30%", "for": "1h"}, {"canary": "60%", "for": "1h"}], "watch": "1h"})
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping")
+
+    def versions():
+        return {user: {setup.server.ask("POST", INFER, b"{}", {"X-User": f"user-{user}"}).version for _ in range(3)}
+                for user in range(60)}
+
+    first = versions()
+    assert all(len(seen) == 1 for seen in first.values())
+    moved = {user for user, seen in first.items() if seen == {"2.0.0"}}
+    assert 5 < len(moved) < 35
+    setup.backstay("rollout", "promote", "e", "--reason", "more")
+    setup.server.wait_for_phase("e", "watching")
+    later = versions()
+    assert all(later[user] == {"2.0.0"} for user in moved)
