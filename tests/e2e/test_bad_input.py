@@ -112,7 +112,7 @@ def test_a_damaged_blob_is_noticed_and_nothing_is_checked_out(backstay, releases
     releases.register("1.0.0", {"weights.bin": os.urandom(5000)})
     spoil(only_blob(backstay), change)
     before = set(backstay.folder.iterdir())
-    refused = backstay("checkout", "m@1.0.0", "out", code=6)
+    refused = backstay("checkout", "m@1.0.0", "out", code=9)
     assert "weights.bin" in refused.err
     assert set(backstay.folder.iterdir()) == before
 
@@ -120,7 +120,7 @@ def test_a_damaged_blob_is_noticed_and_nothing_is_checked_out(backstay, releases
 def test_a_lost_blob_is_named_and_nothing_is_checked_out(backstay, releases):
     releases.register("1.0.0")
     only_blob(backstay).unlink()
-    backstay("checkout", "m@1.0.0", "out", code=6)
+    backstay("checkout", "m@1.0.0", "out", code=9)
     assert not (backstay.folder / "out").exists()
 
 
@@ -140,9 +140,9 @@ def test_a_registry_of_a_newer_program_is_left_alone(backstay, releases):
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 99")
     before = database.read_bytes()
-    refused = backstay("list", code=10)
+    refused = backstay("list", code=13)
     assert "newer Backstay" in refused.err and "schema 99" in refused.err
-    backstay("register", releases.describe("1.1.0"), code=10)
+    backstay("register", releases.describe("1.1.0"), code=13)
     assert database.read_bytes() == before
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_no_registry_is_left_alone(backstay):
     content = b"not a database at all, but long enough to be read as a header" * 20
     backstay.data_dir.mkdir()
     (backstay.data_dir / "registry.db").write_bytes(content)
-    backstay("list", code=6)
+    backstay("list", code=9)
     assert (backstay.data_dir / "registry.db").read_bytes() == content
 
 
@@ -159,7 +159,7 @@ def test_a_damaged_audit_log_is_noticed(backstay, releases):
     with sqlite3.connect(backstay.data_dir / "registry.db") as connection:
         connection.execute("DROP TRIGGER audit_refuse_UPDATE")
         connection.execute("UPDATE audit SET actor = 'nobody' WHERE sequence = 2")
-    assert "2" in backstay("audit", "--verify", code=6).err
+    assert "2" in backstay("audit", "--verify", code=9).err
 
 
 def limited_to(size: int):
@@ -172,7 +172,7 @@ def limited_to(size: int):
 
 def test_a_file_that_does_not_fit_is_refused_and_the_space_given_back(backstay, releases):
     file = releases.describe("1.0.0", {"weights.bin": os.urandom(4_000_000)})
-    refused = backstay("register", file, code=8, preexec_fn=limited_to(1_000_000))
+    refused = backstay("register", file, code=12, preexec_fn=limited_to(1_000_000))
     assert "space" in refused.err
     check_nothing_was_kept(backstay)
     assert backstay.blobs() == set()
@@ -184,7 +184,7 @@ def test_a_registry_that_cannot_grow_loses_nothing(backstay, releases):
     size = (backstay.data_dir / "registry.db").stat().st_size
     config = {f"key{i}": "x" * 100 for i in range(2000)}
     file = releases.describe("1.1.0", config=config)
-    backstay("register", file, code=8, preexec_fn=limited_to(size))
+    backstay("register", file, code=12, preexec_fn=limited_to(size))
     assert [v["version"] for v in backstay("list", "--json").json] == ["1.0.0"]
     backstay("audit", "--verify")
     backstay("register", file)
@@ -215,9 +215,9 @@ def fill(ballast: pathlib.Path) -> None:
 def test_a_full_disk_refuses_a_version_and_keeps_those_there_are(small_disk, backstay, releases):
     releases.register("1.0.0")
     file = releases.describe("1.1.0", {"weights.bin": os.urandom(2_000_000)})
-    assert "space" in backstay("register", file, code=8).err
+    assert "space" in backstay("register", file, code=12).err
     fill(small_disk / "ballast")  # Now not even the database can grow.
-    backstay("register", releases.describe("1.2.0", {"weights.bin": b""}), code=8)
+    backstay("register", releases.describe("1.2.0", {"weights.bin": b""}), code=12)
     os.truncate(small_disk / "ballast", 0)
     assert backstay.temporary_files() == []
     assert [v["version"] for v in backstay("list", "--json").json] == ["1.0.0"]
@@ -227,7 +227,7 @@ def test_a_full_disk_refuses_a_version_and_keeps_those_there_are(small_disk, bac
 
 def test_a_full_disk_leaves_no_half_a_checkout(small_disk, backstay, releases):
     releases.register("1.0.0", {"weights.bin": os.urandom(600_000)})
-    backstay("checkout", "m@1.0.0", small_disk / "out", code=8)
+    backstay("checkout", "m@1.0.0", small_disk / "out", code=12)
     assert not list(small_disk.glob("*out*"))
 
 

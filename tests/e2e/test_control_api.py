@@ -152,7 +152,7 @@ def test_a_port_that_is_taken_is_named(backstay, which):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         listen = {"gateway": "127.0.0.1:0", "control": "127.0.0.1:0", which: address}
         config = {"endpoints": [{"name": "e", "model": "m"}], **{key: {"listen": at} for key, at in listen.items()}}
-        refused = backstay("serve", "--config", backstay_config(backstay, config), code=7)
+        refused = backstay("serve", "--config", backstay_config(backstay, config), code=11)
     assert address in refused.err and refused.out == ""
     assert not (backstay.data_dir / "control/address").exists()
 
@@ -164,16 +164,16 @@ def backstay_config(backstay, config: dict):
 
 
 def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(serving, backstay):
-    refused = backstay("serve", "--config", serving.config_file, code=4)
+    refused = backstay("serve", "--config", serving.config_file, code=5)
     assert str(backstay.data_dir) in refused.err
     assert backstay("status", "--json").json["endpoints"][0]["endpoint"] == "e"
 
 
 def test_a_command_without_a_server_says_that_none_runs(backstay, server, backend):
-    assert "backstay serve" in backstay("status", code=7).err
+    assert "backstay serve" in backstay("status", code=11).err
     killed = server({"endpoints": [{"name": "e", "model": "m", "backend": {"kind": "url", "url": backend("b").url}}]})
     killed.kill()  # Its address is still there.
-    assert "does not answer" in backstay("rollback", "e", "--reason", "x", code=7).err
+    assert "does not answer" in backstay("rollback", "e", "--reason", "x", code=11).err
 
 
 def test_the_gateway_says_what_it_does_not_serve(serving):

@@ -160,7 +160,7 @@ def test_what_a_guardrail_took_back_needs_a_new_verdict(released, releases):
     with setup.traffic():
         setup.start()
         setup.server.wait_for_phase("e", "rolled_back")
-    refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=5)
+    refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
     assert "A guardrail took m@2.0.0 back" in refused.err
     releases.measure("2.0.0")
     releases.gate("2.0.0")

@@ -9,12 +9,12 @@ from released import INFER, LONG, QUICK
 def test_a_version_without_a_verdict_or_an_incomplete_one_is_not_rolled_out(backstay, releases, released):
     setup = released()
     releases.register("3.0.0")
-    assert "has passed no gate" in backstay("rollout", "start", "e", "m@3.0.0", code=5).err
+    assert "has passed no gate" in backstay("rollout", "start", "e", "m@3.0.0", code=10).err
     releases.measure("3.0.0", {"kind": "quality", "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
-    releases.gate("3.0.0", code=20)
-    assert "Gate 'production' says FAIL" in backstay("rollout", "start", "e", "m@3.0.0", code=5).err
+    releases.gate("3.0.0", code=6)
+    assert "Gate 'production' says FAIL" in backstay("rollout", "start", "e", "m@3.0.0", code=10).err
     releases.register("4.0.0", changelog=None, config=None)
-    assert "lacks config, changelog" in backstay("rollout", "start", "e", "m@4.0.0", code=5).err
+    assert "lacks config, changelog" in backstay("rollout", "start", "e", "m@4.0.0", code=10).err
     assert "m@9.9.9" in backstay("rollout", "start", "e", "m@9.9.9", code=3).err
     assert "'nowhere'" in backstay("rollout", "start", "nowhere", "m@2.0.0", code=3).err
     assert len(setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]) == 1
@@ -106,23 +106,23 @@ def test_a_paused_rollout_does_not_advance_however_many_requests_come(released):
 def test_orders_without_a_rollout_are_refused(released):
     setup = released()
     for order in ("pause", "resume", "promote"):
-        assert "no rollout under way" in setup.backstay("rollout", order, "e", "--reason", "x", code=5).err
-    assert "no version to go back to" in setup.backstay("rollback", "e", "--reason", "x", code=5).err
+        assert "no rollout under way" in setup.backstay("rollout", order, "e", "--reason", "x", code=10).err
+    assert "no version to go back to" in setup.backstay("rollback", "e", "--reason", "x", code=10).err
 
 
 def test_a_candidate_that_is_not_ready_is_not_promoted(released):
     setup = released()
     setup.candidate.stop()
     setup.start()
-    assert "not ready" in setup.backstay("rollout", "promote", "e", "--reason", "now", code=5).err
+    assert "not ready" in setup.backstay("rollout", "promote", "e", "--reason", "now", code=10).err
     assert setup.server.status("e")["rollout"]["phase"] == "warming"
 
 
 def test_a_rollout_onto_what_serves_or_while_another_is_under_way_is_a_conflict(released):
     setup = released(rollout=LONG)
-    assert "serves m@1.0.0 already" in setup.backstay("rollout", "start", "e", "m@1.0.0", code=4).err
+    assert "serves m@1.0.0 already" in setup.backstay("rollout", "start", "e", "m@1.0.0", code=5).err
     setup.start()
-    assert "under way" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=4).err
+    assert "under way" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=5).err
     rollouts = setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]
     assert len(rollouts) == 2 and rollouts[0]["phase"] in ("warming", "stepping")
 
