@@ -293,7 +293,8 @@ void Fields::optional(const char* key, std::vector<std::int64_t>& out) {
   for (const json& item : *value) {
     const auto number = read_number(key, item);
     if (!number) return;
-    if (!(std::abs(*number) <= 9e15) || *number != std::floor(*number)) return fail(key, "holds what is no whole number");
+    if (!(std::abs(*number) <= 9e15) || *number != std::floor(*number))
+      return fail(key, "holds what is no whole number", "Write it like [-1, 30].");
     out.push_back(static_cast<std::int64_t>(*number));
   }
 }
