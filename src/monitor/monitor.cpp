@@ -57,7 +57,6 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   ~Loop() override { stop(); }
 
   Result<void> start() {
-    TRY(const std::vector<rollout::State> active, ports_.store.active_rollouts());
     for (const Endpoint& endpoint : endpoints_) {
       const std::string& name = endpoint.config.name;
       TRY(const std::optional<EndpointRecord> record, ports_.store.endpoint(name));
@@ -67,11 +66,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
                                       record->model, endpoint.config.model),
                           "Give the other model an endpoint of its own.");
       TRY(const std::uint64_t number, ports_.store.next_rollout_number(name));
-      std::optional<rollout::State> under_way;
-      for (const rollout::State& state : active) {
-        if (state.endpoint == name) under_way = state;
-      }
-      driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}), under_way, number);
+      TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
+      driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
+                   newest.empty() ? std::nullopt : std::optional(newest.front()), number);
     }
     thread_ = std::thread([this] { run(); });
     return {};

@@ -26,15 +26,16 @@ milliseconds retry_delay(unsigned failures) {
 
 }  // namespace
 
-void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& active,
+void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& latest,
                          std::uint64_t next_number) {
   Endpoint& endpoint = endpoints_[record.endpoint];
   endpoint = Endpoint{};
   endpoint.record = record;
   endpoint.next_number = next_number;
+  endpoint.rollout = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
-  if (under_way(active)) {
-    rollout::Transition restarted = rollout::step(*active, rollout::Restarted{}, clock_.now());
+  if (under_way(latest)) {
+    rollout::Transition restarted = rollout::step(*latest, rollout::Restarted{}, clock_.now());
     endpoint.rollout = restarted.state;
     for (const rollout::Effect& effect : restarted.after_commit) perform(record.endpoint, effect);
     return;

@@ -43,8 +43,9 @@ class RolloutDriver {
   RolloutDriver(RolloutWorld& world, CommitQueue& commits, const Clock& clock)
       : world_(world), commits_(commits), clock_(clock) {}
 
-  /// An endpoint as the store knows it: brings traffic and backends to where they were, an active rollout too.
-  void load(const EndpointRecord& record, const std::optional<rollout::State>& active, std::uint64_t next_number);
+  /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest` is
+  /// still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
+  void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number);
 
   /// Starts a rollout to `candidate`; kConflict while another one is under way.
   void start(const std::string& endpoint, const std::string& candidate, const rollout::Plan& plan,
@@ -60,7 +61,7 @@ class RolloutDriver {
   /// Time passes: steps advance, failed commits are tried again.
   void tick(const std::string& endpoint, std::uint64_t samples);
 
-  /// The endpoint's latest rollout as decided (the store may be a moment behind); nullptr: none since the start.
+  /// The endpoint's latest rollout as decided (the store may be a moment behind); nullptr: there was none.
   const rollout::State* latest(const std::string& endpoint) const;
   const rollout::State* active(const std::string& endpoint) const;
   const EndpointRecord& record(const std::string& endpoint) const { return endpoints_.at(endpoint).record; }

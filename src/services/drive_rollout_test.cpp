@@ -189,6 +189,21 @@ TEST_F(RolloutDriverTest, RollingBackTwiceIsFine) {
   EXPECT_TRUE(audit::verify(ledger.read(1, 100).value()));
 }
 
+TEST_F(RolloutDriverTest, ARollbackThatIsRepeatedAfterARestartTakesNothingElseBack) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.roll_back("e", "bob", "stop", {});
+  world.commit_all();  // The server ends before it could answer, so bob asks again.
+  World again(ledger);
+  RolloutDriver second(again, again, clock);
+  second.load(*ledger.endpoint("e").value(), ledger.rollouts("e", 1)->front(), 3);
+  second.roll_back("e", "bob", "stop", note());
+  EXPECT_EQ(answers.back(), "ok");
+  EXPECT_EQ(second.active("e"), nullptr);
+  EXPECT_EQ(again.share("1.1.0"), traffic::kWhole);
+}
+
 TEST_F(RolloutDriverTest, ComesBackAfterARestartWhereItWas) {
   start_canary("1.1.0");
   World again(ledger);
