@@ -20,6 +20,23 @@ void answer(const RolloutDriver::Done& done, Result<void> result) {
   if (done) done(std::move(result));
 }
 
+RolloutDriver::Done both(RolloutDriver::Done first, RolloutDriver::Done second) {
+  if (!second) return first;
+  return [first = std::move(first), second = std::move(second)](const Result<void>& result) {
+    answer(first, result);
+    answer(second, result);
+  };
+}
+
+/// What an operator who asked for the return to another version is told at its end.
+Result<void> outcome_of(const rollout::State& ended) {
+  if (ended.phase == rollout::Phase::kDone) return {};
+  return Unexpected(
+      ErrorCode::kUnavailable,
+      fmt::format("{} could not be brought back. {}", ended.candidate, ended.cause ? ended.cause->reason : ""),
+      fmt::format("{} still serves; see the logs of {}'s backend.", ended.stable, ended.candidate));
+}
+
 milliseconds retry_delay(unsigned failures) {
   return std::min(kLongestRetry, kFirstRetry * (1 << std::min(failures, 10u)));
 }
@@ -89,13 +106,7 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     return;
   }
   if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack) {
-    // It was rolled back before: durable already, or as soon as what is pending is.
-    if (endpoint.pending.empty()) return answer(done, {});
-    Done& last = endpoint.pending.back().done;
-    last = [first = std::move(last), second = std::move(done)](const Result<void>& result) {
-      answer(first, result);
-      answer(second, result);
-    };
+    answer_when_stored(endpoint, std::move(done));  // It was rolled back before.
     return;
   }
   if (endpoint.record.standby.empty())
@@ -148,12 +159,18 @@ void RolloutDriver::perform(const std::string& name, const rollout::Effect& effe
 void RolloutDriver::apply(Endpoint& endpoint, rollout::Transition transition, Done done) {
   endpoint.rollout = transition.state;
   if (!transition.changed) {
-    answer(done, {});
+    answer_when_stored(endpoint, std::move(done));
     return;
   }
   for (const rollout::Effect& effect : transition.before_commit) perform(endpoint.record.endpoint, effect);
   endpoint.pending.push_back({std::move(transition), std::move(done)});
   if (!endpoint.committing && !endpoint.retry_at) commit_next(endpoint);
+}
+
+void RolloutDriver::answer_when_stored(Endpoint& endpoint, Done done) {
+  if (endpoint.pending.empty()) return answer(done, {});
+  Done& last = endpoint.pending.back().done;
+  last = both(std::move(last), std::move(done));
 }
 
 void RolloutDriver::commit_next(Endpoint& endpoint) {
@@ -188,7 +205,9 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
   endpoint.pending.pop_front();
   after_commit(endpoint, stored.transition);
   answer(stored.done, {});
-  if (rollout::is_final(stored.transition.state.phase)) answer(std::exchange(endpoint.on_final, {}), {});
+  const rollout::State& state = stored.transition.state;
+  if (rollout::is_final(state.phase) && state.id == endpoint.rollout->id)
+    answer(std::exchange(endpoint.on_final, {}), outcome_of(state));
   if (!endpoint.pending.empty() && !endpoint.committing) commit_next(endpoint);
 }
 

@@ -43,8 +43,8 @@ class RolloutDriver {
   RolloutDriver(RolloutWorld& world, CommitQueue& commits, const Clock& clock)
       : world_(world), commits_(commits), clock_(clock) {}
 
-  /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest` is
-  /// still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
+  /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest`
+  /// is still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
   void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number);
 
   /// Starts a rollout to `candidate`; kConflict while another one is under way.
@@ -91,6 +91,7 @@ class RolloutDriver {
              const std::string& actor, const std::string& reason, Done done);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);
   void perform(const std::string& endpoint, const rollout::Effect& effect);
+  void answer_when_stored(Endpoint& endpoint, Done done);
   void commit_next(Endpoint& endpoint);
   void committed(const std::string& name, Result<void> result);
   void after_commit(Endpoint& endpoint, const rollout::Transition& transition);

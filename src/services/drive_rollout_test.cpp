@@ -179,6 +179,26 @@ TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
   EXPECT_NE(answers.back().find("no version to go back to"), std::string::npos);
 }
 
+TEST_F(RolloutDriverTest, AReturnThatFailsIsNotAnsweredWithOk) {
+  start_canary("1.1.0");
+  promote();
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  driver.handle("e", rollout::CandidateFailed{"exit status 3"});
+  world.commit_all();
+  EXPECT_EQ(driver.record("e").stable, "1.1.0");
+  EXPECT_EQ(answers.back(), "1.0.0 could not be brought back. exit status 3");
+}
+
+TEST_F(RolloutDriverTest, WhatWasAskedTwiceIsAnsweredTwiceWhenItIsDurable) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Pause{"alice", "lunch"}, note());
+  driver.handle("e", rollout::Pause{"bob", "lunch"}, note());
+  EXPECT_EQ(answers.size(), 1U);  // Of the start.
+  world.commit_all();
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok", "ok"}));
+}
+
 TEST_F(RolloutDriverTest, RollingBackTwiceIsFine) {
   start_canary("1.1.0");
   driver.roll_back("e", "bob", "stop", note());
