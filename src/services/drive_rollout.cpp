@@ -102,6 +102,11 @@ void RolloutDriver::handle(const std::string& name, const rollout::Event& event,
 void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done) {
   Endpoint& endpoint = endpoints_.at(name);
   if (under_way(endpoint.rollout)) {
+    if (endpoint.rollout->revert) {
+      // The same order again, not one to stay where we are.
+      endpoint.on_final = both(std::move(endpoint.on_final), std::move(done));
+      return;
+    }
     apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
     return;
   }

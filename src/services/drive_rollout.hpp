@@ -55,7 +55,7 @@ class RolloutDriver {
   void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
 
   /// Rolls the active rollout back; with none under way, returns the endpoint to its standby version. Repeating it is
-  /// fine.
+  /// fine: a return that is under way is waited for.
   void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
 
   /// Time passes: steps advance, failed commits are tried again.

@@ -179,6 +179,19 @@ TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
   EXPECT_NE(answers.back().find("no version to go back to"), std::string::npos);
 }
 
+TEST_F(RolloutDriverTest, AskingAgainForTheReturnDoesNotCallItOff) {
+  start_canary("1.1.0");
+  promote();
+  driver.roll_back("e", "bob", "users complain", note());
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  EXPECT_EQ(answers.size(), 1U);  // Of the start.
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok", "ok"}));
+}
+
 TEST_F(RolloutDriverTest, AReturnThatFailsIsNotAnsweredWithOk) {
   start_canary("1.1.0");
   promote();
