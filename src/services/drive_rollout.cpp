@@ -83,11 +83,16 @@ void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, cons
   rollout::State fresh;
   fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
   fresh.endpoint = endpoint.record.endpoint;
-  fresh.stable = endpoint.record.stable;
+  fresh.stable = decided_record(endpoint).stable;
   fresh.candidate = candidate;
   fresh.plan = plan;
   fresh.revert = revert;
   apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
+}
+
+EndpointRecord RolloutDriver::decided_record(const Endpoint& endpoint) {
+  const bool done = endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kDone;
+  return done ? endpoint_after(*endpoint.rollout, endpoint.record.model) : endpoint.record;
 }
 
 void RolloutDriver::handle(const std::string& name, const rollout::Event& event, Done done) {
@@ -114,7 +119,8 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     answer_when_stored(endpoint, std::move(done));  // It was rolled back before.
     return;
   }
-  if (endpoint.record.standby.empty())
+  const std::string standby = decided_record(endpoint).standby;
+  if (standby.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
                                    fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
@@ -122,7 +128,7 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
   plan.watch = milliseconds{0};
   plan.holdback_ppm = 0;
   endpoint.on_final = std::move(done);
-  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, {});
+  begin(endpoint, standby, plan, true, actor, reason, {});
 }
 
 void RolloutDriver::tick(const std::string& name, std::uint64_t samples) {
@@ -219,8 +225,8 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
 void RolloutDriver::after_commit(Endpoint& endpoint, const rollout::Transition& transition) {
   const rollout::State& state = transition.state;
   // A rollback that was decided since has the last word on traffic.
-  const bool overtaken =
-      endpoint.rollout->phase == rollout::Phase::kRolledBack && state.phase != rollout::Phase::kRolledBack;
+  const bool overtaken = endpoint.rollout->id == state.id && endpoint.rollout->phase == rollout::Phase::kRolledBack &&
+                         state.phase != rollout::Phase::kRolledBack;
   if (overtaken) return;
   for (const rollout::Effect& effect : transition.after_commit) perform(state.endpoint, effect);
   if (state.phase != rollout::Phase::kDone) return;

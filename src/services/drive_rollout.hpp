@@ -89,6 +89,8 @@ class RolloutDriver {
 
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, Done done);
+  /// The endpoint's record as soon as everything that was decided is durable.
+  static EndpointRecord decided_record(const Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);
   void perform(const std::string& endpoint, const rollout::Effect& effect);
   void answer_when_stored(Endpoint& endpoint, Done done);

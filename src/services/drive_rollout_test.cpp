@@ -179,6 +179,24 @@ TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
   EXPECT_NE(answers.back().find("no version to go back to"), std::string::npos);
 }
 
+TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingStoredReturnsFromTheNewVersion) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.handle("e", rollout::Promote{"alice", "go"});
+  world.commit_all();
+  driver.handle("e", rollout::Promote{"alice", "go"});  // 1.2.0 is stable as soon as this is stored.
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_one();
+  EXPECT_EQ(world.share("1.2.0"), traffic::kWhole);
+  EXPECT_EQ(driver.latest("e")->stable, "1.2.0");
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(ledger.endpoint("e").value()->stable, "1.1.0");
+  EXPECT_EQ(world.share("1.1.0"), traffic::kWhole);
+}
+
 TEST_F(RolloutDriverTest, AskingAgainForTheReturnDoesNotCallItOff) {
   start_canary("1.1.0");
   promote();
