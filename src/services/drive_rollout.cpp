@@ -87,6 +87,7 @@ void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, cons
   fresh.candidate = candidate;
   fresh.plan = plan;
   fresh.revert = revert;
+  endpoint.previous = endpoint.rollout;
   apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
 }
 
@@ -205,7 +206,8 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
     // A rollout that was never stored never was.
     std::deque<Pending> dropped;
     dropped.swap(endpoint.pending);
-    endpoint.rollout.reset();
+    endpoint.rollout = std::move(endpoint.previous);
+    --endpoint.next_number;
     for (const Pending& pending : dropped) answer(pending.done, result);
     answer(std::exchange(endpoint.on_final, {}), result);
     return;

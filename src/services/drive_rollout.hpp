@@ -79,8 +79,9 @@ class RolloutDriver {
     EndpointRecord record;
     std::uint64_t next_number = 1;
     std::optional<rollout::State> rollout;
-    std::deque<Pending> pending;  ///< The front is being committed, or waits for its next try.
-    Done on_final;                ///< Waits for the end of the rollout to be durable.
+    std::optional<rollout::State> previous;  ///< The one before `rollout`, in case that can't be stored.
+    std::deque<Pending> pending;             ///< The front is being committed, or waits for its next try.
+    Done on_final;                           ///< Waits for the end of the rollout to be durable.
     bool committing = false;
     std::optional<Monotonic> retry_at;
     unsigned failures = 0;

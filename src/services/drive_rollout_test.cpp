@@ -150,6 +150,23 @@ TEST_F(RolloutDriverTest, ARolloutThatCouldNotBeStoredNeverWas) {
   EXPECT_NE(driver.active("e"), nullptr);
 }
 
+TEST_F(RolloutDriverTest, ARolloutThatNeverWasLeavesNeitherAGapNorAHoleInMemory) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.roll_back("e", "bob", "stop", {});
+  world.commit_all();
+  start("1.2.0");
+  world.commit_one(Error{ErrorCode::kResourceExhausted, "disk full", ""});
+  driver.roll_back("e", "bob", "stop", note());  // Of the one before: done already.
+  EXPECT_EQ(answers.back(), "ok");
+  EXPECT_EQ(driver.active("e"), nullptr);
+  start("1.2.0");
+  world.commit_all();
+  EXPECT_EQ(driver.active("e")->id, "e-3");
+  EXPECT_EQ(ledger.next_rollout_number("e").value(), 4U);
+}
+
 TEST_F(RolloutDriverTest, RefusesASecondRollout) {
   start_canary("1.1.0");
   start("1.2.0");
