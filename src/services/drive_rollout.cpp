@@ -162,7 +162,10 @@ void RolloutDriver::perform(const std::string& name, const rollout::Effect& effe
   } else if (const auto* ensure = std::get_if<rollout::EnsureBackend>(&effect)) {
     world_.ensure_backend(name, ensure->version);
   } else if (const auto* release = std::get_if<rollout::ReleaseBackend>(&effect)) {
-    world_.release_backend(name, release->version);
+    // A candidate that was taken back may be the standby version: that is kept warm.
+    const EndpointRecord& record = endpoints_.at(name).record;
+    if (release->version != record.stable && release->version != record.standby)
+      world_.release_backend(name, release->version);
   } else {
     world_.reset_guardrails(name);
   }

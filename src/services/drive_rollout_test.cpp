@@ -182,6 +182,16 @@ TEST_F(RolloutDriverTest, KeepsTheFormerStableVersionWarmAndLetsOlderOnesGo) {
   EXPECT_EQ(world.backends, (std::set<std::string>{"1.1.0", "1.2.0"}));
 }
 
+TEST_F(RolloutDriverTest, AStandbyThatWasACandidateAgainAndTakenBackStaysWarm) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.0.0");
+  driver.roll_back("e", "bob", "stop", note());
+  world.commit_all();
+  EXPECT_EQ(driver.record("e").standby, "1.0.0");
+  EXPECT_EQ(world.backends, (std::set<std::string>{"1.0.0", "1.1.0"}));
+}
+
 TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
   start_canary("1.1.0");
   promote();
