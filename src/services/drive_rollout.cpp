@@ -75,6 +75,11 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
     return answer(
         done, Unexpected(ErrorCode::kUnavailable, fmt::format("The end of {} is not stored yet.", endpoint.rollout->id),
                          "Look at backstay status for what keeps it from being stored."));
+  // The caller's look at the store may be older than the end of the last rollout.
+  if (candidate == endpoint.record.stable)
+    return answer(done,
+                  Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", name, candidate),
+                             "There is nothing to roll out; name another version."));
   begin(endpoint, candidate, plan, false, actor, reason, std::move(done));
 }
 
@@ -102,6 +107,10 @@ void RolloutDriver::handle(const std::string& name, const rollout::Event& event,
     return answer(
         done, Unexpected(ErrorCode::kFailedPrecondition, fmt::format("Endpoint '{}' has no rollout under way.", name),
                          fmt::format("Start one with: backstay rollout start {} MODEL@VERSION", name)));
+  if (std::holds_alternative<rollout::Promote>(event) && !endpoint.rollout->candidate_ready)
+    return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
+                                   fmt::format("{} is not ready to serve yet.", endpoint.rollout->candidate),
+                                   "Look at backstay status and promote it when its backend is ready."));
   apply(endpoint, rollout::step(*endpoint.rollout, event, clock_.now()), std::move(done));
 }
 

@@ -167,6 +167,19 @@ TEST_F(RolloutDriverTest, ARolloutThatNeverWasLeavesNeitherAGapNorAHoleInMemory)
   EXPECT_EQ(ledger.next_rollout_number("e").value(), 4U);
 }
 
+TEST_F(RolloutDriverTest, RefusesToPromoteWhatIsNotReady) {
+  start("1.1.0");
+  world.commit_all();
+  driver.handle("e", rollout::Promote{"alice", "go"}, note());
+  EXPECT_EQ(answers.back(), "1.1.0 is not ready to serve yet.");
+}
+
+TEST_F(RolloutDriverTest, RefusesToRollOutWhatIsStable) {
+  start("1.0.0");
+  EXPECT_EQ(answers.back(), "Endpoint 'e' serves 1.0.0 already.");
+  EXPECT_TRUE(world.queue.empty());
+}
+
 TEST_F(RolloutDriverTest, RefusesASecondRollout) {
   start_canary("1.1.0");
   start("1.2.0");
