@@ -124,7 +124,9 @@ Transition roll_back(const State& state, Timestamp now, Cause cause) {
 Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   const auto since = now - state.phase_since;
   if (state.phase == Phase::kWarming) {
-    if (since < state.plan.ready_timeout) return unchanged(state);
+    if (!state.candidate_ready && since < state.plan.ready_timeout) return unchanged(state);
+    if (state.candidate_ready && state.paused) return unchanged(state);
+    if (state.candidate_ready) return enter_step(state, 0, now);
     return roll_back(
         state, now,
         {"not_ready", kSelf,
@@ -147,7 +149,11 @@ Transition on_ready(const State& state, Timestamp now) {
   if (state.candidate_ready) return unchanged(state);
   State ready = state;
   ready.candidate_ready = true;
-  if (state.phase == Phase::kWarming) return enter_step(ready, 0, now);
+  if (state.phase == Phase::kWarming) {
+    // A paused rollout goes on with the first tick after it is resumed. Nothing holds up the return to a standby.
+    if (state.paused && !state.revert) return unchanged(ready);
+    return enter_step(ready, 0, now);
+  }
   // Back after a restart of the server: the share it had before.
   Transition out = change(ready, {kSelf, "rollout.resume_traffic",
                                   fmt::format("{} is ready again and gets its share back.", state.candidate), "{}"});

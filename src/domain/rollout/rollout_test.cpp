@@ -113,6 +113,18 @@ TEST(RolloutStep, APausedRolloutStandsButStillRollsBack) {
   EXPECT_TRUE(step(resumed, Tick{9'999}, at(510)).changed);
 }
 
+TEST(RolloutStep, PausedBeforeTheCandidateIsReadyItGetsNothingUntilItIsResumed) {
+  State state = step(start(fresh(), at(0), "a", "").state, Pause{"alice", "wait"}, at(0)).state;
+  state = step(state, CandidateReady{}, Timestamp(seconds(10))).state;
+  EXPECT_TRUE(state.candidate_ready);
+  EXPECT_FALSE(step(state, Tick{}, at(5)).changed);
+  EXPECT_EQ(candidate_ppm(split_of(state)), 0U);
+  state = step(state, Resume{"alice", "go"}, at(6)).state;
+  state = step(state, Tick{}, at(6)).state;
+  EXPECT_EQ(state.phase, Phase::kStepping);
+  EXPECT_EQ(candidate_ppm(split_of(state)), 50'000U);
+}
+
 TEST(RolloutStep, ACandidateThatIsNotReadyInTimeIsGivenUp) {
   const State warming = start(fresh(), at(0), "a", "").state;
   EXPECT_FALSE(step(warming, Tick{}, Timestamp(seconds(59))).changed);
