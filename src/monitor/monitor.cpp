@@ -302,6 +302,11 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     }
   }
 
+  bool is_ready(const std::string& endpoint, const std::string& version) const {
+    const auto status = statuses_.find({endpoint, version});
+    return status != statuses_.end() && status->second.state == BackendState::kReady;
+  }
+
   /// Whether candidates' backends are where their rollouts need them. Looks at levels, not edges, so nothing is missed.
   void check_candidates() {
     for (const Endpoint& endpoint : endpoints_) {
@@ -323,7 +328,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     for (const Endpoint& endpoint : endpoints_) {
       const rollout::State* state = driver_.active(endpoint.config.name);
       const bool counted = state != nullptr && endpoint.step && same_step(*endpoint.step, *state);
-      driver_.tick(endpoint.config.name, counted ? endpoint.samples : 0);
+      const bool up = state != nullptr && is_ready(endpoint.config.name, state->candidate);
+      driver_.tick(endpoint.config.name, {counted ? endpoint.samples : 0, up});
     }
   }
 

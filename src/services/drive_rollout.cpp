@@ -141,14 +141,13 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
   begin(endpoint, standby, plan, true, actor, reason, {});
 }
 
-void RolloutDriver::tick(const std::string& name, std::uint64_t samples) {
+void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
   Endpoint& endpoint = endpoints_.at(name);
   if (endpoint.retry_at && clock_.monotonic() >= *endpoint.retry_at) {
     endpoint.retry_at.reset();
     commit_next(endpoint);
   }
-  if (under_way(endpoint.rollout))
-    apply(endpoint, rollout::step(*endpoint.rollout, rollout::Tick{samples}, clock_.now()), {});
+  if (under_way(endpoint.rollout)) apply(endpoint, rollout::step(*endpoint.rollout, tick, clock_.now()), {});
 }
 
 const rollout::State* RolloutDriver::latest(const std::string& name) const {

@@ -59,7 +59,7 @@ class RolloutDriver {
   void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
 
   /// Time passes: steps advance, failed commits are tried again.
-  void tick(const std::string& endpoint, std::uint64_t samples);
+  void tick(const std::string& endpoint, const rollout::Tick& tick);
 
   /// The endpoint's latest rollout as decided (the store may be a moment behind); nullptr: there was none.
   const rollout::State* latest(const std::string& endpoint) const;

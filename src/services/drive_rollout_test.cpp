@@ -133,7 +133,7 @@ TEST_F(RolloutDriverTest, AFailedCommitIsTriedAgainUntilItHolds) {
     EXPECT_EQ(driver.trouble("e"), "disk full");
     EXPECT_TRUE(world.queue.empty());
     clock.at += seconds(10);
-    driver.tick("e", 0);
+    driver.tick("e", {});
   }
   world.commit_all();
   EXPECT_EQ(driver.trouble("e"), "");

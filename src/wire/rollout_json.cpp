@@ -153,6 +153,7 @@ std::string to_json(const rollout::State& state) {
             {"step_index", state.step_index},
             {"started_at", to_rfc3339(state.started_at)},
             {"phase_since", to_rfc3339(state.phase_since)},
+            {"last_up", to_rfc3339(state.last_up)},
             {"samples", state.samples},
             {"revision", state.revision}};
   if (state.cause) {
@@ -182,6 +183,7 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   fields.optional("step_index", step_index);
   read_time(fields, "started_at", state.started_at);
   read_time(fields, "phase_since", state.phase_since);
+  if (fields.has("last_up")) read_time(fields, "last_up", state.last_up);
   fields.optional("samples", state.samples);
   fields.optional("revision", state.revision);
   fields.object("cause", [&](Fields& cause) {

@@ -25,7 +25,8 @@ struct Plan {
   std::vector<Step> steps;
   std::uint32_t holdback_ppm = 0;  ///< Below 500'000.
   milliseconds watch{0};
-  milliseconds ready_timeout{60'000};  ///< How long the candidate may take to become healthy before the rollout fails.
+  milliseconds ready_timeout{60'000};  ///< How long the candidate may be not ready, at first or later, before the
+                                       ///< rollout fails.
   bool operator==(const Plan&) const = default;
 
   /// Shadow steps come first, canary shares rise; says which step is wrong.

@@ -121,21 +121,24 @@ Transition roll_back(const State& state, Timestamp now, Cause cause) {
   return out;
 }
 
+Transition give_up(const State& state, Timestamp now) {
+  const std::string limit = backstay::to_string(state.plan.ready_timeout);
+  if (state.phase == Phase::kWarming)
+    return roll_back(state, now,
+                     {"not_ready", kSelf, fmt::format("{} was not ready within {}.", state.candidate, limit), "{}"});
+  return roll_back(state, now,
+                   {"backend_failed", kSelf, fmt::format("{} was not ready for {}.", state.candidate, limit), "{}"});
+}
+
 Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
-  const auto since = now - state.phase_since;
-  if (state.phase == Phase::kWarming) {
-    if (!state.candidate_ready && since < state.plan.ready_timeout) return unchanged(state);
-    if (state.candidate_ready && state.paused) return unchanged(state);
-    if (state.candidate_ready) return enter_step(state, 0, now);
-    return roll_back(
-        state, now,
-        {"not_ready", kSelf,
-         fmt::format("{} was not ready within {}.", state.candidate, backstay::to_string(state.plan.ready_timeout)),
-         "{}"});
-  }
   Transition out = unchanged(state);
   out.state.samples = tick.samples;
-  if (state.paused || !state.candidate_ready) return out;
+  const bool up = state.candidate_ready && tick.candidate_up;
+  if (up) out.state.last_up = now;
+  if (now - out.state.last_up >= state.plan.ready_timeout) return give_up(state, now);
+  if (state.paused || !up) return out;
+  if (state.phase == Phase::kWarming) return enter_step(out.state, 0, now);
+  const auto since = now - state.phase_since;
   if (state.phase == Phase::kWatching) {
     if (since < state.plan.watch) return out;
     return finish(out.state, now, kSelf, fmt::format("{} held through the watch.", state.candidate));
@@ -149,6 +152,7 @@ Transition on_ready(const State& state, Timestamp now) {
   if (state.candidate_ready) return unchanged(state);
   State ready = state;
   ready.candidate_ready = true;
+  ready.last_up = now;
   if (state.phase == Phase::kWarming) {
     // A paused rollout goes on with the first tick after it is resumed. Nothing holds up the return to a standby.
     if (state.paused && !state.revert) return unchanged(ready);
@@ -161,9 +165,10 @@ Transition on_ready(const State& state, Timestamp now) {
   return out;
 }
 
-Transition on_restarted(const State& state) {
+Transition on_restarted(const State& state, Timestamp now) {
   Transition out = unchanged(state);
   out.state.candidate_ready = false;
+  out.state.last_up = now;
   if (!state.stable.empty()) out.after_commit.emplace_back(EnsureBackend{state.stable});
   out.after_commit.emplace_back(EnsureBackend{state.candidate});
   out.after_commit.emplace_back(ResetGuardrails{});
@@ -217,7 +222,7 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
   fresh.candidate_ready = false;
   fresh.step_index = 0;
   fresh.samples = 0;
-  fresh.started_at = fresh.phase_since = now;
+  fresh.started_at = fresh.phase_since = fresh.last_up = now;
   fresh.revision = 0;
   if (fresh.stable.empty()) fresh.plan.steps.clear();  // There is nothing to compare a first deployment with.
   Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, "{}"});
@@ -253,7 +258,7 @@ Transition step(const State& state, const Event& event, Timestamp now) {
                           return out;
                         },
                         [&](const Promote& order) { return on_promote(state, order, now); },
-                        [&](const Restarted&) { return on_restarted(state); },
+                        [&](const Restarted&) { return on_restarted(state, now); },
                     },
                     event);
 }

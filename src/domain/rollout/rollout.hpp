@@ -49,6 +49,7 @@ struct State {
   std::size_t step_index = 0;
   Timestamp started_at;
   Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
+  Timestamp last_up;           ///< When the candidate was last ready, or began to be waited for.
   std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
@@ -57,8 +58,9 @@ struct State {
 
 // --- events
 // -------------------------------------------------------------------------------------------------------------------
-struct Tick {  ///< Time passed; `samples` = candidate outcomes since the step began.
-  std::uint64_t samples = 0;
+struct Tick {                 ///< Time passed.
+  std::uint64_t samples = 0;  ///< Candidate outcomes since the step began.
+  bool candidate_up = true;   ///< Its backend is ready now; a rollout goes on with such a one only.
 };
 struct CandidateReady {};
 struct CandidateFailed {  ///< The backend gave up, or was lost for good.

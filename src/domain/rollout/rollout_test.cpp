@@ -134,6 +134,25 @@ TEST(RolloutStep, ACandidateThatIsNotReadyInTimeIsGivenUp) {
   EXPECT_EQ(step(warming, CandidateFailed{"exit status 3"}, at(0)).state.cause->reason, "exit status 3");
 }
 
+TEST(RolloutStep, GoesOnWithACandidateThatIsUpOnlyAndGivesUpOnOneThatStaysDown) {
+  State state = step(in_canary(), Tick{9'999, true}, at(10)).state;
+  const Transition down = step(state, Tick{9'999, false}, at(11) - seconds(1));
+  EXPECT_FALSE(down.changed);
+  EXPECT_TRUE(step(state, Tick{9'999, true}, at(11)).changed);
+  const Transition lost = step(down.state, Tick{9'999, false}, at(11));
+  EXPECT_EQ(lost.state.phase, Phase::kRolledBack);
+  EXPECT_EQ(lost.state.cause->trigger, "backend_failed");
+  EXPECT_EQ(candidate_ppm(traffic_of(lost.before_commit)->split), 0U);
+}
+
+TEST(RolloutStep, WaitsForACandidateAfterARestartAsLongAsAtFirst) {
+  for (const State& before : {in_canary(), start(fresh(), at(0), "a", "").state}) {
+    const State state = step(before, Restarted{}, at(500)).state;
+    EXPECT_FALSE(step(state, Tick{0, false}, at(501) - seconds(1)).changed);
+    EXPECT_EQ(step(state, Tick{0, false}, at(501)).state.phase, Phase::kRolledBack);
+  }
+}
+
 TEST(RolloutStep, AFirstDeploymentServesEverythingWhenReady) {
   State state = fresh();
   state.stable.clear();
@@ -148,7 +167,7 @@ TEST(RolloutStep, AFirstDeploymentServesEverythingWhenReady) {
 TEST(RolloutStep, AfterARestartStableServesUntilTheCandidateIsReadyAgain) {
   const Transition restarted = step(in_canary(), Restarted{}, at(2));
   EXPECT_EQ(candidate_ppm(traffic_of(restarted.after_commit)->split), 0U);
-  EXPECT_FALSE(step(restarted.state, Tick{9'999}, at(100)).changed);
+  EXPECT_FALSE(step(restarted.state, Tick{9'999}, at(3) - seconds(1)).changed);
   const Transition ready = step(restarted.state, CandidateReady{}, at(3));
   EXPECT_EQ(candidate_ppm(traffic_of(ready.after_commit)->split), 50'000U);
 }
