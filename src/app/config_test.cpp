@@ -66,7 +66,7 @@ TEST(Config, SaysWhatIsWrong) {
            std::pair{"", "is empty"},
            {"data_dir: x", "Name at least one"},
            {"endpoints: [{name: A b, model: m}]", "A b"},
-           {"endpoints: [{name: a, model: m}, {name: a, model: n, routes: [/n]}]", "'a' is there twice"},
+           {"endpoints: [{name: a, model: m}, {name: a, model: n, routes: [/n]}]", "'a' a second time"},
            {"endpoints: [{name: a, model: m, routes: [/x]}, {name: b, model: n, routes: [/x]}]",
             "another endpoint has"},
            {"endpoints: [{name: a, model: m, routes: [x]}]", "starts with /"},

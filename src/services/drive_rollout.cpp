@@ -49,11 +49,11 @@ void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollo
   endpoint = Endpoint{};
   endpoint.record = record;
   endpoint.next_number = next_number;
-  endpoint.rollout = latest;
+  endpoint.rollout = endpoint.stored = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
   if (under_way(latest)) {
     rollout::Transition restarted = rollout::step(*latest, rollout::Restarted{}, clock_.now());
-    endpoint.rollout = restarted.state;
+    endpoint.rollout = endpoint.stored = restarted.state;
     for (const rollout::Effect& effect : restarted.after_commit) perform(record.endpoint, effect);
     return;
   }
@@ -71,16 +71,30 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
                                    fmt::format("Endpoint '{}' has a rollout under way: {} to {}.", name,
                                                endpoint.rollout->id, endpoint.rollout->candidate),
                                    "Wait for it, or take it back with backstay rollback."));
-  if (!endpoint.pending.empty())
-    return answer(
-        done, Unexpected(ErrorCode::kUnavailable, fmt::format("The end of {} is not stored yet.", endpoint.rollout->id),
-                         "Look at backstay status for what keeps it from being stored."));
+  if (!endpoint.pending.empty()) {
+    start_after_end(endpoint, std::move(done),
+                    [=, this](Done then) { start(name, candidate, plan, actor, reason, then); });
+    return;
+  }
   // The caller's look at the store may be older than the end of the last rollout.
   if (candidate == endpoint.record.stable)
     return answer(done,
                   Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", name, candidate),
                              "There is nothing to roll out; name another version."));
   begin(endpoint, candidate, plan, false, actor, reason, std::move(done));
+}
+
+// A rollout that was decided to be over and is not durable yet is waited for; a store in trouble is told of.
+void RolloutDriver::start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start) {
+  if (!endpoint.trouble.empty())
+    return answer(done,
+                  Unexpected(ErrorCode::kUnavailable,
+                             fmt::format("The end of {} is not stored yet: {}", endpoint.rollout->id, endpoint.trouble),
+                             "Backstay keeps trying: see to the data directory's disk, then say it again."));
+  answer_when_stored(endpoint, [done = std::move(done), start = std::move(start)](const Result<void>& result) {
+    if (!result) return answer(done, result);
+    start(done);
+  });
 }
 
 void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
@@ -92,7 +106,6 @@ void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, cons
   fresh.candidate = candidate;
   fresh.plan = plan;
   fresh.revert = revert;
-  endpoint.previous = endpoint.rollout;
   apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
 }
 
@@ -152,7 +165,9 @@ void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
 
 const rollout::State* RolloutDriver::latest(const std::string& name) const {
   const Endpoint& endpoint = endpoints_.at(name);
-  return endpoint.rollout ? &*endpoint.rollout : nullptr;
+  const bool decided = endpoint.pending.empty() || endpoint.rollout->phase == rollout::Phase::kRolledBack;
+  const std::optional<rollout::State>& in_force = decided ? endpoint.rollout : endpoint.stored;
+  return in_force ? &*in_force : nullptr;
 }
 
 const rollout::State* RolloutDriver::active(const std::string& name) const {
@@ -217,7 +232,7 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
     // A rollout that was never stored never was.
     std::deque<Pending> dropped;
     dropped.swap(endpoint.pending);
-    endpoint.rollout = std::move(endpoint.previous);
+    endpoint.rollout = endpoint.stored;
     --endpoint.next_number;
     for (const Pending& pending : dropped) answer(pending.done, result);
     answer(std::exchange(endpoint.on_final, {}), result);
@@ -227,11 +242,15 @@ void RolloutDriver::committed(const std::string& name, Result<void> result) {
   endpoint.failures = 0;
   const Pending stored = std::move(endpoint.pending.front());
   endpoint.pending.pop_front();
-  after_commit(endpoint, stored.transition);
-  answer(stored.done, {});
   const rollout::State& state = stored.transition.state;
+  endpoint.stored = state;
+  after_commit(endpoint, stored.transition);
+  // Whoever is answered may start the next rollout, which has an end of its own to wait for.
+  Done on_final;
   if (rollout::is_final(state.phase) && state.id == endpoint.rollout->id)
-    answer(std::exchange(endpoint.on_final, {}), outcome_of(state));
+    on_final = std::exchange(endpoint.on_final, {});
+  answer(stored.done, {});
+  answer(on_final, outcome_of(state));
   if (!endpoint.pending.empty() && !endpoint.committing) commit_next(endpoint);
 }
 

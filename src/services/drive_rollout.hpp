@@ -47,7 +47,8 @@ class RolloutDriver {
   /// is still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
   void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number);
 
-  /// Starts a rollout to `candidate`; kConflict while another one is under way.
+  /// Starts a rollout to `candidate`; kConflict while another one is under way. One that has just ended is waited for
+  /// until its end is durable.
   void start(const std::string& endpoint, const std::string& candidate, const rollout::Plan& plan,
              const std::string& actor, const std::string& reason, Done done);
 
@@ -61,7 +62,8 @@ class RolloutDriver {
   /// Time passes: steps advance, failed commits are tried again.
   void tick(const std::string& endpoint, const rollout::Tick& tick);
 
-  /// The endpoint's latest rollout as decided (the store may be a moment behind); nullptr: there was none.
+  /// The endpoint's latest rollout as it is in force: a rollback from when it is decided, everything else from when it
+  /// is durable. nullptr: there was none.
   const rollout::State* latest(const std::string& endpoint) const;
   const rollout::State* active(const std::string& endpoint) const;
   const EndpointRecord& record(const std::string& endpoint) const { return endpoints_.at(endpoint).record; }
@@ -78,23 +80,24 @@ class RolloutDriver {
   struct Endpoint {
     EndpointRecord record;
     std::uint64_t next_number = 1;
-    std::optional<rollout::State> rollout;
-    std::optional<rollout::State> previous;  ///< The one before `rollout`, in case that can't be stored.
-    std::deque<Pending> pending;             ///< The front is being committed, or waits for its next try.
-    Done on_final;                           ///< Waits for the end of the rollout to be durable.
+    std::optional<rollout::State> rollout;  ///< As decided.
+    std::optional<rollout::State> stored;   ///< As durable.
+    std::deque<Pending> pending;            ///< The front is being committed, or waits for its next try.
+    Done on_final;                          ///< Waits for the end of the rollout to be durable.
     bool committing = false;
     std::optional<Monotonic> retry_at;
     unsigned failures = 0;
     std::string trouble;
   };
 
+  static void start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start);
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, Done done);
   /// The endpoint's record as soon as everything that was decided is durable.
   static EndpointRecord decided_record(const Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);
   void perform(const std::string& endpoint, const rollout::Effect& effect);
-  void answer_when_stored(Endpoint& endpoint, Done done);
+  static void answer_when_stored(Endpoint& endpoint, Done done);
   void commit_next(Endpoint& endpoint);
   void committed(const std::string& name, Result<void> result);
   void after_commit(Endpoint& endpoint, const rollout::Transition& transition);

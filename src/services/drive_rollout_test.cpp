@@ -180,6 +180,42 @@ TEST_F(RolloutDriverTest, RefusesToRollOutWhatIsStable) {
   EXPECT_TRUE(world.queue.empty());
 }
 
+TEST_F(RolloutDriverTest, TheNextRolloutWaitsForTheEndOfTheLastToBeDurable) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.roll_back("e", "bob", "stop", note());
+  start("1.2.0");
+  EXPECT_EQ(answers.size(), 2u);
+  world.commit_all();
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok", "ok", "ok"}));
+  EXPECT_EQ(driver.active("e")->candidate, "1.2.0");
+}
+
+TEST_F(RolloutDriverTest, ARollbackRightAfterTheEndReturnsToTheVersionThatWasLeft) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Promote{"alice", "go"});
+  world.commit_all();
+  driver.handle("e", rollout::Promote{"alice", "go"});  // Done, and not durable when someone says stop.
+  driver.roll_back("e", "bob", "stop", note());
+  world.commit_all();
+  EXPECT_EQ(answers.size(), 1u);  // The rollback is answered when 1.0.0 is back.
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok"}));
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+}
+
+TEST_F(RolloutDriverTest, ShowsAPromotionWhenItIsInForceAndARollbackAtOnce) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Promote{"alice", "go"});
+  EXPECT_EQ(driver.latest("e")->phase, rollout::Phase::kStepping);
+  world.commit_all();
+  EXPECT_EQ(driver.latest("e")->phase, rollout::Phase::kWatching);
+  driver.roll_back("e", "bob", "stop", note());
+  EXPECT_EQ(driver.latest("e")->phase, rollout::Phase::kRolledBack);
+}
+
 TEST_F(RolloutDriverTest, RefusesASecondRollout) {
   start_canary("1.1.0");
   start("1.2.0");
@@ -229,7 +265,7 @@ TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingStoredReturnsFromTheNewVers
   driver.roll_back("e", "bob", "users complain", note());
   world.commit_one();
   EXPECT_EQ(world.share("1.2.0"), traffic::kWhole);
-  EXPECT_EQ(driver.latest("e")->stable, "1.2.0");
+  EXPECT_EQ(driver.active("e")->stable, "1.2.0");
   world.commit_all();
   driver.handle("e", rollout::CandidateReady{});
   world.commit_all();
