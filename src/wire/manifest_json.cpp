@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "wire/document.hpp"
+#include "wire/manifest_fields.hpp"
 
 namespace backstay::wire {
 
@@ -79,57 +80,11 @@ json tensors_json(const std::vector<TensorSpec>& tensors) {
   return list;
 }
 
-void read_digest(Fields& fields, Digest& out) {
-  std::string hex;
-  fields.required("sha256", hex);
-  auto digest = Digest::from_hex(hex);
-  if (digest) {
-    out = *digest;
-  } else {
-    fields.fail("sha256", "is not 64 hex digits", "Give what sha256sum prints.");
-  }
-}
-
 void read_files(Fields& fields, const char* key, std::vector<FileDigest>& out) {
   fields.each(key, [&](Fields& file) {
     FileDigest& item = out.emplace_back();
     file.required("path", item.path);
-    read_digest(file, item.sha256);
-  });
-}
-
-void read_tensors(Fields& fields, const char* key, std::vector<TensorSpec>& out) {
-  fields.each(key, [&](Fields& tensor) {
-    TensorSpec& item = out.emplace_back();
-    tensor.required("name", item.name);
-    tensor.required("datatype", item.datatype);
-    tensor.optional("shape", item.shape);
-  });
-}
-
-void read_data(Fields& fields, std::vector<DataSet>& out) {
-  fields.each("data", [&](Fields& set) {
-    DataSet& item = out.emplace_back();
-    set.required("name", item.name);
-    set.required("role", item.role);
-    set.optional("uri", item.uri);
-    set.each("slices", [&](Fields& slice) {
-      DataSlice& part = item.slices.emplace_back();
-      slice.required("name", part.name);
-      read_digest(slice, part.sha256);
-      slice.optional("rows", part.rows);
-      slice.optional("note", part.note);
-    });
-  });
-}
-
-void read_environment(Fields& fields, Environment& out) {
-  fields.object("environment", [&](Fields& environment) {
-    environment.optional("image", out.image);
-    environment.optional("os", out.os);
-    environment.optional("hardware", out.hardware);
-    read_files(environment, "lock_files", out.lock_files);
-    environment.flattened("frameworks", out.frameworks);
+    read_digest(file, "sha256", item.sha256);
   });
 }
 
@@ -167,50 +122,18 @@ Result<Manifest> manifest_from_json(const std::string& name, std::string_view te
   TRY(const Document document, Document::from_json(name, text));
   Manifest manifest;
   Fields fields(document);
-  std::string version;
-  fields.required("model", manifest.ref.model);
-  fields.required("version", version);
   fields.each("artifacts", [&](Fields& artifact) {
     Artifact& item = manifest.artifacts.emplace_back();
     artifact.required("path", item.path);
     artifact.optional("size_bytes", item.size_bytes);
-    read_digest(artifact, item.sha256);
+    read_digest(artifact, "sha256", item.sha256);
   });
-  fields.object("code", [&](Fields& code) {
-    code.optional("repository", manifest.code.repository);
-    code.optional("commit", manifest.code.commit);
-    code.optional("dirty_diff_sha256", manifest.code.dirty_diff_sha256);
-    read_files(code, "preprocessing", manifest.code.preprocessing);
-  });
-  read_data(fields, manifest.data);
-  // Stored flat: a key may hold dots.
-  fields.flattened("config", manifest.config);
-  read_environment(fields, manifest.environment);
-  fields.each("dependencies", [&](Fields& dependency) {
-    Dependency& item = manifest.dependencies.emplace_back();
-    dependency.required("name", item.name);
-    dependency.required("kind", item.kind);
-    dependency.required("direction", item.direction);
-    dependency.optional("version", item.version);
-    dependency.optional("schema_sha256", item.schema_sha256);
-  });
-  fields.object("signature", [&](Fields& signature) {
-    read_tensors(signature, "inputs", manifest.signature.inputs);
-    read_tensors(signature, "outputs", manifest.signature.outputs);
-  });
-  fields.object("serving", [&](Fields& serving) {
-    serving.optional("runtime", manifest.serving.runtime);
-    serving.optional("entry", manifest.serving.entry);
-  });
-  std::vector<std::string> parents;
-  fields.optional("parents", parents);
-  fields.optional("changelog", manifest.changelog);
+  const FileReaders files{
+      [&](Fields& code) { read_files(code, "preprocessing", manifest.code.preprocessing); },
+      [&](Fields& slice) { read_digest(slice, "sha256", manifest.data.back().slices.back().sha256); },
+      [&](Fields& environment) { read_files(environment, "lock_files", manifest.environment.lock_files); }};
+  read_members(fields, files, manifest);
   TRY_DO(fields.finish());
-  TRY(manifest.ref.version, SemanticVersion::parse(version));
-  for (const std::string& parent : parents) {
-    TRY(VersionRef ref, VersionRef::parse(parent));
-    manifest.parents.push_back(std::move(ref));
-  }
   return manifest;
 }
 
