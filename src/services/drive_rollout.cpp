@@ -49,11 +49,11 @@ void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollo
   endpoint = Endpoint{};
   endpoint.record = record;
   endpoint.next_number = next_number;
-  endpoint.rollout = endpoint.stored = latest;
+  endpoint.rollout = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
   if (under_way(latest)) {
     rollout::Transition restarted = rollout::step(*latest, rollout::Restarted{}, clock_.now());
-    endpoint.rollout = endpoint.stored = restarted.state;
+    endpoint.rollout = restarted.state;
     for (const rollout::Effect& effect : restarted.after_commit) perform(record.endpoint, effect);
     return;
   }
@@ -73,7 +73,7 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
                                    "Wait for it, or take it back with backstay rollback."));
   if (!endpoint.pending.empty()) {
     start_after_end(endpoint, std::move(done),
-                    [=, this](Done then) { start(name, candidate, plan, actor, reason, then); });
+                    [=, this](Done then) { start(name, candidate, plan, actor, reason, std::move(then)); });
     return;
   }
   // The caller's look at the store may be older than the end of the last rollout.
@@ -102,16 +102,11 @@ void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, cons
   rollout::State fresh;
   fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
   fresh.endpoint = endpoint.record.endpoint;
-  fresh.stable = decided_record(endpoint).stable;
+  fresh.stable = endpoint.record.stable;
   fresh.candidate = candidate;
   fresh.plan = plan;
   fresh.revert = revert;
   apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
-}
-
-EndpointRecord RolloutDriver::decided_record(const Endpoint& endpoint) {
-  const bool done = endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kDone;
-  return done ? endpoint_after(*endpoint.rollout, endpoint.record.model) : endpoint.record;
 }
 
 void RolloutDriver::handle(const std::string& name, const rollout::Event& event, Done done) {
@@ -129,21 +124,24 @@ void RolloutDriver::handle(const std::string& name, const rollout::Event& event,
 
 void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done) {
   Endpoint& endpoint = endpoints_.at(name);
-  if (under_way(endpoint.rollout)) {
+  const bool end_is_stored = endpoint.pending.empty();
+  if (endpoint.rollout && (under_way(endpoint.rollout) || !end_is_stored)) {
+    if (endpoint.rollout->phase == rollout::Phase::kRolledBack) return answer_when_stored(endpoint, std::move(done));
     if (endpoint.rollout->revert) {
       // The same order again, not one to stay where we are.
       endpoint.on_final = both(std::move(endpoint.on_final), std::move(done));
       return;
     }
+    if (endpoint.rollout->phase == rollout::Phase::kDone && !withdraw_end(endpoint)) {
+      endpoint.after_write.emplace_back(
+          [this, name, actor, reason, done = std::move(done)] { roll_back(name, actor, reason, done); });
+      return;
+    }
     apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
     return;
   }
-  if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack) {
-    answer_when_stored(endpoint, std::move(done));  // It was rolled back before.
-    return;
-  }
-  const std::string standby = decided_record(endpoint).standby;
-  if (standby.empty())
+  if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack) return answer(done, {});
+  if (endpoint.record.standby.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
                                    fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
@@ -151,7 +149,19 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
   plan.watch = milliseconds{0};
   plan.holdback_ppm = 0;
   endpoint.on_final = std::move(done);
-  begin(endpoint, standby, plan, true, actor, reason, {});
+  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, {});
+}
+
+bool RolloutDriver::withdraw_end(Endpoint& endpoint) {
+  const bool being_written = endpoint.committing && endpoint.pending.size() == 1;
+  if (being_written) return false;
+  const Pending end = std::move(endpoint.pending.back());
+  endpoint.pending.pop_back();
+  if (endpoint.pending.empty()) endpoint.retry_at.reset();
+  endpoint.rollout = end.before;
+  answer(end.done, Unexpected(ErrorCode::kConflict,
+                              fmt::format("{} was taken back before its end could be stored.", end.before->id)));
+  return true;
 }
 
 void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
@@ -165,9 +175,9 @@ void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
 
 const rollout::State* RolloutDriver::latest(const std::string& name) const {
   const Endpoint& endpoint = endpoints_.at(name);
-  const bool decided = endpoint.pending.empty() || endpoint.rollout->phase == rollout::Phase::kRolledBack;
-  const std::optional<rollout::State>& in_force = decided ? endpoint.rollout : endpoint.stored;
-  return in_force ? &*in_force : nullptr;
+  const bool in_force = endpoint.pending.empty() || endpoint.rollout->phase == rollout::Phase::kRolledBack;
+  const std::optional<rollout::State>& state = in_force ? endpoint.rollout : endpoint.pending.front().before;
+  return state ? &*state : nullptr;
 }
 
 const rollout::State* RolloutDriver::active(const std::string& name) const {
@@ -195,13 +205,13 @@ void RolloutDriver::perform(const std::string& name, const rollout::Effect& effe
 }
 
 void RolloutDriver::apply(Endpoint& endpoint, rollout::Transition transition, Done done) {
-  endpoint.rollout = transition.state;
+  std::optional<rollout::State> before = std::exchange(endpoint.rollout, transition.state);
   if (!transition.changed) {
     answer_when_stored(endpoint, std::move(done));
     return;
   }
   for (const rollout::Effect& effect : transition.before_commit) perform(endpoint.record.endpoint, effect);
-  endpoint.pending.push_back({std::move(transition), std::move(done)});
+  endpoint.pending.push_back({std::move(transition), std::move(before), std::move(done)});
   if (!endpoint.committing && !endpoint.retry_at) commit_next(endpoint);
 }
 
@@ -221,44 +231,50 @@ void RolloutDriver::commit_next(Endpoint& endpoint) {
 void RolloutDriver::committed(const std::string& name, Result<void> result) {
   Endpoint& endpoint = endpoints_.at(name);
   endpoint.committing = false;
-  if (!result) {
-    const bool first = endpoint.pending.front().transition.state.revision == 1;
-    if (!first) {
-      // The decision stands, traffic follows it; the store gets it as soon as it can.
-      endpoint.trouble = result.error().message;
-      endpoint.retry_at = clock_.monotonic() + retry_delay(endpoint.failures++);
-      return;
-    }
-    // A rollout that was never stored never was.
-    std::deque<Pending> dropped;
-    dropped.swap(endpoint.pending);
-    endpoint.rollout = endpoint.stored;
-    --endpoint.next_number;
-    for (const Pending& pending : dropped) answer(pending.done, result);
-    answer(std::exchange(endpoint.on_final, {}), result);
-    return;
+  if (result) {
+    stored(endpoint);
+  } else {
+    not_stored(endpoint, result);
   }
+  for (const auto& next : std::exchange(endpoint.after_write, {})) next();
+  if (!endpoint.pending.empty() && !endpoint.committing && !endpoint.retry_at) commit_next(endpoint);
+}
+
+void RolloutDriver::stored(Endpoint& endpoint) {
   endpoint.trouble.clear();
   endpoint.failures = 0;
-  const Pending stored = std::move(endpoint.pending.front());
+  const Pending front = std::move(endpoint.pending.front());
   endpoint.pending.pop_front();
-  const rollout::State& state = stored.transition.state;
-  endpoint.stored = state;
-  after_commit(endpoint, stored.transition);
+  const rollout::State& state = front.transition.state;
+  after_commit(endpoint, front.transition);
   // Whoever is answered may start the next rollout, which has an end of its own to wait for.
   Done on_final;
-  if (rollout::is_final(state.phase) && state.id == endpoint.rollout->id)
-    on_final = std::exchange(endpoint.on_final, {});
-  answer(stored.done, {});
+  if (rollout::is_final(state.phase)) on_final = std::exchange(endpoint.on_final, {});
+  answer(front.done, {});
   answer(on_final, outcome_of(state));
-  if (!endpoint.pending.empty() && !endpoint.committing) commit_next(endpoint);
+}
+
+void RolloutDriver::not_stored(Endpoint& endpoint, const Result<void>& result) {
+  if (endpoint.pending.front().transition.state.revision > 1) {
+    // The decision stands, traffic follows it; the store gets it as soon as it can.
+    endpoint.trouble = result.error().message;
+    endpoint.retry_at = clock_.monotonic() + retry_delay(endpoint.failures++);
+    return;
+  }
+  // A rollout that was never stored never was.
+  std::deque<Pending> dropped;
+  dropped.swap(endpoint.pending);
+  endpoint.rollout = dropped.front().before;
+  --endpoint.next_number;
+  for (const Pending& pending : dropped) answer(pending.done, result);
+  answer(std::exchange(endpoint.on_final, {}), result);
 }
 
 void RolloutDriver::after_commit(Endpoint& endpoint, const rollout::Transition& transition) {
   const rollout::State& state = transition.state;
   // A rollback that was decided since has the last word on traffic.
-  const bool overtaken = endpoint.rollout->id == state.id && endpoint.rollout->phase == rollout::Phase::kRolledBack &&
-                         state.phase != rollout::Phase::kRolledBack;
+  const bool overtaken =
+      endpoint.rollout->phase == rollout::Phase::kRolledBack && state.phase != rollout::Phase::kRolledBack;
   if (overtaken) return;
   for (const rollout::Effect& effect : transition.after_commit) perform(state.endpoint, effect);
   if (state.phase != rollout::Phase::kDone) return;

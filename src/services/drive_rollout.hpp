@@ -56,7 +56,7 @@ class RolloutDriver {
   void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
 
   /// Rolls the active rollout back; with none under way, returns the endpoint to its standby version. Repeating it is
-  /// fine: a return that is under way is waited for.
+  /// fine: a return that is under way is waited for. A rollout whose end isn't durable yet is still rolled back.
   void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
 
   /// Time passes: steps advance, failed commits are tried again.
@@ -75,15 +75,16 @@ class RolloutDriver {
  private:
   struct Pending {
     rollout::Transition transition;
+    std::optional<rollout::State> before;  ///< Where it came from, in case it can't be stored or is withdrawn.
     Done done;
   };
   struct Endpoint {
     EndpointRecord record;
     std::uint64_t next_number = 1;
-    std::optional<rollout::State> rollout;  ///< As decided.
-    std::optional<rollout::State> stored;   ///< As durable.
-    std::deque<Pending> pending;            ///< The front is being committed, or waits for its next try.
-    Done on_final;                          ///< Waits for the end of the rollout to be durable.
+    std::optional<rollout::State> rollout;
+    std::deque<Pending> pending;                     ///< The front is being committed, or waits for its next try.
+    Done on_final;                                   ///< Waits for the end of the rollout to be durable.
+    std::vector<std::function<void()>> after_write;  ///< Rollbacks that wait for what the write of the end comes to.
     bool committing = false;
     std::optional<Monotonic> retry_at;
     unsigned failures = 0;
@@ -93,13 +94,15 @@ class RolloutDriver {
   static void start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start);
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, Done done);
-  /// The endpoint's record as soon as everything that was decided is durable.
-  static EndpointRecord decided_record(const Endpoint& endpoint);
+  /// Takes the end of a rollout back, and leaves it where it was before, unless the end is being written.
+  static bool withdraw_end(Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);
   void perform(const std::string& endpoint, const rollout::Effect& effect);
   static void answer_when_stored(Endpoint& endpoint, Done done);
   void commit_next(Endpoint& endpoint);
   void committed(const std::string& name, Result<void> result);
+  void stored(Endpoint& endpoint);
+  void not_stored(Endpoint& endpoint, const Result<void>& result);
   void after_commit(Endpoint& endpoint, const rollout::Transition& transition);
 
   RolloutWorld& world_;

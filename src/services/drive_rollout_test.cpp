@@ -255,7 +255,7 @@ TEST_F(RolloutDriverTest, RollingBackAFinishedReleaseReturnsToTheStandbyOnce) {
   EXPECT_NE(answers.back().find("no version to go back to"), std::string::npos);
 }
 
-TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingStoredReturnsFromTheNewVersion) {
+TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingWrittenReturnsFromTheNewVersion) {
   start_canary("1.1.0");
   promote();
   start_canary("1.2.0");
@@ -263,6 +263,7 @@ TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingStoredReturnsFromTheNewVers
   world.commit_all();
   driver.handle("e", rollout::Promote{"alice", "go"});  // 1.2.0 is stable as soon as this is stored.
   driver.roll_back("e", "bob", "users complain", note());
+  driver.roll_back("e", "eve", "users complain", note());
   world.commit_one();
   EXPECT_EQ(world.share("1.2.0"), traffic::kWhole);
   EXPECT_EQ(driver.active("e")->stable, "1.2.0");
@@ -271,6 +272,21 @@ TEST_F(RolloutDriverTest, ARollbackWhileTheEndIsBeingStoredReturnsFromTheNewVers
   world.commit_all();
   EXPECT_EQ(ledger.endpoint("e").value()->stable, "1.1.0");
   EXPECT_EQ(world.share("1.1.0"), traffic::kWhole);
+  EXPECT_EQ(answers.size(), 4U);
+}
+
+TEST_F(RolloutDriverTest, AnEndThatCannotBeStoredDoesNotHoldUpARollback) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Promote{"alice", "go"});
+  world.commit_all();
+  driver.handle("e", rollout::Promote{"alice", "go"}, note());
+  world.commit_one(Error{ErrorCode::kResourceExhausted, "disk full", ""});
+  driver.roll_back("e", "bob", "users complain", note());
+  EXPECT_EQ(world.share("1.0.0"), traffic::kWhole);
+  EXPECT_EQ(answers.back(), "e-1 was taken back before its end could be stored.");
+  world.commit_all();
+  EXPECT_EQ(answers.back(), "ok");
+  EXPECT_EQ(ledger.rollouts("e", 1)->front().phase, rollout::Phase::kRolledBack);
 }
 
 TEST_F(RolloutDriverTest, AskingAgainForTheReturnDoesNotCallItOff) {
