@@ -9,6 +9,7 @@
 #include <mutex>
 #include <openvino/openvino.hpp>
 #include <optional>
+#include <sstream>
 
 namespace backstay::worker {
 
@@ -58,7 +59,8 @@ bool is_model_file(const fs::path& path) {
 Result<fs::path> find_model(const fs::path& path) {
   std::error_code failure;
   if (!fs::exists(path, failure))
-    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no model at {}.", path.string()));
+    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no model at {}.", path.string()),
+                      "Name a file of the version as serving.entry in its manifest.");
   if (!fs::is_directory(path, failure) || fs::exists(path / "saved_model.pb", failure)) return path;
   std::vector<fs::path> found;
   for (const auto& entry : fs::recursive_directory_iterator(path, failure)) {
@@ -97,6 +99,18 @@ void fill_with_ones(DataType type, ov::Tensor& tensor) {
   for (std::size_t i = 0; i < tensor.get_size(); ++i) std::memcpy(out + i * size_of(type), one.data(), size_of(type));
 }
 
+/// The text without its "Exception from FILE:LINE:" lines, in one line.
+std::string in_one_line(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line) && out.size() < 300;) {
+    if (line.find_first_not_of(" .") == std::string::npos || line.starts_with("Exception from ")) continue;
+    out += (out.empty() ? "" : " ") + line;
+  }
+  while (!out.empty() && (out.back() == ' ' || out.back() == '.')) out.pop_back();
+  return out;
+}
+
 Error explain(const fs::path& path, const std::string& text) {
   for (const char* mark :
        {"No conversion rule found for operations:", "does not support the following ONNX operations:",
@@ -105,8 +119,10 @@ Error explain(const fs::path& path, const std::string& text) {
       return {ErrorCode::kUnsupported, fmt::format("{} needs what OpenVINO lacks: {}.", path.string(), *operators),
               "Serve it with the Python worker (serving.runtime: python), or export it without that operator."};
   }
+  const bool unknown = text.find("Unable to read the model") != std::string::npos;
   const std::string why =
-      after(text, "GeneralFailure:").value_or(after(text, "failed with").value_or(text.substr(0, 300)));
+      unknown ? "its content is of no known kind"
+              : after(text, "GeneralFailure:").value_or(after(text, "failed with").value_or(in_one_line(text)));
   return {ErrorCode::kIntegrity, fmt::format("{} can't be read as a model: {}.", path.string(), why),
           "Check that the file is complete and of the kind its name says."};
 }

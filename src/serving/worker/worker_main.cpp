@@ -155,7 +155,8 @@ int main(int argc, char** argv) {
 
   auto model = worker::Model::load(options->model, static_cast<unsigned>(threads));
   if (!model) {
-    fmt::print(stderr, "error: {}\n{}\n", model.error().message, model.error().hint);
+    // One line: the last one is what Backstay tells as the reason.
+    fmt::print(stderr, "error: {} {}\n", model.error().message, model.error().hint);
     return exit_code(model.error());
   }
   (*model)->warm_up();
