@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/checkout_version.hpp"
 
 namespace backstay::app {
@@ -21,6 +23,27 @@ Result<fs::path> checked_out(services::Registry registry, const registry::Versio
   auto done = services::check_out_version(registry, ref, folder);
   if (!done && done.error().code != ErrorCode::kConflict) return Unexpected(std::move(done).error());
   return folder;
+}
+
+bool ends_with_any(const std::string& name, std::initializer_list<const char*> endings) {
+  return std::any_of(endings.begin(), endings.end(), [&](const char* ending) { return name.ends_with(ending); });
+}
+
+/// Loading a pickle runs code: only a manifest that asks for the Python worker has it done.
+Result<void> check_no_pickle(const registry::Manifest& manifest) {
+  std::string pickle;
+  for (const registry::Artifact& artifact : manifest.artifacts) {
+    const bool chosen = manifest.serving.entry.empty() || artifact.path == manifest.serving.entry;
+    if (!chosen) continue;
+    if (ends_with_any(artifact.path, {".onnx", ".pb", ".xml"})) return {};
+    if (ends_with_any(artifact.path, {".pkl", ".pickle", ".joblib"})) pickle = artifact.path;
+  }
+  if (pickle.empty()) return {};
+  return Unexpected(
+      ErrorCode::kUnsupported,
+      fmt::format("{} is served from '{}', a pickle, which only the Python worker loads.", manifest.ref.str(), pickle),
+      "Loading it runs code in it: if you trust it, register a version with serving.runtime: python and a "
+      "lock file.");
 }
 
 Result<void> set_worker(const EndpointConfig& endpoint, const registry::Manifest& manifest, const fs::path& data_dir,
@@ -43,6 +66,7 @@ Result<void> set_worker(const EndpointConfig& endpoint, const registry::Manifest
                          "--environments", (data_dir / "environments").string()});
     spec.start_timeout = std::max(spec.start_timeout, kEnvironmentTimeout);
   } else if (manifest.serving.runtime.empty() || manifest.serving.runtime == "openvino") {
+    TRY_DO(check_no_pickle(manifest));
     spec.command = {(program_folder() / "backstay-worker").string(), "--threads",
                     std::to_string(endpoint.backend.threads)};
   } else {

@@ -146,6 +146,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       failed.version = version;
       failed.state = BackendState::kFailed;
       failed.detail = started.error().message;
+      if (!started.error().hint.empty()) failed.detail += " " + started.error().hint;
       inbox_.post([this, failed] { take_status(failed); });
     });
   }
