@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,11 +46,25 @@ Result<void> write_all(int fd, std::span<const std::byte> data, const fs::path& 
   return {};
 }
 
+/// Whether `fd` is the one who uses this file.
+bool lock(int fd) {
+  return flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/// What can't be removed now is tried again the next time: nobody is kept from working by it.
+void remove_abandoned(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const Descriptor file(::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (file && lock(file.get())) unlink(entry.path().c_str());
+  }
+}
+
 /// A file under a name that nobody else has; gone again unless it was moved.
 class LocalBlobWriter : public BlobWriter {
  public:
-  LocalBlobWriter(const LocalBlobStore& store, fs::path path, int fd)
-      : store_(store), path_(std::move(path)), file_(fd) {}
+  LocalBlobWriter(const LocalBlobStore& store, fs::path path, Descriptor file)
+      : store_(store), path_(std::move(path)), file_(std::move(file)) {}
   ~LocalBlobWriter() override { unlink(path_.c_str()); }
   LocalBlobWriter(const LocalBlobWriter&) = delete;
   LocalBlobWriter& operator=(const LocalBlobWriter&) = delete;
@@ -100,6 +115,7 @@ Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& roo
   if (problem) return Unexpected(error_from_errno(problem.value(), "cannot make " + root.string()));
   TRY_DO(make_folder(root / "tmp"));
   TRY_DO(make_folder(root / "sha256"));
+  remove_abandoned(root / "tmp");
   return std::unique_ptr<LocalBlobStore>(new LocalBlobStore(root));
 }
 
@@ -109,10 +125,18 @@ fs::path LocalBlobStore::path_of(const Digest& sha256) const {
 }
 
 Result<std::unique_ptr<BlobWriter>> LocalBlobStore::begin() {
-  const fs::path path = root_ / "tmp" / fmt::format("{}-{:016x}", getpid(), secure_random());
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("cannot make " + path.string());
-  return std::unique_ptr<BlobWriter>(std::make_unique<LocalBlobWriter>(*this, path, fd));
+  while (true) {
+    const fs::path path = root_ / "tmp" / fmt::format("{}-{:016x}", getpid(), secure_random());
+    Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!file) return failed("cannot make " + path.string());
+    // Someone who opens the store may have taken it for abandoned before it was locked: then another one. Where there
+    // are no locks nobody takes anything.
+    const bool taken = !lock(file.get()) && errno == EWOULDBLOCK;
+    struct stat facts {};
+    if (fstat(file.get(), &facts) != 0) return failed("cannot look at " + path.string());
+    if (taken || facts.st_nlink == 0) continue;
+    return std::unique_ptr<BlobWriter>(std::make_unique<LocalBlobWriter>(*this, path, std::move(file)));
+  }
 }
 
 Result<bool> LocalBlobStore::contains(const Digest& sha256) const {

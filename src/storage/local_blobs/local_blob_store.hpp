@@ -8,10 +8,11 @@
 namespace backstay {
 
 /// Blobs as read-only files on local disk: ROOT/sha256/ab/<hex>, written through ROOT/tmp and moved into place when
-/// they are complete and synced. Thread-safe; several processes may share a root.
+/// they are complete and synced. A writer holds a lock on its file in ROOT/tmp: what is not locked there was left by a
+/// process that was killed, and goes when the store is opened next. Thread-safe; several processes may share a root.
 class LocalBlobStore : public BlobStore {
  public:
-  /// Makes the folders if they are not there.
+  /// Makes the folders if they are not there, and removes what killed writers left.
   static Result<std::unique_ptr<LocalBlobStore>> open(const std::filesystem::path& root);
 
   Result<std::unique_ptr<BlobWriter>> begin() override;

@@ -56,6 +56,16 @@ TEST_F(LocalBlobStoreTest, AWriterThatIsDroppedLeavesNothing) {
   EXPECT_FALSE(store->contains(sha256("half")).value());
 }
 
+TEST_F(LocalBlobStoreTest, WhatAKilledWriterLeftGoesAndWhatIsBeingWrittenStays) {
+  std::ofstream(folder / "blobs/tmp/left") << "half";
+  auto writer = store->begin().value();
+  ASSERT_TRUE(writer->write(bytes("whole")));
+  EXPECT_EQ(leftovers(), 2U);
+  ASSERT_TRUE(LocalBlobStore::open(folder / "blobs"));
+  EXPECT_EQ(leftovers(), 1U);
+  EXPECT_EQ(writer->commit().value().sha256, sha256("whole"));
+}
+
 TEST_F(LocalBlobStoreTest, FindsAChangedByteAndATruncatedFileAndChecksNothingOut) {
   for (const char* damaged : {"hellO", "hell", ""}) {
     const Digest digest = put("hello");
