@@ -1,0 +1,71 @@
+"""kill -9 while versions are registered: what was acknowledged is there and whole, nothing else is half there."""
+
+import random
+import subprocess
+import time
+
+from program import SANITIZED
+
+ROUNDS = 50
+SEED = 20240611
+
+
+def files_of(number: int) -> dict[str, bytes]:
+    content = random.Random(number)
+    return {f"part-{i}.bin": content.randbytes(400_000) for i in range(5)}
+
+
+def seconds_of_one(backstay, file) -> float:
+    began = time.monotonic()
+    backstay("register", file)
+    return time.monotonic() - began
+
+
+def check_whole(backstay, version: str, files: dict[str, bytes]) -> None:
+    folder = backstay.folder / f"out-{version}"
+    backstay("checkout", f"m@{version}", folder)
+    for name, content in files.items():
+        assert (folder / name).read_bytes() == content
+
+
+def test_a_killed_registration_is_there_or_not_but_never_half(backstay, releases):
+    draws = random.Random(SEED)
+    usual = seconds_of_one(backstay, releases.describe("0.0.1", files_of(10_000)))
+    acknowledged, killed = set(), 0
+    for number in range(ROUNDS):
+        version = f"1.{number}.0"
+        process = backstay.start("register", releases.describe(version, files_of(number)), "--json")
+        try:
+            process.wait(draws.uniform(0, usual * 1.2))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.communicate()
+        if process.returncode == 0:
+            acknowledged.add(version)
+        present = {v["version"] for v in backstay("list", "m", "--json").json}
+        assert acknowledged <= present, f"seed {SEED}, round {number}: an acknowledged version is gone"
+        backstay("audit", "--verify")
+    assert killed >= ROUNDS // 2, "the draws did not hit registrations that were under way"
+
+    registered = [e["subject"] for e in backstay.audit() if e["action"] == "version.register"]
+    assert sorted(registered) == sorted(f"m@{version}" for version in present)
+    for number in range(ROUNDS):
+        version = f"1.{number}.0"
+        again = backstay("register", backstay.folder / f"m-{version}/version.yaml", "--json").json
+        assert again["created"] is (version not in present)
+        check_whole(backstay, version, files_of(number))
+    assert backstay.temporary_files() == []
+    assert len(backstay("list", "m", "--json").json) == ROUNDS + 1
+    backstay("audit", "--verify")
+
+
+def test_two_registrations_of_one_version_at_once_make_one(backstay, releases):
+    for number in range(5 if SANITIZED else 10):
+        file = releases.describe(f"1.{number}.0", files_of(number))
+        processes = [backstay.start("register", file) for _ in range(4)]
+        outputs = [process.communicate()[0] for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4
+        assert sum(output.startswith("registered ") for output in outputs) == 1
+    assert len(backstay("list", "m", "--json").json) == number + 1
+    backstay("audit", "--verify")
