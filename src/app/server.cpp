@@ -20,6 +20,7 @@ namespace backstay::app {
 namespace {
 
 constexpr seconds kDrain{10};
+constexpr seconds kReadyWithin{5};
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -100,9 +101,12 @@ class Server {
                                                return found->model;
                                              }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
-    gateway_->start();
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
+    // Clients can connect already; they are answered when there is something to answer with. What takes long to load
+    // does not keep the other endpoints waiting for ever.
+    monitor_->wait_until_ready(kReadyWithin);
+    gateway_->start();
     return {};
   }
 

@@ -103,6 +103,12 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     statuses_.insert_or_assign(std::pair(status.endpoint, status.version), status);
     if (config(status.endpoint)) directory_.set_address(status.endpoint, status.version, address_of(status));
     if (status.state == BackendState::kStopped) statuses_.erase({status.endpoint, status.version});
+    tell_if_ready();
+  }
+
+  void tell_when_ready(std::function<void()> tell) {
+    when_ready_ = std::move(tell);
+    tell_if_ready();
   }
 
   FeedbackResult take_labels(const std::vector<Label>& labels) {
@@ -172,6 +178,17 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
  private:
+  void tell_if_ready() {
+    if (!when_ready_) return;
+    const bool ready = std::all_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& endpoint) {
+      const EndpointRecord& record = driver_.record(endpoint.config.name);
+      const auto status = statuses_.find({record.endpoint, record.stable});
+      return record.stable.empty() || (status != statuses_.end() && (status->second.state == BackendState::kReady ||
+                                                                     status->second.state == BackendState::kFailed));
+    });
+    if (ready) std::exchange(when_ready_, {})();
+  }
+
   struct Endpoint {
     EndpointConfig config;
     GuardrailWatch watch;
@@ -372,6 +389,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   FeedbackJoin predictions_;
   std::map<std::pair<std::string, std::string>, BackendStatus> statuses_;
   services::RolloutDriver driver_;
+  std::function<void()> when_ready_;
   std::size_t commits_ = 0;
   bool stopping_ = false;
   std::thread thread_;
@@ -386,6 +404,12 @@ Monitor::~Monitor() = default;
 
 Result<void> Monitor::start() {
   return loop_->start();
+}
+
+bool Monitor::wait_until_ready(milliseconds longest) {
+  const auto ready = std::make_shared<std::promise<void>>();
+  loop_->inbox().post([loop = loop_.get(), ready] { loop->tell_when_ready([ready] { ready->set_value(); }); });
+  return ready->get_future().wait_for(longest) == std::future_status::ready;
 }
 
 void Monitor::stop() {

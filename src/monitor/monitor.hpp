@@ -50,6 +50,8 @@ class Monitor {
 
   /// Reads where everything was and brings it back: traffic, backends, rollouts. Then starts the thread.
   Result<void> start();
+  /// Waits until what every endpoint serves is ready, or can't be; false: it took longer than that.
+  bool wait_until_ready(milliseconds longest);
   /// Stops the thread; decisions that were made are stored first.
   void stop();
 
