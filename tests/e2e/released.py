@@ -17,8 +17,9 @@ class Released:
         urls = {"1.0.0": self.stable.url, "2.0.0": self.candidate.url}
         releases.release("1.0.0")
         releases.release("2.0.0")
-        self.server = server({"endpoints": [
-            {"name": "e", "model": "m", "backend": {"kind": "url", "urls": urls}, "rollout": QUICK, **endpoint}]})
+        self.config = {"endpoints": [
+            {"name": "e", "model": "m", "backend": {"kind": "url", "urls": urls}, "rollout": QUICK, **endpoint}]}
+        self.server = server(self.config)
         backstay("rollout", "start", "e", "m@1.0.0", "--reason", "first")
         self.server.wait_for_phase("e", "done")
 
