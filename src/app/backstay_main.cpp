@@ -1,3 +1,5 @@
+#include <csignal>
+
 #include "app/data_directory.hpp"
 #include "app/server.hpp"
 #include "cli/command_line.hpp"
@@ -24,5 +26,7 @@ Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A limit on file sizes is an error of the write, as a full disk is; not the end of the program.
+  signal(SIGXFSZ, SIG_IGN);
   return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve});
 }
