@@ -4,7 +4,6 @@ import errno
 import os
 import pathlib
 import resource
-import signal
 import sqlite3
 import subprocess
 
@@ -165,7 +164,6 @@ def test_a_damaged_audit_log_is_noticed(backstay, releases):
 def limited_to(size: int):
     """For preexec_fn: files of this process end at `size` bytes, as on a full disk."""
     def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     return limit
 

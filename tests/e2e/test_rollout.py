@@ -1,5 +1,7 @@
 """Rollouts over real traffic: steps, orders, standby, shadow, sticky users. Clients see answers only."""
 
+import resource
+
 import pytest
 
 from backend import answers
@@ -71,6 +73,28 @@ def test_a_manual_rollback_takes_the_candidate_out_and_may_be_repeated(released)
     assert (rollout["cause"]["reason"], rollout["cause"]["actor"]) == ("ward 3 complains", "tester")
     assert sum(e["action"] == "rollout.rollback" for e in setup.backstay.audit()) == 1
     setup.backstay("rollout", "start", "e", "m@2.0.0", "--reason", "the ward was wrong")  # Nobody forbids it.
+
+
+def test_a_rollback_is_in_force_on_a_full_disk_and_stored_when_there_is_space(released):
+    setup = released(rollout=LONG)
+    server = setup.server
+    with setup.traffic() as traffic:
+        setup.start()
+        wait_until(lambda: traffic.versions["2.0.0"] > 20, "the candidate to get its share")
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        order = setup.backstay.start("rollback", "e", "--reason", "ward 3 complains")
+        server.wait_for("e", lambda s: s["trouble"], "the store's trouble")
+        assert setup.shares() == {"1.0.0": 1.0} and order.poll() is None
+        served, sent = setup.candidate.asked[INFER], traffic.sent
+        wait_until(lambda: traffic.sent > sent + 100, "more requests")
+        assert setup.candidate.asked[INFER] <= served + 4
+        assert not [e for e in setup.backstay.audit() if e["action"] == "rollout.rollback"]
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        output, errors = order.communicate()
+    assert order.returncode == 0, output + errors
+    assert traffic.failures == []
+    assert [e["reason"] for e in setup.backstay.audit() if e["action"] == "rollout.rollback"] == ["ward 3 complains"]
+    setup.backstay("audit", "--verify")
 
 
 def test_pause_keeps_the_step_and_resume_goes_on(released):
