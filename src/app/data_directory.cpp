@@ -57,7 +57,14 @@ Result<void> DataDirectory::lock_for_server() {
   const fs::path path = root_ / "control" / "lock";
   lock_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock_) return failed("cannot open " + path.string());
-  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) return {};
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(root_ / "serving", ignored)) {
+      // A version's folder has its name when it is complete, and begins with a dot before.
+      if (entry.path().filename().string().starts_with('.')) fs::remove_all(entry.path(), ignored);
+    }
+    return {};
+  }
   if (errno != EWOULDBLOCK) return failed("cannot lock " + path.string());
   return Unexpected(ErrorCode::kConflict, fmt::format("A server runs on {} already.", root_.string()),
                     "Stop it first, or give this one a data_dir of its own.");

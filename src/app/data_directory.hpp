@@ -28,7 +28,8 @@ class DataDirectory {
   SqliteLedger& ledger() const { return *ledger_; }
   BlobStore& blobs() const { return *blobs_; }
 
-  /// One server per data directory; kConflict when another one runs. Held until this object goes.
+  /// One server per data directory; kConflict when another one runs. Held until this object goes. Removes what a server
+  /// that was killed had half checked out.
   Result<void> lock_for_server();
   /// The secret that control clients show; made by the first server.
   Result<std::string> control_token() const;
