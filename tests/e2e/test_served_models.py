@@ -117,3 +117,12 @@ def test_a_worker_that_is_killed_is_started_again(serve_model):
     os.kill(int(worker), signal.SIGKILL)
     serving.wait_for("onnx", lambda s: s["backends"][0]["restarts"] == 1 and s["backends"][0]["state"] == "ready", "restart")
     assert serving.infer("onnx", [tensor(rows(1))]).status == 200
+
+
+def test_what_a_killed_server_had_half_checked_out_is_removed(backstay, serve_model):
+    half = backstay.data_dir / "serving/.0123.4567"
+    half.mkdir(parents=True)
+    (half / "model.onnx").write_bytes(onnx_model()[:50])
+    serving = serve_model({"onnx": FORMATS["onnx"]})
+    assert not half.exists()
+    assert serving.infer("onnx", [tensor(rows(1))]).status == 200
