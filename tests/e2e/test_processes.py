@@ -76,7 +76,8 @@ def test_a_process_that_is_killed_comes_back_and_its_child_does_not_stay(process
     os.kill(first[0], signal.SIGKILL)
     run.server.wait_for("e", lambda s: s["backends"][0]["restarts"] == 1 and s["backends"][0]["state"] == "ready", "restart")
     assert time.monotonic() - began >= 0.5  # The first back-off.
-    assert len(run.started()) == 2 and not alive(first[1])
+    assert len(run.started()) == 2
+    wait_until(lambda: not alive(first[1]), "the child to be gone")
     answer = run.server.ask("POST", INFER, b"{}")
     assert answer.status == 200 and answer.json["pid"] == run.started()[1][0]
 
@@ -99,7 +100,7 @@ def test_stopping_the_server_stops_processes_and_their_children(processes, behav
     run = processes(stop_grace="300ms")
     run.roll_out("1.0.0", behaviour)
     run.server.stop()
-    assert not any(alive(pid) for pid in run.started()[0])
+    wait_until(lambda: not any(alive(pid) for pid in run.started()[0]), "both to be gone")
 
 
 def test_killing_the_server_leaves_no_process_behind(processes):
