@@ -157,6 +157,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     });
   }
   void release_backend(const std::string& endpoint, const std::string& version) override {
+    statuses_.erase({endpoint, version});  // It is as good as stopped: the next rollout has to wait for a new one.
     backend_thread_.post([this, endpoint, version] { ports_.backends.release(endpoint, version); });
   }
   void reset_guardrails(const std::string& name) override {

@@ -198,6 +198,13 @@ TEST_F(MonitorTest, ARollbackIsInForceWhileTheDiskIsFullAndStoredWhenItHasRoom) 
   backends.wait_until_released("1.1.0");
 }
 
+TEST_F(MonitorTest, ABackendThatIsReleasedIsNotTakenForReadyUntilItStops) {
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  ASSERT_TRUE(monitor->roll_back("e", "alice", "complaints").get());
+  for (const BackendStatus& backend : status().backends) EXPECT_NE(backend.version, "1.1.0");
+}
+
 TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
   deploy("1.0.0");
   backends.broken = "1.1.0";
