@@ -55,18 +55,20 @@ std::uint64_t number(const Request& request, const char* name, std::uint64_t oth
   return value;
 }
 
-/// {"actor": ..., "reason": ...}, in every order to a rollout.
+/// {"actor": ..., "reason": ...}, in every order to a rollout; a rollback may have "to".
 struct OrderText {
   std::string actor = "api";
   std::string reason;
+  std::string to;
 };
 
-Result<OrderText> read_order(const std::string& body) {
+Result<OrderText> read_order(const std::string& word, const std::string& body) {
   OrderText order;
   TRY(const wire::Document document, wire::Document::from_json("the request body", body.empty() ? "{}" : body));
   wire::Fields fields(document);
   fields.optional("actor", order.actor);
   fields.optional("reason", order.reason);
+  if (word == "rollback") fields.optional("to", order.to);
   TRY_DO(fields.finish());
   return order;
 }
@@ -293,6 +295,17 @@ class ControlServer::Routes {
                       "The configuration file names the endpoints.");
   }
 
+  /// "1.1.0" or "model@1.1.0", of the model that the endpoint serves.
+  Result<registry::VersionRef> version_of(const std::string& endpoint, const std::string& text) const {
+    TRY(const std::string model, ports_.model_of(endpoint));
+    TRY(registry::VersionRef ref,
+        registry::VersionRef::parse(text.find('@') == std::string::npos ? model + "@" + text : text));
+    if (ref.model == model) return ref;
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model),
+                      "Name a version of that model, or the endpoint that serves this one.");
+  }
+
   Result<json> start_rollout(const std::string& endpoint, const std::string& body) {
     OrderText order;
     std::string version;
@@ -307,13 +320,7 @@ class ControlServer::Routes {
     fields.optional("plan_yaml", plan_yaml);
     TRY_DO(fields.finish());
 
-    TRY(const std::string model, ports_.model_of(endpoint));
-    TRY(const registry::VersionRef ref,
-        registry::VersionRef::parse(version.find('@') == std::string::npos ? model + "@" + version : version));
-    if (ref.model != model)
-      return Unexpected(ErrorCode::kInvalidArgument,
-                        fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model),
-                        "Name a version of its model, or the endpoint of the other model.");
+    TRY(const registry::VersionRef ref, version_of(endpoint, version));
     TRY_DO(services::check_rollout(ports_.registry.versions, ports_.rollouts, endpoint, ref));
     std::optional<rollout::Plan> plan;
     if (blue_green) plan = rollout::blue_green_plan();
@@ -330,9 +337,14 @@ class ControlServer::Routes {
   }
 
   Result<json> order(const std::string& endpoint, const std::string& word, const std::string& body) {
-    TRY(const OrderText order, read_order(body));
+    TRY(OrderText order, read_order(word, body));
     TRY_DO(ports_.model_of(endpoint));
-    if (word == "rollback") return settled(endpoint, ports_.monitor.roll_back(endpoint, order.actor, order.reason));
+    if (!order.to.empty()) {
+      TRY(const registry::VersionRef ref, version_of(endpoint, order.to));
+      order.to = ref.version.str();
+    }
+    if (word == "rollback")
+      return settled(endpoint, ports_.monitor.roll_back(endpoint, order.actor, order.reason, order.to));
     rollout::Event event = rollout::Pause{order.actor, order.reason};
     if (word == "resume") event = rollout::Resume{order.actor, order.reason};
     if (word == "promote") event = rollout::Promote{order.actor, order.reason};

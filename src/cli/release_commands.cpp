@@ -25,6 +25,7 @@ struct Arguments {
   std::string version;
   std::string reason;
   std::string plan_file;
+  std::string to;
   std::string prediction;
   double label = 0;
   bool blue_green = false;
@@ -63,6 +64,20 @@ Result<ExitCode> order(const Context& context, const Arguments& a, const std::st
   TRY(const json endpoint,
       client.post("/v1/endpoints/" + a.endpoint + "/" + word, {{"actor", context.common.actor}, {"reason", a.reason}}));
   print_endpoint(context, endpoint);
+  return kOk;
+}
+
+Result<ExitCode> roll_back(const Context& context, const Arguments& a) {
+  TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
+  json body{{"actor", context.common.actor}, {"reason", a.reason}};
+  if (!a.to.empty()) body["to"] = a.to;
+  TRY(const json endpoint, client.post("/v1/endpoints/" + a.endpoint + "/rollback", body));
+  print_endpoint(context, endpoint);
+  const std::string stable = endpoint["stable"];
+  const std::string standby = endpoint["standby"];
+  if (!context.common.json && a.to.empty() && !standby.empty())
+    fmt::print("{} serves. To leave it for {} as well: backstay rollback {} --to {} --reason \"...\"\n", stable,
+               standby, a.endpoint, standby);
   return kOk;
 }
 
@@ -135,7 +150,8 @@ void add_release_commands(const Context& context) {
       context.add(context.app, "rollback", "Take the candidate back now; without a rollout: return to the standby",
                   "backstay rollback diagnosis --reason \"complaints from ward 3\"");
   with_reason(command, true);
-  context.on(command, [context, arguments] { return order(context, *arguments, "rollback"); });
+  command->add_option("--to", a.to, "The version to return to: stable during a rollout, else the standby");
+  context.on(command, [context, arguments] { return roll_back(context, *arguments); });
 
   command =
       context.add(context.app, "status", "What serves, at what share, with what evidence", "backstay status --watch");

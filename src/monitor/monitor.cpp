@@ -454,12 +454,13 @@ std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, co
 }
 
 std::future<Result<void>> Monitor::roll_back(const std::string& endpoint, const std::string& actor,
-                                             const std::string& reason) {
+                                             const std::string& reason, const std::string& to) {
   Answer answer;
-  loop_->inbox().post([loop = loop_.get(), endpoint, actor, reason, done = answer.done()] {
+  loop_->inbox().post([loop = loop_.get(), endpoint, actor, reason, to, done = answer.done()] {
     auto config = loop->config(endpoint);
     if (!config) return done(Unexpected(std::move(config).error()));
-    loop->driver().roll_back(endpoint, actor, reason, done);
+    if (to.empty()) return loop->driver().roll_back(endpoint, actor, reason, done);
+    loop->driver().return_to(endpoint, to, actor, reason, done);
   });
   return answer.future();
 }

@@ -65,7 +65,9 @@ class Monitor {
                                           const std::optional<rollout::Plan>& plan, const std::string& actor,
                                           const std::string& reason);
   /// Traffic is taken away at once, whatever the store does.
-  std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason);
+  /// `to`: the version to return to; empty: whichever a rollback returns to.
+  std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason,
+                                      const std::string& to = "");
   std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event);
 
   std::future<FeedbackResult> feedback(std::vector<Label> labels);

@@ -145,6 +145,33 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
                                    fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
+  begin_return(endpoint, actor, reason, std::move(done));
+}
+
+void RolloutDriver::return_to(const std::string& name, const std::string& version, const std::string& actor,
+                              const std::string& reason, Done done) {
+  Endpoint& endpoint = endpoints_.at(name);
+  if (endpoint.rollout && (under_way(endpoint.rollout) || !endpoint.pending.empty())) {
+    const std::string& back = endpoint.rollout->revert ? endpoint.rollout->candidate : endpoint.rollout->stable;
+    if (version == back) return roll_back(name, actor, reason, std::move(done));
+    return answer(done, Unexpected(ErrorCode::kConflict,
+                                   fmt::format("{} is under way, and its rollback returns to {}.", endpoint.rollout->id,
+                                               back.empty() ? "nothing" : back),
+                                   "Roll it back first, without --to; then say where to go."));
+  }
+  const EndpointRecord& record = endpoint.record;
+  if (version == record.stable) return answer(done, {});
+  if (version != record.standby || version.empty())
+    return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
+                                   fmt::format("{} is not kept warm at '{}'; {}.", version, name,
+                                               record.standby.empty() ? "no version is" : record.standby + " is"),
+                                   fmt::format("Bring it back like any other: backstay rollout start {} {}@{} "
+                                               "--blue-green",
+                                               name, record.model, version)));
+  begin_return(endpoint, actor, reason, std::move(done));
+}
+
+void RolloutDriver::begin_return(Endpoint& endpoint, const std::string& actor, const std::string& reason, Done done) {
   rollout::Plan plan = rollout::blue_green_plan();
   plan.watch = milliseconds{0};
   plan.holdback_ppm = 0;

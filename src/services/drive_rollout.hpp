@@ -59,6 +59,11 @@ class RolloutDriver {
   /// fine: a return that is under way is waited for. A rollout whose end isn't durable yet is still rolled back.
   void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
 
+  /// Like roll_back(), for whoever says which version is to serve: stable while a rollout is under way (kConflict
+  /// otherwise), else the standby version, also after a rollout that was rolled back, when roll_back() stays on stable.
+  void return_to(const std::string& endpoint, const std::string& version, const std::string& actor,
+                 const std::string& reason, Done done);
+
   /// Time passes: steps advance, failed commits are tried again.
   void tick(const std::string& endpoint, const rollout::Tick& tick);
 
@@ -94,6 +99,7 @@ class RolloutDriver {
   static void start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start);
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, Done done);
+  void begin_return(Endpoint& endpoint, const std::string& actor, const std::string& reason, Done done);
   /// Takes the end of a rollout back, and leaves it where it was before, unless the end is being written.
   static bool withdraw_end(Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);

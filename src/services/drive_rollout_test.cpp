@@ -216,6 +216,27 @@ TEST_F(RolloutDriverTest, ShowsAPromotionWhenItIsInForceAndARollbackAtOnce) {
   EXPECT_EQ(driver.latest("e")->phase, rollout::Phase::kRolledBack);
 }
 
+TEST_F(RolloutDriverTest, SayingWhereToGoLeavesStableEvenAfterARollback) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.return_to("e", "1.0.0", "bob", "stop", note());
+  EXPECT_NE(answers.back().find("returns to 1.1.0"), std::string::npos);
+  driver.return_to("e", "1.1.0", "bob", "stop", note());
+  world.commit_all();
+  EXPECT_EQ(driver.latest("e")->phase, rollout::Phase::kRolledBack);
+  driver.roll_back("e", "bob", "stop", note());
+  EXPECT_EQ(driver.record("e").stable, "1.1.0");
+  driver.return_to("e", "1.2.0", "bob", "stop", note());
+  EXPECT_NE(answers.back().find("1.2.0 is not kept warm at 'e'; 1.0.0 is."), std::string::npos);
+  driver.return_to("e", "1.0.0", "bob", "stop", note());
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(world.share("1.0.0"), traffic::kWhole);
+  EXPECT_EQ(driver.record("e").standby, "");
+}
+
 TEST_F(RolloutDriverTest, RefusesASecondRollout) {
   start_canary("1.1.0");
   start("1.2.0");

@@ -56,6 +56,21 @@ def test_after_it_is_done_rollback_returns_to_the_standby_at_once(released):
     assert [(e["reason"], e["actor"]) for e in reverted] == [("complaints", "tester")]
 
 
+def test_after_a_rollback_the_same_order_stays_and_says_how_to_go_further_back(released):
+    setup = released(rollout=LONG)
+    setup.start("--blue-green")
+    setup.server.wait_for_phase("e", "watching")
+    setup.backstay("rollout", "promote", "e", "--reason", "sure")
+    setup.server.wait_for_phase("e", "done")
+    setup.backstay("rollout", "start", "e", "m@1.0.0", "--reason", "compare again")
+    setup.backstay("rollback", "e", "--reason", "enough")
+    again = setup.backstay("rollback", "e", "--reason", "a second person, a second later")
+    assert "rollback e --to 1.0.0" in again.out and setup.server.status("e")["stable"] == "2.0.0"
+    assert "not kept warm" in setup.backstay("rollback", "e", "--to", "m@9.0.0", "--reason", "x", code=10).err
+    setup.backstay("rollback", "e", "--to", "m@1.0.0", "--reason", "both were wrong")
+    assert setup.server.status("e")["stable"] == "1.0.0" and setup.shares() == {"1.0.0": 1.0}
+
+
 def test_a_manual_rollback_takes_the_candidate_out_and_may_be_repeated(released):
     setup = released(rollout=LONG)
     with setup.traffic() as traffic:
