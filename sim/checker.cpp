@@ -1,0 +1,209 @@
+#include "sim/checker.hpp"
+
+#include <algorithm>
+
+namespace backstay::sim {
+
+namespace {
+
+using rollout::Phase;
+
+/// From a decision to its commit on a disk that works: the longest wait between two tries, and slow commits before it.
+constexpr microseconds kStoredWithin = seconds(20);
+
+traffic::Split all_to(const std::string& version) {
+  if (version.empty()) return {};
+  return {{{version, traffic::Role::kStable, traffic::kWhole}}, version, "", 0};
+}
+
+bool gives_traffic(const std::string& action) {
+  const std::set<std::string> actions{"rollout.advance", "rollout.watch", "rollout.done", "rollout.resume_traffic"};
+  return actions.contains(action);
+}
+
+/// The traffic a durable state allows at most.
+traffic::Split allowed_by(rollout::State state) {
+  state.candidate_ready = true;
+  return rollout::split_of(state);
+}
+
+}  // namespace
+
+void Checker::fail(const std::string& promise, const std::string& what) const {
+  world_.trace.line("BROKEN: {}: {}", promise, what);
+  throw Violation{promise + ": " + what};
+}
+
+void Checker::life_begins(const Server& server) {
+  server_ = &server;
+  split_ = {};
+  wanted_.clear();
+  traffic_entries_ = 0;
+  decided_.reset();
+  store_rollback_by_.reset();
+}
+
+void Checker::life_ends() {
+  server_ = nullptr;
+}
+
+void Checker::loaded() {
+  const auto stored = world_.disk.ledger().rollouts(kEndpoint, durable_.size() + 1).value();
+  if (stored.size() != durable_.size()) fail("nothing durable is lost", "the store has other rollouts than before");
+  for (const rollout::State& state : stored) {
+    if (durable_.at(state.id) != state) fail("nothing durable is lost", state.id + " is not what it was");
+  }
+  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  if (newest() == nullptr) return;
+  if (latest == nullptr || latest->id != newest()->id || latest->phase != newest()->phase)
+    fail("a restart forgets nothing",
+         fmt::format("{} is {} in the store and not in the server", newest()->id, rollout::to_string(newest()->phase)));
+}
+
+void Checker::committed(const rollout::Transition& transition) {
+  const rollout::State& state = transition.state;
+  const auto known = durable_.find(state.id);
+  if (known != durable_.end() && known->second == state) return;  // Told again.
+  if (known != durable_.end() && rollout::is_final(known->second.phase))
+    fail("a restart forgets nothing", state.id + " ended and was changed after that");
+  if (known == durable_.end()) order_.push_back(state.id);
+  durable_.insert_or_assign(state.id, state);
+  record_ = world_.disk.ledger().endpoint(kEndpoint).value().value_or(EndpointRecord{kEndpoint, kModel, "", ""});
+  if (state.revert && state.phase == Phase::kRolledBack && state.cause->trigger == "manual")
+    fail("a rollback may be repeated", "repeating it took the return to standby back");
+  check_audit(transition);
+  const auto versions = world_.disk.ledger().versions(kModel);
+  for (const StoredVersion& version : *versions) {
+    if ((version.stage == "Production") != (version.ref.version.str() == record_.stable))
+      fail("Production is what is stable", version.ref.str() + " is in stage " + version.stage);
+  }
+}
+
+void Checker::check_audit(const rollout::Transition& transition) {
+  const auto entries =
+      world_.disk.ledger().read(last_entry_ ? last_entry_->sequence + 1 : 1, world_.scenario.versions.size() + 10);
+  if (const auto chain = audit::verify(*entries, last_entry_ ? &*last_entry_ : nullptr); !chain)
+    fail("the audit chain verifies", chain.error().message);
+  bool told = false;
+  for (const audit::Entry& entry : *entries) {
+    if (entry.draft.subject != std::string("endpoint ") + kEndpoint) continue;
+    told = true;
+    if (gives_traffic(entry.draft.action)) ++traffic_entries_;
+    if (transition.state.phase == Phase::kRolledBack && entry.draft.action != "rollout.rollback")
+      fail("every change has an audit entry", "a rollback is called " + entry.draft.action);
+  }
+  if (!entries->empty()) last_entry_ = entries->back();
+  if (!told)
+    fail("every change has an audit entry",
+         fmt::format("{} revision {} has none", transition.state.id, transition.state.revision));
+}
+
+void Checker::traffic_set(const traffic::Split& split, bool loading) {
+  if (!split.arms.empty() && !traffic::is_valid(split))
+    fail("a ready version takes the traffic", "the split is invalid");
+  if (split.arms.empty() && !record_.stable.empty()) fail("a ready version takes the traffic", "nobody gets any");
+  std::vector<std::string> used{split.fallback, split.shadow};
+  for (const traffic::Share& arm : split.arms) used.push_back(arm.version);
+  for (const std::string& version : used) {
+    if (!version.empty() && !wanted_.contains(version))
+      fail("a ready version takes the traffic", "nobody asked for a backend of " + version);
+  }
+  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  const traffic::Split stable = all_to(record_.stable);
+  if (loading && split != stable) fail("a candidate gets traffic when it is ready", "a restart gave it some at once");
+  if (latest != nullptr && latest->phase == Phase::kRolledBack && split != all_to(latest->stable))
+    fail("what was rolled back gets no traffic", latest->candidate + " got some");
+  if (split != stable && (newest() == nullptr || split != allowed_by(*newest())))
+    fail("traffic is given after the commit", describe(split) + " is not what is durable");
+  if (!loading && split != split_) check_explained(split);
+  split_ = split;
+}
+
+void Checker::check_explained(const traffic::Split& split) {
+  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  // Its entry comes with its commit: see check_rollback_is_stored.
+  if (latest != nullptr && latest->phase == Phase::kRolledBack) return;
+  if (traffic_entries_ == 0) fail("every traffic change has an audit entry", describe(split) + " has none");
+  traffic_entries_ = 0;
+}
+
+void Checker::backend_released(const std::string& version) {
+  wanted_.erase(version);
+  const auto serves = [&](const traffic::Share& arm) { return arm.version == version; };
+  if (std::any_of(split_.arms.begin(), split_.arms.end(), serves) || split_.shadow == version)
+    fail("a ready version takes the traffic", version + " was released while it had a place in the split");
+  if (version == record_.stable || version == record_.standby)
+    fail("stable and standby are kept warm", version + " was released");
+}
+
+void Checker::breached(const std::string& rollout_id) {
+  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  if (latest == nullptr || latest->id != rollout_id || latest->phase != Phase::kRolledBack)
+    fail("a breach ends in rollback", rollout_id + " goes on");
+  if (share_of(server_->split(), latest->candidate) != 0 || server_->split().shadow == latest->candidate)
+    fail("a breach takes the traffic at once", latest->candidate + " still has some");
+}
+
+void Checker::answered(const OrderRecord& record) {
+  if (!*record.answer || record.rollout.empty()) return;
+  const std::string name = fmt::format("order {} ({})", record.number, to_string(record.order.kind));
+  const auto known = durable_.find(record.rollout);
+  if (known == durable_.end() || known->second.revision < record.revision)
+    fail("nothing acknowledged is lost",
+         fmt::format("{} was answered before {} revision {} was durable", name, record.rollout, record.revision));
+  const Phase phase = known->second.phase;
+  if (record.order.kind == OperatorOrder::Kind::kPromote && phase != Phase::kWatching && !rollout::is_final(phase))
+    fail("nothing acknowledged is lost", name + " was answered and nothing was promoted");
+  if (record.takes_back && phase != Phase::kRolledBack)
+    fail("nothing acknowledged is lost", name + " was answered and nothing was rolled back");
+  if (!record.leaves.empty() && record_.stable == record.leaves)
+    fail("nothing acknowledged is lost", name + " was answered and stable is still " + record.leaves);
+}
+
+void Checker::after_event() {
+  const bool by_hand = std::exchange(by_hand_, false);
+  if (server_ == nullptr) return;
+  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  if (latest != nullptr && decided_ && decided_->id == latest->id && !by_hand) check_decision(*decided_, *latest);
+  if (latest != nullptr && latest->phase == Phase::kRolledBack && share_of(server_->split(), latest->candidate) > 0)
+    fail("a rollback takes the traffic at once", latest->candidate + " still has some");
+  check_rollback_is_stored(latest);
+  if (latest == nullptr) {
+    decided_.reset();
+  } else if (!decided_ || *decided_ != *latest) {
+    decided_ = *latest;
+  }
+}
+
+void Checker::check_decision(const rollout::State& before, const rollout::State& now) {
+  if (now.phase == Phase::kRolledBack || (before.phase == now.phase && before.step_index == now.step_index)) return;
+  if (before.paused && !before.revert) fail("a paused rollout stands still", now.id + " went on");
+  // What the server knows is a moment old; what it has asked the supervisor to stop it must know itself.
+  if (!server_->knows_ready(now.candidate) || !world_.fleet.wanted(now.candidate))
+    fail("a rollout goes on with a ready candidate", now.id + " went on without");
+}
+
+void Checker::check_rollback_is_stored(const rollout::State* latest) {
+  const bool open = latest != nullptr && latest->phase == Phase::kRolledBack &&
+                    (!durable_.contains(latest->id) || durable_.at(latest->id).phase != Phase::kRolledBack);
+  if (!open) {
+    store_rollback_by_.reset();
+    return;
+  }
+  const microseconds now = world_.timeline.elapsed();
+  if (!store_rollback_by_ || world_.disk.full()) store_rollback_by_ = now + kStoredWithin;
+  if (now > *store_rollback_by_) fail("a rollback is stored soon", latest->id + " is not");
+}
+
+void Checker::settled() {
+  const services::RolloutDriver& driver = server_->driver();
+  if (!driver.trouble(kEndpoint).empty()) fail("everything settles", driver.trouble(kEndpoint));
+  if (newest() != nullptr && !rollout::is_final(newest()->phase)) fail("everything settles", newest()->id + " goes on");
+  if (server_->split() != all_to(record_.stable))
+    fail("everything settles", "traffic is " + describe(server_->split()) + ", stable is " + record_.stable);
+  for (const std::string& version : {record_.stable, record_.standby}) {
+    if (!version.empty() && !world_.fleet.wanted(version)) fail("stable and standby are kept warm", version + " isn't");
+  }
+}
+
+}  // namespace backstay::sim

@@ -1,0 +1,73 @@
+#include "sim/disk.hpp"
+
+#include <algorithm>
+
+#include "sim/world.hpp"
+
+namespace backstay::sim {
+
+Disk::Disk(const Scenario& scenario, Timeline& timeline, Random& random, Trace& trace, Boundary& boundary)
+    : scenario_(scenario), timeline_(timeline), random_(random), trace_(trace), boundary_(boundary), ledger_(timeline) {
+  for (const VersionScript& script : scenario.versions) {
+    const std::string ref = std::string(kModel) + "@" + script.version;
+    static_cast<void>(ledger_.add_version({registry::VersionRef::parse(ref).value(), ref, true, "ann"},
+                                          {"ann", "version.register", ref, "for the run", "{}"}));
+  }
+}
+
+void Disk::submit(const Timeline::Owner& owner, rollout::Transition transition, const std::string& model,
+                  services::CommitQueue::Done done) {
+  if (scenario_.sabotage == Sabotage::kLosesAuditEntries && transition.state.revision > 1) transition.notes.clear();
+  const Commit commit{std::move(transition), model};
+  under_way_ = commit;
+  if (scenario_.sabotage == Sabotage::kAnswersBeforeCommit)
+    timeline_.after(microseconds(0), owner, [done] { done({}); });
+  timeline_.after(write_time(), owner, [this, owner, commit, done = std::move(done)] {
+    boundary_.pass("before a commit");
+    under_way_.reset();
+    const Result<void> result = write(commit);
+    boundary_.pass("after a commit");
+    if (scenario_.sabotage == Sabotage::kAnswersBeforeCommit) return;
+    timeline_.after(microseconds(random_.below(2'000)), owner, [this, done, result] {
+      boundary_.pass("before a commit's answer");
+      if (!result && scenario_.sabotage == Sabotage::kNeverRetriesCommits) return;
+      done(result);
+      boundary_.pass("after a commit's answer");
+    });
+  });
+}
+
+void Disk::cut_off() {
+  if (!under_way_) return;
+  const Commit commit = *std::exchange(under_way_, {});
+  if (random_.unit() >= scenario_.torn_commit_holds) return;
+  trace_.line("the commit that was under way holds");
+  static_cast<void>(write(commit));
+}
+
+bool Disk::in_trouble(DiskTrouble::Kind kind) const {
+  return std::any_of(scenario_.disk.begin(), scenario_.disk.end(), [&](const DiskTrouble& trouble) {
+    return trouble.kind == kind && trouble.from <= timeline_.elapsed() && timeline_.elapsed() < trouble.until;
+  });
+}
+
+microseconds Disk::write_time() {
+  if (in_trouble(DiskTrouble::Kind::kSlow)) return milliseconds(200) + microseconds(random_.below(2'000'000));
+  return microseconds(200 + random_.below(8'000));
+}
+
+Result<void> Disk::write(const Commit& commit) {
+  const rollout::State& state = commit.transition.state;
+  Result<void> result;
+  if (full()) {
+    result = Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
+  } else {
+    result = ledger_.commit(commit.transition, commit.model);
+  }
+  trace_.line("commit {} revision {} ({}{}): {}", state.id, state.revision, rollout::to_string(state.phase),
+              state.paused ? ", paused" : "", result ? "durable" : result.error().message);
+  if (result && on_commit_) on_commit_(commit.transition);
+  return result;
+}
+
+}  // namespace backstay::sim

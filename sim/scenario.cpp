@@ -1,0 +1,195 @@
+#include "sim/scenario.hpp"
+
+#include "base/random.hpp"
+#include "domain/traffic/split.hpp"
+
+namespace backstay::sim {
+
+namespace {
+
+using Kind = OperatorOrder::Kind;
+using rollout::Step;
+
+constexpr microseconds kFaultTime = seconds(36);
+
+class Draw {
+ public:
+  explicit Draw(std::uint64_t seed) : random_(seed) {}
+  bool chance(double p) { return random_.unit() < p; }
+  std::uint64_t upto(std::uint64_t most) { return random_.below(most + 1); }
+  microseconds time(microseconds from, microseconds to) {
+    return from + microseconds(random_.below(static_cast<std::uint64_t>((to - from).count()) + 1));
+  }
+  template <class T>
+  T one_of(std::initializer_list<T> choices) {
+    return *(choices.begin() + random_.below(choices.size()));
+  }
+
+ private:
+  Random random_;
+};
+
+rollout::Plan random_plan(Draw& draw) {
+  rollout::Plan plan;
+  if (draw.chance(0.25))
+    plan.steps.push_back({Step::Kind::kShadow, draw.one_of({100'000U, 500'000U, traffic::kWhole}),
+                          milliseconds(draw.upto(1'500)), draw.upto(10)});
+  if (draw.chance(0.8))
+    plan.steps.push_back({Step::Kind::kCanary, 100'000, milliseconds(draw.upto(2'000)), draw.upto(8)});
+  if (draw.chance(0.5))
+    plan.steps.push_back({Step::Kind::kCanary, 500'000, milliseconds(draw.upto(2'000)), draw.upto(20)});
+  if (draw.chance(0.2))
+    plan.steps.push_back({Step::Kind::kCanary, traffic::kWhole, milliseconds(draw.upto(1'000)), draw.upto(10)});
+  if (draw.chance(0.6)) plan.holdback_ppm = draw.one_of({50'000U, 200'000U});
+  if (draw.chance(0.8)) plan.watch = milliseconds(draw.upto(5'000));
+  plan.ready_timeout = milliseconds(1'000 + draw.upto(5'000));
+  return plan;
+}
+
+VersionScript random_version(Draw& draw, std::string name) {
+  VersionScript script;
+  script.version = std::move(name);
+  if (draw.chance(0.45))
+    script.habit = draw.one_of({Habit::kNeverReady, Habit::kCrashLoop, Habit::kFlaky, Habit::kFlaky,
+                                Habit::kDiesServing, Habit::kUrlLostLater});
+  script.start_time =
+      draw.chance(0.2) ? draw.time(seconds(1), seconds(4)) : draw.time(milliseconds(5), milliseconds(600));
+  script.lifetime = draw.time(milliseconds(200), seconds(8));
+  script.error_ratio = draw.one_of({0.0, 0.01, 0.01, 0.15, 0.6, 1.0});
+  if (draw.chance(0.15)) script.latency = milliseconds(80);
+  return script;
+}
+
+std::vector<guardrails::GuardrailSpec> guardrails_with(bool absolute, bool pausing) {
+  std::vector<guardrails::GuardrailSpec> specs = guardrails::default_guardrails();
+  if (absolute) {
+    guardrails::GuardrailSpec errors;
+    errors.name = "errors-at-most";
+    errors.objective.kind = guardrails::Objective::Kind::kAtMost;
+    errors.objective.bound = 0.05;
+    specs.push_back(errors);
+  }
+  if (pausing) {
+    guardrails::GuardrailSpec slow;
+    slow.name = "slow";
+    slow.signal.kind = guardrails::Signal::Kind::kLatency;
+    slow.objective.kind = guardrails::Objective::Kind::kAtMost;
+    slow.objective.bound = 0.05;
+    slow.objective.quantile = 0.9;
+    slow.action = guardrails::Action::kPause;
+    specs.push_back(slow);
+  }
+  return specs;
+}
+
+void add_orders(Draw& draw, Scenario& scenario) {
+  const std::uint64_t count = 6 + draw.upto(12);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    OperatorOrder order;
+    order.at = draw.time(milliseconds(500), kFaultTime);
+    order.kind = draw.one_of({Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kPromote,
+                              Kind::kPromote, Kind::kRollBack, Kind::kRollBack, Kind::kPause, Kind::kResume});
+    order.version = scenario.versions[draw.upto(scenario.versions.size() - 1)].version;
+    order.plan = random_plan(draw);
+    scenario.orders.push_back(order);
+    // People press a button twice.
+    if (draw.chance(0.25)) {
+      order.at += draw.time(milliseconds(0), milliseconds(400));
+      scenario.orders.push_back(order);
+    }
+  }
+}
+
+void add_faults(Draw& draw, Scenario& scenario) {
+  if (draw.chance(0.15)) return;
+  for (std::uint64_t left = draw.upto(3); left > 0; --left)
+    scenario.crashes.push_back(draw.time(milliseconds(0), kFaultTime));
+  for (std::uint64_t left = draw.upto(3); left > 0; --left) scenario.boundary_crashes.insert(1 + draw.upto(120));
+  for (std::uint64_t left = draw.upto(3); left > 0; --left) {
+    const microseconds from = draw.time(milliseconds(0), kFaultTime);
+    scenario.disk.push_back({from, from + draw.time(milliseconds(10), seconds(8)),
+                             draw.one_of({DiskTrouble::Kind::kFull, DiskTrouble::Kind::kSlow})});
+  }
+}
+
+}  // namespace
+
+const char* to_string(Habit habit) {
+  switch (habit) {
+    case Habit::kSteady: return "steady";
+    case Habit::kNeverReady: return "never ready";
+    case Habit::kCrashLoop: return "crash loop";
+    case Habit::kFlaky: return "flaky";
+    case Habit::kDiesServing: return "dies serving";
+    case Habit::kUrlLostLater: return "url, lost later";
+  }
+  return "steady";
+}
+
+const char* to_string(OperatorOrder::Kind kind) {
+  switch (kind) {
+    case Kind::kStart: return "start";
+    case Kind::kPause: return "pause";
+    case Kind::kResume: return "resume";
+    case Kind::kPromote: return "promote";
+    case Kind::kRollBack: return "rollback";
+  }
+  return "start";
+}
+
+Scenario random_scenario(std::uint64_t seed) {
+  Draw draw(seed);
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.guardrails = guardrails_with(draw.chance(0.5), draw.chance(0.3));
+  VersionScript first;
+  first.version = "1.0.0";
+  first.start_time = draw.time(milliseconds(5), milliseconds(400));
+  first.error_ratio = draw.one_of({0.0, 0.01});
+  scenario.versions.push_back(first);
+  for (int minor = 1; minor <= 3; ++minor)
+    scenario.versions.push_back(random_version(draw, "1." + std::to_string(minor) + ".0"));
+  OperatorOrder deploy;
+  deploy.version = "1.0.0";
+  deploy.plan.ready_timeout = seconds(5);
+  scenario.orders.push_back(deploy);
+  add_orders(draw, scenario);
+  add_faults(draw, scenario);
+  scenario.calm_from = kFaultTime + seconds(8);
+  scenario.requests_per_second = draw.one_of({5U, 20U, 40U});
+  return scenario;
+}
+
+Scenario breach_scenario() {
+  Scenario scenario;
+  scenario.seed = 1;
+  scenario.guardrails = guardrails::default_guardrails();
+  scenario.versions = {{"1.0.0", Habit::kSteady, milliseconds(50), seconds(5), 0.0, milliseconds(10)},
+                       {"1.1.0", Habit::kSteady, milliseconds(50), seconds(5), 0.7, milliseconds(10)}};
+  rollout::Plan plan;
+  plan.steps = {{Step::Kind::kShadow, traffic::kWhole, milliseconds(100), 2},
+                {Step::Kind::kCanary, 100'000, milliseconds(500), 2},
+                {Step::Kind::kCanary, 500'000, milliseconds(60'000), 1'000}};
+  plan.holdback_ppm = 50'000;
+  plan.watch = seconds(60);
+  scenario.orders = {{seconds(0), Kind::kStart, "1.0.0", rollout::blue_green_plan()},
+                     {seconds(2), Kind::kStart, "1.1.0", plan}};
+  scenario.longest_downtime = milliseconds(100);
+  scenario.calm_from = seconds(3);
+  return scenario;
+}
+
+Scenario standby_scenario() {
+  Scenario scenario = breach_scenario();
+  scenario.seed = 2;
+  scenario.versions[1].error_ratio = 0;
+  rollout::Plan& plan = scenario.orders[1].plan;
+  plan.steps = {{Step::Kind::kCanary, 100'000, milliseconds(300), 1},
+                {Step::Kind::kCanary, 500'000, milliseconds(300), 1}};
+  plan.watch = milliseconds(500);
+  scenario.orders.push_back({seconds(7), Kind::kRollBack, "", {}});
+  scenario.calm_from = seconds(8);
+  return scenario;
+}
+
+}  // namespace backstay::sim

@@ -1,0 +1,223 @@
+#include "sim/server.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace backstay::sim {
+
+using traffic::Outcome;
+
+namespace {
+
+bool same_step(const rollout::State& a, const rollout::State& b) {
+  return a.id == b.id && a.phase == b.phase && a.step_index == b.step_index;
+}
+
+}  // namespace
+
+Server::Server(World& world, ServerWatcher& watcher)
+    : world_(world),
+      watcher_(watcher),
+      directory_(cell_, {kEndpoint}),
+      watch_(world.scenario.guardrails, std::vector<int>(world.scenario.guardrails.size(), -1)),
+      driver_(*this, *this, world.timeline) {
+  world_.fleet.on_change(
+      [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
+}
+
+void Server::post(Queue& queue, std::function<void()> task) {
+  const bool held_up = world_.random.below(10) == 0;
+  const auto delay = microseconds(
+      world_.random.below(static_cast<std::uint64_t>(held_up ? queue.held_up.count() : queue.usual.count())));
+  queue.last = std::max(queue.last, world_.timeline.elapsed()) + delay;
+  world_.timeline.after(queue.last - world_.timeline.elapsed(), life_, std::move(task));
+}
+
+void Server::load(const std::optional<rollout::State>& forget) {
+  const MemoryLedger& ledger = world_.disk.ledger();
+  const auto record = ledger.endpoint(kEndpoint).value();
+  const auto history = ledger.rollouts(kEndpoint, 1).value();
+  std::optional<rollout::State> latest;
+  if (!history.empty()) latest = history.front();
+  if (forget) latest = forget;
+  loading_ = true;
+  driver_.load(record.value_or(EndpointRecord{kEndpoint, kModel, "", ""}), latest,
+               ledger.next_rollout_number(kEndpoint).value());
+  if (world_.scenario.sabotage == Sabotage::kResumesWithoutReadiness && driver_.active(kEndpoint) != nullptr) {
+    rollout::State state = *driver_.active(kEndpoint);
+    state.candidate_ready = true;
+    publish(rollout::split_of(state));
+  }
+  loading_ = false;
+}
+
+void Server::turn() {
+  check_candidate();
+  const rollout::State* state = driver_.active(kEndpoint);
+  const bool counted = state != nullptr && step_ && same_step(*step_, *state);
+  driver_.tick(kEndpoint, {counted ? samples_ : 0, state != nullptr && knows_ready(state->candidate)});
+}
+
+void Server::serve_request() {
+  const auto table = cell_.table();
+  const gateway::EndpointRouting& routing = table->endpoints.front();
+  if (routing.arms.empty()) return;
+  const auto draw = static_cast<std::uint32_t>(world_.random.below(traffic::kWhole));
+  const std::size_t index = traffic::choose(routing.split, draw);
+  const gateway::Arm& arm = routing.arms[index];
+  Outcome first = attempt(arm, routing.candidate_ppm);
+  first.replayed = traffic::is_error(first) && arm.role == traffic::Role::kCandidate && index != routing.fallback;
+  take(first);
+  if (first.replayed) {
+    Outcome second = attempt(routing.arms[routing.fallback], routing.candidate_ppm);
+    second.fallback = true;
+    take(second);
+  }
+  if (routing.shadow && world_.random.below(traffic::kWhole) < routing.split.shadow_ppm)
+    take(attempt(*routing.shadow, routing.candidate_ppm));
+}
+
+Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
+  const VersionScript& script = world_.fleet.script(arm.version);
+  Outcome outcome;
+  outcome.prediction = {world_.random.next(), world_.random.next()};
+  outcome.version = arm.number;
+  outcome.role = arm.role;
+  outcome.candidate_ppm = candidate_ppm;
+  outcome.at = world_.timeline.monotonic();
+  if (!arm.address || !world_.fleet.ready(arm.version)) {
+    outcome.ending = traffic::Ending::kConnectFailed;
+    return outcome;
+  }
+  outcome.status = world_.random.unit() < script.error_ratio ? 500 : 200;
+  outcome.latency_us =
+      static_cast<std::uint32_t>(static_cast<double>(script.latency.count()) * -std::log1p(-world_.random.unit()));
+  return outcome;
+}
+
+void Server::take(const Outcome& outcome) {
+  const std::string& version = directory_.named(outcome.version).version;
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  const bool candidate = version == state->candidate;
+  if (!step_ || !same_step(*step_, *state)) {
+    step_ = *state;
+    samples_ = 0;
+  }
+  if (candidate) ++samples_;
+  watch_.observe(outcome, candidate, chance(outcome),
+                 [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
+}
+
+double Server::chance(const Outcome& outcome) const {
+  if (split().shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
+  const double mirrored = split().shadow_ppm / static_cast<double>(traffic::kWhole);
+  return mirrored / (1 + mirrored);
+}
+
+void Server::on_breach(const guardrails::Evidence& evidence) {
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr) return;
+  const std::string id = state->id;
+  world_.trace.line("breach of {} by {}", evidence.name, id);
+  const bool ignored = world_.scenario.sabotage == Sabotage::kIgnoresBreach;
+  if (evidence.action == guardrails::Action::kPause) {
+    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, "{}"});
+    return;
+  }
+  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, "{}"});
+  watcher_.breached(id);
+}
+
+void Server::check_candidate() {
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr) return;
+  const auto status = statuses_.find(state->candidate);
+  if (status == statuses_.end()) return;
+  if (status->second.state == BackendState::kReady && !state->candidate_ready) {
+    driver_.handle(kEndpoint, rollout::CandidateReady{});
+  } else if (status->second.state == BackendState::kFailed) {
+    driver_.handle(kEndpoint, rollout::CandidateFailed{"The backend could not be kept running."});
+  }
+}
+
+void Server::take_status(const BackendStatus& status) {
+  statuses_.insert_or_assign(status.version, status);
+  std::optional<gateway::Address> address;
+  if (status.state == BackendState::kReady) address = gateway::Address{0x7f000001, status.port};
+  directory_.set_address(kEndpoint, status.version, address);
+  if (status.state == BackendState::kStopped) statuses_.erase(status.version);
+}
+
+bool Server::knows_ready(const std::string& version) const {
+  const auto status = statuses_.find(version);
+  return status != statuses_.end() && status->second.state == BackendState::kReady;
+}
+
+void Server::set_traffic(const std::string&, const traffic::Split& split) {
+  world_.boundary.pass("before traffic is set");
+  if (world_.scenario.sabotage == Sabotage::kTakesTrafficLate) {
+    world_.timeline.after(milliseconds(500), life_, [this, split] { publish(split); });
+    return;
+  }
+  publish(split);
+}
+
+void Server::publish(const traffic::Split& split) {
+  world_.trace.line("traffic: {}", describe(split));
+  directory_.publish(kEndpoint, split);
+  watcher_.traffic_set(split, loading_);
+}
+
+void Server::ensure_backend(const std::string&, const std::string& version) {
+  world_.boundary.pass("before a backend is started");
+  world_.trace.line("ensure backend {}", version);
+  const auto known = statuses_.find(version);
+  if (known != statuses_.end() && known->second.state == BackendState::kFailed) statuses_.erase(known);
+  watcher_.backend_ensured(version);
+  post(backend_thread_, [this, version] { world_.fleet.ensure(version); });
+}
+
+void Server::release_backend(const std::string&, const std::string& version) {
+  world_.boundary.pass("before a backend is released");
+  std::vector<std::string> versions{version};
+  const std::string& stable = driver_.record(kEndpoint).stable;
+  if (world_.scenario.sabotage == Sabotage::kReleasesStable && !stable.empty()) versions.push_back(stable);
+  for (const std::string& each : versions) {
+    world_.trace.line("release backend {}", each);
+    watcher_.backend_released(each);
+    statuses_.erase(each);
+    post(backend_thread_, [this, each] { world_.fleet.release(each); });
+  }
+}
+
+void Server::reset_guardrails(const std::string&) {
+  world_.boundary.pass("before guardrails are reset");
+  world_.trace.line("reset guardrails");
+  watch_.reset();
+  samples_ = 0;
+}
+
+void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {
+  world_.boundary.pass("before a commit is asked for");
+  if (world_.scenario.sabotage == Sabotage::kGivesTrafficEarly) publish(rollout::split_of(transition.state));
+  world_.disk.submit(life_, transition, model, std::move(done));
+}
+
+std::string describe(const traffic::Split& split) {
+  if (split.arms.empty()) return "none";
+  std::string text;
+  for (const traffic::Share& arm : split.arms)
+    text += fmt::format("{}{} {} {:g}%", text.empty() ? "" : ", ", arm.version, traffic::to_string(arm.role),
+                        arm.ppm / 1e4);
+  if (!split.shadow.empty()) text += fmt::format(", copies to {} {:g}%", split.shadow, split.shadow_ppm / 1e4);
+  return text;
+}
+
+std::uint32_t share_of(const traffic::Split& split, const std::string& version) {
+  std::uint32_t ppm = 0;
+  for (const traffic::Share& arm : split.arms) ppm += arm.version == version ? arm.ppm : 0;
+  return ppm;
+}
+
+}  // namespace backstay::sim

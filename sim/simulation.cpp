@@ -1,0 +1,154 @@
+#include "sim/simulation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sim/operators.hpp"
+
+namespace backstay::sim {
+
+namespace {
+
+/// From the end of the faults until everything must have ended: the longest plan at the lowest rate of requests.
+constexpr microseconds kSettleTime = seconds(150);
+constexpr microseconds kQuiet = seconds(1);
+
+class Simulation {
+ public:
+  Simulation(const Scenario& scenario, bool keep_trace) : world_(scenario, keep_trace) {
+    world_.disk.on_commit([this](const rollout::Transition& transition) { committed(transition); });
+    begin_life();
+    for (const OperatorOrder& order : scenario.orders)
+      world_.timeline.at(order.at, [this, order] { operators_.order(server_.get(), order); });
+    for (const microseconds when : scenario.crashes) {
+      world_.timeline.at(when, [this] {
+        if (server_) world_.trace.line("CRASH");
+        if (server_) throw CrashSignal{};
+      });
+    }
+    resume_when_calm();
+  }
+
+  Report go() {
+    Report report;
+    try {
+      // Quiet for a while: what was asked for last has been done, too.
+      while (!quiet_from_ || world_.timeline.elapsed() < *quiet_from_ + kQuiet) {
+        do_event();
+        if (!settled()) quiet_from_.reset();
+        if (settled() && !quiet_from_) quiet_from_ = world_.timeline.elapsed();
+      }
+      checker_.settled();
+    } catch (const Violation& violation) {
+      report.failure = violation.what;
+    }
+    world_.trace.line("end, {}", world_.random.next());
+    report.trace = world_.trace.text();
+    report.digest = world_.trace.finish();
+    report.boundaries = world_.boundary.passed();
+    report.stable = checker_.record().stable;
+    report.counts = std::move(counts_);
+    return report;
+  }
+
+ private:
+  void do_event() {
+    if (world_.timeline.elapsed() > world_.scenario.calm_from + kSettleTime)
+      checker_.fail("everything settles", "it doesn't");
+    try {
+      world_.timeline.step();
+      operators_.read_answers();
+      checker_.after_event();
+    } catch (const CrashSignal&) {
+      end_life();
+    }
+  }
+
+  bool settled() const {
+    return world_.timeline.elapsed() > world_.scenario.calm_from && server_ && !operators_.waiting() &&
+           server_->driver().active(kEndpoint) == nullptr && server_->driver().pending(kEndpoint) == 0;
+  }
+
+  void begin_life() {
+    server_ = std::make_unique<Server>(world_, checker_);
+    checker_.life_begins(*server_);
+    world_.trace.line("server starts");
+    try {
+      const bool forget = world_.scenario.sabotage == Sabotage::kForgetsRollback && checker_.newest() != nullptr &&
+                          checker_.newest()->phase == rollout::Phase::kRolledBack;
+      server_->load(forget ? before_rollback_ : std::nullopt);
+    } catch (const CrashSignal&) {
+      end_life();
+      return;
+    }
+    checker_.loaded();
+    operators_.server_is_back(*server_);
+    turn();
+    request();
+  }
+
+  void end_life() {
+    ++counts_["restarts"];
+    operators_.server_is_gone();
+    checker_.life_ends();
+    server_.reset();
+    world_.fleet.end_all();
+    world_.disk.cut_off();
+    // Most restarts are quick: it is then that things from before and after meet.
+    const auto longest = static_cast<std::uint64_t>(world_.scenario.longest_downtime.count());
+    const microseconds down(1'000 + world_.random.below(world_.random.below(4) == 0 ? longest : longest / 30));
+    world_.timeline.at(world_.timeline.elapsed() + down, [this] { begin_life(); });
+  }
+
+  void turn() {
+    world_.timeline.after(milliseconds(5) + microseconds(world_.random.below(90'000)), server_->life(), [this] {
+      server_->turn();
+      turn();
+    });
+  }
+
+  void request() {
+    const std::uint64_t pause = 2'000'000 / world_.scenario.requests_per_second;
+    world_.timeline.after(microseconds(world_.random.below(pause)), server_->life(), [this] {
+      server_->serve_request();
+      request();
+    });
+  }
+
+  /// What people paused they resume some day.
+  void resume_when_calm() {
+    world_.timeline.at(std::max(world_.scenario.calm_from, world_.timeline.elapsed() + seconds(1)), [this] {
+      const rollout::State* active = server_ ? server_->driver().active(kEndpoint) : nullptr;
+      if (active != nullptr && active->paused)
+        operators_.order(server_.get(), {world_.timeline.elapsed(), OperatorOrder::Kind::kResume, "", {}});
+      resume_when_calm();
+    });
+  }
+
+  void committed(const rollout::Transition& transition) {
+    const rollout::State& state = transition.state;
+    if (state.phase == rollout::Phase::kRolledBack) {
+      ++counts_[state.cause->trigger];
+    } else {
+      before_rollback_ = state;
+    }
+    if (state.phase == rollout::Phase::kDone) ++counts_[state.revert ? "reverted" : "done"];
+    checker_.committed(transition);
+  }
+
+  World world_;
+  Checker checker_{world_};
+  Operators operators_{world_, checker_};
+  std::unique_ptr<Server> server_;
+  std::optional<rollout::State> before_rollback_;  ///< For the sabotage that forgets.
+  std::optional<microseconds> quiet_from_;
+  std::map<std::string, unsigned> counts_;
+};
+
+}  // namespace
+
+Report run(const Scenario& scenario, bool keep_trace) {
+  return Simulation(scenario, keep_trace).go();
+}
+
+}  // namespace backstay::sim

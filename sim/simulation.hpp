@@ -1,0 +1,27 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/checker.hpp"
+#include "sim/server.hpp"
+#include "sim/world.hpp"
+
+namespace backstay::sim {
+
+/// How a run went.
+struct Report {
+  std::string failure;  ///< The promise that was broken and how; empty: none.
+  std::string trace;    ///< When it was asked for.
+  std::string digest;   ///< Of the trace.
+  std::string stable;   ///< At the end.
+  std::uint64_t boundaries = 0;
+  std::map<std::string, unsigned> counts;  ///< "restarts", "done", "guardrail", "manual", ...: what the run has met.
+};
+
+/// Runs a scenario from its beginning until nothing is left to do, and checks every promise after each event.
+Report run(const Scenario& scenario, bool keep_trace = false);
+
+}  // namespace backstay::sim

@@ -1,0 +1,119 @@
+#include "sim/simulation.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace backstay::sim {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kRuns =
+    300;  // They look at memory and make it slow; what a seed can find is found without them.
+constexpr std::uint64_t kSecondCrashes = 1;
+#else
+constexpr std::uint64_t kRuns = 4'000;
+constexpr std::uint64_t kSecondCrashes = 3;
+#endif
+
+/// BACKSTAY_SIM_RUNS=100000 ctest -R sim looks further.
+std::uint64_t runs() {
+  const char* wanted = std::getenv("BACKSTAY_SIM_RUNS");
+  return wanted == nullptr ? kRuns : std::strtoull(wanted, nullptr, 10);
+}
+
+TEST(Simulation, EverySeedKeepsEveryPromise) {
+  std::map<std::string, unsigned> counts;
+  for (std::uint64_t seed = 1; seed <= runs(); ++seed) {
+    const Report report = run(random_scenario(seed));
+    ASSERT_EQ(report.failure, "") << "seed " << seed << "; see it with: ./dev sim " << seed;
+    for (const auto& [name, count] : report.counts) counts[name] += count;
+  }
+  // It would prove little if it never got anywhere.
+  for (const char* met : {"done", "reverted", "guardrail", "manual", "not_ready", "backend_failed", "restarts"})
+    EXPECT_GT(counts[met], runs() / 100) << met;
+}
+
+TEST(Simulation, TheSameSeedGivesTheSameTrace) {
+  std::set<std::string> digests;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const Report first = run(random_scenario(seed), true);
+    const Report second = run(random_scenario(seed));
+    EXPECT_EQ(first.digest, second.digest) << "seed " << seed;
+    EXPECT_FALSE(first.trace.empty());
+    digests.insert(first.digest);
+  }
+  EXPECT_EQ(digests.size(), 50U);
+}
+
+/// Ends the server at every boundary, and again a few boundaries later, while it is coming back.
+void crash_everywhere(const std::string& name, Scenario scenario, const std::vector<std::string>& endings) {
+  const std::uint64_t boundaries = run(scenario).boundaries;
+  ASSERT_GT(boundaries, 40U);
+  for (std::uint64_t first = 1; first <= boundaries; ++first) {
+    for (std::uint64_t second = first; second <= first + kSecondCrashes; ++second) {
+      for (const bool holds : {false, true}) {
+        scenario.boundary_crashes = {first, second};
+        scenario.torn_commit_holds = holds ? 1 : 0;
+        const Report report = run(scenario);
+        const std::string again = fmt::format("./dev sim --scenario {} --crash {} --crash {}{} --trace", name, first,
+                                              second, holds ? " --torn-holds" : "");
+        ASSERT_EQ(report.failure, "") << again;
+        EXPECT_TRUE(report.counts.contains("restarts")) << again;
+        EXPECT_EQ(report.stable, "1.0.0") << again;
+        unsigned ended = 0;
+        for (const std::string& ending : endings)
+          ended += report.counts.contains(ending) ? report.counts.at(ending) : 0;
+        EXPECT_EQ(ended, 1U) << again;
+      }
+    }
+  }
+}
+
+TEST(Simulation, ACrashAtAnyBoundaryOfABreachStillEndsInOneRollback) {
+  crash_everywhere("breach", breach_scenario(), {"guardrail"});
+}
+
+TEST(Simulation, ACrashAtAnyBoundaryOfAReleaseAndItsReturnEndsAtTheStandby) {
+  crash_everywhere("standby", standby_scenario(), {"reverted"});
+}
+
+/// The checker is worth as much as what it catches.
+struct Broken {
+  Sabotage how;
+  const char* promise;
+};
+
+class SabotagedSimulation : public ::testing::TestWithParam<Broken> {};
+
+TEST_P(SabotagedSimulation, IsCaught) {
+  std::map<std::string, unsigned> promises;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    Scenario scenario = random_scenario(seed);
+    scenario.sabotage = GetParam().how;
+    const std::string failure = run(scenario).failure;
+    if (!failure.empty()) ++promises[failure.substr(0, failure.find(':'))];
+  }
+  EXPECT_GT(promises[GetParam().promise], 0U) << ::testing::PrintToString(promises);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SabotagedSimulation,
+                         ::testing::Values(Broken{Sabotage::kTakesTrafficLate, "a rollback takes the traffic at once"},
+                                           Broken{Sabotage::kTakesTrafficLate, "a breach takes the traffic at once"},
+                                           Broken{Sabotage::kGivesTrafficEarly, "traffic is given after the commit"},
+                                           Broken{Sabotage::kForgetsRollback, "a restart forgets nothing"},
+                                           Broken{Sabotage::kLosesAuditEntries, "every change has an audit entry"},
+                                           Broken{Sabotage::kAnswersBeforeCommit, "nothing acknowledged is lost"},
+                                           Broken{Sabotage::kIgnoresBreach, "a breach ends in rollback"},
+                                           Broken{Sabotage::kReleasesStable, "a ready version takes the traffic"},
+                                           Broken{Sabotage::kNeverRetriesCommits, "a rollback is stored soon"},
+                                           Broken{Sabotage::kResumesWithoutReadiness,
+                                                  "a candidate gets traffic when it is ready"}));
+
+}  // namespace
+}  // namespace backstay::sim
