@@ -196,10 +196,17 @@ class Rollbacks {
   // Read from the routing table: asking the monitor would wake it and make it faster than it is.
   bool candidate_has_traffic() const { return cell_.table()->endpoints[0].candidate_ppm > 0; }
 
+  // False: the end of the rollout before this one is not stored yet.
+  bool starts(const rollout::Plan& plan) {
+    const Result<void> started = monitor_->start_rollout(kEndpoint, kCandidate, plan, "bench", "measured").get();
+    if (!started && started.error().code != ErrorCode::kUnavailable) fail(started.error().message);
+    return started.has_value();
+  }
+
   void repeat() {
     rollout::Plan plan;
     plan.steps = {{rollout::Step::Kind::kCanary, options_.share_ppm, std::chrono::hours(24), 0}};
-    must(monitor_->start_rollout(kEndpoint, kCandidate, plan, "bench", "measured").get());
+    wait_for("room for a rollout", [&] { return starts(plan); });
     wait_for("canary", [&] { return candidate_has_traffic(); });
     const std::size_t before = versions_.candidate.seen();
     constexpr std::size_t kHealthy = 100;
