@@ -133,6 +133,7 @@ def test_a_guardrails_rollback_survives_kill_9(rounds, releases):
         assert traffic.failures == [], f"seed {SEED}, round {number}: {traffic.failures[:3]}"
         assert set(traffic.versions) == {"1.0.0"}
         run.check_stable_serves_alone()
+        wait_until(lambda: "rollout.rollback" in run.recorded(), "the rollback to be recorded")
         assert [e["action"] for e in run.backstay.audit()].count("rollout.rollback") == number + 2
     assert len(set(outcomes)) > 1, f"every round ended alike, the kills miss the rollback: {outcomes}"
     run.backstay("audit", "--verify")

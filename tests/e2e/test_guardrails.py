@@ -13,7 +13,9 @@ HALF = {"steps": [{"canary": "50%", "for": "1h"}], "watch": "1h"}
 
 
 def rollback_of(setup) -> dict:
-    (entry,) = [e for e in setup.backstay.audit() if e["action"] == "rollout.rollback"]
+    """The audit entry; the rollback is in force, and shown, before it is written."""
+    entries = lambda: [e for e in setup.backstay.audit() if e["action"] == "rollout.rollback"]
+    (entry,) = wait_until(entries, "the rollback to be recorded")
     return entry
 
 
@@ -160,6 +162,7 @@ def test_what_a_guardrail_took_back_needs_a_new_verdict(released, releases):
     with setup.traffic():
         setup.start()
         setup.server.wait_for_phase("e", "rolled_back")
+    rollback_of(setup)
     refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
     assert "A guardrail took m@2.0.0 back" in refused.err
     releases.measure("2.0.0")
