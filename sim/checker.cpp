@@ -53,7 +53,7 @@ void Checker::loaded() {
   for (const rollout::State& state : stored) {
     if (durable_.at(state.id) != state) fail("nothing durable is lost", state.id + " is not what it was");
   }
-  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
   if (newest() == nullptr) return;
   if (latest == nullptr || latest->id != newest()->id || latest->phase != newest()->phase)
     fail("a restart forgets nothing",
@@ -108,7 +108,7 @@ void Checker::traffic_set(const traffic::Split& split, bool loading) {
     if (!version.empty() && !wanted_.contains(version))
       fail("a ready version takes the traffic", "nobody asked for a backend of " + version);
   }
-  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
   const traffic::Split stable = all_to(record_.stable);
   if (loading && split != stable) fail("a candidate gets traffic when it is ready", "a restart gave it some at once");
   if (latest != nullptr && latest->phase == Phase::kRolledBack && split != all_to(latest->stable))
@@ -120,7 +120,7 @@ void Checker::traffic_set(const traffic::Split& split, bool loading) {
 }
 
 void Checker::check_explained(const traffic::Split& split) {
-  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
   // Its entry comes with its commit: see check_rollback_is_stored.
   if (latest != nullptr && latest->phase == Phase::kRolledBack) return;
   if (traffic_entries_ == 0) fail("every traffic change has an audit entry", describe(split) + " has none");
@@ -137,7 +137,7 @@ void Checker::backend_released(const std::string& version) {
 }
 
 void Checker::breached(const std::string& rollout_id) {
-  const rollout::State* latest = server_->driver().latest(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
   if (latest == nullptr || latest->id != rollout_id || latest->phase != Phase::kRolledBack)
     fail("a breach ends in rollback", rollout_id + " goes on");
   if (share_of(server_->split(), latest->candidate) != 0 || server_->split().shadow == latest->candidate)
@@ -163,8 +163,11 @@ void Checker::answered(const OrderRecord& record) {
 void Checker::after_event() {
   const bool by_hand = std::exchange(by_hand_, false);
   if (server_ == nullptr) return;
-  const rollout::State* latest = server_->driver().latest(kEndpoint);
-  if (latest != nullptr && decided_ && decided_->id == latest->id && !by_hand) check_decision(*decided_, *latest);
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  // The number of one that could not be stored is used again.
+  const bool same =
+      latest != nullptr && decided_ && decided_->id == latest->id && decided_->started_at == latest->started_at;
+  if (same && !by_hand) check_decision(*decided_, *latest);
   if (latest != nullptr && latest->phase == Phase::kRolledBack && share_of(server_->split(), latest->candidate) > 0)
     fail("a rollback takes the traffic at once", latest->candidate + " still has some");
   check_rollback_is_stored(latest);

@@ -43,7 +43,7 @@ void Operators::give(Server& server, const std::shared_ptr<OrderRecord>& record)
       break;
     case Kind::kRollBack: roll_back(server, record); break;
   }
-  if (const rollout::State* latest = driver.latest(kEndpoint)) {
+  if (const rollout::State* latest = driver.decided(kEndpoint)) {
     record->rollout = latest->id;
     record->revision = latest->revision;
   }
@@ -53,7 +53,7 @@ void Operators::give(Server& server, const std::shared_ptr<OrderRecord>& record)
 void Operators::roll_back(Server& server, const std::shared_ptr<OrderRecord>& record) {
   services::RolloutDriver& driver = server.driver();
   const rollout::State* active = driver.active(kEndpoint);
-  const rollout::State* latest = driver.latest(kEndpoint);
+  const rollout::State* latest = driver.decided(kEndpoint);
   record->takes_back = active != nullptr && !active->revert;
   if (active != nullptr && active->revert) record->leaves = active->stable;
   if (latest != nullptr && latest->phase == rollout::Phase::kDone)

@@ -72,8 +72,14 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
                                                endpoint.rollout->id, endpoint.rollout->candidate),
                                    "Wait for it, or take it back with backstay rollback."));
   if (!endpoint.pending.empty()) {
-    start_after_end(endpoint, std::move(done),
-                    [=, this](Done then) { start(name, candidate, plan, actor, reason, std::move(then)); });
+    // Its end is decided and not durable yet: a store in trouble is told of, a busy one is waited for.
+    if (!endpoint.trouble.empty())
+      return answer(
+          done, Unexpected(ErrorCode::kUnavailable,
+                           fmt::format("The end of {} is not stored yet: {}", endpoint.rollout->id, endpoint.trouble),
+                           "Backstay keeps trying: see to the data directory's disk, then say it again."));
+    endpoint.after_write.emplace_back(
+        [=, this, done = std::move(done)] { start(name, candidate, plan, actor, reason, done); });
     return;
   }
   // The caller's look at the store may be older than the end of the last rollout.
@@ -82,19 +88,6 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
                   Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", name, candidate),
                              "There is nothing to roll out; name another version."));
   begin(endpoint, candidate, plan, false, actor, reason, std::move(done));
-}
-
-// A rollout that was decided to be over and is not durable yet is waited for; a store in trouble is told of.
-void RolloutDriver::start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start) {
-  if (!endpoint.trouble.empty())
-    return answer(done,
-                  Unexpected(ErrorCode::kUnavailable,
-                             fmt::format("The end of {} is not stored yet: {}", endpoint.rollout->id, endpoint.trouble),
-                             "Backstay keeps trying: see to the data directory's disk, then say it again."));
-  answer_when_stored(endpoint, [done = std::move(done), start = std::move(start)](const Result<void>& result) {
-    if (!result) return answer(done, result);
-    start(done);
-  });
 }
 
 void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
@@ -133,8 +126,10 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
       return;
     }
     if (endpoint.rollout->phase == rollout::Phase::kDone && !withdraw_end(endpoint)) {
-      endpoint.after_write.emplace_back(
-          [this, name, actor, reason, done = std::move(done)] { roll_back(name, actor, reason, done); });
+      // Before any start that waits: what is to be left is what serves now.
+      endpoint.after_write.insert(endpoint.after_write.begin(), [this, name, actor, reason, done = std::move(done)] {
+        roll_back(name, actor, reason, done);
+      });
       return;
     }
     apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
@@ -205,6 +200,11 @@ const rollout::State* RolloutDriver::latest(const std::string& name) const {
   const bool in_force = endpoint.pending.empty() || endpoint.rollout->phase == rollout::Phase::kRolledBack;
   const std::optional<rollout::State>& state = in_force ? endpoint.rollout : endpoint.pending.front().before;
   return state ? &*state : nullptr;
+}
+
+const rollout::State* RolloutDriver::decided(const std::string& name) const {
+  const Endpoint& endpoint = endpoints_.at(name);
+  return endpoint.rollout ? &*endpoint.rollout : nullptr;
 }
 
 const rollout::State* RolloutDriver::active(const std::string& name) const {

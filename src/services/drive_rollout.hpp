@@ -70,6 +70,9 @@ class RolloutDriver {
   /// The endpoint's latest rollout as it is in force: a rollback from when it is decided, everything else from when it
   /// is durable. nullptr: there was none.
   const rollout::State* latest(const std::string& endpoint) const;
+  /// The endpoint's latest rollout as decided; the store may be a moment behind. nullptr: there was none.
+  const rollout::State* decided(const std::string& endpoint) const;
+  /// The same while it is under way, else nullptr.
   const rollout::State* active(const std::string& endpoint) const;
   const EndpointRecord& record(const std::string& endpoint) const { return endpoints_.at(endpoint).record; }
   /// Why the newest decision is not durable yet; empty when it is.
@@ -89,14 +92,13 @@ class RolloutDriver {
     std::optional<rollout::State> rollout;
     std::deque<Pending> pending;                     ///< The front is being committed, or waits for its next try.
     Done on_final;                                   ///< Waits for the end of the rollout to be durable.
-    std::vector<std::function<void()>> after_write;  ///< Rollbacks that wait for what the write of the end comes to.
+    std::vector<std::function<void()>> after_write;  ///< Orders that wait for what the write of the end comes to.
     bool committing = false;
     std::optional<Monotonic> retry_at;
     unsigned failures = 0;
     std::string trouble;
   };
 
-  static void start_after_end(Endpoint& endpoint, Done done, std::function<void(Done)> start);
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, Done done);
   void begin_return(Endpoint& endpoint, const std::string& actor, const std::string& reason, Done done);

@@ -237,6 +237,18 @@ TEST_F(RolloutDriverTest, SayingWhereToGoLeavesStableEvenAfterARollback) {
   EXPECT_EQ(driver.record("e").standby, "");
 }
 
+TEST_F(RolloutDriverTest, ARollbackGoesBeforeAStartThatWaits) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Promote{"alice", "go"});
+  world.commit_all();
+  driver.handle("e", rollout::Promote{"alice", "go"});  // Being stored when both orders come.
+  start("1.2.0");
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_one();
+  EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
+  EXPECT_NE(answers.back().find("has a rollout under way"), std::string::npos);
+}
+
 TEST_F(RolloutDriverTest, RefusesASecondRollout) {
   start_canary("1.1.0");
   start("1.2.0");
