@@ -42,11 +42,10 @@ bool read_arguments(const std::vector<std::string>& words, Arguments& out) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const bool more = i + 1 < words.size();
     std::uint64_t crash = 0;
-    if (words[i] == "--trace") {
-      out.trace = true;
-    } else if (words[i] == "--torn-holds") {
-      out.torn_holds = true;
-    } else if (words[i] == "--seed" && more) {
+    out.trace |= words[i] == "--trace";
+    out.torn_holds |= words[i] == "--torn-holds";
+    if (words[i] == "--trace" || words[i] == "--torn-holds") continue;
+    if (words[i] == "--seed" && more) {
       if (!read_number(words[++i], out.seed)) return false;
     } else if (words[i] == "--runs" && more) {
       if (!read_number(words[++i], out.runs)) return false;
@@ -56,10 +55,9 @@ bool read_arguments(const std::vector<std::string>& words, Arguments& out) {
     } else if (words[i] == "--crash" && more) {
       if (!read_number(words[++i], crash)) return false;
       out.crashes.insert(crash);
-    } else if (read_number(words[i], out.seed)) {
-      out.trace = true;
     } else {
-      return false;
+      if (!read_number(words[i], out.seed)) return false;
+      out.trace = true;
     }
   }
   return true;
