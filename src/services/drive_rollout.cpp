@@ -252,10 +252,10 @@ void RolloutDriver::commit_next(Endpoint& endpoint) {
   endpoint.committing = true;
   const std::string name = endpoint.record.endpoint;
   commits_.submit(endpoint.pending.front().transition, endpoint.record.model,
-                  [this, name](Result<void> result) { committed(name, std::move(result)); });
+                  [this, name](const Result<void>& result) { committed(name, result); });
 }
 
-void RolloutDriver::committed(const std::string& name, Result<void> result) {
+void RolloutDriver::committed(const std::string& name, const Result<void>& result) {
   Endpoint& endpoint = endpoints_.at(name);
   endpoint.committing = false;
   if (result) {

@@ -108,7 +108,7 @@ class RolloutDriver {
   void perform(const std::string& endpoint, const rollout::Effect& effect);
   static void answer_when_stored(Endpoint& endpoint, Done done);
   void commit_next(Endpoint& endpoint);
-  void committed(const std::string& name, Result<void> result);
+  void committed(const std::string& name, const Result<void>& result);
   void stored(Endpoint& endpoint);
   void not_stored(Endpoint& endpoint, const Result<void>& result);
   void after_commit(Endpoint& endpoint, const rollout::Transition& transition);
