@@ -85,9 +85,19 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   Inbox& inbox() { return inbox_; }
 
-  // --- on the loop's thread ---
+  /// Has the loop's thread act on an endpoint; the future is what the driver answers, once.
+  template <class Act>
+  std::future<Result<void>> order(const std::string& endpoint, Act act) {
+    const auto promise = std::make_shared<std::promise<Result<void>>>();
+    inbox_.post([this, endpoint, act = std::move(act), promise] {
+      auto found = config(endpoint);
+      if (!found) return promise->set_value(Unexpected(std::move(found).error()));
+      act(driver_, **found, [promise](Result<void> result) { promise->set_value(std::move(result)); });
+    });
+    return promise->get_future();
+  }
 
-  services::RolloutDriver& driver() { return driver_; }
+  // --- on the loop's thread ---
 
   Result<const EndpointConfig*> config(const std::string& name) const {
     std::string known;
@@ -425,54 +435,26 @@ void Monitor::on_backend(const BackendStatus& status) {
   loop_->inbox().post([loop = loop_.get(), status] { loop->take_status(status); });
 }
 
-namespace {
-
-/// A promise that answers a driver's Done, once.
-class Answer {
- public:
-  std::future<Result<void>> future() { return promise_->get_future(); }
-  services::RolloutDriver::Done done() const {
-    return [promise = promise_](Result<void> result) { promise->set_value(std::move(result)); };
-  }
-
- private:
-  std::shared_ptr<std::promise<Result<void>>> promise_ = std::make_shared<std::promise<Result<void>>>();
-};
-
-}  // namespace
-
 std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, const std::string& candidate,
                                                  const std::optional<rollout::Plan>& plan, const std::string& actor,
                                                  const std::string& reason) {
-  Answer answer;
-  loop_->inbox().post([loop = loop_.get(), endpoint, candidate, plan, actor, reason, done = answer.done()] {
-    auto config = loop->config(endpoint);
-    if (!config) return done(Unexpected(std::move(config).error()));
-    loop->driver().start(endpoint, candidate, plan.value_or((*config)->plan), actor, reason, done);
+  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig& config, const auto& done) {
+    driver.start(endpoint, candidate, plan.value_or(config.plan), actor, reason, done);
   });
-  return answer.future();
 }
 
 std::future<Result<void>> Monitor::roll_back(const std::string& endpoint, const std::string& actor,
                                              const std::string& reason, const std::string& to) {
-  Answer answer;
-  loop_->inbox().post([loop = loop_.get(), endpoint, actor, reason, to, done = answer.done()] {
-    auto config = loop->config(endpoint);
-    if (!config) return done(Unexpected(std::move(config).error()));
-    if (to.empty()) return loop->driver().roll_back(endpoint, actor, reason, done);
-    loop->driver().return_to(endpoint, to, actor, reason, done);
+  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
+    if (to.empty()) return driver.roll_back(endpoint, actor, reason, done);
+    driver.return_to(endpoint, to, actor, reason, done);
   });
-  return answer.future();
 }
 
 std::future<Result<void>> Monitor::handle(const std::string& endpoint, const rollout::Event& event) {
-  Answer answer;
-  loop_->inbox().post([loop = loop_.get(), endpoint, event, done = answer.done()] {
-    auto config = loop->config(endpoint);
-    if (!config) return done(Unexpected(std::move(config).error()));
-    loop->driver().handle(endpoint, event, done);
+  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
+    driver.handle(endpoint, event, done);
   });
-  return answer.future();
 }
 
 std::future<FeedbackResult> Monitor::feedback(std::vector<Label> labels) {
