@@ -154,6 +154,8 @@ void Checker::answered(const OrderRecord& record) {
   const Phase phase = known->second.phase;
   if (record.order.kind == OperatorOrder::Kind::kPromote && phase != Phase::kWatching && !rollout::is_final(phase))
     fail("nothing acknowledged is lost", name + " was answered and nothing was promoted");
+  if (record.order.kind == OperatorOrder::Kind::kReturnTo && record_.stable != record.order.version)
+    fail("nothing acknowledged is lost", name + " was answered and stable is not " + record.order.version);
   if (record.takes_back && phase != Phase::kRolledBack)
     fail("nothing acknowledged is lost", name + " was answered and nothing was rolled back");
   if (!record.leaves.empty() && record_.stable == record.leaves)
@@ -171,6 +173,7 @@ void Checker::after_event() {
   if (latest != nullptr && latest->phase == Phase::kRolledBack && share_of(server_->split(), latest->candidate) > 0)
     fail("a rollback takes the traffic at once", latest->candidate + " still has some");
   check_rollback_is_stored(latest);
+  check_shown();
   if (latest == nullptr) {
     decided_.reset();
   } else if (!decided_ || *decided_ != *latest) {
@@ -184,6 +187,16 @@ void Checker::check_decision(const rollout::State& before, const rollout::State&
   // What the server knows is a moment old; what it has asked the supervisor to stop it must know itself.
   if (!server_->knows_ready(now.candidate) || !world_.fleet.wanted(now.candidate))
     fail("a rollout goes on with a ready candidate", now.id + " went on without");
+}
+
+// What people are shown is in force: a rollback from when it is decided, everything else from when it is durable.
+void Checker::check_shown() {
+  const rollout::State* shown = server_->driver().latest(kEndpoint);
+  if (shown == nullptr || shown->phase == Phase::kRolledBack) return;
+  const auto known = durable_.find(shown->id);
+  if (known == durable_.end() || known->second.revision < shown->revision)
+    fail("status shows what is in force",
+         fmt::format("{} revision {} is shown and not durable", shown->id, shown->revision));
 }
 
 void Checker::check_rollback_is_stored(const rollout::State* latest) {

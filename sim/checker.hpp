@@ -58,6 +58,7 @@ class Checker : public ServerWatcher {
   void check_audit(const rollout::Transition& transition);
   void check_explained(const traffic::Split& split);
   void check_decision(const rollout::State& before, const rollout::State& now);
+  void check_shown();
   void check_rollback_is_stored(const rollout::State* latest);
 
   World& world_;

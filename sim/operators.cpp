@@ -42,10 +42,12 @@ void Operators::give(Server& server, const std::shared_ptr<OrderRecord>& record)
       driver.handle(kEndpoint, rollout::Promote{kWho, "sure"}, done);
       break;
     case Kind::kRollBack: roll_back(server, record); break;
+    case Kind::kReturnTo: driver.return_to(kEndpoint, order.version, kWho, "complaints", done); break;
   }
   if (const rollout::State* latest = driver.decided(kEndpoint)) {
     record->rollout = latest->id;
-    record->revision = latest->revision;
+    // A start that waits for the end of the rollout before it may get that one's number, if it could not be stored.
+    record->revision = order.kind == Kind::kStart ? 1 : latest->revision;
   }
   world_.boundary.pass("after an order");
 }
@@ -84,7 +86,8 @@ void Operators::server_is_gone() {
 
 void Operators::server_is_back(Server& server) {
   for (const OperatorOrder& again : std::exchange(unheard_, {})) {
-    if (again.kind == Kind::kStart || again.kind == Kind::kRollBack) order(&server, again);
+    const bool worth_it = again.kind == Kind::kStart || again.kind == Kind::kRollBack || again.kind == Kind::kReturnTo;
+    if (worth_it) order(&server, again);
   }
 }
 

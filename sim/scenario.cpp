@@ -88,7 +88,8 @@ void add_orders(Draw& draw, Scenario& scenario) {
     OperatorOrder order;
     order.at = draw.time(milliseconds(500), kFaultTime);
     order.kind = draw.one_of({Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kPromote,
-                              Kind::kPromote, Kind::kRollBack, Kind::kRollBack, Kind::kPause, Kind::kResume});
+                              Kind::kPromote, Kind::kRollBack, Kind::kRollBack, Kind::kReturnTo, Kind::kReturnTo,
+                              Kind::kPause, Kind::kResume});
     order.version = scenario.versions[draw.upto(scenario.versions.size() - 1)].version;
     order.plan = random_plan(draw);
     scenario.orders.push_back(order);
@@ -133,6 +134,7 @@ const char* to_string(OperatorOrder::Kind kind) {
     case Kind::kResume: return "resume";
     case Kind::kPromote: return "promote";
     case Kind::kRollBack: return "rollback";
+    case Kind::kReturnTo: return "rollback to";
   }
   return "start";
 }

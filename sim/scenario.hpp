@@ -32,10 +32,10 @@ struct VersionScript {
 };
 
 struct OperatorOrder {
-  enum class Kind : std::uint8_t { kStart, kPause, kResume, kPromote, kRollBack };
+  enum class Kind : std::uint8_t { kStart, kPause, kResume, kPromote, kRollBack, kReturnTo };
   microseconds at{0};
   Kind kind = Kind::kStart;
-  std::string version;  ///< kStart.
+  std::string version;  ///< kStart, kReturnTo.
   rollout::Plan plan;   ///< kStart.
 };
 const char* to_string(OperatorOrder::Kind kind);
