@@ -6,7 +6,7 @@ import json
 import pytest
 
 from backend import Reply, answers
-from program import wait_until
+from program import DEADLINE, wait_until
 from released import INFER, LONG, QUICK
 
 HALF = {"steps": [{"canary": "50%", "for": "1h"}], "watch": "1h"}
@@ -22,9 +22,10 @@ def rollback_of(setup) -> dict:
 @pytest.mark.parametrize("reply", [{"status": 500}, {"status": 503}, {"hang": True}, {"cut": True, "body": {"a": "b" * 100}}],
                          ids=["500", "503", "hangs", "cut"])
 def test_a_candidate_that_fails_is_taken_back_and_clients_see_answers_only(released, reply):
-    setup = released(rollout=HALF, deadline="300ms" if "hang" in reply else "10s")
+    # Long enough for stable to answer on a busy machine.
+    setup = released(rollout=HALF, deadline=f"{DEADLINE // 60}s" if "hang" in reply else "10s")
     setup.candidate.reply = answers(**reply)
-    with setup.traffic() as traffic:
+    with setup.traffic(clients=8) as traffic:
         setup.start()
         status = setup.server.wait_for_phase("e", "rolled_back")
         sent = traffic.sent
