@@ -1,11 +1,14 @@
 """Load from wrk, and the numbers that are made of it."""
 
 import json
+import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import sys
+import time
 
 from contenders import LOAD_CORE
 
@@ -27,6 +30,25 @@ def run_wrk(url, connections, seconds):
     command = ["taskset", "-c", str(LOAD_CORE), *wrk_command(url, connections, seconds)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
     return result_of(done.stdout + done.stderr)
+
+
+class Neighbours:
+    """How much of the CPU other programs took meanwhile, in cores: all that ran, less wrk and `programs`."""
+
+    def __init__(self, programs):
+        self.programs = programs
+        self.before = self.now()
+
+    def now(self):
+        user, nice, system, _, _, irq, softirq = map(int, pathlib.Path("/proc/stat").read_text().split()[1:8])
+        mine = sum(program.cpu_ns() for program in self.programs) / 1e9
+        own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        mine += own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        return time.monotonic(), (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK") - mine
+
+    def cores(self):
+        at, used = self.now()
+        return max(0.0, (used - self.before[1]) / (at - self.before[0]))
 
 
 def spread(values):
