@@ -263,6 +263,7 @@ class ControlServer::Routes {
                  });
     server_.Get(R"(/v1/endpoints/([^/]+)/rollouts)", [this](const Request& request, Response& response) {
       reply(response, [&]() -> Result<json> {
+        TRY_DO(ports_.model_of(request.matches[1]));
         TRY(const auto states, ports_.rollouts.rollouts(request.matches[1], number(request, "limit", 50)));
         json list = json::array();
         for (const rollout::State& state : states) list.push_back(to_json(state));
@@ -341,6 +342,7 @@ class ControlServer::Routes {
     TRY_DO(ports_.model_of(endpoint));
     if (!order.to.empty()) {
       TRY(const registry::VersionRef ref, version_of(endpoint, order.to));
+      TRY_DO(ports_.registry.versions.version(ref));
       order.to = ref.version.str();
     }
     if (word == "rollback")

@@ -93,6 +93,7 @@ void read_endpoint(Fields& fields, EndpointConfig& out) {
       fields.fail(key, valid.error().message, valid.error().hint);
   }
   out.routes = {"/v2/models/" + out.name, "/v1/models/" + out.name};
+  if (fields.has("routes")) out.routes.clear();
   fields.optional("routes", out.routes);
   for (const std::string& route : out.routes) {
     if (route.empty() || route.front() != '/')

@@ -13,6 +13,7 @@
 #include "api/json.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
+#include "wire/document.hpp"
 
 namespace backstay::cli {
 
@@ -93,6 +94,21 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
+namespace {
+
+ExitCode unknown_command(const CLI::App& app, const std::string& word, bool as_json) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  const auto meant = wire::nearest(word, names);
+  print_error({ErrorCode::kInvalidArgument, fmt::format("There is no command '{}'.", word),
+               meant ? fmt::format("Did you mean: backstay {}", *meant) : "See: backstay --help"},
+              as_json);
+  return kUsage;
+}
+
+}  // namespace
+
 int run(int argc, char** argv, const Program& program) {
   CLI::App app(kAbout, "backstay");
   app.footer(kFooter);
@@ -119,6 +135,9 @@ int run(int argc, char** argv, const Program& program) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
     if (wrong.get_exit_code() == 0) return app.exit(wrong);
+    if (const std::string word = argc > 1 ? argv[1] : "";
+        app.get_subcommands().empty() && !word.starts_with('-') && !word.empty())
+      return unknown_command(app, word, common.json);
     print_error({ErrorCode::kInvalidArgument, sentence(wrong.what()),
                  fmt::format("See: backstay {}--help",
                              app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name() + " ")},

@@ -28,7 +28,7 @@ struct Arguments {
   std::string file;
   std::string folder;
   std::string model;
-  std::uint64_t from = 1;
+  std::uint64_t from = 0;  ///< 0: so that the newest are the last.
   std::uint64_t limit = 50;
   bool verify = false;
 };
@@ -172,9 +172,13 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
       fmt::print("  {}{} = {:.6g} on {}\n", metric.name, metric.group.empty() ? "" : "{" + metric.group + "}",
                  metric.value, metric.samples);
   }
-  for (const auto& v : verdicts)
+  for (const auto& v : verdicts) {
     fmt::print("gate {}: {}  {} by {}\n", v.gate, coloured(colour_of(v.verdict), v.verdict), to_rfc3339(v.at),
                v.decided_by);
+    for (const json& row : json::parse(v.evidence)["rows"])
+      if (row["decision"] != "PASS")
+        fmt::print("  {}: {}. {}\n", row.value("rule", ""), row.value("observed", ""), row.value("explanation", ""));
+  }
   return kOk;
 }
 
@@ -286,6 +290,14 @@ Result<std::uint64_t> verify_audit(const AuditLog& log) {
   }
 }
 
+/// "1.0.0 -> 1.1.0  " when the entry is about a rollout.
+std::string moved_text(const audit::Entry& entry) {
+  const json evidence = json::parse(entry.draft.evidence, nullptr, false);
+  if (!evidence.is_object() || !evidence.contains("from") || !evidence.contains("to")) return "";
+  const std::string from = evidence.value("from", "");
+  return (from.empty() ? "first version " : from + " -> ") + evidence.value("to", "") + "  ";
+}
+
 Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
   if (arguments.verify) {
@@ -297,7 +309,10 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
     }
     return kOk;
   }
-  TRY(const std::vector<audit::Entry> entries, opened->audit().read(arguments.from, arguments.limit));
+  TRY(const std::uint64_t size, opened->audit().size());
+  const std::uint64_t newest = size > arguments.limit ? size - arguments.limit + 1 : 1;
+  const std::uint64_t from = arguments.from > 0 ? arguments.from : newest;
+  TRY(const std::vector<audit::Entry> entries, opened->audit().read(from, arguments.limit));
   if (context.common.json) {
     json out = json::array();
     for (const audit::Entry& entry : entries) out.push_back(api::to_json(entry));
@@ -307,8 +322,10 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
   for (const audit::Entry& entry : entries) {
     fmt::print("{:>4}  {}  {:<18} {}  by {}\n", entry.sequence, to_rfc3339(entry.at).substr(0, 23) + "Z",
                coloured(Colour::kBold, entry.draft.action), entry.draft.subject, entry.draft.actor);
-    if (!entry.draft.reason.empty()) fmt::print("      {}\n", coloured(Colour::kDim, entry.draft.reason));
+    const std::string detail = moved_text(entry) + entry.draft.reason;
+    if (!detail.empty()) fmt::print("      {}\n", coloured(Colour::kDim, detail));
   }
+  if (from > 1) fmt::print("{} earlier entries: backstay audit --from 1\n", from - 1);
   return kOk;
 }
 
@@ -361,7 +378,7 @@ void add_registry_commands(const Context& context) {
   command = context.add(context.app, "audit", "Who changed and decided what, when and why; --verify checks the chain",
                         "backstay audit --verify");
   command->add_flag("--verify", a.verify, "Check every link and hash instead of printing");
-  command->add_option("--from", a.from, "First entry")->capture_default_str();
+  command->add_option("--from", a.from, "First entry (default: the newest are shown)");
   command->add_option("--limit", a.limit, "Most entries to print")->capture_default_str();
   context.on(command, [context, arguments] { return show_audit(context, *arguments); });
 }

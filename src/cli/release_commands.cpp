@@ -39,10 +39,11 @@ void print_endpoint(const Context& context, const json& endpoint) {
   for (const json& arm : endpoint["split"]["arms"])
     shares += fmt::format("{}{} {:g}%", shares.empty() ? "" : ", ", arm["version"].get<std::string>(),
                           arm["share"].get<double>() * 100);
-  fmt::print(
-      "{}: {}  traffic: {}\n", endpoint["endpoint"].get<std::string>(),
-      rollout.is_null() ? "no rollout" : rollout["id"].get<std::string>() + " " + rollout["phase"].get<std::string>(),
-      shares.empty() ? "none" : shares);
+  fmt::print("{}: {}  traffic: {}\n", endpoint["endpoint"].get<std::string>(),
+             rollout.is_null() ? "no rollout"
+                               : rollout["id"].get<std::string>() + " " + rollout["phase"].get<std::string>() +
+                                     (rollout.value("paused", false) ? ", paused" : ""),
+             shares.empty() ? "none" : shares);
 }
 
 Result<ExitCode> start(const Context& context, const Arguments& a) {

@@ -45,6 +45,22 @@ std::string phase_line(const json& rollout) {
   return text + (rollout.value("paused", false) ? coloured(Colour::kYellow, "  paused") : "");
 }
 
+bool is_under_way(const json& rollout) {
+  return !rollout.is_null() && rollout["phase"] != "done" && rollout["phase"] != "rolled_back";
+}
+
+/// Why a backend that should serve does not.
+std::string backend_troubles(const json& endpoint) {
+  std::string out;
+  for (const json& backend : endpoint["backends"]) {
+    const std::string detail = backend.value("detail", "");
+    if (backend["state"] != "ready" && backend["state"] != "stopped" && !detail.empty())
+      out += fmt::format("{} is {}: {}\n", backend["version"].get<std::string>(), backend["state"].get<std::string>(),
+                         detail);
+  }
+  return out;
+}
+
 std::string backend_of(const json& endpoint, const std::string& version) {
   for (const json& backend : endpoint["backends"]) {
     if (backend["version"] != version) continue;
@@ -79,11 +95,15 @@ std::string traffic_table(const json& endpoint) {
     add(endpoint["split"]["shadow"]["version"], "shadow", endpoint["split"]["shadow"]["share"]);
     shown.push_back(endpoint["split"]["shadow"]["version"]);
   }
-  for (const json& item : endpoint["versions"]) {
-    const std::string version = item["version"];
-    if (std::find(shown.begin(), shown.end(), version) == shown.end())
-      add(version, version == endpoint["standby"] ? "standby" : "off", 0);
-  }
+  const auto add_once = [&](const std::string& version, const char* role) {
+    if (version.empty() || std::find(shown.begin(), shown.end(), version) != shown.end()) return;
+    add(version, role, 0);
+    shown.push_back(version);
+  };
+  const json& rollout = endpoint["rollout"];
+  if (is_under_way(rollout)) add_once(rollout["candidate"], "candidate");
+  add_once(endpoint["standby"], "standby");
+  for (const json& item : endpoint["versions"]) add_once(item["version"], "off");
   return table(rows);
 }
 
@@ -114,10 +134,11 @@ std::string status_view(const json& status) {
     if (!rollout.is_null()) out += phase_line(rollout) + "\n";
     if (!rollout.is_null() && rollout.contains("cause") && rollout["cause"].is_object())
       out += coloured(Colour::kDim, rollout["cause"].value("reason", "")) + "\n";
-    const bool empty = endpoint["split"]["arms"].empty();
+    const bool empty = endpoint["split"]["arms"].empty() && !is_under_way(rollout);
     out += empty ? "nothing is deployed yet: backstay rollout start " + endpoint["endpoint"].get<std::string>() +
                        " MODEL@VERSION\n"
                  : traffic_table(endpoint);
+    out += coloured(Colour::kYellow, backend_troubles(endpoint));
     if (!rollout.is_null() && !endpoint["guardrails"].empty()) out += guardrail_table(endpoint["guardrails"]);
     if (const std::string trouble = endpoint.value("trouble", ""); !trouble.empty())
       out += coloured(Colour::kYellow, "not stored yet: " + trouble) + "\n";

@@ -98,19 +98,20 @@ void RouteMap::add(std::string prefix, std::uint32_t endpoint) {
 }
 
 std::optional<std::uint32_t> RouteMap::find(std::string_view target) const {
+  constexpr std::string_view kBoundaries = "/:";
   std::string_view path = target.substr(0, target.find('?'));
   // No prefix is longer than longest_, so a longer path is cut at the first boundary that could still match.
-  if (path.size() > longest_ && path[longest_] != '/') {
-    const std::size_t slash = path.substr(0, longest_).rfind('/');
-    if (slash == std::string_view::npos) return std::nullopt;
-    path = path.substr(0, slash);
+  if (path.size() > longest_ && kBoundaries.find(path[longest_]) == std::string_view::npos) {
+    const std::size_t boundary = path.substr(0, longest_).find_last_of(kBoundaries);
+    if (boundary == std::string_view::npos) return std::nullopt;
+    path = path.substr(0, boundary);
   } else {
     path = path.substr(0, longest_);
   }
   while (!path.empty()) {
     if (const auto found = prefixes_.find(path); found != prefixes_.end()) return found->second;
-    const std::size_t slash = path.rfind('/');
-    path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+    const std::size_t boundary = path.find_last_of(kBoundaries);
+    path = boundary == std::string_view::npos ? std::string_view() : path.substr(0, boundary);
   }
   const auto root = prefixes_.find("/");
   return root == prefixes_.end() ? std::nullopt : std::optional(root->second);

@@ -133,7 +133,8 @@ class RoutingDirectory : public RoutingPublisher {
   std::uint64_t table_number_ = 0;
 };
 
-/// Finds the endpoint of a request's path by the longest prefix that ends at a "/" or at the path's end.
+/// Finds the endpoint of a request's path by the longest prefix that ends at a "/", a ":" (/v1/models/m:predict) or at
+/// the path's end.
 class RouteMap {
  public:
   void add(std::string prefix, std::uint32_t endpoint);

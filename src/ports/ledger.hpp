@@ -104,6 +104,8 @@ class AuditLog {
  public:
   virtual ~AuditLog() = default;
   virtual Result<audit::Entry> append(const audit::Draft& draft) = 0;
+  /// How many entries there are: the sequence number of the newest.
+  virtual Result<std::uint64_t> size() const = 0;
   /// Entries with sequence >= from, in order, at most `limit`.
   virtual Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const = 0;
 };

@@ -135,7 +135,9 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
     return;
   }
-  if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack) return answer(done, {});
+  // The same order again: what was to be left was left, and nobody meant to go further back.
+  if (endpoint.rollout && (endpoint.rollout->phase == rollout::Phase::kRolledBack || endpoint.rollout->revert))
+    return answer(done, {});
   if (endpoint.record.standby.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),

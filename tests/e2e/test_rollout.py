@@ -66,7 +66,7 @@ def test_after_a_rollback_the_same_order_stays_and_says_how_to_go_further_back(r
     setup.backstay("rollback", "e", "--reason", "enough")
     again = setup.backstay("rollback", "e", "--reason", "a second person, a second later")
     assert "rollback e --to 1.0.0" in again.out and setup.server.status("e")["stable"] == "2.0.0"
-    assert "not kept warm" in setup.backstay("rollback", "e", "--to", "m@9.0.0", "--reason", "x", code=10).err
+    assert "no version m@9.0.0" in setup.backstay("rollback", "e", "--to", "m@9.0.0", "--reason", "x", code=3).err
     setup.backstay("rollback", "e", "--to", "m@1.0.0", "--reason", "both were wrong")
     assert setup.server.status("e")["stable"] == "1.0.0" and setup.shares() == {"1.0.0": 1.0}
 

@@ -32,8 +32,8 @@ std::map<std::string, Measured> find_groups(const std::string& name, const std::
 }
 
 bool is_rate(const Measured& measured) {
-  return measured.kind != registry::ScorecardKind::kLatency && measured.metric->value >= 0 &&
-         measured.metric->value <= 1;
+  const bool time = measured.kind == registry::ScorecardKind::kLatency || measured.metric->name.ends_with("_seconds");
+  return !time && measured.metric->value >= 0 && measured.metric->value <= 1;
 }
 
 Interval limits_of(const Measured& measured, double confidence) {

@@ -168,6 +168,11 @@ Result<void> validate(const Manifest& manifest) {
       manifest.serving.runtime != "python")
     return invalid(fmt::format("There is no serving runtime '{}'.", manifest.serving.runtime),
                    "Use openvino or python.");
+  const std::string& entry = manifest.serving.entry;
+  const auto is_entry = [&](const Artifact& a) { return a.path == entry || a.path.starts_with(entry + "/"); };
+  if (!entry.empty() && std::none_of(manifest.artifacts.begin(), manifest.artifacts.end(), is_entry))
+    return invalid(fmt::format("serving.entry is '{}', which is no artifact of the version.", entry),
+                   "Name one of the artifacts' paths, or a folder among them.");
   return {};
 }
 

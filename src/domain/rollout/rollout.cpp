@@ -31,6 +31,9 @@ Transition unchanged(const State& state) {
 
 /// What every change has: the next revision, and a note.
 Transition change(const State& state, Note note) {
+  // Versions and ids hold no character that JSON would escape.
+  if (note.evidence == "{}")
+    note.evidence = fmt::format(R"({{"from":"{}","rollout":"{}","to":"{}"}})", state.stable, state.id, state.candidate);
   Transition out;
   out.state = state;
   out.state.revision = state.revision + 1;
@@ -80,7 +83,8 @@ Transition enter_watching(const State& state, Timestamp now, const std::string& 
   out.state.paused = false;
   out.state.phase_since = now;
   out.state.samples = 0;
-  out.after_commit = {SetTraffic{split_of(out.state)}};
+  if (state.phase == Phase::kWarming) out.after_commit.emplace_back(ResetGuardrails{});
+  out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
 
@@ -227,6 +231,7 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
   if (fresh.stable.empty()) fresh.plan.steps.clear();  // There is nothing to compare a first deployment with.
   Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, "{}"});
   out.after_commit.emplace_back(EnsureBackend{fresh.candidate});
+  out.after_commit.emplace_back(ResetGuardrails{});  // What is shown while it warms up is its own.
   return out;
 }
 

@@ -33,9 +33,10 @@ ov::element::Type_t theirs(DataType type) {
   return std::find_if(std::begin(kPairs), std::end(kPairs), [&](const TypePair& p) { return p.ours == type; })->theirs;
 }
 
-Result<TensorInfo> describe(const ov::Output<const ov::Node>& port) {
+/// `named`: the same port of the model as it was read. Compiling may fold nodes and leave a port the names of several.
+Result<TensorInfo> describe(const ov::Output<const ov::Node>& port, const ov::Output<ov::Node>& named) {
   TensorInfo info;
-  info.name = port.get_names().empty() ? port.get_node()->get_friendly_name() : port.get_any_name();
+  info.name = named.get_names().empty() ? named.get_node()->get_friendly_name() : named.get_any_name();
   const auto pair = std::find_if(std::begin(kPairs), std::end(kPairs),
                                  [&](const TypePair& p) { return p.theirs == port.get_element_type(); });
   if (pair == std::end(kPairs))
@@ -153,21 +154,23 @@ Model::~Model() = default;
 Result<std::unique_ptr<Model>> Model::load(const fs::path& path, unsigned threads) {
   TRY(const fs::path file, find_model(path));
   std::unique_ptr<Model> model(new Model);
+  std::shared_ptr<ov::Model> graph;
   try {
     ov::Core core;
-    const std::shared_ptr<ov::Model> graph = core.read_model(file.string());
+    graph = core.read_model(file.string());
     model->impl_->compiled = core.compile_model(graph, "CPU", ov::inference_num_threads(static_cast<int>(threads)),
                                                 ov::hint::performance_mode(ov::hint::PerformanceMode::LATENCY),
                                                 ov::hint::inference_precision(ov::element::f32));
   } catch (const std::exception& failure) {
     return Unexpected(explain(file, failure.what()));
   }
-  for (const auto& port : model->impl_->compiled.inputs()) {
-    TRY(TensorInfo info, describe(port));
+  const ov::CompiledModel& compiled = model->impl_->compiled;
+  for (std::size_t i = 0; i < compiled.inputs().size(); ++i) {
+    TRY(TensorInfo info, describe(compiled.input(i), graph->input(i)));
     model->inputs_.push_back(std::move(info));
   }
-  for (const auto& port : model->impl_->compiled.outputs()) {
-    TRY(TensorInfo info, describe(port));
+  for (std::size_t i = 0; i < compiled.outputs().size(); ++i) {
+    TRY(TensorInfo info, describe(compiled.output(i), graph->output(i)));
     model->outputs_.push_back(std::move(info));
   }
   return model;

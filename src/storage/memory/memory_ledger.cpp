@@ -168,6 +168,11 @@ Result<audit::Entry> MemoryLedger::append(const audit::Draft& draft) {
   return append_locked(draft);
 }
 
+Result<std::uint64_t> MemoryLedger::size() const {
+  const std::lock_guard lock(mutex_);
+  return audit_.size();
+}
+
 Result<std::vector<audit::Entry>> MemoryLedger::read(std::uint64_t from, std::size_t limit) const {
   const std::lock_guard lock(mutex_);
   std::vector<audit::Entry> found;

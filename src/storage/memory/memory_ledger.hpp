@@ -31,6 +31,7 @@ class MemoryLedger : public VersionStore, public RolloutStore, public AuditLog {
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override;
 
   Result<audit::Entry> append(const audit::Draft& draft) override;
+  Result<std::uint64_t> size() const override;
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
 
  private:

@@ -282,6 +282,13 @@ Result<audit::Entry> SqliteLedger::append(const audit::Draft& draft) {
   return entry;
 }
 
+Result<std::uint64_t> SqliteLedger::size() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT coalesce(max(sequence), 0) FROM audit");
+  TRY_DO(select.step());
+  return static_cast<std::uint64_t>(select.integer(0));
+}
+
 Result<std::vector<audit::Entry>> SqliteLedger::read(std::uint64_t from, std::size_t limit) const {
   const std::lock_guard lock(impl_->mutex);
   Statement select = impl_->database.prepare("SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?");
