@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
+#include <ctime>
 
 namespace backstay::bench {
 
@@ -50,7 +52,7 @@ void watch(const Descriptor& epoll, int fd) {
 
 }  // namespace
 
-std::string_view small_answer() {
+std::string_view small_answer(Monotonic) {
   static const std::string kAnswer = make_answer();
   return kAnswer;
 }
@@ -59,8 +61,9 @@ std::string_view failure() {
   return "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 }
 
-Backend::Backend()
-    : epoll_(epoll_create1(EPOLL_CLOEXEC)),
+Backend::Backend(bool stamps_arrivals)
+    : stamps_arrivals_(stamps_arrivals),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       read_buffer_(kReadBufferBytes) {
   watch(epoll_, wake_.get());
@@ -101,19 +104,45 @@ void Backend::accept_from(const Listener& listener) {
   auto socket = gateway::accept_connection(listener.socket.get());
   if (!socket || !*socket) return;
   const int fd = socket->get();
+  const int on = 1;
+  if (stamps_arrivals_) setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
   connections_[fd] = {*std::move(socket), &listener.answer, {}};
   watch(epoll_, fd);
 }
 
+ssize_t Backend::read(const Descriptor& socket, Monotonic& arrived) {
+  if (!stamps_arrivals_) return recv(socket.get(), read_buffer_.data(), read_buffer_.size(), 0);
+  iovec piece{read_buffer_.data(), read_buffer_.size()};
+  alignas(cmsghdr) std::array<char, 256> control;
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t got = recvmsg(socket.get(), &message, 0);
+  arrived = std::chrono::steady_clock::now();
+  for (const cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr;
+       item = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(item))) {
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SO_TIMESTAMPNS) continue;
+    timespec stamp{};
+    std::memcpy(&stamp, CMSG_DATA(item), sizeof stamp);
+    // The stamp is of the wall clock: how long ago it was is the same by both.
+    const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+    arrived -= since_epoch - (seconds(stamp.tv_sec) + nanoseconds(stamp.tv_nsec));
+  }
+  return got;
+}
+
 // False: the connection has ended.
 bool Backend::serve(Connection& connection) {
-  const ssize_t got = recv(connection.socket.get(), read_buffer_.data(), read_buffer_.size(), 0);
+  Monotonic arrived;
+  const ssize_t got = read(connection.socket, arrived);
   if (got <= 0) return false;
   std::string_view input(read_buffer_.data(), static_cast<std::size_t>(got));
   if (!connection.input.empty()) input = connection.input.append(input);
   while (const std::size_t size = request_size(input)) {
     input.remove_prefix(size);
-    const std::string_view answer = (*connection.answer)();
+    const std::string_view answer = (*connection.answer)(arrived);
     // Answers are far smaller than a socket's buffer, so one that doesn't fit means a client that doesn't read.
     if (send(connection.socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(answer.size()))

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <functional>
 #include <string>
@@ -7,12 +9,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/time.hpp"
 #include "gateway/socket.hpp"
 
 namespace backstay::bench {
 
 /// What every request is answered with: 322 bytes in all, head included.
-std::string_view small_answer();
+std::string_view small_answer(Monotonic arrived = {});
 /// A 500 without a body; the connection stays usable.
 std::string_view failure();
 
@@ -20,10 +23,13 @@ std::string_view failure();
 /// request ends (a Content-Length is understood, chunks are not).
 class Backend {
  public:
-  /// Called when a whole request has arrived; returns the bytes to answer with.
-  using Answer = std::function<std::string_view()>;
+  /// Called when a whole request was read, with the moment its last byte reached the socket (only with
+  /// `stamps_arrivals`); returns the bytes to answer with.
+  using Answer = std::function<std::string_view(Monotonic arrived)>;
 
-  Backend();
+  /// `stamps_arrivals`: the kernel notes when bytes reach a socket, which costs a little for every packet of the
+  /// machine.
+  explicit Backend(bool stamps_arrivals = false);
 
   /// Another address to serve, before run(); port 0 picks one. Returns where it is.
   Result<gateway::Address> listen(const gateway::Address& address, Answer answer);
@@ -45,7 +51,9 @@ class Backend {
 
   void accept_from(const Listener& listener);
   bool serve(Connection& connection);
+  ssize_t read(const Descriptor& socket, Monotonic& arrived);
 
+  bool stamps_arrivals_;
   Descriptor epoll_;
   Descriptor wake_;
   std::unordered_map<int, Listener> listeners_;

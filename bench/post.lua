@@ -7,7 +7,8 @@ wrk.headers["Content-Type"] = "application/json"
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format(
-    'RESULT {"requests":%d,"duration_us":%d,"errors":%d,"p50_us":%.0f,"p99_us":%.0f}\n',
+    'RESULT {"requests":%d,"duration_us":%d,"errors":%d,"kinds":"connect %d, read %d, write %d, status %d, timeout %d",' ..
+      '"p50_us":%.0f,"p99_us":%.0f}\n',
     summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50), latency:percentile(99)))
+    e.connect, e.read, e.write, e.status, e.timeout, latency:percentile(50), latency:percentile(99)))
 end

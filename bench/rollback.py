@@ -3,7 +3,8 @@
 
 bench-rollback has the gateway, the monitor and the backends of both versions in one process; wrk is the load. Again and
 again a canary is started, begins to answer 500, breaches the default guardrails and is taken back. The deciding outcome is
-stamped when its answer reaches the gateway, a request when the candidate's backend reads it; both by the same clock.
+stamped when the gateway reads its answer, a request when it reaches the candidate's socket (by the kernel, so that a
+backend that waits for a CPU doesn't count as a gateway that goes on sending).
 """
 
 import argparse
@@ -49,6 +50,7 @@ def measure(repetitions, share_ppm, threads, connections):
 
 def row_of(connections, rollbacks, result):
     row = {"connections": connections, "rollbacks": len(rollbacks), "client_errors": result["errors"],
+           "error_kinds": result["kinds"],
            "requests_per_s": result["requests"] / result["duration_us"] * 1e6}
     for key, source, unit in (("last_request_ms", "last_request_us", 1e3), ("requests_after", "requests_after", 1),
                               ("decision_to_zero_ms", "decision_to_zero_us", 1e3)):

@@ -37,11 +37,10 @@ void fail(const std::string& why) {
 /// What one version's backend sees: notes when each request arrived, and fails when it is told to. Any thread.
 class WatchedVersion {
  public:
-  std::string_view answer() {
-    const Monotonic now = std::chrono::steady_clock::now();
+  std::string_view answer(Monotonic arrived) {
     {
       const std::lock_guard lock(mutex_);
-      arrivals_.push_back(now);
+      arrivals_.push_back(arrived);
     }
     ++seen_;
     return failing_ ? bench::failure() : bench::small_answer();
@@ -79,12 +78,13 @@ class Versions {
 
  private:
   gateway::Address serve(WatchedVersion& version) {
-    auto listening = backend_.listen({0x7f000001, 0}, [&version] { return version.answer(); });
+    auto listening =
+        backend_.listen({0x7f000001, 0}, [&version](Monotonic arrived) { return version.answer(arrived); });
     if (!listening) fail(listening.error().message);
     return *listening;
   }
 
-  bench::Backend backend_;
+  bench::Backend backend_{true};
   gateway::Address stable_address_;
   gateway::Address candidate_address_;
   std::thread thread_;
@@ -156,6 +156,10 @@ class Rollbacks {
   }
 
   void run() {
+    wait_for("first version", [&] {
+      const auto table = cell_.table();
+      return !table->endpoints[0].arms.empty() && table->endpoints[0].arms[0].address;
+    });
     fmt::print("gateway {}\n", gateway_->address().str());
     std::fflush(stdout);
     constexpr std::size_t kWarm = 10'000;
@@ -231,7 +235,8 @@ class Rollbacks {
     if (!judged || arrivals.empty()) fail("the rollback was not a guardrail's");
     const auto after =
         std::count_if(arrivals.begin(), arrivals.end(), [&](const Monotonic& at) { return at > *endpoint.decided_at; });
-    const nanoseconds last = std::max(nanoseconds(0), nanoseconds(arrivals.back() - *endpoint.decided_at));
+    const Monotonic latest = *std::max_element(arrivals.begin(), arrivals.end());
+    const nanoseconds last = std::max(nanoseconds(0), nanoseconds(latest - *endpoint.decided_at));
     const std::string& reason = endpoint.rollout->cause->reason;
     fmt::print(R"({{"last_request_us":{:.1f},"requests_after":{},"decision_to_zero_us":{:.1f},"guardrail":"{}"}})"
                "\n",
