@@ -56,6 +56,11 @@ endpoints:
   EXPECT_EQ(endpoint.plan.steps.at(0).ppm, 100'000u);
 }
 
+TEST(Config, RoutesThatAreGivenTakeThePlaceOfTheUsualOnes) {
+  const Config config = read("endpoints: [{name: a, model: m, routes: [/v2/models/a, /a]}]").value();
+  EXPECT_EQ(config.endpoints.at(0).routes, (std::vector<std::string>{"/v2/models/a", "/a"}));
+}
+
 TEST(Config, NamesTheNearestKey) {
   EXPECT_NE(refusal("endpoints: [{name: a, model: m, dead_line: 3s}]").find("deadline"), std::string::npos);
   EXPECT_NE(refusal("endpoints: [{name: a, model: m}]\ngatway: {}").find("gateway"), std::string::npos);

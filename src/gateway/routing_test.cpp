@@ -29,6 +29,14 @@ TEST(RouteMap, TakesTheLongestPrefixThatEndsAtABoundary) {
   EXPECT_EQ(routes.find("/v1/models/a"), 4U);
 }
 
+TEST(RouteMap, TakesWhatFollowsAColonForAVerb) {
+  RouteMap routes;
+  routes.add("/v1/models/m", 1);
+  EXPECT_EQ(routes.find("/v1/models/m:predict"), 1U);
+  EXPECT_EQ(routes.find("/v1/models/m/labels/stable:predict"), 1U);
+  EXPECT_EQ(routes.find("/v1/models/mm:predict"), std::nullopt);
+}
+
 TEST(RoutingDirectory, PublishesSplitsWithTheAddressesItKnows) {
   RoutingCell cell;
   RoutingDirectory directory(cell, {"a", "b"});

@@ -78,6 +78,7 @@ TEST(Gate, LatenciesAreComparedAsTheyAre) {
   const Rule rule{Rule::Kind::kAtMost, "latency_p95_seconds", "", 0.05};
   EXPECT_EQ(decide(rule, {card(ScorecardKind::kLatency, {metric("latency_p95_seconds", 0.04, 100)})}), Decision::kPass);
   EXPECT_EQ(decide(rule, {card(ScorecardKind::kLatency, {metric("latency_p95_seconds", 0.06, 100)})}), Decision::kFail);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("latency_p95_seconds", 0.04, 100)})}), Decision::kPass);
 }
 
 TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {

@@ -53,6 +53,21 @@ TEST(RolloutStart, AsksForAWarmCandidateAndGivesItNothing) {
   EXPECT_EQ(t.notes.at(0).actor, "alice");
 }
 
+TEST(RolloutStep, ABlueGreenCandidateIsJudgedByItsOwnOutcomes) {
+  State state = fresh();
+  state.plan = blue_green_plan();
+  const Transition begun = start(state, at(0), "alice", "");
+  EXPECT_TRUE(has<ResetGuardrails>(begun.after_commit));
+  const Transition watching = step(begun.state, CandidateReady{}, at(1));
+  EXPECT_EQ(watching.state.phase, Phase::kWatching);
+  EXPECT_TRUE(has<ResetGuardrails>(watching.after_commit));
+}
+
+TEST(RolloutStart, SaysForTheRecordFromWhereToWhere) {
+  const Transition t = start(fresh(), at(0), "alice", "");
+  EXPECT_NE(t.notes.at(0).evidence.find(R"("to":"2.0.0")"), std::string::npos) << t.notes.at(0).evidence;
+}
+
 TEST(RolloutStep, GivesTrafficOnlyAfterTheCommit) {
   const Transition t = step(start(fresh(), at(0), "a", "").state, CandidateReady{}, at(1));
   EXPECT_TRUE(t.before_commit.empty());
