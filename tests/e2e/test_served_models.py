@@ -19,6 +19,7 @@ def serve_model(backstay, releases, server):
 
     # OpenVINO leaks some bytes when it refuses a model, and asks for 2^63 bytes when it guesses at a SavedModel's kind.
     backstay.environment["ASAN_OPTIONS"] = "detect_leaks=0:allocator_may_return_null=1"
+    backstay.environment["TSAN_OPTIONS"] = "allocator_may_return_null=1"
 
     def start(models: dict, **spec):
         endpoints = [{"name": name, "model": name, "rollout": {"watch": "0s"}} for name in models]
