@@ -190,7 +190,7 @@ TEST_F(MonitorTest, ARollbackIsInForceWhileTheDiskIsFullAndStoredWhenItHasRoom) 
   EXPECT_EQ(share("1.1.0"), 0u);
   EXPECT_EQ(routing.table()->endpoints[0].candidate_ppm, 0u);
   EXPECT_EQ(ledger.active_rollouts()->size(), 1u);
-  EXPECT_EQ(status().trouble, "The disk is full.");
+  until([&] { return status().trouble == "The disk is full."; });  // The refusal is on its way to the loop.
   disk.set_full(false);
   EXPECT_TRUE(durable.get());
   EXPECT_TRUE(ledger.active_rollouts()->empty());
