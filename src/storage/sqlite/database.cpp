@@ -52,6 +52,10 @@ void Statement::bind_one(std::int64_t value) {
   note(sqlite3_bind_int64(statement_.get(), next_++, value));
 }
 
+void Statement::bind_one(double value) {
+  note(sqlite3_bind_double(statement_.get(), next_++, value));
+}
+
 void Statement::bind_one(std::string_view value) {
   note(sqlite3_bind_text64(statement_.get(), next_++, value.data(), value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
@@ -78,6 +82,10 @@ Result<void> Statement::run() {
 
 std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
+}
+
+double Statement::real(int column) const {
+  return sqlite3_column_double(statement_.get(), column);
 }
 
 std::string Statement::text(int column) const {

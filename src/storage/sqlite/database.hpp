@@ -35,6 +35,7 @@ class Statement {
   Result<void> run();
 
   std::int64_t integer(int column) const;
+  double real(int column) const;
   std::string text(int column) const;
   Digest digest(int column) const;
   Timestamp timestamp(int column) const { return Timestamp(microseconds(integer(column))); }
@@ -46,6 +47,7 @@ class Statement {
   void bind_one(std::uint64_t value) { bind_one(static_cast<std::int64_t>(value)); }
   void bind_one(int value) { bind_one(static_cast<std::int64_t>(value)); }
   void bind_one(bool value) { bind_one(static_cast<std::int64_t>(value)); }
+  void bind_one(double value);
   void bind_one(std::string_view value);
   void bind_one(const std::string& value) { bind_one(std::string_view(value)); }
   void bind_one(const char* value) { bind_one(std::string_view(value)); }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/sqlite/ledger_impl.hpp"
 #include "storage/sqlite/records.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "wire/rollout_json.hpp"
@@ -12,12 +13,6 @@ namespace backstay {
 using sqlite::Database;
 using sqlite::Statement;
 using sqlite::Transaction;
-
-struct SqliteLedger::Impl {
-  Database database;
-  const Clock& clock;
-  std::mutex mutex;
-};
 
 SqliteLedger::SqliteLedger(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SqliteLedger::~SqliteLedger() = default;

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <mutex>
 
 #include "base/time.hpp"
 #include "ports/ledger.hpp"
