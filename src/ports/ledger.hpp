@@ -96,6 +96,8 @@ class RolloutStore {
   /// Newest first, final ones too.
   virtual Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const = 0;
   virtual Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const = 0;
+  /// By name.
+  virtual Result<std::vector<EndpointRecord>> endpoints() const = 0;
   /// The number for the endpoint's next rollout id.
   virtual Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const = 0;
 };

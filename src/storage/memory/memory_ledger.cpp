@@ -125,6 +125,8 @@ Result<void> MemoryLedger::commit(const rollout::Transition& transition, const s
   }
   for (const rollout::Note& note : transition.notes)
     append_locked({note.actor, note.action, "endpoint " + state.endpoint, note.reason, note.evidence});
+  models_[state.endpoint] = model;
+  if (!transition.notes.empty()) record_traffic(state, model);
   if (state.phase == rollout::Phase::kDone) endpoints_[state.endpoint] = endpoint_after(state, model);
   return {};
 }
@@ -155,6 +157,13 @@ Result<std::optional<EndpointRecord>> MemoryLedger::endpoint(const std::string& 
   const auto found = endpoints_.find(name);
   if (found == endpoints_.end()) return std::optional<EndpointRecord>();
   return std::optional(found->second);
+}
+
+Result<std::vector<EndpointRecord>> MemoryLedger::endpoints() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<EndpointRecord> found;
+  for (const auto& [name, record] : endpoints_) found.push_back(record);
+  return found;
 }
 
 Result<std::uint64_t> MemoryLedger::next_rollout_number(const std::string& endpoint) const {

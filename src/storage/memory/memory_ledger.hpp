@@ -5,12 +5,19 @@
 
 #include "base/time.hpp"
 #include "ports/ledger.hpp"
+#include "ports/lineage.hpp"
+#include "ports/releases.hpp"
 
 namespace backstay {
 
-/// Versions, rollouts and the audit log in memory, with the behaviour of the durable store: for simulations and tests.
-/// Thread-safe.
-class MemoryLedger : public VersionStore, public RolloutStore, public AuditLog {
+/// Versions, releases, lineage, rollouts and the audit log in memory, with the behaviour of the durable store: for
+/// simulations and tests. Thread-safe.
+class MemoryLedger : public VersionStore,
+                     public ReleaseStore,
+                     public InfrastructureStore,
+                     public LineageStore,
+                     public RolloutStore,
+                     public AuditLog {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -24,10 +31,30 @@ class MemoryLedger : public VersionStore, public RolloutStore, public AuditLog {
                                     const audit::Draft& draft) override;
   Result<std::vector<StoredVerdict>> verdicts(const registry::VersionRef& ref) const override;
 
+  Result<void> move_stage(const registry::VersionRef& ref, const std::string& expected, const std::string& stage,
+                          const audit::Draft& draft) override;
+  Result<void> set_alias(const std::string& model, const std::string& name,
+                         const std::optional<registry::SemanticVersion>& version,
+                         const std::optional<registry::SemanticVersion>& expected, const audit::Draft& draft) override;
+  Result<std::vector<Alias>> aliases(const std::string& model) const override;
+  Result<std::vector<audit::Entry>> history(const std::string& model) const override;
+  Result<void> declare(const std::vector<registry::Infrastructure>& items, const audit::Draft& draft) override;
+  Result<std::vector<registry::Infrastructure>> infrastructure() const override;
+
+  Result<std::uint32_t> serving_number(const std::string& endpoint, const registry::VersionRef& ref) override;
+  Result<Serving> serving(std::uint32_t number) const override;
+  Result<std::vector<registry::VersionRef>> made_from(const lineage::Subject& subject) const override;
+  Result<std::vector<lineage::Subject>> find_subjects(const std::string& text) const override;
+  Result<std::vector<registry::VersionRef>> children(const registry::VersionRef& ref) const override;
+  Result<std::vector<TrafficWindow>> traffic(const registry::VersionRef& ref) const override;
+  Result<void> quarantine(const lineage::Subject& subject, bool block, const audit::Draft& draft) override;
+  Result<std::vector<Quarantine>> quarantines() const override;
+
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
   Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override;
   Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override;
+  Result<std::vector<EndpointRecord>> endpoints() const override;
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override;
 
   Result<audit::Entry> append(const audit::Draft& draft) override;
@@ -40,6 +67,19 @@ class MemoryLedger : public VersionStore, public RolloutStore, public AuditLog {
     std::vector<registry::StoredScorecard> scorecards;
     std::vector<StoredVerdict> verdicts;
   };
+  /// Where an endpoint's traffic goes since when.
+  struct Traffic {
+    std::string endpoint;
+    std::string model;
+    std::string rollout;
+    traffic::Split split;
+    Timestamp from;
+  };
+  struct Blocked {
+    Quarantine quarantine;
+    bool blocked = true;
+  };
+  void record_traffic(const rollout::State& state, const std::string& model);
   const audit::Entry& append_locked(const audit::Draft& draft);
   Result<const Held*> find(const registry::VersionRef& ref) const;
   Result<Held*> find(const registry::VersionRef& ref);
@@ -49,7 +89,13 @@ class MemoryLedger : public VersionStore, public RolloutStore, public AuditLog {
   std::vector<Held> versions_;
   std::vector<audit::Entry> audit_;
   std::map<std::string, EndpointRecord> endpoints_;
-  std::map<std::string, std::vector<rollout::State>> rollouts_;  ///< By endpoint, oldest first.
+  std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
+  std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.
+  std::vector<registry::Infrastructure> infrastructure_;
+  std::vector<Serving> servings_;  ///< Number n is at n - 1.
+  std::vector<Traffic> traffic_;
+  std::vector<Blocked> quarantines_;
+  std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
   std::int64_t next_id_ = 1;
 };
 

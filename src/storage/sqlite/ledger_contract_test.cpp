@@ -1,28 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
-#include "storage/memory/memory_ledger.hpp"
-#include "storage/sqlite/sqlite_ledger.hpp"
+#include "storage/sqlite/contract_stores.hpp"
 
 // What every store of versions, rollouts and audit entries promises (ports/ledger.hpp).
 namespace backstay {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct InMemory {
-  MemoryLedger ledger;
-};
-struct OnDisk {
-  fs::path folder = [] {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    return fs::path(mkdtemp(name.data()));
-  }();
-  std::unique_ptr<SqliteLedger> opened = SqliteLedger::open(folder / "registry.db").value();
-  SqliteLedger& ledger = *opened;
-  ~OnDisk() { fs::remove_all(folder); }
-};
 
 template <class Store>
 class LedgerContract : public ::testing::Test {
@@ -49,8 +31,7 @@ class LedgerContract : public ::testing::Test {
   VersionStore& versions = store.ledger;
   decltype(store.ledger)& ledger = store.ledger;
 };
-using Stores = ::testing::Types<InMemory, OnDisk>;
-TYPED_TEST_SUITE(LedgerContract, Stores);
+TYPED_TEST_SUITE(LedgerContract, ContractStores);
 
 TYPED_TEST(LedgerContract, NumbersVersionsPerModelAndListsTheNewestFirst) {
   EXPECT_EQ(this->add("a@1.0.0")->version.ordinal, 1u);

@@ -21,4 +21,10 @@ Result<StoredVersion> read_version_row(const Statement& row);
 Result<void> move_stage(const Database& database, const registry::VersionRef& ref, const std::string& stage,
                         std::uint64_t audit_sequence);
 
+/// Notes what a version was made from, so that it is found by it.
+Result<void> index_lineage(const Database& database, std::int64_t version_id, const std::string& manifest_json);
+/// Notes where an endpoint's traffic goes from this audit entry on, unless it went there before.
+Result<void> record_traffic(const Database& database, const rollout::State& state, const std::string& model,
+                            std::uint64_t audit_sequence);
+
 }  // namespace backstay::sqlite

@@ -4,6 +4,8 @@
 
 #include <iterator>
 
+#include "storage/sqlite/records.hpp"
+
 namespace backstay::sqlite {
 
 namespace {
@@ -74,15 +76,19 @@ CREATE TABLE audit(
   hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;
 )sql";
 
-Result<void> make_immutable(const Database& database) {
-  for (const char* table : {"versions", "stage_history", "scorecards", "verdicts", "audit"}) {
-    for (const char* change : {"UPDATE", "DELETE"}) {
-      const std::string sql = fmt::format(
-          "CREATE TRIGGER {0}_refuse_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} are never changed'); END;",
-          table, change);
-      TRY_DO(database.execute(sql.c_str()));
-    }
+Result<void> refuse_changes(const Database& database, const char* table) {
+  for (const char* change : {"UPDATE", "DELETE"}) {
+    const std::string sql = fmt::format(
+        "CREATE TRIGGER {0}_refuse_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} are never changed'); END;",
+        table, change);
+    TRY_DO(database.execute(sql.c_str()));
   }
+  return {};
+}
+
+Result<void> make_immutable(const Database& database) {
+  for (const char* table : {"versions", "stage_history", "scorecards", "verdicts", "audit"})
+    TRY_DO(refuse_changes(database, table));
   return database.execute(
       "CREATE TRIGGER rollouts_refuse_DELETE BEFORE DELETE ON rollouts "
       "BEGIN SELECT RAISE(ABORT, 'rollouts are never forgotten'); END;");
@@ -93,8 +99,97 @@ Result<void> first(const Database& database) {
   return make_immutable(database);
 }
 
+// Aliases, where traffic went, what infrastructure is live, and what versions were made from.
+constexpr const char* kReleases = R"sql(
+CREATE TABLE aliases(
+  model TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence),
+  PRIMARY KEY(model, name)) STRICT;
+CREATE TABLE alias_history(
+  id INTEGER PRIMARY KEY,
+  model TEXT NOT NULL,
+  name TEXT NOT NULL,
+  version_id INTEGER REFERENCES versions(id),
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
+CREATE TABLE infrastructure(
+  name TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  version TEXT NOT NULL,
+  schema_sha256 TEXT NOT NULL,
+  removed INTEGER NOT NULL) STRICT;
+CREATE TABLE infrastructure_history(
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  version TEXT NOT NULL,
+  schema_sha256 TEXT NOT NULL,
+  removed INTEGER NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
+CREATE TABLE version_data(
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  data_set TEXT NOT NULL,
+  slice TEXT NOT NULL,
+  sha256 BLOB NOT NULL CHECK(length(sha256) = 32)) STRICT;
+CREATE INDEX version_data_of ON version_data(version_id);
+CREATE INDEX version_data_by_slice ON version_data(slice, data_set);
+CREATE INDEX version_data_by_set ON version_data(data_set);
+CREATE INDEX version_data_by_digest ON version_data(sha256);
+CREATE TABLE version_code(
+  version_id INTEGER PRIMARY KEY REFERENCES versions(id),
+  commit_id TEXT NOT NULL) STRICT;
+CREATE INDEX version_code_by_commit ON version_code(commit_id);
+CREATE TABLE version_parents(
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  model TEXT NOT NULL,
+  version TEXT NOT NULL) STRICT;
+CREATE INDEX version_parents_of ON version_parents(version_id);
+CREATE INDEX version_children ON version_parents(model, version);
+CREATE TABLE servings(
+  number INTEGER PRIMARY KEY,
+  endpoint TEXT NOT NULL,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  UNIQUE(endpoint, version_id)) STRICT;
+CREATE TABLE traffic(
+  id INTEGER PRIMARY KEY,
+  endpoint TEXT NOT NULL,
+  model TEXT NOT NULL,
+  version TEXT NOT NULL,
+  role TEXT NOT NULL,
+  share_ppm INTEGER NOT NULL,
+  rollout TEXT NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
+CREATE INDEX traffic_of_endpoint ON traffic(endpoint, audit_sequence);
+CREATE INDEX traffic_of_version ON traffic(model, version);
+CREATE TABLE quarantines(
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  blocked INTEGER NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
+CREATE INDEX quarantines_of ON quarantines(kind, subject);
+ALTER TABLE rollouts ADD COLUMN model TEXT NOT NULL DEFAULT '';
+UPDATE rollouts SET model = COALESCE((SELECT model FROM endpoints WHERE name = rollouts.endpoint), '');
+CREATE INDEX rollouts_of_model ON rollouts(model);
+CREATE INDEX audit_by_subject ON audit(subject);
+)sql";
+
+Result<void> releases(const Database& database) {
+  TRY_DO(database.execute(kReleases));
+  for (const char* table : {"alias_history", "infrastructure_history", "version_data", "version_code",
+                            "version_parents", "servings", "traffic", "quarantines"})
+    TRY_DO(refuse_changes(database, table));
+  Statement versions = database.prepare("SELECT id, manifest FROM versions");
+  while (true) {
+    TRY(const bool more, versions.step());
+    if (!more) return {};
+    TRY_DO(index_lineage(database, versions.integer(0), versions.text(1)));
+  }
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first};
+constexpr Migration kMigrations[] = {first, releases};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

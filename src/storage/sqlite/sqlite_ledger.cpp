@@ -69,6 +69,7 @@ Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& ver
   insert.bind(version.ref.model, version.ref.version.str(), identity, version.manifest_json, version.complete, now,
               version.actor);
   TRY_DO(insert.run());
+  TRY_DO(sqlite::index_lineage(database, database.last_insert_id(), version.manifest_json));
   TRY(const audit::Entry entry, sqlite::append_audit(database, now, draft));
   TRY_DO(sqlite::move_stage(database, version.ref, "Staging", entry.sequence));
   TRY(StoredVersion stored, load_version(database, version.ref));
@@ -172,7 +173,7 @@ Result<void> put_endpoint(const Database& database, const EndpointRecord& record
 }
 
 /// False: this revision is stored already.
-Result<bool> put_state(const Database& database, const rollout::State& state) {
+Result<bool> put_state(const Database& database, const rollout::State& state, const std::string& model) {
   const std::string json = wire::to_json(state);
   Statement select = database.prepare("SELECT revision, state FROM rollouts WHERE id = ?");
   select.bind(state.id);
@@ -194,10 +195,10 @@ Result<bool> put_state(const Database& database, const rollout::State& state) {
                         "Wait for it, or take it back with backstay rollback.");
   }
   Statement put = database.prepare(
-      "INSERT INTO rollouts VALUES(?1, ?2, (SELECT COALESCE(MAX(number), 0) + 1 FROM rollouts WHERE endpoint = ?2), "
-      "?3, "
-      "?4, ?5) ON CONFLICT(id) DO UPDATE SET revision = ?3, final = ?4, state = ?5");
-  TRY_DO(put.bind(state.id, state.endpoint, state.revision, rollout::is_final(state.phase), json).run());
+      "INSERT INTO rollouts(id, endpoint, number, revision, final, state, model) VALUES(?1, ?2, (SELECT "
+      "COALESCE(MAX(number), 0) + 1 FROM rollouts WHERE endpoint = ?2), ?3, ?4, ?5, ?6) ON CONFLICT(id) DO UPDATE SET "
+      "revision = ?3, final = ?4, state = ?5");
+  TRY_DO(put.bind(state.id, state.endpoint, state.revision, rollout::is_final(state.phase), json, model).run());
   return true;
 }
 
@@ -219,7 +220,7 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
   const rollout::State& state = transition.state;
   const Timestamp now = impl_->clock.now();
   TRY(Transaction transaction, Transaction::begin(database));
-  TRY(const bool fresh, put_state(database, state));
+  TRY(const bool fresh, put_state(database, state, model));
   if (!fresh) return {};
   std::uint64_t sequence = 0;
   for (const rollout::Note& note : transition.notes) {
@@ -232,6 +233,7 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
     TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
   }
+  if (sequence != 0) TRY_DO(sqlite::record_traffic(database, state, model, sequence));
   if (state.phase == rollout::Phase::kDone) TRY_DO(put_endpoint(database, endpoint_after(state, model)));
   return transaction.commit();
 }
@@ -257,6 +259,17 @@ Result<std::optional<EndpointRecord>> SqliteLedger::endpoint(const std::string& 
   TRY(const bool found, select.step());
   if (!found) return std::optional<EndpointRecord>();
   return std::optional(EndpointRecord{select.text(0), select.text(1), select.text(2), select.text(3)});
+}
+
+Result<std::vector<EndpointRecord>> SqliteLedger::endpoints() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT name, model, stable, standby FROM endpoints ORDER BY name");
+  std::vector<EndpointRecord> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    found.push_back({select.text(0), select.text(1), select.text(2), select.text(3)});
+  }
 }
 
 Result<std::uint64_t> SqliteLedger::next_rollout_number(const std::string& endpoint) const {

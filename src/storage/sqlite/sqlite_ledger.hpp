@@ -5,12 +5,19 @@
 
 #include "base/time.hpp"
 #include "ports/ledger.hpp"
+#include "ports/lineage.hpp"
+#include "ports/releases.hpp"
 
 namespace backstay {
 
-/// Versions, rollouts and the audit log in one SQLite file. Thread-safe; several processes may share the file. A call
-/// that returns success is on disk.
-class SqliteLedger : public VersionStore, public RolloutStore, public AuditLog {
+/// Versions, releases, lineage, rollouts and the audit log in one SQLite file. Thread-safe; several processes may share
+/// the file. A call that returns success is on disk.
+class SqliteLedger : public VersionStore,
+                     public ReleaseStore,
+                     public InfrastructureStore,
+                     public LineageStore,
+                     public RolloutStore,
+                     public AuditLog {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -27,10 +34,30 @@ class SqliteLedger : public VersionStore, public RolloutStore, public AuditLog {
                                     const audit::Draft& draft) override;
   Result<std::vector<StoredVerdict>> verdicts(const registry::VersionRef& ref) const override;
 
+  Result<void> move_stage(const registry::VersionRef& ref, const std::string& expected, const std::string& stage,
+                          const audit::Draft& draft) override;
+  Result<void> set_alias(const std::string& model, const std::string& name,
+                         const std::optional<registry::SemanticVersion>& version,
+                         const std::optional<registry::SemanticVersion>& expected, const audit::Draft& draft) override;
+  Result<std::vector<Alias>> aliases(const std::string& model) const override;
+  Result<std::vector<audit::Entry>> history(const std::string& model) const override;
+  Result<void> declare(const std::vector<registry::Infrastructure>& items, const audit::Draft& draft) override;
+  Result<std::vector<registry::Infrastructure>> infrastructure() const override;
+
+  Result<std::uint32_t> serving_number(const std::string& endpoint, const registry::VersionRef& ref) override;
+  Result<Serving> serving(std::uint32_t number) const override;
+  Result<std::vector<registry::VersionRef>> made_from(const lineage::Subject& subject) const override;
+  Result<std::vector<lineage::Subject>> find_subjects(const std::string& text) const override;
+  Result<std::vector<registry::VersionRef>> children(const registry::VersionRef& ref) const override;
+  Result<std::vector<TrafficWindow>> traffic(const registry::VersionRef& ref) const override;
+  Result<void> quarantine(const lineage::Subject& subject, bool block, const audit::Draft& draft) override;
+  Result<std::vector<Quarantine>> quarantines() const override;
+
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
   Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override;
   Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override;
+  Result<std::vector<EndpointRecord>> endpoints() const override;
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override;
 
   Result<audit::Entry> append(const audit::Draft& draft) override;
