@@ -133,7 +133,7 @@ class Rollbacks {
     must(made);
     gateway_ = *std::move(made);
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, system_clock(),
+        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, system_clock(),
                                 [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   BackendSpec spec;
                                   spec.endpoint = endpoint;

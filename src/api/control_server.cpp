@@ -73,19 +73,6 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
   return order;
 }
 
-Result<traffic::PredictionId> parse_prediction(const std::string& text) {
-  traffic::PredictionId id;
-  const auto read = [](std::string_view part, std::uint64_t& out) {
-    const auto parsed = std::from_chars(part.data(), part.data() + part.size(), out, 16);
-    return parsed.ec == std::errc() && parsed.ptr == part.data() + part.size();
-  };
-  if (text.size() == 32 && read(std::string_view(text).substr(0, 16), id.high) &&
-      read(std::string_view(text).substr(16), id.low))
-    return id;
-  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is no prediction id.", text.substr(0, 64)),
-                    "Send the 32 hex digits of the Backstay-Prediction-Id header.");
-}
-
 Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
   std::vector<monitor::Label> labels;
   TRY(const wire::Document document, wire::Document::from_json("the request body", body));
@@ -96,7 +83,7 @@ Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
     monitor::Label label;
     item.required("prediction_id", id);
     item.required("label", label.value);
-    auto parsed = parse_prediction(id);
+    auto parsed = traffic::PredictionId::parse(id);
     if (parsed) label.prediction = *parsed;
     if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
     labels.push_back(label);
@@ -264,7 +251,7 @@ class ControlServer::Routes {
     server_.Get(R"(/v1/endpoints/([^/]+)/rollouts)", [this](const Request& request, Response& response) {
       reply(response, [&]() -> Result<json> {
         TRY_DO(ports_.model_of(request.matches[1]));
-        TRY(const auto states, ports_.rollouts.rollouts(request.matches[1], number(request, "limit", 50)));
+        TRY(const auto states, ports_.records.rollouts.rollouts(request.matches[1], number(request, "limit", 50)));
         json list = json::array();
         for (const rollout::State& state : states) list.push_back(to_json(state));
         return json{{"rollouts", std::move(list)}};
@@ -322,7 +309,7 @@ class ControlServer::Routes {
     TRY_DO(fields.finish());
 
     TRY(const registry::VersionRef ref, version_of(endpoint, version));
-    TRY_DO(services::check_rollout(ports_.registry.versions, ports_.rollouts, endpoint, ref));
+    TRY_DO(services::check_rollout(ports_.records, endpoint, ref));
     std::optional<rollout::Plan> plan;
     if (blue_green) plan = rollout::blue_green_plan();
     if (!plan_yaml.empty()) {
@@ -337,6 +324,21 @@ class ControlServer::Routes {
                    ports_.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason));
   }
 
+  /// Leaving a candidate for the version that serves beside it is never refused. Leaving the stable version for the
+  /// standby is, when the standby would break.
+  Result<void> check_rollback(const std::string& endpoint, const std::string& to) {
+    TRY(const std::vector<rollout::State> newest, ports_.records.rollouts.rollouts(endpoint, 1));
+    // One that was rolled back already: repeating it changes nothing.
+    const bool stays = !newest.empty() && newest[0].phase != rollout::Phase::kDone;
+    if (stays && (to.empty() || !rollout::is_final(newest[0].phase))) return {};
+    TRY(const std::optional<EndpointRecord> record, ports_.records.rollouts.endpoint(endpoint));
+    if (!record) return {};
+    const std::string target = to.empty() ? record->standby : to;
+    if (target.empty() || target == record->stable) return {};
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(target));
+    return services::check_return(ports_.records, {record->model, std::move(version)});
+  }
+
   Result<json> order(const std::string& endpoint, const std::string& word, const std::string& body) {
     TRY(OrderText order, read_order(word, body));
     TRY_DO(ports_.model_of(endpoint));
@@ -345,8 +347,10 @@ class ControlServer::Routes {
       TRY_DO(ports_.registry.versions.version(ref));
       order.to = ref.version.str();
     }
-    if (word == "rollback")
+    if (word == "rollback") {
+      TRY_DO(check_rollback(endpoint, order.to));
       return settled(endpoint, ports_.monitor.roll_back(endpoint, order.actor, order.reason, order.to));
+    }
     rollout::Event event = rollout::Pause{order.actor, order.reason};
     if (word == "resume") event = rollout::Resume{order.actor, order.reason};
     if (word == "promote") event = rollout::Promote{order.actor, order.reason};
@@ -361,7 +365,7 @@ class ControlServer::Routes {
     server_.Get("/v1/audit", [this](const Request& request, Response& response) {
       reply(response, [&]() -> Result<json> {
         const std::size_t limit = std::min<std::size_t>(number(request, "limit", 100), kMaxAuditPage);
-        TRY(const auto entries, ports_.audit.read(number(request, "from", 1), limit));
+        TRY(const auto entries, ports_.records.audit.read(number(request, "from", 1), limit));
         json list = json::array();
         for (const audit::Entry& entry : entries) list.push_back(to_json(entry));
         return json{{"entries", std::move(list)}};

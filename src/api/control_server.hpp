@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "monitor/monitor.hpp"
-#include "ports/ledger.hpp"
+#include "services/records.hpp"
 #include "services/registry.hpp"
 
 namespace backstay::api {
@@ -17,8 +17,7 @@ class ControlServer {
   struct Ports {
     monitor::Monitor& monitor;
     services::Registry registry;
-    RolloutStore& rollouts;
-    AuditLog& audit;
+    services::Records records;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
   };

@@ -12,7 +12,7 @@ class OpenedDirectory : public cli::OpenRegistry {
  public:
   explicit OpenedDirectory(app::DataDirectory directory) : directory_(std::move(directory)) {}
   services::Registry registry() override { return {directory_.ledger(), directory_.blobs()}; }
-  AuditLog& audit() override { return directory_.ledger(); }
+  services::Records records() override { return services::records_of(directory_.ledger()); }
 
  private:
   app::DataDirectory directory_;

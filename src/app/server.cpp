@@ -85,7 +85,8 @@ class Server {
           monitor_->on_backend(status);
         }));
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), system_clock(),
+        monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
+                                system_clock(),
                                 [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());
@@ -95,7 +96,7 @@ class Server {
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
     TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                                            {*monitor_, registry(), data_->ledger(), data_->ledger(),
+                                            {*monitor_, registry(), services::records_of(data_->ledger()),
                                              [this](const std::string& endpoint) -> Result<std::string> {
                                                TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                                return found->model;

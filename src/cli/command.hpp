@@ -36,6 +36,9 @@ struct Context {
 void print_json(const nlohmann::json& value);
 
 void add_registry_commands(const Context& context);
+void add_history_commands(const Context& context);
+void add_lineage_commands(const Context& context);
+void add_infrastructure_commands(const Context& context);
 void add_release_commands(const Context& context);
 
 /// The text of a file; "-" is standard input.

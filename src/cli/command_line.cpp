@@ -121,6 +121,9 @@ int run(int argc, char** argv, const Program& program) {
   Action action;
   const Context context{app, program, common, action};
   add_registry_commands(context);
+  add_history_commands(context);
+  add_lineage_commands(context);
+  add_infrastructure_commands(context);
   add_release_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "services/records.hpp"
 #include "services/registry.hpp"
 
 namespace backstay::cli {
@@ -15,7 +16,7 @@ class OpenRegistry {
  public:
   virtual ~OpenRegistry() = default;
   virtual services::Registry registry() = 0;
-  virtual AuditLog& audit() = 0;
+  virtual services::Records records() = 0;
 };
 
 /// What the commands need from the program around them.

@@ -130,8 +130,8 @@ Colour colour_of(const std::string& verdict) {
 }
 
 Result<ExitCode> show(const Context& context, const std::string& name) {
-  TRY(const VersionRef ref, VersionRef::parse(name));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), name));
   VersionStore& versions = opened->registry().versions;
   TRY(const StoredVersion version, versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(version));
@@ -183,8 +183,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
 }
 
 Result<ExitCode> check_out(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const services::CheckedOut done, services::check_out_version(opened->registry(), ref, arguments.folder));
   if (context.common.json) {
     print_json({{"folder", done.folder.string()},
@@ -198,11 +198,11 @@ Result<ExitCode> check_out(const Context& context, const Arguments& arguments) {
 }
 
 Result<ExitCode> add_scorecard(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const std::string text, read_text(arguments.file));
   TRY(const wire::Document document, wire::Document::from_yaml(arguments.file, text));
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   const std::string evidence = wire::to_json(scorecard);
   TRY(const registry::StoredScorecard stored,
       opened->registry().versions.add_scorecard(
@@ -221,9 +221,9 @@ Result<ExitCode> add_scorecard(const Context& context, const Arguments& argument
 }
 
 Result<ExitCode> diff(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef before, VersionRef::parse(arguments.version));
-  TRY(const VersionRef after, VersionRef::parse(arguments.other));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef before, services::resolve_version(opened->records(), arguments.version));
+  TRY(const VersionRef after, services::resolve_version(opened->records(), arguments.other));
   TRY(const StoredVersion stored_before, opened->registry().versions.version(before));
   TRY(const StoredVersion stored_after, opened->registry().versions.version(after));
   TRY(const registry::Manifest a, services::manifest_of(stored_before));
@@ -249,9 +249,9 @@ Result<ExitCode> diff(const Context& context, const Arguments& arguments) {
 }
 
 Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const std::string text, read_text(arguments.file));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const services::GateDecision decision,
       services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
   const gates::Verdict& verdict = decision.verdict;
@@ -301,7 +301,7 @@ std::string moved_text(const audit::Entry& entry) {
 Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
   if (arguments.verify) {
-    TRY(const std::uint64_t count, verify_audit(opened->audit()));
+    TRY(const std::uint64_t count, verify_audit(opened->records().audit));
     if (context.common.json) {
       print_json({{"entries", count}, {"verified", true}});
     } else {
@@ -309,10 +309,10 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
     }
     return kOk;
   }
-  TRY(const std::uint64_t size, opened->audit().size());
+  TRY(const std::uint64_t size, opened->records().audit.size());
   const std::uint64_t newest = size > arguments.limit ? size - arguments.limit + 1 : 1;
   const std::uint64_t from = arguments.from > 0 ? arguments.from : newest;
-  TRY(const std::vector<audit::Entry> entries, opened->audit().read(from, arguments.limit));
+  TRY(const std::vector<audit::Entry> entries, opened->records().audit.read(from, arguments.limit));
   if (context.common.json) {
     json out = json::array();
     for (const audit::Entry& entry : entries) out.push_back(api::to_json(entry));
@@ -334,7 +334,7 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
 void add_registry_commands(const Context& context) {
   const auto arguments = std::make_shared<Arguments>();
   Arguments& a = *arguments;
-  const std::string version_help = "A version, MODEL@X.Y.Z";
+  const std::string version_help = "MODEL@X.Y.Z, or MODEL@ALIAS";
 
   CLI::App* command = context.add(context.app, "register", "Register an immutable version of a model",
                                   "backstay register version.yaml");

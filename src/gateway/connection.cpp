@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 
 namespace backstay::gateway {
 
@@ -22,15 +23,9 @@ iovec piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
 }
 
-void append_hex(std::uint64_t word, std::string& out) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (int shift = 60; shift >= 0; shift -= 4) out.push_back(kDigits[(word >> shift) & 15]);
-}
-
 void append_prediction(const traffic::PredictionId& id, std::string& out) {
   out.append("Backstay-Prediction-Id: ");
-  append_hex(id.high, out);
-  append_hex(id.low, out);
+  id.append_hex(out);
   out.append("\r\n");
 }
 
@@ -182,7 +177,7 @@ Task<bool> Connection::admit() {
     co_await refuse(413, fmt::format("The body is larger than {} bytes.", worker_.config.max_body_bytes), true);
     co_return false;
   }
-  request_.prediction = {worker_.random.next(), worker_.random.next()};
+  request_.prediction = traffic::PredictionId::make(0, 0, worker_.random.next());
   sticky_key_.clear();
   if (!endpoint().sticky_header.empty()) sticky_key_.assign(head.find(endpoint().sticky_header));
   if (sticky_key_.empty() && !endpoint().sticky_cookie.empty())
@@ -208,6 +203,14 @@ void Connection::build_forwarded_head() {
   forwarded_head_.assign(head.method).append(" ").append(head.target);
   forwarded_head_.append(head.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   http1::append_end_to_end_fields(head, forwarded_head_);
+  request_.unstamped_size = forwarded_head_.size();
+}
+
+/// The id names the version that is asked now: a replay has another one than what failed before it.
+void Connection::stamp(const Arm& arm) {
+  request_.prediction =
+      traffic::PredictionId::make(arm.serving, static_cast<std::uint32_t>(std::time(nullptr)), request_.prediction.low);
+  forwarded_head_.resize(request_.unstamped_size);
   append_prediction(request_.prediction, forwarded_head_);
   forwarded_head_.append("\r\n");
 }
@@ -267,7 +270,8 @@ Task<bool> Connection::answer() {
   co_return co_await forward_in_pieces(std::move(choice));
 }
 
-Exchange::Call Connection::call_for(const Arm& arm) const {
+Exchange::Call Connection::call_for(const Arm& arm) {
+  stamp(arm);
   Exchange::Call call;
   call.address = arm.address;
   call.head = forwarded_head_;
@@ -285,10 +289,8 @@ Task<bool> Connection::forward(Choice choice) {
   bool fallback = false;
   while (true) {
     Ending ending = Ending::kConnectFailed;
-    if (choice.arm->address) {
-      const Exchange::Call call = call_for(*choice.arm);
-      ending = co_await exchange.call(call);
-    }
+    const Exchange::Call call = call_for(*choice.arm);
+    if (call.address) ending = co_await exchange.call(call);
     const bool failed = ending != Ending::kAnswered || exchange.status() >= 500;
     if (failed && choice.arm->role == Role::kCandidate && !fallback) {
       record(choice, exchange, ending, true, false, nullptr);

@@ -33,6 +33,7 @@ class Connection {
     bool replayable = false;  ///< The whole body is in input_.
     bool mirrored = false;
     traffic::PredictionId prediction;
+    std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
   /// The version a request was given to.
   struct Choice {
@@ -50,7 +51,8 @@ class Connection {
   Task<bool> forward(Choice choice);
   Task<bool> forward_in_pieces(Choice choice);
   Choice choose();
-  Exchange::Call call_for(const Arm& arm) const;
+  Exchange::Call call_for(const Arm& arm);
+  void stamp(const Arm& arm);
   Task<bool> relay(const Choice& choice, Exchange& exchange, bool fallback);
   Task<bool> fail(const Choice& choice, traffic::Ending ending);
   Task<bool> refuse(int status, std::string_view why, bool close);

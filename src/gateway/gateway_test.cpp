@@ -357,6 +357,26 @@ TEST_F(GatewayTest, MirrorsACopyToTheShadowAndAnswersFromStable) {
   EXPECT_EQ(seen[0].prediction, seen[1].prediction);
 }
 
+TEST_F(GatewayTest, APredictionIdNamesTheVersionThatAnswered) {
+  TestBackend stable([](const std::string&) { return ok("s"); });
+  TestBackend candidate([](const std::string&) { return std::string("HTTP/1.1 500 E\r\nContent-Length: 0\r\n\r\n"); });
+  start();
+  directory.set_serving("m", "1.0.0", 7);
+  directory.set_serving("m", "2.0.0", 8);
+  route(traffic::kWhole - 1, stable.address(), candidate.address());
+  const std::string response = ask(post("x"));
+  const std::size_t at = response.find("Backstay-Prediction-Id: ");
+  ASSERT_NE(at, std::string::npos) << response;
+  const auto id = traffic::PredictionId::parse(response.substr(at + 24, 32)).value();
+  const std::vector<Outcome> seen = outcomes(2);
+  EXPECT_TRUE(seen[0].replayed);
+  EXPECT_EQ(seen[0].prediction.serving(), 8u);
+  EXPECT_EQ(seen[1].prediction.serving(), 7u);
+  EXPECT_EQ(seen[1].prediction, id);
+  EXPECT_EQ(seen[0].prediction.low, id.low);
+  EXPECT_LT(system_clock().now() - id.at(), seconds(10));
+}
+
 TEST_F(GatewayTest, ALargeRequestGoesToStableInPiecesDuringARollout) {
   TestBackend stable(
       [](const std::string& request) { return ok(std::to_string(request.size() - request.find("\r\n\r\n") - 4)); });

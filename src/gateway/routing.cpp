@@ -26,32 +26,46 @@ RoutingDirectory::RoutingDirectory(RoutingCell& cell, std::vector<std::string> e
   publish_table();
 }
 
-void RoutingDirectory::publish(const std::string& endpoint, const traffic::Split& split) {
+std::optional<std::uint32_t> RoutingDirectory::index_of(const std::string& endpoint) const {
   const auto found = std::find(endpoints_.begin(), endpoints_.end(), endpoint);
-  if (found == endpoints_.end()) return;
-  const auto index = static_cast<std::uint32_t>(found - endpoints_.begin());
-  splits_[index] = split;
-  routings_[index] = routing_of(index);
+  if (found == endpoints_.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(found - endpoints_.begin());
+}
+
+void RoutingDirectory::publish(const std::string& endpoint, const traffic::Split& split) {
+  const auto index = index_of(endpoint);
+  if (!index) return;
+  splits_[*index] = split;
+  routings_[*index] = routing_of(*index);
+  publish_table();
+}
+
+void RoutingDirectory::set_serving(const std::string& endpoint, const std::string& version, std::uint32_t number) {
+  const auto index = index_of(endpoint);
+  if (!index) return;
+  std::uint32_t& known = servings_[number_of(*index, version)];
+  if (known == number) return;
+  known = number;
+  routings_[*index] = routing_of(*index);
   publish_table();
 }
 
 void RoutingDirectory::set_address(const std::string& endpoint, const std::string& version,
                                    std::optional<Address> address) {
-  const auto found = std::find(endpoints_.begin(), endpoints_.end(), endpoint);
-  if (found == endpoints_.end()) return;
-  const auto index = static_cast<std::uint32_t>(found - endpoints_.begin());
-  Address& known = addresses_[number_of(index, version)];
+  const auto index = index_of(endpoint);
+  if (!index) return;
+  Address& known = addresses_[number_of(*index, version)];
   const Address wanted = address.value_or(Address{});
   if (known == wanted) return;
   known = wanted;
-  routings_[index] = routing_of(index);
+  routings_[*index] = routing_of(*index);
   publish_table();
 }
 
 const traffic::Split& RoutingDirectory::split(const std::string& endpoint) const {
   static const traffic::Split kNone;
-  const auto found = std::find(endpoints_.begin(), endpoints_.end(), endpoint);
-  return found == endpoints_.end() ? kNone : splits_[static_cast<std::size_t>(found - endpoints_.begin())];
+  const auto index = index_of(endpoint);
+  return index ? splits_[*index] : kNone;
 }
 
 VersionNumber RoutingDirectory::number_of(std::uint32_t endpoint, const std::string& version) {
@@ -59,13 +73,14 @@ VersionNumber RoutingDirectory::number_of(std::uint32_t endpoint, const std::str
   if (added) {
     names_.push_back({endpoint, version});
     addresses_.emplace_back();
+    servings_.push_back(0);
   }
   return place->second;
 }
 
 Arm RoutingDirectory::arm_of(std::uint32_t endpoint, const std::string& version, traffic::Role role) {
   const VersionNumber number = number_of(endpoint, version);
-  return {number, role, addresses_[number], version};
+  return {number, role, addresses_[number], version, servings_[number]};
 }
 
 EndpointRouting RoutingDirectory::routing_of(std::uint32_t endpoint) {

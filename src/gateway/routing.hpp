@@ -26,6 +26,7 @@ struct Arm {
   traffic::Role role = traffic::Role::kStable;
   Address address;  ///< None: the backend isn't ready.
   std::string version;
+  std::uint32_t serving = 0;  ///< Its number in prediction ids; 0 = not known.
 };
 
 /// One endpoint's part of the table.
@@ -109,6 +110,8 @@ class RoutingDirectory : public RoutingPublisher {
   void publish(const std::string& endpoint, const traffic::Split& split) override;
   /// nullopt: the backend is not ready; its requests fail at once (and are replayed) instead of waiting.
   void set_address(const std::string& endpoint, const std::string& version, std::optional<Address> address);
+  /// What prediction ids call a version behind an endpoint.
+  void set_serving(const std::string& endpoint, const std::string& version, std::uint32_t number);
 
   const traffic::Split& split(const std::string& endpoint) const;
   struct Named {
@@ -118,6 +121,7 @@ class RoutingDirectory : public RoutingPublisher {
   const Named& named(VersionNumber number) const { return names_[number]; }
 
  private:
+  std::optional<std::uint32_t> index_of(const std::string& endpoint) const;
   VersionNumber number_of(std::uint32_t endpoint, const std::string& version);
   Arm arm_of(std::uint32_t endpoint, const std::string& version, traffic::Role role);
   EndpointRouting routing_of(std::uint32_t endpoint);
@@ -129,7 +133,8 @@ class RoutingDirectory : public RoutingPublisher {
   std::vector<EndpointRouting> routings_;
   std::map<std::pair<std::uint32_t, std::string>, VersionNumber> numbers_;
   std::vector<Named> names_;
-  std::vector<Address> addresses_;  ///< By version number.
+  std::vector<Address> addresses_;       ///< By version number.
+  std::vector<std::uint32_t> servings_;  ///< Likewise.
   std::uint64_t table_number_ = 0;
 };
 

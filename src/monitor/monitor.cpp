@@ -151,7 +151,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     // What failed before gets another chance, and is not to be taken for the new try's result.
     const auto known = statuses_.find({endpoint, version});
     if (known != statuses_.end() && known->second.state == BackendState::kFailed) statuses_.erase(known);
-    backend_thread_.post([this, endpoint, version] {
+    backend_thread_.post([this, endpoint, version, model = driver_.record(endpoint).model] {
+      number(endpoint, model, version);
       Result<void> started = [&]() -> Result<void> {
         TRY(const BackendSpec spec, ports_.backend_of(endpoint, version));
         return ports_.backends.ensure(spec);
@@ -189,6 +190,16 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
  private:
+  /// On the thread of backends, before the version can serve. Without a number its predictions can't be traced, which
+  /// is no reason not to serve.
+  void number(const std::string& endpoint, const std::string& model, const std::string& version) {
+    const auto parsed = registry::SemanticVersion::parse(version);
+    if (!parsed) return;
+    const Result<std::uint32_t> serving = ports_.lineage.serving_number(endpoint, {model, *parsed});
+    if (!serving) return;
+    inbox_.post([this, endpoint, version, number = *serving] { directory_.set_serving(endpoint, version, number); });
+  }
+
   void tell_if_ready() {
     if (!when_ready_) return;
     const bool ready = std::all_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& endpoint) {

@@ -14,6 +14,7 @@
 #include "monitor/status.hpp"
 #include "ports/backends.hpp"
 #include "ports/ledger.hpp"
+#include "ports/lineage.hpp"
 
 namespace backstay::monitor {
 
@@ -36,6 +37,7 @@ class Monitor {
     gateway::RoutingCell& routing;
     Backends& backends;
     RolloutStore& store;
+    LineageStore& lineage;
     AuditLog& audit;
     const Clock& clock;
     /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread

@@ -35,6 +35,7 @@ class FullDisk : public RolloutStore {
   Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override {
     return ledger_.endpoint(name);
   }
+  Result<std::vector<EndpointRecord>> endpoints() const override { return ledger_.endpoints(); }
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override {
     return ledger_.next_rollout_number(endpoint);
   }
@@ -120,7 +121,7 @@ class MonitorTest : public ::testing::Test {
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(
-        Monitor::Ports{*gateway, routing, backends, disk, ledger, system_clock(),
+        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, system_clock(),
                        [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                          BackendSpec spec;
                          spec.endpoint = endpoint;

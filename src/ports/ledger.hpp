@@ -58,6 +58,9 @@ class VersionStore {
   /// Newest first; an empty model lists all models' versions.
   virtual Result<std::vector<StoredVersion>> versions(const std::string& model) const = 0;
 
+  /// Of every version of the model, in no order.
+  virtual Result<std::vector<registry::SemanticVersion>> numbers(const std::string& model) const = 0;
+
   virtual Result<registry::StoredScorecard> add_scorecard(const registry::VersionRef& ref,
                                                           const registry::Scorecard& scorecard,
                                                           const audit::Draft& draft) = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "services/evaluate_gate.hpp"
+#include "services/lineage.hpp"
 
 namespace backstay::services {
 
@@ -10,19 +11,11 @@ namespace {
 
 constexpr std::size_t kHistory = 100;
 
-}  // namespace
-
-Result<void> check_rollout(VersionStore& versions, const RolloutStore& rollouts, const std::string& endpoint,
-                           const registry::VersionRef& candidate) {
-  TRY(const StoredVersion version, versions.version(candidate));
-  TRY(const std::optional<EndpointRecord> record, rollouts.endpoint(endpoint));
+Result<void> check_taken_back(const Records& records, const std::string& endpoint,
+                              const registry::VersionRef& candidate) {
   const std::string number = candidate.version.str();
-  if (record && record->model == candidate.model && record->stable == number)
-    return Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", endpoint, candidate.str()),
-                      "There is nothing to roll out; name another version.");
-  TRY_DO(check_releasable(versions, version));
-  TRY(const std::vector<StoredVerdict> verdicts, versions.verdicts(candidate));
-  TRY(const std::vector<rollout::State> history, rollouts.rollouts(endpoint, kHistory));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
   for (const rollout::State& state : history) {
     const bool taken_back = state.candidate == number && state.cause && state.cause->trigger == "guardrail";
     if (taken_back && state.phase_since > verdicts.front().at)
@@ -33,6 +26,41 @@ Result<void> check_rollout(VersionStore& versions, const RolloutStore& rollouts,
           "backstay gate.");
   }
   return {};
+}
+
+}  // namespace
+
+Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate) {
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY(const std::optional<EndpointRecord> record, records.rollouts.endpoint(endpoint));
+  if (record && record->model == candidate.model && record->stable == candidate.version.str())
+    return Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", endpoint, candidate.str()),
+                      "There is nothing to roll out; name another version.");
+  TRY_DO(check_releasable(records.versions, version));
+  TRY_DO(check_taken_back(records, endpoint, candidate));
+  return check_return(records, candidate);
+}
+
+Result<void> check_return(const Records& records, const registry::VersionRef& ref) {
+  TRY(const StoredVersion version, records.versions.version(ref));
+  TRY(const std::optional<Quarantine> quarantine, quarantine_of(records, ref));
+  if (quarantine)
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("{} is blocked: {} is in quarantine since {} by {}: {}", ref.str(),
+                                  lineage::describe(quarantine->subject), to_rfc3339(quarantine->at).substr(0, 10),
+                                  quarantine->actor, quarantine->reason),
+                      "Use a version that was not made from it, or lift the quarantine with backstay quarantine lift.");
+  TRY(const registry::Manifest manifest, manifest_of(version));
+  TRY(const std::vector<registry::Infrastructure> live, records.infrastructure.infrastructure());
+  const registry::DependencyCheck check = registry::check_dependencies(manifest.dependencies, live);
+  if (check.holds()) return {};
+  std::string reasons;
+  for (const registry::Mismatch& mismatch : check.mismatches)
+    reasons += (reasons.empty() ? "" : "; ") + mismatch.reason;
+  return Unexpected(ErrorCode::kFailedPrecondition,
+                    fmt::format("{} does not fit what is live: it {}.", ref.str(), reasons),
+                    "Bring the infrastructure to what it needs and declare it with backstay infra set, or release a "
+                    "version that fits.");
 }
 
 }  // namespace backstay::services

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "services/local_files.hpp"
+#include "services/next_version.hpp"
 #include "wire/manifest_json.hpp"
 
 namespace backstay::services {
@@ -75,6 +76,7 @@ Result<void> store_beside(Intake& intake, const std::vector<FoundFile>& files, s
 }
 
 Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor) {
+  TRY_DO(check_version_number(registry.versions, manifest));
   RegisteredVersion out;
   out.missing = registry::missing_parts(manifest);
   VersionStore::NewVersion fresh{manifest.ref, wire::to_canonical_json(manifest), out.missing.empty(), actor.name};

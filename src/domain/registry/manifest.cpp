@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "domain/registry/version_range.hpp"
+
 namespace backstay::registry {
 
 namespace {
@@ -140,6 +142,21 @@ Result<void> check_artifact_path(std::string_view path) {
   return {};
 }
 
+namespace {
+
+Result<void> check_dependency(const Dependency& dependency) {
+  if (dependency.direction != "upstream" && dependency.direction != "downstream")
+    return invalid(fmt::format("The dependency '{}' has the direction '{}'.", dependency.name, dependency.direction),
+                   "Use upstream or downstream.");
+  TRY_DO(check_name("dependency", dependency.name));
+  TRY_DO(check_name("dependency kind", dependency.kind));
+  if (!dependency.version.empty()) TRY_DO(VersionRange::parse(dependency.version));
+  if (!dependency.schema_sha256.empty()) TRY_DO(Digest::from_hex(dependency.schema_sha256));
+  return {};
+}
+
+}  // namespace
+
 Result<void> validate(const Manifest& manifest) {
   TRY_DO(check_name("model", manifest.ref.model));
   if (manifest.artifacts.empty()) return invalid("The version has no artifacts.", "Name at least one file or folder.");
@@ -160,10 +177,7 @@ Result<void> validate(const Manifest& manifest) {
             fmt::format("The data set '{}' has a slice without a name, or two named '{}'.", set.name, slice.name),
             "Give each slice its own name.");
   }
-  for (const Dependency& dependency : manifest.dependencies)
-    if (dependency.direction != "upstream" && dependency.direction != "downstream")
-      return invalid(fmt::format("The dependency '{}' has the direction '{}'.", dependency.name, dependency.direction),
-                     "Use upstream or downstream.");
+  for (const Dependency& dependency : manifest.dependencies) TRY_DO(check_dependency(dependency));
   if (!manifest.serving.runtime.empty() && manifest.serving.runtime != "openvino" &&
       manifest.serving.runtime != "python")
     return invalid(fmt::format("There is no serving runtime '{}'.", manifest.serving.runtime),

@@ -5,16 +5,10 @@
 #include <limits>
 
 #include "base/time.hpp"
+#include "domain/traffic/prediction_id.hpp"
 #include "domain/traffic/split.hpp"
 
 namespace backstay::traffic {
-
-/// 128 random bits; the client sees them as 32 hex digits in the Backstay-Prediction-Id header.
-struct PredictionId {
-  std::uint64_t high = 0;
-  std::uint64_t low = 0;
-  bool operator==(const PredictionId&) const = default;
-};
 
 /// How one attempt at one version ended, from the client's point of view of that version.
 enum class Ending : std::uint8_t {

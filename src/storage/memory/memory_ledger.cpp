@@ -59,6 +59,14 @@ Result<std::vector<StoredVersion>> MemoryLedger::versions(const std::string& mod
   return found;
 }
 
+Result<std::vector<registry::SemanticVersion>> MemoryLedger::numbers(const std::string& model) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<registry::SemanticVersion> found;
+  for (const Held& held : versions_)
+    if (held.version.ref.model == model) found.push_back(held.version.ref.version);
+  return found;
+}
+
 Result<registry::StoredScorecard> MemoryLedger::add_scorecard(const registry::VersionRef& ref,
                                                               const registry::Scorecard& scorecard,
                                                               const audit::Draft& draft) {

@@ -96,6 +96,19 @@ Result<std::vector<StoredVersion>> SqliteLedger::versions(const std::string& mod
   }
 }
 
+Result<std::vector<registry::SemanticVersion>> SqliteLedger::numbers(const std::string& model) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT version FROM versions WHERE model = ?");
+  select.bind(model);
+  std::vector<registry::SemanticVersion> found;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return found;
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(select.text(0)));
+    found.push_back(std::move(version));
+  }
+}
+
 Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::VersionRef& ref,
                                                               const registry::Scorecard& scorecard,
                                                               const audit::Draft& draft) {

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "ports/ledger.hpp"
+#include "ports/lineage.hpp"
+#include "ports/releases.hpp"
+
+namespace backstay::services {
+
+/// Everything that is remembered, one reference per port.
+struct Records {
+  VersionStore& versions;
+  ReleaseStore& releases;
+  InfrastructureStore& infrastructure;
+  LineageStore& lineage;
+  RolloutStore& rollouts;
+  AuditLog& audit;
+};
+
+/// The records of a store that implements every port.
+template <class Ledger>
+Records records_of(Ledger& ledger) {
+  return {ledger, ledger, ledger, ledger, ledger, ledger};
+}
+
+/// A version as people name it: "model@2.1.0", or "model@champion" by an alias.
+Result<registry::VersionRef> resolve_version(const Records& records, const std::string& text);
+
+}  // namespace backstay::services
