@@ -240,7 +240,7 @@ void add_infrastructure_commands(const Context& context) {
   command->add_option("--version", a.item.version, "The version that is live");
   command->add_option("--schema", a.schema_file, "A schema file; its digest is declared")
       ->excludes(command->add_option("--schema-sha256", a.item.schema_sha256, "A schema's digest"));
-  command->add_option("--file", a.file, "Many at once (YAML; docs/dependencies-of-versions.md)")->excludes("NAME");
+  command->add_option("--file", a.file, "Many at once (YAML; docs/infrastructure.md)")->excludes("NAME");
   command->add_option("--reason", a.reason, "Why, for the audit log");
   context.on(command, [context, arguments]() -> Result<ExitCode> {
     TRY(const std::vector<Infrastructure> items, items_of(*arguments));

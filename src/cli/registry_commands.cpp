@@ -31,6 +31,7 @@ struct Arguments {
   std::uint64_t from = 0;  ///< 0: so that the newest are the last.
   std::uint64_t limit = 50;
   bool verify = false;
+  bool dry_run = false;
 };
 
 /// One line on standard error that follows a long copy; silent when that is no terminal.
@@ -74,6 +75,48 @@ Result<ExitCode> register_version(const Context& context, const std::string& fil
     fmt::print("{} it lacks {} and cannot go to production.\n", coloured(Colour::kYellow, "incomplete:"),
                fmt::join(done.missing, ", "));
   }
+  return kOk;
+}
+
+void print_plan(const services::PlannedVersion& plan) {
+  const services::VersionAdvice& advice = plan.advice;
+  fmt::print("{} sha256:{}{}\n", coloured(Colour::kBold, plan.manifest.ref.str()), plan.identity.hex().substr(0, 12),
+             plan.registered ? " is registered with this content" : " would be registered");
+  if (!plan.missing.empty())
+    fmt::print("{} it lacks {} and could not go to production.\n", coloured(Colour::kYellow, "incomplete:"),
+               fmt::join(plan.missing, ", "));
+  if (!advice.compared_with) {
+    fmt::print("it is the model's first version\n");
+  } else if (advice.bump.bump == registry::Bump::kNone) {
+    fmt::print("nothing changed since {}\n", advice.compared_with->str());
+  } else {
+    fmt::print("since {} this is a {} change: {}\n", advice.compared_with->str(), to_string(advice.bump.bump),
+               fmt::join(advice.bump.reasons, "; "));
+    fmt::print("suggested version: {}\n", coloured(Colour::kGreen, advice.bump.next.str()));
+  }
+}
+
+Result<ExitCode> plan_version(const Context& context, const std::string& file) {
+  TRY(const std::string text, read_text(file));
+  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
+  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+  TRY(const auto opened, context.open());
+  TRY(const services::PlannedVersion plan,
+      services::plan_version(opened->registry(), spec, std::filesystem::path(file).parent_path(), progress_line()));
+  if (!context.common.json) {
+    print_plan(plan);
+    return kOk;
+  }
+  const services::VersionAdvice& advice = plan.advice;
+  print_json({{"model", plan.manifest.ref.model},
+              {"version", plan.manifest.ref.version.str()},
+              {"manifest_sha256", plan.identity.hex()},
+              {"registered", plan.registered},
+              {"missing", plan.missing},
+              {"compared_with", advice.compared_with ? json(advice.compared_with->str()) : json(nullptr)},
+              {"bump", to_string(advice.bump.bump)},
+              {"reasons", advice.bump.reasons},
+              {"suggested", advice.bump.next.str()}});
   return kOk;
 }
 
@@ -339,7 +382,10 @@ void add_registry_commands(const Context& context) {
   CLI::App* command = context.add(context.app, "register", "Register an immutable version of a model",
                                   "backstay register version.yaml");
   command->add_option("FILE", a.file, "The version's description (YAML); paths in it are relative to it")->required();
-  context.on(command, [context, arguments] { return register_version(context, arguments->file); });
+  command->add_flag("--dry-run", a.dry_run, "Store nothing; say what it would be, and which version number fits");
+  context.on(command, [context, arguments] {
+    return arguments->dry_run ? plan_version(context, arguments->file) : register_version(context, arguments->file);
+  });
 
   command = context.add(context.app, "list", "List versions, newest first", "backstay list breast-cancer");
   command->add_option("MODEL", a.model, "Only this model");

@@ -46,9 +46,9 @@ Result<void> check_return(const Records& records, const registry::VersionRef& re
   TRY(const std::optional<Quarantine> quarantine, quarantine_of(records, ref));
   if (quarantine)
     return Unexpected(ErrorCode::kFailedPrecondition,
-                      fmt::format("{} is blocked: {} is in quarantine since {} by {}: {}", ref.str(),
-                                  lineage::describe(quarantine->subject), to_rfc3339(quarantine->at).substr(0, 10),
-                                  quarantine->actor, quarantine->reason),
+                      fmt::format("{} is blocked (\"{}\"): {} is in quarantine since {}, by {}.", ref.str(),
+                                  quarantine->reason, lineage::describe(quarantine->subject),
+                                  to_rfc3339(quarantine->at).substr(0, 10), quarantine->actor),
                       "Use a version that was not made from it, or lift the quarantine with backstay quarantine lift.");
   TRY(const registry::Manifest manifest, manifest_of(version));
   TRY(const std::vector<registry::Infrastructure> live, records.infrastructure.infrastructure());

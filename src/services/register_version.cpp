@@ -18,14 +18,15 @@ std::uint64_t total_bytes(const std::vector<FoundFile>& files) {
   return total;
 }
 
-/// Copies files into the blob store and tells how far it is.
+/// Copies files into the blob store, or only hashes them when there is none, and tells how far it is.
 class Intake {
  public:
-  Intake(BlobStore& blobs, std::uint64_t total, const OnProgress& progress)
+  Intake(BlobStore* blobs, std::uint64_t total, const OnProgress& progress)
       : blobs_(blobs), progress_(progress), state_{"", 0, total} {}
 
   Result<BlobInfo> store(const FoundFile& file) {
-    TRY(const std::unique_ptr<BlobWriter> writer, blobs_.begin());
+    if (blobs_ == nullptr) return hash(file);
+    TRY(const std::unique_ptr<BlobWriter> writer, blobs_->begin());
     TRY_DO(pump(file, [&](std::span<const std::byte> piece) { return writer->write(piece); }));
     return writer->commit();
   }
@@ -40,7 +41,18 @@ class Intake {
   }
 
  private:
-  BlobStore& blobs_;
+  Result<BlobInfo> hash(const FoundFile& file) {
+    Sha256 hash;
+    std::uint64_t size = 0;
+    TRY_DO(pump(file, [&](std::span<const std::byte> piece) -> Result<void> {
+      hash.update(piece);
+      size += piece.size();
+      return {};
+    }));
+    return BlobInfo{hash.finish(), size};
+  }
+
+  BlobStore* blobs_;
   const OnProgress& progress_;
   Progress state_;
 };
@@ -90,11 +102,9 @@ Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, 
   return out;
 }
 
-}  // namespace
-
-Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
-                                           const std::filesystem::path& folder, const Actor& actor,
-                                           const OnProgress& progress) {
+/// The whole manifest: every file a spec names is read, and stored when there is somewhere to.
+Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& spec,
+                                    const std::filesystem::path& folder, const OnProgress& progress) {
   registry::Manifest manifest = spec.manifest;
   TRY(const std::vector<FoundFile> artifacts, find_files(folder, spec.artifacts));
   TRY(const std::vector<FoundFile> preprocessing, find_files(folder, spec.preprocessing));
@@ -111,7 +121,7 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
   // What can be refused is refused before a byte is copied.
   TRY_DO(registry::validate(manifest));
 
-  Intake intake(registry.blobs,
+  Intake intake(blobs,
                 total_bytes(artifacts) + total_bytes(preprocessing) + total_bytes(lock_files) + total_bytes(slices),
                 progress);
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
@@ -125,7 +135,29 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
     TRY_DO(measure_slice(intake, slices[i], manifest.data[where.data_set].slices[where.slice]));
   }
   TRY_DO(registry::validate(manifest));
+  return manifest;
+}
+
+}  // namespace
+
+Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
+                                           const std::filesystem::path& folder, const Actor& actor,
+                                           const OnProgress& progress) {
+  TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress));
   return store(registry, std::move(manifest), actor);
+}
+
+Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
+                                    const std::filesystem::path& folder, const OnProgress& progress) {
+  PlannedVersion plan;
+  TRY(plan.manifest, describe(nullptr, spec, folder, progress));
+  plan.identity = sha256(wire::to_canonical_json(plan.manifest));
+  plan.missing = registry::missing_parts(plan.manifest);
+  const auto stored = registry.versions.version(plan.manifest.ref);
+  if (!stored && stored.error().code != ErrorCode::kNotFound) return Unexpected(Error(stored.error()));
+  plan.registered = stored && stored->identity == plan.identity;
+  TRY(plan.advice, suggest_version(registry.versions, plan.manifest));
+  return plan;
 }
 
 Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifest manifest, const Actor& actor) {

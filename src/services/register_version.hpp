@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "services/next_version.hpp"
 #include "services/registry.hpp"
 #include "wire/version_spec.hpp"
 
@@ -29,6 +30,19 @@ struct RegisteredVersion {
 Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
                                            const std::filesystem::path& folder, const Actor& actor,
                                            const OnProgress& progress = {});
+
+/// What register_version() would do.
+struct PlannedVersion {
+  registry::Manifest manifest;
+  Digest identity;
+  std::vector<std::string> missing;
+  bool registered = false;  ///< This version is registered with this content.
+  VersionAdvice advice;
+};
+
+/// Reads and hashes everything like register_version() and stores nothing.
+Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
+                                    const std::filesystem::path& folder, const OnProgress& progress = {});
 
 /// Stores a whole manifest whose blobs have been uploaded already; kFailedPrecondition names the first that has not.
 Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifest manifest, const Actor& actor);

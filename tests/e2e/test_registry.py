@@ -10,20 +10,24 @@ import pytest
 from program import BIN, SANITIZED
 from release import GATE, QUALITY
 
-COMMANDS = ["register", "list", "show", "checkout", "scorecard add", "diff", "gate", "audit", "rollout start",
-            "rollout pause", "rollout resume", "rollout promote", "rollback", "status", "feedback", "serve"]
+
+def commands(backstay, *group: str) -> list[list[str]]:
+    """Every command there is, by what --help lists."""
+    text = backstay(*group, "--help").out
+    if "Subcommands:" not in text:
+        return [list(group)]
+    listed = text.split("Subcommands:")[1].split("\n\n")[0].splitlines()
+    # A help text that is too long for its line goes on in the next one, further in.
+    names = [line.split()[0] for line in listed if line.startswith("  ") and not line.startswith("   ")]
+    return [command for name in names for command in commands(backstay, *group, name)]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_has_an_example(backstay, command):
-    text = backstay(*command.split(), "--help").out
-    assert f"Example:\n  backstay {command}" in text
-
-
-def test_every_command_is_among_those_whose_help_is_checked(backstay):
-    listed = backstay("--help").out.split("Subcommands:")[1].split("\n\n")[0]
-    names = [line.split()[0] for line in listed.splitlines() if line.strip()]
-    assert set(names) == {command.split()[0] for command in COMMANDS}
+def test_every_command_has_help_with_an_example(backstay):
+    found = commands(backstay)
+    assert len(found) > 25
+    for command in found:
+        text = backstay(*command, "--help").out
+        assert f"Example:\n  backstay {' '.join(command)}" in text, command
 
 
 def test_registering_the_same_content_again_gives_the_same_version(backstay, releases):

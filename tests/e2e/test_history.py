@@ -1,0 +1,103 @@
+"""Stages, aliases and changelogs: the whole history, with who, when and why."""
+
+import subprocess
+
+from released import Released
+
+
+def test_log_reads_like_a_release_history(released):
+    setup: Released = released()
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping", "watching")
+    setup.backstay("rollback", "e", "--reason", "worse on site A")
+    versions = setup.backstay("log", "m", "--json").json
+    assert [v["version"] for v in versions] == ["2.0.0", "1.0.0"]
+    assert [e["action"] for e in versions[1]["events"]][:4] == [
+        "scorecard.add", "gate.verdict", "rollout.start", "rollout.done"]
+    newest = versions[0]["events"][-1]
+    assert (newest["action"], newest["actor"], newest["reason"]) == ("rollout.rollback", "tester", "worse on site A")
+    assert {c["section"] for c in versions[0]["changes"]} == {"artifacts", "changelog"}
+    shown = setup.backstay("log", "m").out
+    assert shown.index("2.0.0") < shown.index("worse on site A") < shown.index("Release 1.0.0.")
+    setup.backstay("log", "nobody", code=3)
+
+
+def test_changelog_is_markdown_that_people_cannot_break(backstay, releases):
+    releases.release("1.0.0", changelog="First <script>*one*\n# not a heading")
+    releases.release("1.1.0", config={"seed": 8})
+    text = backstay("changelog", "m").out
+    assert text.startswith("# Changelog of m\n\n## 1.1.0 - 20")
+    assert "### Changed since 1.0.0\n\n- artifacts: weights.bin" in text
+    assert "- config: seed 7 → 8\n" in text
+    assert "- accuracy: 0.97 (2000 samples, held-out, by tests)" in text
+    assert "First &lt;script>\\*one\\* \\# not a heading" in text
+
+
+def test_an_alias_names_a_version_everywhere_and_keeps_its_history(backstay, releases):
+    releases.release("1.0.0")
+    releases.release("1.1.0")
+    backstay("alias", "set", "m@1.0.0", "champion", "--reason", "first")
+    backstay("alias", "set", "m@1.1.0", "champion", "--expect", "1.0.0")
+    assert backstay("show", "m@champion", "--json").json["version"] == "1.1.0"
+    assert "1.0.0 and no" not in backstay("show", "m@loser", code=3).err
+    refused = backstay("alias", "set", "m@1.0.0", "champion", "--expect", "1.0.0", code=5).err
+    assert "points to 1.1.0" in refused
+    backstay("alias", "set", "m@1.0.0", "champion", "--expect", "none", code=5)
+    backstay("alias", "set", "m@1.0.0", "2.0.0", code=2)
+    backstay("alias", "set", "m@1.0.0", "latest", code=2)
+    assert [a["alias"] for a in backstay("alias", "list", "m", "--json").json] == ["champion"]
+    backstay("alias", "remove", "m", "champion")
+    backstay("alias", "remove", "m", "champion", code=3)
+    backstay("show", "m@champion", code=3)
+    assert [(e["action"], e["subject"]) for e in backstay.audit() if e["action"].startswith("alias")] == [
+        ("alias.set", "m@1.0.0"), ("alias.set", "m@1.1.0"), ("alias.remove", "m@1.1.0")]
+
+
+def test_of_many_who_move_an_alias_at_once_each_knows_where_it_came_from(backstay, releases):
+    """Compare-and-set: the history is one chain, whoever was first."""
+    for minor in range(5):
+        releases.register(f"1.{minor}.0")
+    backstay("alias", "set", "m@1.0.0", "champion")
+    movers = [backstay.start("alias", "set", f"m@1.{minor}.0", "champion", "--expect", "1.0.0") for minor in range(1, 5)]
+    codes = sorted(mover.wait() for mover in movers)
+    for mover in movers:
+        mover.communicate()
+    assert codes == [0, 5, 5, 5]
+
+
+def test_only_what_nobody_uses_is_archived(released):
+    setup: Released = released()
+    assert "serves" in setup.backstay("archive", "m@1.0.0", "--reason", "old", code=10).err
+    setup.backstay("archive", "m@2.0.0", "--reason", "no good")
+    setup.backstay("archive", "m@2.0.0", "--reason", "no good", code=5)
+    assert setup.stages()["2.0.0"] == "Archived"
+    setup.backstay("restore", "m@2.0.0", "--reason", "it was")
+    setup.backstay("restore", "m@1.0.0", "--reason", "x", code=5)
+    assert setup.stages() == {"1.0.0": "Production", "2.0.0": "Staging"}
+
+
+def test_a_changed_signature_needs_a_major_version(backstay, releases):
+    narrow = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]}
+    wide = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 31]}]}
+    releases.register("1.0.0", signature=narrow)
+    refused = backstay("register", releases.describe("1.1.0", signature=wide), code=10).err
+    assert "FP32[-1,30] and is FP32[-1,31]" in refused and "2.0.0" in refused
+    assert [v["version"] for v in backstay("list", "m", "--json").json] == ["1.0.0"]
+    releases.register("2.0.0", signature=wide)
+    releases.register("1.1.0", signature=narrow)
+    releases.register("1.1.0", signature=narrow)
+
+
+def test_a_dry_run_says_which_number_fits_and_stores_nothing(backstay, releases):
+    releases.register("1.0.0")
+    blobs = backstay.blobs()
+    plan = backstay("register", releases.describe("7.0.0", files={"weights.bin": b"new"}), "--dry-run", "--json").json
+    assert plan["suggested"] == "1.1.0"
+    assert plan["bump"] == "minor"
+    assert "artifacts: weights.bin" in plan["reasons"]
+    assert backstay.blobs() == blobs
+    assert len(backstay("list", "m", "--json").json) == 1
+    # What it would be is what it becomes.
+    assert releases.register("7.0.0", files={"weights.bin": b"new"}).json["manifest_sha256"] == plan["manifest_sha256"]
+    shown = backstay("register", releases.describe("1.1.0", files={"weights.bin": b"newer"}), "--dry-run").out
+    assert "7.1.0" in shown
