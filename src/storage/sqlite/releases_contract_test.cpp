@@ -100,8 +100,7 @@ TYPED_TEST(ReleasesContract, HistoryHasWhatConcernsTheModelAndNothingElse) {
   ASSERT_TRUE(this->ledger.append(this->why("endpoint other")));
   std::vector<std::string> seen;
   const std::vector<audit::Entry> history = this->ledger.history("m").value();
-  for (const audit::Entry& entry : history)
-    seen.push_back(entry.draft.action + " " + entry.draft.subject);
+  for (const audit::Entry& entry : history) seen.push_back(entry.draft.action + " " + entry.draft.subject);
   EXPECT_THAT(seen, ElementsAre("version.register m@1.0.0", "version.register m@1.1.0",
                                 "rollout.start endpoint diagnosis", "rollout.advance endpoint diagnosis"));
 }

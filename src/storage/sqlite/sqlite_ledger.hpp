@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/record_check.hpp"
 #include "ports/releases.hpp"
 
 namespace backstay {
@@ -17,7 +18,8 @@ class SqliteLedger : public VersionStore,
                      public InfrastructureStore,
                      public LineageStore,
                      public RolloutStore,
-                     public AuditLog {
+                     public AuditLog,
+                     public RecordCheck {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -64,6 +66,8 @@ class SqliteLedger : public VersionStore,
   Result<audit::Entry> append(const audit::Draft& draft) override;
   Result<std::uint64_t> size() const override;
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
+
+  Result<std::vector<RecordProblem>> check_records() const override;
 
  private:
   struct Impl;

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace backstay {
+
+/// A record that is not what was recorded.
+struct RecordProblem {
+  std::string table;
+  std::string row;   ///< "m@1.0.0", "entry 17", "endpoint diagnosis"; empty when the table as a whole is meant.
+  std::string what;  ///< A sentence.
+};
+
+/// Holds every record against the audit log and against what it was derived from.
+class RecordCheck {
+ public:
+  virtual ~RecordCheck() = default;
+  /// Everything that is wrong, in the order of tables. Fails only when the database can't be read at all.
+  virtual Result<std::vector<RecordProblem>> check_records() const = 0;
+};
+
+}  // namespace backstay

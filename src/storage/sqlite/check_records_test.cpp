@@ -1,0 +1,155 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/sqlite_ledger.hpp"
+#include "wire/manifest_json.hpp"
+#include "wire/scorecard_json.hpp"
+
+namespace backstay {
+namespace {
+
+namespace fs = std::filesystem;
+
+using registry::VersionRef;
+using testing::IsEmpty;
+
+VersionRef ref(const char* text) {
+  return VersionRef::parse(text).value();
+}
+
+/// A registry in which everything has happened once.
+class CheckRecordsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
+    folder = mkdtemp(name.data());
+    ledger = SqliteLedger::open(folder / "registry.db").value();
+    add("m@1.0.0");
+    add("m@1.1.0");
+    const registry::Scorecard card{
+        registry::ScorecardKind::kQuality, "test", "ci", {{"accuracy", "", 0.95, 200, {}, {}}}};
+    ASSERT_TRUE(
+        ledger->add_scorecard(ref("m@1.0.0"), card, {"ci", "scorecard.add", "m@1.0.0", "", wire::to_json(card)}));
+    StoredVerdict verdict;
+    verdict.gate = "production";
+    verdict.verdict = "FAIL";
+    verdict.evidence = R"({"decision":"FAIL","rows":[]})";
+    ASSERT_TRUE(ledger->add_verdict(
+        ref("m@1.0.0"), verdict, {"ci", "gate.verdict", "m@1.0.0", "Gate 'production' says FAIL.", verdict.evidence}));
+    ASSERT_TRUE(ledger->set_alias("m", "champion", registry::SemanticVersion{1, 0, 0, ""}, std::nullopt,
+                                  {"ann", "alias.set", "m@1.0.0", "", "{}"}));
+    ASSERT_TRUE(ledger->declare({{"patients", "database", "14", "", false}},
+                                {"ann", "infrastructure.declare", "infrastructure", "", "{}"}));
+    deploy();
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  void add(const char* version) {
+    registry::Manifest manifest;
+    manifest.ref = ref(version);
+    manifest.artifacts = {{"model.onnx", 1, sha256(version)}};
+    manifest.code.commit = "5e6f7a8b9c";
+    manifest.data = {{"wdbc", "training", "", {{"site-a", sha256("a"), 80, ""}}}};
+    const std::string json = wire::to_canonical_json(manifest);
+    ASSERT_TRUE(ledger->add_version(
+        {manifest.ref, json, true, "ann"},
+        {"ann", "version.register", version, "", fmt::format(R"({{"manifest_sha256":"{}"}})", sha256(json).hex())}));
+  }
+  void deploy() {
+    rollout::State state;
+    state.id = "e-1";
+    state.endpoint = "e";
+    state.candidate = "1.0.0";
+    rollout::Transition moved = rollout::start(state, Timestamp(seconds(1)), "ann", "first");
+    ASSERT_TRUE(ledger->commit(moved, "m"));
+    moved = rollout::step(moved.state, rollout::CandidateReady{}, Timestamp(seconds(2)));
+    ASSERT_TRUE(ledger->commit(moved, "m"));
+    ASSERT_EQ(moved.state.phase, rollout::Phase::kDone);
+  }
+  /// What someone with another program could do to the file: triggers out of the way, then back.
+  void tamper(const std::string& sql) {
+    const auto raw = sqlite::Database::open(folder / "registry.db").value();
+    auto triggers = raw.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'");
+    std::vector<std::pair<std::string, std::string>> all;
+    while (triggers.step().value()) all.emplace_back(triggers.text(0), triggers.text(1));
+    ASSERT_TRUE(raw.execute("PRAGMA foreign_keys = OFF"));
+    for (const auto& [name, definition] : all) ASSERT_TRUE(raw.execute(("DROP TRIGGER " + name).c_str()));
+    const auto done = raw.execute(sql.c_str());
+    ASSERT_TRUE(done) << sql << ": " << done.error().message;
+    for (const auto& [name, definition] : all) ASSERT_TRUE(raw.execute(definition.c_str()));
+  }
+  std::vector<std::string> tables() {
+    const auto problems = ledger->check_records().value();
+    std::vector<std::string> out;
+    for (const RecordProblem& problem : problems)
+      out.push_back(problem.table + ": " + problem.row + ": " + problem.what);
+    return out;
+  }
+
+  fs::path folder;
+  std::unique_ptr<SqliteLedger> ledger;
+};
+
+TEST_F(CheckRecordsTest, FindsNothingInARegistryThatNobodyTouched) {
+  EXPECT_THAT(tables(), IsEmpty());
+}
+
+struct Tampering {
+  const char* sql;
+  const char* found;  ///< How one of the problems begins.
+};
+
+class Tampered : public CheckRecordsTest, public ::testing::WithParamInterface<Tampering> {};
+
+TEST_P(Tampered, IsFoundAndNamed) {
+  tamper(GetParam().sql);
+  EXPECT_THAT(tables(), testing::Contains(testing::StartsWith(GetParam().found)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    EveryTable, Tampered,
+    ::testing::Values(
+        Tampering{"UPDATE versions SET manifest = replace(manifest, '80', '81') WHERE version = '1.0.0'",
+                  "versions: m@1.0.0"},
+        Tampering{"UPDATE versions SET identity = zeroblob(32) WHERE version = '1.0.0'", "versions: m@1.0.0"},
+        Tampering{"UPDATE versions SET version = '1.2.0' WHERE version = '1.1.0'", "versions: m@1.2.0"},
+        Tampering{"DELETE FROM stages WHERE version_id = 2", "stages: m@1.1.0"},
+        Tampering{"DELETE FROM versions WHERE version = '1.1.0'", "versions: m@1.1.0: It was registered"},
+        Tampering{"UPDATE scorecards SET scorecard = replace(scorecard, '0.95', '0.99')", "scorecards: m@1.0.0"},
+        Tampering{"DELETE FROM scorecards", "scorecards: m@1.0.0: What the audit log tells"},
+        Tampering{"INSERT INTO scorecards SELECT 9, version_id, scorecard, at FROM scorecards",
+                  "scorecards: m@1.0.0: No audit entry"},
+        Tampering{"UPDATE scorecards SET version_id = 2", "scorecards: m@1.1.0"},
+        Tampering{"UPDATE verdicts SET verdict = 'PASS'", "verdicts: m@1.0.0"},
+        Tampering{"UPDATE verdicts SET evidence = '{}'", "verdicts: m@1.0.0"},
+        Tampering{"UPDATE verdicts SET gate = 'other'", "verdicts: m@1.0.0"},
+        Tampering{"UPDATE stages SET stage = 'Production' WHERE version_id = 2", "stages: m@1.1.0"},
+        Tampering{"DELETE FROM stage_history WHERE version_id = 2", "stages: m@1.1.0"},
+        Tampering{"UPDATE aliases SET version_id = 2", "aliases: m@champion"},
+        Tampering{"DELETE FROM aliases", "aliases: m@champion"},
+        Tampering{"INSERT INTO aliases VALUES('m', 'evil', 2, 1)", "aliases: m@evil"},
+        Tampering{"UPDATE infrastructure SET version = '15'", "infrastructure: patients"},
+        Tampering{"DELETE FROM infrastructure", "infrastructure: patients"},
+        Tampering{"UPDATE version_data SET slice = 'site-b' WHERE version_id = 1", "lineage: m@1.0.0"},
+        Tampering{"DELETE FROM version_code", "lineage: m@1.0.0"},
+        Tampering{"INSERT INTO version_parents VALUES(1, 'm', '0.9.0')", "lineage: m@1.0.0"},
+        Tampering{"UPDATE endpoints SET stable = '1.1.0'", "endpoints: e"},
+        Tampering{"UPDATE rollouts SET revision = 9", "rollouts: e-1"},
+        Tampering{"UPDATE rollouts SET state = '{}'", "rollouts: e-1"},
+        Tampering{"UPDATE audit SET reason = 'all is well' WHERE sequence = 3", "audit: entry 3"},
+        Tampering{"DELETE FROM audit WHERE sequence = 3", "audit: entry"},
+        Tampering{"UPDATE audit SET actor = 'bob' WHERE sequence = 1", "audit: entry 1"},
+        Tampering{"CREATE TABLE notes(x)", "schema: table notes"},
+        Tampering{"DROP INDEX audit_by_subject", "schema: index audit_by_subject"}));
+
+TEST_F(CheckRecordsTest, AMissingTriggerIsFound) {
+  const auto raw = sqlite::Database::open(folder / "registry.db").value();
+  ASSERT_TRUE(raw.execute("DROP TRIGGER versions_refuse_UPDATE"));
+  EXPECT_THAT(tables(), testing::ElementsAre(testing::StartsWith("schema: trigger versions_refuse_UPDATE")));
+}
+
+}  // namespace
+}  // namespace backstay
