@@ -20,6 +20,11 @@ class RecordCheck {
   virtual ~RecordCheck() = default;
   /// Everything that is wrong, in the order of tables. Fails only when the database can't be read at all.
   virtual Result<std::vector<RecordProblem>> check_records() const = 0;
+  /// Restores from another copy of the same records what it has and what was changed here, and derives anew what
+  /// follows from that; what was recorded after the copy was made stays. All or nothing: kIntegrity, with nothing
+  /// changed, when something would still be wrong afterwards, when the copy itself is damaged, or when it is of another
+  /// registry. Adds an audit entry. `copy` is as the adapter names one.
+  virtual Result<void> repair_records(const std::string& copy, const std::string& actor) = 0;
 };
 
 }  // namespace backstay

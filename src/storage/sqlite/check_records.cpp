@@ -1,3 +1,5 @@
+#include "storage/sqlite/check_records.hpp"
+
 #include <fmt/format.h>
 
 #include <map>
@@ -14,7 +16,6 @@ namespace backstay {
 
 using sqlite::Database;
 using sqlite::Statement;
-using sqlite::Transaction;
 
 namespace {
 
@@ -76,22 +77,11 @@ class Checker {
     }
   }
 
-  /// Name and definition of everything in a schema; a trigger that was dropped is missing here.
-  static Result<std::map<std::string, std::string>> objects(const Database& database) {
-    Statement select = database.prepare("SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_schema");
-    std::map<std::string, std::string> out;
-    while (true) {
-      TRY(const bool more, select.step());
-      if (!more) return out;
-      out[select.text(0)] = select.text(1);
-    }
-  }
-
   Result<void> check_schema() {
     TRY(const Database fresh, Database::open(":memory:"));
     TRY_DO(sqlite::migrate(fresh));
-    TRY(const auto wanted, objects(fresh));
-    TRY(const auto found, objects(database_));
+    TRY(const auto wanted, sqlite::schema_objects(fresh));
+    TRY(const auto found, sqlite::schema_objects(database_));
     for (const auto& [name, definition] : wanted) {
       const auto here = found.find(name);
       if (here == found.end()) {
@@ -281,11 +271,29 @@ class Checker {
 
 }  // namespace
 
+namespace sqlite {
+
+Result<std::map<std::string, std::string>> schema_objects(const Database& database) {
+  Statement select = database.prepare("SELECT type || ' ' || name, COALESCE(sql, '') FROM sqlite_schema");
+  std::map<std::string, std::string> out;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return out;
+    out[select.text(0)] = select.text(1);
+  }
+}
+
+Result<std::vector<RecordProblem>> check_records(const Database& database) {
+  return Checker(database).run();
+}
+
+}  // namespace sqlite
+
 Result<std::vector<RecordProblem>> SqliteLedger::check_records() const {
   const std::lock_guard lock(impl_->mutex);
   // One moment: a server may be writing.
   TRY_DO(impl_->database.execute("BEGIN"));
-  auto problems = Checker(impl_->database).run();
+  auto problems = sqlite::check_records(impl_->database);
   TRY_DO(impl_->database.execute("ROLLBACK"));
   return problems;
 }

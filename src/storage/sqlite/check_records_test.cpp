@@ -104,9 +104,27 @@ struct Tampering {
 
 class Tampered : public CheckRecordsTest, public ::testing::WithParamInterface<Tampering> {};
 
-TEST_P(Tampered, IsFoundAndNamed) {
+TEST_P(Tampered, IsFoundNamedAndRepairedFromACopy) {
+  fs::copy(folder / "registry.db", folder / "copy.db");
+  // What came after the copy was made is not lost.
+  add("m@2.0.0");
   tamper(GetParam().sql);
   EXPECT_THAT(tables(), testing::Contains(testing::StartsWith(GetParam().found)));
+  const auto repaired = ledger->repair_records(folder / "copy.db", "ann");
+  if (std::string(GetParam().found).starts_with("schema: table")) {
+    // Nobody but a person can say what it is there for.
+    ASSERT_FALSE(repaired);
+    EXPECT_EQ(repaired.error().code, ErrorCode::kIntegrity);
+    EXPECT_EQ(tables().size(), 1u);
+    return;
+  }
+  ASSERT_TRUE(repaired) << repaired.error().message;
+  EXPECT_THAT(tables(), IsEmpty());
+  EXPECT_TRUE(ledger->version(ref("m@2.0.0")));
+  EXPECT_EQ(ledger->read(1, 100)->back().draft.action, "registry.repair");
+  // Its triggers are back.
+  const auto raw = sqlite::Database::open(folder / "registry.db").value();
+  EXPECT_FALSE(raw.execute("DELETE FROM audit"));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -120,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"DELETE FROM versions WHERE version = '1.1.0'", "versions: m@1.1.0: It was registered"},
         Tampering{"UPDATE scorecards SET scorecard = replace(scorecard, '0.95', '0.99')", "scorecards: m@1.0.0"},
         Tampering{"DELETE FROM scorecards", "scorecards: m@1.0.0: What the audit log tells"},
-        Tampering{"INSERT INTO scorecards SELECT 9, version_id, scorecard, at FROM scorecards",
+        Tampering{"INSERT INTO scorecards SELECT 9, version_id, replace(scorecard, '0.95', '0.99'), at FROM scorecards",
                   "scorecards: m@1.0.0: No audit entry"},
         Tampering{"UPDATE scorecards SET version_id = 2", "scorecards: m@1.1.0"},
         Tampering{"UPDATE verdicts SET verdict = 'PASS'", "verdicts: m@1.0.0"},
@@ -149,6 +167,21 @@ TEST_F(CheckRecordsTest, AMissingTriggerIsFound) {
   const auto raw = sqlite::Database::open(folder / "registry.db").value();
   ASSERT_TRUE(raw.execute("DROP TRIGGER versions_refuse_UPDATE"));
   EXPECT_THAT(tables(), testing::ElementsAre(testing::StartsWith("schema: trigger versions_refuse_UPDATE")));
+}
+
+TEST_F(CheckRecordsTest, ADamagedCopyOrOneOfAnotherRegistryRepairsNothing) {
+  fs::copy(folder / "registry.db", folder / "copy.db");
+  {
+    const auto raw = sqlite::Database::open(folder / "copy.db").value();
+    ASSERT_TRUE(raw.execute("DROP TRIGGER audit_refuse_UPDATE; UPDATE audit SET actor = 'eve' WHERE sequence = 1"));
+    ASSERT_TRUE(SqliteLedger::open(folder / "other.db").value()->append({"bob", "note", "x", "", "{}"}));
+  }
+  for (const char* copy : {"copy.db", "other.db", "none.db"}) {
+    const auto refused = ledger->repair_records(folder / copy, "ann");
+    ASSERT_FALSE(refused) << copy;
+  }
+  EXPECT_THAT(tables(), IsEmpty());
+  EXPECT_NE(ledger->read(1, 100)->back().draft.action, "registry.repair");
 }
 
 }  // namespace

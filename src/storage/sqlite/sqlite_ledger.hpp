@@ -68,6 +68,8 @@ class SqliteLedger : public VersionStore,
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
 
   Result<std::vector<RecordProblem>> check_records() const override;
+  /// `copy` is the path of another registry.db.
+  Result<void> repair_records(const std::string& copy, const std::string& actor) override;
 
  private:
   struct Impl;

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ports/record_check.hpp"
+#include "storage/sqlite/database.hpp"
+
+namespace backstay::sqlite {
+
+/// See RecordCheck::check_records. Runs in the caller's transaction.
+Result<std::vector<RecordProblem>> check_records(const Database& database);
+
+/// What a database that this program made has: "table versions" -> its definition.
+Result<std::map<std::string, std::string>> schema_objects(const Database& database);
+
+}  // namespace backstay::sqlite
