@@ -33,6 +33,25 @@ struct Entry {
 /// The entry that follows `previous` (nullptr: the first one).
 Entry link(const Entry* previous, Timestamp at, Draft draft);
 
+/// What the Merkle log's leaf says about an entry: everything but the evidence itself, of which it has the digest. So a
+/// proof can be handed on without the documents, and a document can be checked against it.
+struct Leaf {
+  std::uint64_t sequence = 0;
+  Timestamp at;
+  std::string actor;
+  std::string action;
+  std::string subject;
+  std::string reason;
+  Digest evidence_sha256;
+  bool operator==(const Leaf&) const = default;
+};
+
+/// The leaf's bytes: the line "backstay-audit-leaf-1", then one line per field, "<length>:<text>", where the length is
+/// that of the text in bytes (a text may hold line ends). Equal entries give equal bytes and different ones never do.
+std::string leaf_bytes(const Entry& entry);
+/// Strict: leaf_bytes of what it gives are the same bytes.
+Result<Leaf> parse_leaf(std::string_view bytes);
+
 /// Checks sequence numbers, links and hashes of consecutive entries; the first must be entry 1 unless `before` is
 /// given. Fails with kIntegrity and names the first entry that does not fit.
 Result<void> verify(const std::vector<Entry>& entries, const Entry* before = nullptr);

@@ -50,5 +50,49 @@ TEST(AuditChain, FindsEveryKindOfChange) {
   }
 }
 
+TEST(AuditChain, TheHashIsWhatItWasInTheFirstRelease) {
+  // Existing registries hold these: the bytes that are hashed must never change.
+  const auto entries = chain(2);
+  EXPECT_EQ(entries[0].hash.hex(), "23fa8d96d4b97ff252a9b1079e1387b92a32cb39769e405d92fb670f629c547f");
+  EXPECT_EQ(entries[1].hash.hex(), "2f20b7aa8999c15cacf2d7858aa217fb10c5361abdd5c9bb407b413c9c41dad0");
+}
+
+TEST(AuditLeaf, SaysEverythingButTheEvidenceItself) {
+  Entry entry = chain(3)[2];
+  entry.draft.reason = "two\nlines: 12:x";
+  const auto leaf = parse_leaf(leaf_bytes(entry));
+  ASSERT_TRUE(leaf);
+  EXPECT_EQ(leaf->sequence, 3u);
+  EXPECT_EQ(leaf->at, entry.at);
+  EXPECT_EQ(leaf->actor, "alice");
+  EXPECT_EQ(leaf->action, "version.register");
+  EXPECT_EQ(leaf->subject, "m@1.0.0");
+  EXPECT_EQ(leaf->reason, entry.draft.reason);
+  EXPECT_EQ(leaf->evidence_sha256, sha256("{}"));
+}
+
+TEST(AuditLeaf, HasTheBytesThatProofsWereMadeOf) {
+  EXPECT_EQ(leaf_bytes(chain(1)[0]),
+            "backstay-audit-leaf-1\n1:1\n27:1970-01-01T00:00:00.000000Z\n5:alice\n16:version.register\n7:m@1.0.0\n"
+            "5:why 0\n64:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n");
+}
+
+TEST(AuditLeaf, RefusesWhatItWouldNotHaveWritten) {
+  const std::string good = leaf_bytes(chain(1)[0]);
+  ASSERT_TRUE(parse_leaf(good));
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    EXPECT_FALSE(parse_leaf(good.substr(0, i))) << i;
+    EXPECT_FALSE(parse_leaf(good.substr(0, i) + good.substr(i + 1))) << i;
+  }
+  EXPECT_FALSE(parse_leaf(good + "\n"));
+  EXPECT_FALSE(parse_leaf(good + "0:\n"));
+  std::string padded = good;
+  padded.replace(padded.find("5:alice"), 1, "05");
+  EXPECT_FALSE(parse_leaf(padded));
+  padded = good;
+  padded.replace(padded.find("5:alice"), 1, "18446744073709551615");
+  EXPECT_FALSE(parse_leaf(padded));
+}
+
 }  // namespace
 }  // namespace backstay::audit
