@@ -8,6 +8,7 @@
 #include "base/digest.hpp"
 #include "base/result.hpp"
 #include "domain/audit/entry.hpp"
+#include "domain/audit/merkle.hpp"
 #include "domain/registry/manifest.hpp"
 #include "domain/registry/scorecard.hpp"
 #include "domain/rollout/rollout.hpp"
@@ -109,10 +110,15 @@ class AuditLog {
  public:
   virtual ~AuditLog() = default;
   virtual Result<audit::Entry> append(const audit::Draft& draft) = 0;
+  /// All of them, in order, in one transaction; gives the last one's entry. kInvalidArgument when there are none.
+  virtual Result<audit::Entry> append_batch(const std::vector<audit::Draft>& drafts) = 0;
   /// How many entries there are: the sequence number of the newest.
   virtual Result<std::uint64_t> size() const = 0;
   /// Entries with sequence >= from, in order, at most `limit`.
   virtual Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const = 0;
+  /// A node of the Merkle tree whose leaf i is entry i + 1 (audit::leaf_bytes). kNotFound when the log is too short for
+  /// it.
+  virtual Result<Digest> tree_node(audit::NodeId node) const = 0;
 };
 
 }  // namespace backstay

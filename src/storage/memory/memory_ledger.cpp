@@ -185,6 +185,26 @@ Result<audit::Entry> MemoryLedger::append(const audit::Draft& draft) {
   return append_locked(draft);
 }
 
+Result<audit::Entry> MemoryLedger::append_batch(const std::vector<audit::Draft>& drafts) {
+  const std::lock_guard lock(mutex_);
+  if (drafts.empty()) return Unexpected(ErrorCode::kInvalidArgument, "There is no entry to append.");
+  for (const audit::Draft& draft : drafts) append_locked(draft);
+  return audit_.back();
+}
+
+Result<Digest> MemoryLedger::tree_node(audit::NodeId node) const {
+  const std::lock_guard lock(mutex_);
+  while (edge_.size() < audit_.size()) {
+    TRY(const std::vector<Digest> completed,
+        edge_.append(audit::leaf_hash(audit::leaf_bytes(audit_[static_cast<std::size_t>(edge_.size())]))));
+    if (nodes_.size() < completed.size()) nodes_.resize(completed.size());
+    for (std::size_t level = 0; level < completed.size(); ++level) nodes_[level].push_back(completed[level]);
+  }
+  if (node.level >= nodes_.size() || node.index >= nodes_[node.level].size())
+    return Unexpected(ErrorCode::kNotFound, "The audit log has no such node.");
+  return nodes_[node.level][static_cast<std::size_t>(node.index)];
+}
+
 Result<std::uint64_t> MemoryLedger::size() const {
   const std::lock_guard lock(mutex_);
   return audit_.size();

@@ -59,8 +59,10 @@ class MemoryLedger : public VersionStore,
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override;
 
   Result<audit::Entry> append(const audit::Draft& draft) override;
+  Result<audit::Entry> append_batch(const std::vector<audit::Draft>& drafts) override;
   Result<std::uint64_t> size() const override;
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
+  Result<Digest> tree_node(audit::NodeId node) const override;
 
  private:
   struct Held {
@@ -89,6 +91,8 @@ class MemoryLedger : public VersionStore,
   mutable std::mutex mutex_;
   std::vector<Held> versions_;
   std::vector<audit::Entry> audit_;
+  mutable audit::CompactRange edge_;                ///< Of the entries that nodes_ covers: it is built when it is read.
+  mutable std::vector<std::vector<Digest>> nodes_;  ///< By level.
   std::map<std::string, EndpointRecord> endpoints_;
   std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
   std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.

@@ -65,6 +65,18 @@ void Statement::bind_one(const Digest& value) {
                          SQLITE_TRANSIENT));
 }
 
+void Statement::bind_one(Blob value) {
+  note(sqlite3_bind_blob64(statement_.get(), next_++, value.bytes.data(), value.bytes.size(), SQLITE_TRANSIENT));
+}
+
+Statement& Statement::reset() {
+  // What it gives is the failure of the last step, which was told then.
+  static_cast<void>(sqlite3_reset(statement_.get()));
+  if (statement_ != nullptr) code_ = SQLITE_OK;
+  next_ = 1;
+  return *this;
+}
+
 Result<bool> Statement::step() {
   if (code_ == SQLITE_OK) {
     const int code = sqlite3_step(statement_.get());
@@ -100,6 +112,12 @@ Digest Statement::digest(int column) const {
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
   if (bytes != nullptr) std::copy_n(bytes, std::min(size, digest.bytes.size()), digest.bytes.begin());
   return digest;
+}
+
+std::string Statement::blob(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return bytes == nullptr ? std::string() : std::string(bytes, size);
 }
 
 Result<Database> Database::open(const std::filesystem::path& path) {

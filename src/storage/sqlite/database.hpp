@@ -21,6 +21,11 @@ Error error_from(sqlite3* database, int code, const std::string& what);
 
 class Database;
 
+/// Bytes for a BLOB column.
+struct Blob {
+  std::string_view bytes;
+};
+
 /// A prepared statement with its parameters. Values are bound in order; text and digests are copied.
 class Statement {
  public:
@@ -33,11 +38,14 @@ class Statement {
   Result<bool> step();
   /// For statements that give no rows.
   Result<void> run();
+  /// As it was after prepare(): to be bound and run again.
+  Statement& reset();
 
   std::int64_t integer(int column) const;
   double real(int column) const;
   std::string text(int column) const;
   Digest digest(int column) const;
+  std::string blob(int column) const;
   Timestamp timestamp(int column) const { return Timestamp(microseconds(integer(column))); }
 
  private:
@@ -52,6 +60,7 @@ class Statement {
   void bind_one(const std::string& value) { bind_one(std::string_view(value)); }
   void bind_one(const char* value) { bind_one(std::string_view(value)); }
   void bind_one(const Digest& value);
+  void bind_one(Blob value);
   void bind_one(Timestamp value) { bind_one(static_cast<std::int64_t>(value.time_since_epoch().count())); }
   void note(int code) {
     if (code_ == SQLITE_OK) code_ = code;

@@ -151,5 +151,42 @@ TYPED_TEST(LedgerContract, ReadsTheAuditLogInPages) {
   EXPECT_EQ(page[1].draft.reason, "3");
 }
 
+TYPED_TEST(LedgerContract, ABatchIsAppendedInOrderAsItsEntriesOneByOneWouldBe) {
+  ASSERT_TRUE(this->ledger.append({"alice", "note", "a", "", "{}"}));
+  std::vector<audit::Draft> drafts;
+  for (int i = 0; i < 100; ++i) drafts.push_back({"alice", "note", "b", std::to_string(i), "{}"});
+  const auto last = this->ledger.append_batch(drafts);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->sequence, 101u);
+  EXPECT_EQ(last->draft.reason, "99");
+  ASSERT_TRUE(this->ledger.append({"alice", "note", "c", "", "{}"}));
+  const auto entries = this->ledger.read(1, 1000).value();
+  ASSERT_EQ(entries.size(), 102u);
+  EXPECT_EQ(entries[100].hash, last->hash);
+  EXPECT_EQ(entries[50].draft.reason, "49");
+  EXPECT_TRUE(audit::verify(entries));
+  EXPECT_EQ(this->ledger.append_batch({}).error().code, ErrorCode::kInvalidArgument);
+}
+
+TYPED_TEST(LedgerContract, KeepsTheMerkleTreeOfItsAuditLog) {
+  const auto read = [this](audit::NodeId node) { return this->ledger.tree_node(node); };
+  audit::CompactRange edge;
+  for (int i = 0; i < 70; ++i) {
+    // Ones, and batches of each small size.
+    std::vector<audit::Draft> drafts(static_cast<std::size_t>(1 + i % 4),
+                                     {"alice", "note", std::to_string(i), "", "{}"});
+    ASSERT_TRUE(i % 4 == 0 ? this->ledger.append(drafts[0]) : this->ledger.append_batch(drafts));
+    const std::vector<audit::Entry> added = this->ledger.read(edge.size() + 1, 10).value();
+    for (const audit::Entry& entry : added)
+      ASSERT_TRUE(edge.append(audit::leaf_hash(audit::leaf_bytes(entry))));
+    const auto root = audit::root_of(edge.size(), read);
+    ASSERT_TRUE(root);
+    EXPECT_EQ(*root, edge.root().value());
+  }
+  EXPECT_EQ(this->ledger.tree_node({0, edge.size()}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(this->ledger.tree_node({7, 1}).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(this->ledger.tree_node({63, 0}).error().code, ErrorCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace backstay

@@ -2,19 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "storage/sqlite/audit_tree.hpp"
+
 namespace backstay::sqlite {
 
 Result<audit::Entry> append_audit(const Database& database, Timestamp now, const audit::Draft& draft) {
-  Statement last = database.prepare("SELECT * FROM audit ORDER BY sequence DESC LIMIT 1");
-  TRY(const bool there_is, last.step());
-  std::optional<audit::Entry> previous;
-  if (there_is) previous = read_audit_row(last);
-  audit::Entry entry = audit::link(previous ? &*previous : nullptr, now, draft);
-  Statement insert = database.prepare("INSERT INTO audit VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  insert.bind(entry.sequence, entry.at, draft.actor, draft.action, draft.subject, draft.reason, draft.evidence,
-              entry.previous, entry.hash);
-  TRY_DO(insert.run());
-  return entry;
+  TRY(AuditAppender appender, AuditAppender::begin(database));
+  return appender.append(now, draft);
 }
 
 audit::Entry read_audit_row(const Statement& row) {

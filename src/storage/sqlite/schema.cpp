@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "storage/sqlite/audit_tree.hpp"
 #include "storage/sqlite/records.hpp"
 
 namespace backstay::sqlite {
@@ -188,8 +189,18 @@ Result<void> releases(const Database& database) {
   }
 }
 
+// A proof of an entry needs the hashes beside it, not the whole log.
+Result<void> audit_tree(const Database& database) {
+  TRY_DO(
+      database.execute("CREATE TABLE audit_tree("
+                       "  sequence INTEGER PRIMARY KEY,"
+                       "  nodes BLOB NOT NULL CHECK(length(nodes) >= 32 AND length(nodes) % 32 = 0)) STRICT;"));
+  TRY_DO(build_tree(database));
+  return refuse_changes(database, "audit_tree");
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases};
+constexpr Migration kMigrations[] = {first, releases, audit_tree};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -293,33 +293,4 @@ Result<std::uint64_t> SqliteLedger::next_rollout_number(const std::string& endpo
   return static_cast<std::uint64_t>(select.integer(0));
 }
 
-// --- audit ---
-
-Result<audit::Entry> SqliteLedger::append(const audit::Draft& draft) {
-  const std::lock_guard lock(impl_->mutex);
-  TRY(Transaction transaction, Transaction::begin(impl_->database));
-  TRY(audit::Entry entry, sqlite::append_audit(impl_->database, impl_->clock.now(), draft));
-  TRY_DO(transaction.commit());
-  return entry;
-}
-
-Result<std::uint64_t> SqliteLedger::size() const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT coalesce(max(sequence), 0) FROM audit");
-  TRY_DO(select.step());
-  return static_cast<std::uint64_t>(select.integer(0));
-}
-
-Result<std::vector<audit::Entry>> SqliteLedger::read(std::uint64_t from, std::size_t limit) const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT * FROM audit WHERE sequence >= ? ORDER BY sequence LIMIT ?");
-  select.bind(from, static_cast<std::uint64_t>(limit));
-  std::vector<audit::Entry> entries;
-  while (true) {
-    TRY(const bool more, select.step());
-    if (!more) return entries;
-    entries.push_back(sqlite::read_audit_row(select));
-  }
-}
-
 }  // namespace backstay

@@ -64,8 +64,10 @@ class SqliteLedger : public VersionStore,
   Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override;
 
   Result<audit::Entry> append(const audit::Draft& draft) override;
+  Result<audit::Entry> append_batch(const std::vector<audit::Draft>& drafts) override;
   Result<std::uint64_t> size() const override;
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
+  Result<Digest> tree_node(audit::NodeId node) const override;
 
   Result<std::vector<RecordProblem>> check_records() const override;
   /// `copy` is the path of another registry.db.

@@ -48,6 +48,23 @@ TEST_F(SqliteLedgerTest, IsThereAgainAfterClosing) {
   EXPECT_TRUE(audit::verify(ledger->read(1, 10).value()));
 }
 
+TEST_F(SqliteLedgerTest, ARegistryFromBeforeTheMerkleTreeIsGivenOne) {
+  Digest root;
+  {
+    auto ledger = open();
+    for (int i = 0; i < 37; ++i) ASSERT_TRUE(add(*ledger, i));
+    root = audit::root_of(37, [&](audit::NodeId node) { return ledger->tree_node(node); }).value();
+    // As the first release left it.
+    const auto raw = sqlite::Database::open(file).value();
+    ASSERT_TRUE(raw.execute("DROP TABLE audit_tree; PRAGMA user_version = 1"));
+  }
+  auto ledger = open();
+  const auto read = [&](audit::NodeId node) { return ledger->tree_node(node); };
+  EXPECT_EQ(audit::root_of(37, read).value(), root);
+  ASSERT_TRUE(add(*ledger, 37));
+  EXPECT_TRUE(audit::root_of(38, read));
+}
+
 TEST_F(SqliteLedgerTest, RefusesADatabaseFromANewerProgramAndLeavesItAsItWas) {
   open();
   {
@@ -77,7 +94,8 @@ TEST_F(SqliteLedgerTest, TheDatabaseItselfRefusesToChangeWhatWasRecorded) {
   ASSERT_TRUE(add(*open(), 1));
   const auto raw = sqlite::Database::open(file).value();
   for (const char* sql : {"UPDATE versions SET manifest = '{}'", "DELETE FROM versions", "UPDATE audit SET reason = ''",
-                          "DELETE FROM audit", "DELETE FROM stage_history"})
+                          "DELETE FROM audit", "DELETE FROM stage_history",
+                          "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree"})
     EXPECT_FALSE(raw.execute(sql)) << sql;
 }
 
