@@ -7,6 +7,16 @@
 
 namespace backstay {
 
+namespace {
+
+/// Looked up once: OpenSSL 3 otherwise looks for a provider, under a lock, each time that a digest is begun.
+const EVP_MD* algorithm() {
+  static const EVP_MD* const kSha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return kSha256;
+}
+
+}  // namespace
+
 struct Sha256::Context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
   Context() = default;
@@ -16,11 +26,16 @@ struct Sha256::Context {
 };
 
 Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  if (context_->evp == nullptr || EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr) != 1) std::abort();
+  begin();
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::begin() {
+  if (context_->evp == nullptr || algorithm() == nullptr || EVP_DigestInit_ex(context_->evp, algorithm(), nullptr) != 1)
+    std::abort();
+}
 
 void Sha256::update(std::span<const std::byte> data) {
   if (EVP_DigestUpdate(context_->evp, data.data(), data.size()) != 1) std::abort();
@@ -38,18 +53,22 @@ Digest Sha256::finish() {
 }
 
 Digest sha256(std::string_view text) {
-  Sha256 hash;
-  hash.update(text);
+  return sha256({text});
+}
+
+Digest sha256(std::initializer_list<std::string_view> pieces) {
+  thread_local Sha256 hash;
+  hash.begin();
+  for (const std::string_view piece : pieces) hash.update(piece);
   return hash.finish();
 }
 
 std::string Digest::hex() const {
-  std::string text;
-  text.reserve(64);
+  std::string text(64, '0');
   constexpr std::string_view kDigits = "0123456789abcdef";
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    text[2 * i] = kDigits[bytes[i] >> 4];
+    text[2 * i + 1] = kDigits[bytes[i] & 15];
   }
   return text;
 }

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,8 @@ class Sha256 {
   void update(std::string_view text);
   /// The digest of everything so far. The object is spent afterwards.
   Digest finish();
+  /// Starts anew; a spent object can be used again.
+  void begin();
 
  private:
   struct Context;
@@ -41,5 +44,7 @@ class Sha256 {
 };
 
 Digest sha256(std::string_view text);
+/// Of the pieces one after the other. Cheaper than a Sha256 for short ones.
+Digest sha256(std::initializer_list<std::string_view> pieces);
 
 }  // namespace backstay

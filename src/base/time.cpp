@@ -39,12 +39,27 @@ const Clock& system_clock() {
 }
 
 std::string to_rfc3339(Timestamp at) {
-  const auto whole = std::chrono::floor<seconds>(at);
-  const std::time_t time = whole.time_since_epoch().count();
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                     parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (at - whole).count());
+  const auto day = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date(day);
+  const auto year = static_cast<int>(date.year());
+  const std::int64_t micros = (at - day).count();
+  if (year < 0 || year > 9999)
+    return fmt::format("{}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", year, static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()), micros / 3'600'000'000, micros / 60'000'000 % 60,
+                       micros / 1'000'000 % 60, micros % 1'000'000);
+  // By hand: every entry of the audit log and every line of a log has one.
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  const auto put = [&text](std::size_t end, std::int64_t value) {
+    for (; value > 0; value /= 10) text[--end] = static_cast<char>('0' + value % 10);
+  };
+  put(4, year);
+  put(7, static_cast<unsigned>(date.month()));
+  put(10, static_cast<unsigned>(date.day()));
+  put(13, micros / 3'600'000'000);
+  put(16, micros / 60'000'000 % 60);
+  put(19, micros / 1'000'000 % 60);
+  put(26, micros % 1'000'000);
+  return text;
 }
 
 Result<Timestamp> parse_rfc3339(const std::string& text) {

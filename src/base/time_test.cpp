@@ -9,6 +9,8 @@ TEST(Time, Rfc3339GoesThereAndBack) {
   const Timestamp at{microseconds(1'795'515'330'000'042)};
   EXPECT_EQ(parse_rfc3339(to_rfc3339(at)).value(), at);
   EXPECT_EQ(to_rfc3339(Timestamp{}), "1970-01-01T00:00:00.000000Z");
+  EXPECT_EQ(to_rfc3339(Timestamp(microseconds(-1))), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(to_rfc3339(Timestamp(seconds(1709210096) + microseconds(7))), "2024-02-29T12:34:56.000007Z");
   EXPECT_FALSE(parse_rfc3339("2026-11-24 10:15"));
   EXPECT_FALSE(parse_rfc3339("2026-11-24T10:15:30+01:00"));
 }

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <charconv>
-#include <iterator>
 #include <optional>
 
 namespace backstay::audit {
@@ -14,9 +13,18 @@ namespace {
 constexpr std::string_view kLeafHead = "backstay-audit-leaf-1\n";
 
 void add(std::string& bytes, std::string_view field) {
-  fmt::format_to(std::back_inserter(bytes), "{}:", field.size());
+  std::array<char, 20> digits;
+  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), field.size()).ptr;
+  bytes.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  bytes += ':';
   bytes += field;
 }
+
+std::size_t text_bytes(const Draft& draft) {
+  return draft.actor.size() + draft.action.size() + draft.subject.size() + draft.reason.size();
+}
+
+constexpr std::size_t kOtherBytes = 256;  // Enough for the head, the lengths, sequence, time and a digest.
 
 void add_line(std::string& bytes, std::string_view field) {
   add(bytes, field);
@@ -24,7 +32,9 @@ void add_line(std::string& bytes, std::string_view field) {
 }
 
 Digest hash_of(const Entry& entry) {
-  std::string bytes = "backstay-audit-1\n";
+  std::string bytes;
+  bytes.reserve(kOtherBytes + text_bytes(entry.draft) + entry.draft.evidence.size());
+  bytes += "backstay-audit-1\n";
   add(bytes, entry.previous.hex());
   add(bytes, std::to_string(entry.sequence));
   add(bytes, to_rfc3339(entry.at));
@@ -81,7 +91,9 @@ Result<void> verify(const std::vector<Entry>& entries, const Entry* before) {
 }
 
 std::string leaf_bytes(const Entry& entry) {
-  std::string bytes(kLeafHead);
+  std::string bytes;
+  bytes.reserve(kOtherBytes + text_bytes(entry.draft));
+  bytes += kLeafHead;
   add_line(bytes, std::to_string(entry.sequence));
   add_line(bytes, to_rfc3339(entry.at));
   add_line(bytes, entry.draft.actor);

@@ -33,21 +33,14 @@ Unexpected wrong(std::string what) {
 }  // namespace
 
 Digest leaf_hash(std::string_view entry) {
-  Sha256 hash;
-  hash.update(std::string_view("\0", 1));
-  hash.update(entry);
-  return hash.finish();
+  return sha256({std::string_view("\0", 1), entry});
 }
 
 Digest node_hash(const Digest& left, const Digest& right) {
-  std::array<std::byte, 65> bytes{std::byte{1}};
-  for (std::size_t i = 0; i < 32; ++i) {
-    bytes[1 + i] = std::byte{left.bytes[i]};
-    bytes[33 + i] = std::byte{right.bytes[i]};
-  }
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.finish();
+  const auto text = [](const Digest& digest) {
+    return std::string_view(reinterpret_cast<const char*>(digest.bytes.data()), digest.bytes.size());
+  };
+  return sha256({"\1", text(left), text(right)});
 }
 
 Digest empty_root() {

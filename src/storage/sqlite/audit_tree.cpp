@@ -37,15 +37,14 @@ Result<AuditAppender> AuditAppender::begin(const Database& database) {
   return AuditAppender(database, last);
 }
 
-Result<audit::Entry> AuditAppender::append(Timestamp now, const audit::Draft& draft) {
+Result<void> AuditAppender::append(Timestamp now, const audit::Draft& draft) {
   last_ = audit::link(last_ ? &*last_ : nullptr, now, draft);
   const audit::Entry& entry = *last_;
   insert_entry_.reset().bind(entry.sequence, entry.at, draft.actor, draft.action, draft.subject, draft.reason,
                              draft.evidence, entry.previous, entry.hash);
   TRY_DO(insert_entry_.run());
   TRY(const std::vector<Digest> completed, edge_.append(audit::leaf_hash(audit::leaf_bytes(entry))));
-  TRY_DO(insert_nodes(insert_nodes_, completed, entry.sequence));
-  return entry;
+  return insert_nodes(insert_nodes_, completed, entry.sequence);
 }
 
 Result<Digest> read_tree_node(const Database& database, audit::NodeId node) {

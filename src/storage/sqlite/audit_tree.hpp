@@ -15,7 +15,9 @@ namespace backstay::sqlite {
 class AuditAppender {
  public:
   static Result<AuditAppender> begin(const Database& database);
-  Result<audit::Entry> append(Timestamp now, const audit::Draft& draft);
+  Result<void> append(Timestamp now, const audit::Draft& draft);
+  /// What was appended last.
+  const audit::Entry& last() const { return *last_; }
 
  private:
   AuditAppender(const Database& database, const std::optional<audit::Entry>& last);

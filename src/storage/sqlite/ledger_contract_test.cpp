@@ -177,8 +177,7 @@ TYPED_TEST(LedgerContract, KeepsTheMerkleTreeOfItsAuditLog) {
                                      {"alice", "note", std::to_string(i), "", "{}"});
     ASSERT_TRUE(i % 4 == 0 ? this->ledger.append(drafts[0]) : this->ledger.append_batch(drafts));
     const std::vector<audit::Entry> added = this->ledger.read(edge.size() + 1, 10).value();
-    for (const audit::Entry& entry : added)
-      ASSERT_TRUE(edge.append(audit::leaf_hash(audit::leaf_bytes(entry))));
+    for (const audit::Entry& entry : added) ASSERT_TRUE(edge.append(audit::leaf_hash(audit::leaf_bytes(entry))));
     const auto root = audit::root_of(edge.size(), read);
     ASSERT_TRUE(root);
     EXPECT_EQ(*root, edge.root().value());

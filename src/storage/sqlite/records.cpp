@@ -8,7 +8,8 @@ namespace backstay::sqlite {
 
 Result<audit::Entry> append_audit(const Database& database, Timestamp now, const audit::Draft& draft) {
   TRY(AuditAppender appender, AuditAppender::begin(database));
-  return appender.append(now, draft);
+  TRY_DO(appender.append(now, draft));
+  return appender.last();
 }
 
 audit::Entry read_audit_row(const Statement& row) {

@@ -23,12 +23,9 @@ Result<audit::Entry> SqliteLedger::append_batch(const std::vector<audit::Draft>&
   const Timestamp now = impl_->clock.now();
   TRY(Transaction transaction, Transaction::begin(impl_->database));
   TRY(sqlite::AuditAppender appender, sqlite::AuditAppender::begin(impl_->database));
-  audit::Entry last;
-  for (const audit::Draft& draft : drafts) {
-    TRY(last, appender.append(now, draft));
-  }
+  for (const audit::Draft& draft : drafts) TRY_DO(appender.append(now, draft));
   TRY_DO(transaction.commit());
-  return last;
+  return appender.last();
 }
 
 Result<Digest> SqliteLedger::tree_node(audit::NodeId node) const {
