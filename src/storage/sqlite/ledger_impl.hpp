@@ -2,6 +2,7 @@
 
 #include <mutex>
 
+#include "base/fair_mutex.hpp"
 #include "base/time.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
@@ -13,7 +14,7 @@ namespace backstay {
 struct SqliteLedger::Impl {
   sqlite::Database database;
   const Clock& clock;
-  std::mutex mutex;
+  FairMutex mutex;  ///< A call may take milliseconds; nobody is to wait for more than those before him.
 };
 
 }  // namespace backstay
