@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/random.hpp"
+#include "signing/key_file.hpp"
 
 namespace backstay::app {
 
@@ -78,6 +79,10 @@ Result<std::string> DataDirectory::control_token() const {
       fmt::format("{:016x}{:016x}{:016x}{:016x}", secure_random(), secure_random(), secure_random(), secure_random());
   TRY_DO(write_private(path, token + "\n"));
   return token;
+}
+
+Result<signing::PrivateKey> DataDirectory::audit_key() const {
+  return signing::read_or_make_key(root_ / "keys" / "audit.pem");
 }
 
 Result<void> DataDirectory::publish_address(const std::string& url) const {

@@ -6,6 +6,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
+#include "signing/key.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
 
@@ -16,6 +17,7 @@ namespace backstay::app {
 ///     registry.db        versions, rollouts, audit log
 ///     blobs/             content-addressed files
 ///     control/           address and token of the running server (0700)
+///     keys/              the private key that signs the audit log's checkpoints (0700)
 ///     serving/           versions that are checked out for workers
 ///     environments/      locked virtual environments of the Python worker
 ///     logs/              what backends printed
@@ -33,6 +35,8 @@ class DataDirectory {
   Result<void> lock_for_server();
   /// The secret that control clients show; made by the first server.
   Result<std::string> control_token() const;
+  /// Signs the audit log's checkpoints; made by the first who asks.
+  Result<signing::PrivateKey> audit_key() const;
   /// Tells control clients where the server is.
   Result<void> publish_address(const std::string& url) const;
   void withdraw_address() const;

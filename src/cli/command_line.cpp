@@ -125,6 +125,7 @@ int run(int argc, char** argv, const Program& program) {
   add_lineage_commands(context);
   add_infrastructure_commands(context);
   add_release_commands(context);
+  add_audit_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
   serve->footer("\nExample:\n  backstay serve --config backstay.yaml");

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "services/prove_audit.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
 
@@ -17,6 +18,8 @@ class OpenRegistry {
   virtual ~OpenRegistry() = default;
   virtual services::Registry registry() = 0;
   virtual services::Records records() = 0;
+  /// Signs for the audit log; its key is made when it is first asked for.
+  virtual Result<services::LogSigner> log_signer() = 0;
 };
 
 /// What the commands need from the program around them.

@@ -28,9 +28,6 @@ struct Arguments {
   std::string file;
   std::string folder;
   std::string model;
-  std::uint64_t from = 0;  ///< 0: so that the newest are the last.
-  std::uint64_t limit = 50;
-  bool verify = false;
   bool dry_run = false;
 };
 
@@ -319,59 +316,6 @@ Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
   return verdict.decision == gates::Decision::kFail ? kGateFailed : kGateInsufficient;
 }
 
-/// Reads the whole log and checks every link.
-Result<std::uint64_t> verify_audit(const AuditLog& log) {
-  constexpr std::size_t kPage = 1000;
-  std::uint64_t count = 0;
-  std::optional<audit::Entry> before;
-  while (true) {
-    TRY(const std::vector<audit::Entry> page, log.read(count + 1, kPage));
-    if (page.empty()) return count;
-    TRY_DO(audit::verify(page, before ? &*before : nullptr));
-    count += page.size();
-    before = page.back();
-  }
-}
-
-/// "1.0.0 -> 1.1.0  " when the entry is about a rollout.
-std::string moved_text(const audit::Entry& entry) {
-  const json evidence = json::parse(entry.draft.evidence, nullptr, false);
-  if (!evidence.is_object() || !evidence.contains("from") || !evidence.contains("to")) return "";
-  const std::string from = evidence.value("from", "");
-  return (from.empty() ? "first version " : from + " -> ") + evidence.value("to", "") + "  ";
-}
-
-Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) {
-  TRY(const auto opened, context.open());
-  if (arguments.verify) {
-    TRY(const std::uint64_t count, verify_audit(opened->records().audit));
-    if (context.common.json) {
-      print_json({{"entries", count}, {"verified", true}});
-    } else {
-      fmt::print("{} {} entries, every link and hash checked\n", coloured(Colour::kGreen, "verified:"), count);
-    }
-    return kOk;
-  }
-  TRY(const std::uint64_t size, opened->records().audit.size());
-  const std::uint64_t newest = size > arguments.limit ? size - arguments.limit + 1 : 1;
-  const std::uint64_t from = arguments.from > 0 ? arguments.from : newest;
-  TRY(const std::vector<audit::Entry> entries, opened->records().audit.read(from, arguments.limit));
-  if (context.common.json) {
-    json out = json::array();
-    for (const audit::Entry& entry : entries) out.push_back(api::to_json(entry));
-    print_json(out);
-    return kOk;
-  }
-  for (const audit::Entry& entry : entries) {
-    fmt::print("{:>4}  {}  {:<18} {}  by {}\n", entry.sequence, to_rfc3339(entry.at).substr(0, 23) + "Z",
-               coloured(Colour::kBold, entry.draft.action), entry.draft.subject, entry.draft.actor);
-    const std::string detail = moved_text(entry) + entry.draft.reason;
-    if (!detail.empty()) fmt::print("      {}\n", coloured(Colour::kDim, detail));
-  }
-  if (from > 1) fmt::print("{} earlier entries: backstay audit --from 1\n", from - 1);
-  return kOk;
-}
-
 }  // namespace
 
 void add_registry_commands(const Context& context) {
@@ -420,13 +364,6 @@ void add_registry_commands(const Context& context) {
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("--file", a.file, "The gate (YAML)")->required();
   context.on(command, [context, arguments] { return gate(context, *arguments); });
-
-  command = context.add(context.app, "audit", "Who changed and decided what, when and why; --verify checks the chain",
-                        "backstay audit --verify");
-  command->add_flag("--verify", a.verify, "Check every link and hash instead of printing");
-  command->add_option("--from", a.from, "First entry (default: the newest are shown)");
-  command->add_option("--limit", a.limit, "Most entries to print")->capture_default_str();
-  context.on(command, [context, arguments] { return show_audit(context, *arguments); });
 }
 
 }  // namespace backstay::cli
