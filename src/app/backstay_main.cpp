@@ -13,6 +13,7 @@ class OpenedDirectory : public cli::OpenRegistry {
   explicit OpenedDirectory(app::DataDirectory directory) : directory_(std::move(directory)) {}
   services::Registry registry() override { return {directory_.ledger(), directory_.blobs()}; }
   services::Records records() override { return services::records_of(directory_.ledger()); }
+  SignatureStore& signatures() override { return directory_.ledger(); }
   Result<services::LogSigner> log_signer() override {
     TRY(signing::PrivateKey key, directory_.audit_key());
     return services::LogSigner{std::move(key)};

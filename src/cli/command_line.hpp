@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "ports/signature_store.hpp"
 #include "services/prove_audit.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
@@ -18,6 +19,7 @@ class OpenRegistry {
   virtual ~OpenRegistry() = default;
   virtual services::Registry registry() = 0;
   virtual services::Records records() = 0;
+  virtual SignatureStore& signatures() = 0;
   /// Signs for the audit log; its key is made when it is first asked for.
   virtual Result<services::LogSigner> log_signer() = 0;
 };

@@ -29,6 +29,7 @@ struct Arguments {
   std::string folder;
   std::string model;
   bool dry_run = false;
+  bool with_signature = false;
 };
 
 /// One line on standard error that follows a long copy; silent when that is no terminal.
@@ -225,7 +226,16 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
 Result<ExitCode> check_out(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
-  TRY(const services::CheckedOut done, services::check_out_version(opened->registry(), ref, arguments.folder));
+  std::string signature;
+  if (arguments.with_signature) {
+    TRY(const std::vector<StoredSignature> signatures, opened->signatures().signatures(ref));
+    if (signatures.empty())
+      return Unexpected(ErrorCode::kNotFound, fmt::format("{} has no signature.", ref.str()),
+                        fmt::format("Sign it: backstay sign {} --key KEY", ref.str()));
+    signature = signatures[0].bundle;
+  }
+  TRY(const services::CheckedOut done,
+      services::check_out_version(opened->registry(), ref, arguments.folder, signature));
   if (context.common.json) {
     print_json({{"folder", done.folder.string()},
                 {"files", done.manifest.artifacts.size()},
@@ -343,6 +353,7 @@ void add_registry_commands(const Context& context) {
                         "backstay checkout breast-cancer@1.1.0 ./model");
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("FOLDER", a.folder, "A folder that is not there yet")->required();
+  command->add_flag("--signature", a.with_signature, "Put the version's newest signature there too, as model.sig");
   context.on(command, [context, arguments] { return check_out(context, *arguments); });
 
   CLI::App* scorecard = context.app.add_subcommand("scorecard", "Measured metrics of a version");

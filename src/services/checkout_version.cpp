@@ -68,7 +68,8 @@ Result<void> put(const BlobStore& blobs, const fs::path& folder, const std::stri
 
 }  // namespace
 
-Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref, const fs::path& target) {
+Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref, const fs::path& target,
+                                     const std::string& signature) {
   TRY(const StoredVersion stored, registry.versions.version(ref));
   TRY(registry::Manifest manifest, manifest_of(stored));
   std::error_code ignored;
@@ -92,7 +93,14 @@ Result<CheckedOut> check_out_version(Registry registry, const registry::VersionR
   std::ofstream text(beside / "manifest.json", std::ios::binary);
   text << stored.manifest_json;
   text.close();
-  if (failure || !text)
+  bool written = !failure && text;
+  if (!signature.empty()) {
+    std::ofstream file(temporary.path() / "model.sig", std::ios::binary);
+    file << signature;
+    file.close();
+    written = written && file;
+  }
+  if (!written)
     return Unexpected(ErrorCode::kResourceExhausted, fmt::format("cannot write {}", beside.string()),
                       "Check the space that is left there.");
   TRY_DO(temporary.move_to(target));

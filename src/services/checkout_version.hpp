@@ -13,8 +13,9 @@ struct CheckedOut {
 };
 
 /// Writes a version's artifacts into `target`, which must not exist, and its manifest, preprocessing and lock files
-/// under target/.backstay. Every byte is verified; the folder appears complete or not at all.
+/// under target/.backstay. Every byte is verified; the folder appears complete or not at all. `signature`, when not
+/// empty, becomes target/model.sig.
 Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref,
-                                     const std::filesystem::path& target);
+                                     const std::filesystem::path& target, const std::string& signature = {});
 
 }  // namespace backstay::services

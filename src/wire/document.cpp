@@ -10,6 +10,8 @@
 #include <numeric>
 #include <set>
 
+#include "wire/strict_json.hpp"
+
 namespace backstay::wire {
 
 namespace {
@@ -130,9 +132,9 @@ Result<Document> Document::from_yaml(std::string name, const std::string& text) 
   return Document(std::move(state));
 }
 
-Result<Document> Document::from_json(std::string name, std::string_view text) {
+Result<json> parse_strict_json(const std::string& name, std::string_view text) {
   if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name), kTooLarge);
-  auto state = std::make_unique<State>();
+  json root;
   std::vector<std::set<std::string>> keys;
   std::string twice;
   const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
@@ -144,7 +146,7 @@ Result<Document> Document::from_json(std::string name, std::string_view text) {
     return true;
   };
   try {
-    state->root = json::parse(text, watch);
+    root = json::parse(text, watch);
   } catch (const Malformed& problem) {
     return invalid(fmt::format("{} {}.", name, problem.what), problem.hint);
   } catch (const json::parse_error& problem) {
@@ -153,6 +155,12 @@ Result<Document> Document::from_json(std::string name, std::string_view text) {
     return invalid(fmt::format("{} is not valid JSON.", name), kBadJson);
   }
   if (!twice.empty()) return invalid(fmt::format("{} has the key '{}' twice.", name, twice), kKeyTwice);
+  return root;
+}
+
+Result<Document> Document::from_json(std::string name, std::string_view text) {
+  auto state = std::make_unique<State>();
+  TRY(state->root, parse_strict_json(name, text));
   state->name = std::move(name);
   return Document(std::move(state));
 }

@@ -101,6 +101,24 @@ Result<std::vector<StoredVerdict>> MemoryLedger::verdicts(const registry::Versio
   return held->verdicts;
 }
 
+Result<StoredSignature> MemoryLedger::add_signature(const registry::VersionRef& ref, const StoredSignature& signature,
+                                                    const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  TRY(Held * held, find(ref));
+  StoredSignature stored = signature;
+  stored.id = next_id_++;
+  stored.at = clock_.now();
+  held->signatures.insert(held->signatures.begin(), stored);
+  append_locked(draft);
+  return stored;
+}
+
+Result<std::vector<StoredSignature>> MemoryLedger::signatures(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(mutex_);
+  TRY(const Held* held, find(ref));
+  return held->signatures;
+}
+
 Result<void> MemoryLedger::commit(const rollout::Transition& transition, const std::string& model) {
   const std::lock_guard lock(mutex_);
   const rollout::State& state = transition.state;

@@ -7,6 +7,7 @@
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
 #include "ports/releases.hpp"
+#include "ports/signature_store.hpp"
 
 namespace backstay {
 
@@ -17,7 +18,8 @@ class MemoryLedger : public VersionStore,
                      public InfrastructureStore,
                      public LineageStore,
                      public RolloutStore,
-                     public AuditLog {
+                     public AuditLog,
+                     public SignatureStore {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -64,11 +66,16 @@ class MemoryLedger : public VersionStore,
   Result<std::vector<audit::Entry>> read(std::uint64_t from, std::size_t limit) const override;
   Result<Digest> tree_node(audit::NodeId node) const override;
 
+  Result<StoredSignature> add_signature(const registry::VersionRef& ref, const StoredSignature& signature,
+                                        const audit::Draft& draft) override;
+  Result<std::vector<StoredSignature>> signatures(const registry::VersionRef& ref) const override;
+
  private:
   struct Held {
     StoredVersion version;
     std::vector<registry::StoredScorecard> scorecards;
     std::vector<StoredVerdict> verdicts;
+    std::vector<StoredSignature> signatures;  ///< Newest first, as the verdicts.
   };
   /// Where an endpoint's traffic goes since when.
   struct Traffic {

@@ -187,5 +187,22 @@ TYPED_TEST(LedgerContract, KeepsTheMerkleTreeOfItsAuditLog) {
   EXPECT_EQ(this->ledger.tree_node({63, 0}).error().code, ErrorCode::kNotFound);
 }
 
+TYPED_TEST(LedgerContract, KeepsSignaturesNewestFirstWithTheirAuditEntries) {
+  ASSERT_TRUE(this->add("m@1.0.0"));
+  const auto ref = this->ref("m@1.0.0");
+  for (const char* signer : {"first", "second"})
+    ASSERT_TRUE(this->ledger.add_signature(ref, {0, "{\"bundle\":1}", signer, {}, "alice"},
+                                           {"alice", "version.sign", "m@1.0.0", "approved", "{}"}));
+  const auto signatures = this->ledger.signatures(ref).value();
+  ASSERT_EQ(signatures.size(), 2u);
+  EXPECT_EQ(signatures[0].signer, "second");
+  EXPECT_EQ(signatures[1].bundle, "{\"bundle\":1}");
+  EXPECT_EQ(signatures[1].signed_by, "alice");
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);
+  EXPECT_EQ(this->ledger.signatures(this->ref("m@9.0.0")).error().code, ErrorCode::kNotFound);
+  EXPECT_FALSE(this->ledger.add_signature(this->ref("m@9.0.0"), {}, {}));
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);
+}
+
 }  // namespace
 }  // namespace backstay

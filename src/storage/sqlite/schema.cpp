@@ -199,8 +199,21 @@ Result<void> audit_tree(const Database& database) {
   return refuse_changes(database, "audit_tree");
 }
 
+Result<void> signatures(const Database& database) {
+  TRY_DO(
+      database.execute("CREATE TABLE signatures("
+                       "  id INTEGER PRIMARY KEY,"
+                       "  version_id INTEGER NOT NULL REFERENCES versions(id),"
+                       "  bundle TEXT NOT NULL,"
+                       "  signer TEXT NOT NULL,"
+                       "  at INTEGER NOT NULL,"
+                       "  signed_by TEXT NOT NULL) STRICT;"
+                       "CREATE INDEX signatures_of ON signatures(version_id);"));
+  return refuse_changes(database, "signatures");
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases, audit_tree};
+constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -8,6 +8,7 @@
 #include "ports/lineage.hpp"
 #include "ports/record_check.hpp"
 #include "ports/releases.hpp"
+#include "ports/signature_store.hpp"
 
 namespace backstay {
 
@@ -19,7 +20,8 @@ class SqliteLedger : public VersionStore,
                      public LineageStore,
                      public RolloutStore,
                      public AuditLog,
-                     public RecordCheck {
+                     public RecordCheck,
+                     public SignatureStore {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -72,6 +74,9 @@ class SqliteLedger : public VersionStore,
   Result<std::vector<RecordProblem>> check_records() const override;
   /// `copy` is the path of another registry.db.
   Result<void> repair_records(const std::string& copy, const std::string& actor) override;
+  Result<StoredSignature> add_signature(const registry::VersionRef& ref, const StoredSignature& signature,
+                                        const audit::Draft& draft) override;
+  Result<std::vector<StoredSignature>> signatures(const registry::VersionRef& ref) const override;
 
  private:
   struct Impl;

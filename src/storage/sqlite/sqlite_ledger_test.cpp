@@ -56,7 +56,7 @@ TEST_F(SqliteLedgerTest, ARegistryFromBeforeTheMerkleTreeIsGivenOne) {
     root = audit::root_of(37, [&](audit::NodeId node) { return ledger->tree_node(node); }).value();
     // As the first release left it.
     const auto raw = sqlite::Database::open(file).value();
-    ASSERT_TRUE(raw.execute("DROP TABLE audit_tree; PRAGMA user_version = 1"));
+    ASSERT_TRUE(raw.execute("DROP TABLE audit_tree; DROP TABLE signatures; PRAGMA user_version = 1"));
   }
   auto ledger = open();
   const auto read = [&](audit::NodeId node) { return ledger->tree_node(node); };
@@ -91,11 +91,17 @@ TEST_F(SqliteLedgerTest, SaysThatADamagedFileIsDamaged) {
 }
 
 TEST_F(SqliteLedgerTest, TheDatabaseItselfRefusesToChangeWhatWasRecorded) {
-  ASSERT_TRUE(add(*open(), 1));
+  {
+    auto ledger = open();
+    ASSERT_TRUE(add(*ledger, 1));
+    ASSERT_TRUE(ledger->add_signature(registry::VersionRef::parse("m@1.1.0").value(), {0, "{}", "key", {}, "alice"},
+                                      {"alice", "version.sign", "m@1.1.0", "", "{}"}));
+  }
   const auto raw = sqlite::Database::open(file).value();
-  for (const char* sql : {"UPDATE versions SET manifest = '{}'", "DELETE FROM versions", "UPDATE audit SET reason = ''",
-                          "DELETE FROM audit", "DELETE FROM stage_history",
-                          "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree"})
+  for (const char* sql :
+       {"UPDATE signatures SET signer = 'mallory'", "DELETE FROM signatures", "UPDATE versions SET manifest = '{}'",
+        "DELETE FROM versions", "UPDATE audit SET reason = ''", "DELETE FROM audit", "DELETE FROM stage_history",
+        "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree"})
     EXPECT_FALSE(raw.execute(sql)) << sql;
 }
 
