@@ -186,6 +186,7 @@ class ControlServer::Routes {
       if (!registered) return send(response, registered.error());
       json body = to_json(registered->version);
       body["missing"] = registered->missing;
+      body["scan"] = scan::to_string(registered->scan.report.verdict);
       send(response, registered->created ? 201 : 200, body);
     });
     server_.Get(R"(/v1/models/([^/]+)/versions)", [this](const Request& request, Response& response) {

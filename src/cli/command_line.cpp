@@ -41,8 +41,9 @@ constexpr const char* kAbout =
     "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
 
 constexpr const char* kFooter =
-    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL,\n"
-    "8 gate INSUFFICIENT, 9 integrity, 10 something must be done first, 11 unavailable, 12 no space,\n"
+    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL or scan\n"
+    "dangerous, 8 gate INSUFFICIENT or scan suspicious, 9 integrity, 10 something must be done first, 11 unavailable, "
+    "12 no space,\n"
     "13 unsupported, 124 timeout.";
 
 }  // namespace
@@ -127,6 +128,7 @@ int run(int argc, char** argv, const Program& program) {
   add_release_commands(context);
   add_audit_commands(context);
   add_signing_commands(context);
+  add_scan_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
   serve->footer("\nExample:\n  backstay serve --config backstay.yaml");

@@ -6,10 +6,12 @@
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
+#include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
 #include "services/register_version.hpp"
+#include "services/scan_version.hpp"
 #include "wire/scorecard_json.hpp"
 #include "wire/version_spec.hpp"
 
@@ -59,6 +61,7 @@ Result<ExitCode> register_version(const Context& context, const std::string& fil
     json out = api::to_json(done.version);
     out["created"] = done.created;
     out["missing"] = done.missing;
+    out["scan"] = scan_json(done.scan);
     print_json(out);
     return kOk;
   }
@@ -66,6 +69,7 @@ Result<ExitCode> register_version(const Context& context, const std::string& fil
   fmt::print("{} {}  (number {}, sha256:{})\n",
              done.created ? "registered" : "already registered with this content:", coloured(Colour::kBold, name),
              done.version.ordinal, done.version.identity.hex().substr(0, 12));
+  print_scan_line(done.scan.report, name);
   if (done.missing.empty()) {
     fmt::print("next: backstay scorecard add {} --file SCORECARD.json, then backstay gate {} --file GATE.yaml\n", name,
                name);
@@ -178,6 +182,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   TRY(const registry::Manifest manifest, services::manifest_of(version));
   TRY(const auto scorecards, versions.scorecards(ref));
   TRY(const auto verdicts, versions.verdicts(ref));
+  TRY(const auto scans, versions.scans(ref));
+  TRY(const auto exceptions, versions.scan_exceptions(ref));
   if (context.common.json) {
     json out = api::to_json(version);
     out["manifest"] = json::parse(version.manifest_json);
@@ -196,6 +202,10 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
                                  {"decided_by", v.decided_by},
                                  {"gate_sha256", v.gate_digest.hex()},
                                  {"evidence", json::parse(v.evidence)}});
+    out["scans"] = json::array();
+    for (const StoredScan& scan : scans) out["scans"].push_back(scan_json(scan));
+    out["scan_exceptions"] = json::array();
+    for (const ScanException& exception : exceptions) out["scan_exceptions"].push_back(exception_json(exception));
     print_json(out);
     return kOk;
   }
@@ -206,6 +216,14 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   if (!missing.empty())
     fmt::print("{} it lacks {}.\n", coloured(Colour::kYellow, "incomplete:"), fmt::join(missing, ", "));
   print_manifest(manifest);
+  if (scans.empty()) {
+    fmt::print("scan {}: backstay scan {}\n", coloured(Colour::kYellow, "not scanned yet"), ref.str());
+  } else {
+    print_scan_line(scans.front().report, ref.str());
+  }
+  for (const ScanException& exception : exceptions)
+    fmt::print("scan accepted by {} until {}: {}\n", exception.signed_by, to_rfc3339(exception.expires),
+               exception.reason);
   for (const auto& card : scorecards) {
     fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind), card.scorecard.dataset,
                card.scorecard.evaluator);
@@ -302,6 +320,7 @@ Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
   TRY(const std::string text, read_text(arguments.file));
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
+  TRY_DO(services::ensure_scanned(opened->registry(), ref, {context.common.actor}));
   TRY(const services::GateDecision decision,
       services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
   const gates::Verdict& verdict = decision.verdict;

@@ -28,6 +28,15 @@ class BlobWriter {
   virtual Result<BlobInfo> commit() = 0;
 };
 
+/// A blob that is read here and there, without checking that it is whole. Not thread-safe.
+class BlobReader {
+ public:
+  virtual ~BlobReader() = default;
+  virtual std::uint64_t size() const = 0;
+  /// Up to out.size() bytes at `offset`; fewer only at the end.
+  virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
+};
+
 /// Content-addressed, write-once storage. Thread-safe; several processes may share one.
 class BlobStore {
  public:
@@ -38,6 +47,7 @@ class BlobStore {
   /// digest says (after the sink has seen them: write to a temporary place first).
   virtual Result<BlobInfo> read(const Digest& sha256,
                                 const std::function<Result<void>(std::span<const std::byte>)>& sink) const = 0;
+  virtual Result<std::unique_ptr<BlobReader>> open_reader(const Digest& sha256) const = 0;
   /// Puts the verified blob at `target` (which must not exist), atomically, mode 0444.
   virtual Result<void> check_out(const Digest& sha256, const std::filesystem::path& target) const = 0;
 };

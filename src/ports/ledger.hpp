@@ -12,6 +12,7 @@
 #include "domain/registry/manifest.hpp"
 #include "domain/registry/scorecard.hpp"
 #include "domain/rollout/rollout.hpp"
+#include "ports/scan_store.hpp"
 
 /// What the domain needs remembered. Every method that changes something is one transaction that includes its audit
 /// entries, is durable when it returns, and can be repeated. Thread-safe; several processes may share one store.
@@ -39,15 +40,14 @@ struct StoredVerdict {
   std::string decided_by;
 };
 
-class VersionStore {
+class VersionStore : public ScanStore {
  public:
-  virtual ~VersionStore() = default;
-
   struct NewVersion {
     registry::VersionRef ref;
     std::string manifest_json;
     bool complete = false;
     std::string actor;
+    std::optional<StoredScan> scan;  ///< Stored with it, unless the version is there already.
   };
   struct Registered {
     StoredVersion version;

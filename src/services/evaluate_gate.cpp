@@ -4,9 +4,27 @@
 
 #include <set>
 
+#include "services/scan_version.hpp"
 #include "wire/scorecard_json.hpp"
 
 namespace backstay::services {
+
+namespace {
+
+Result<gates::ScanEvidence> scan_evidence(const VersionStore& versions, const registry::VersionRef& ref) {
+  TRY(const ScanStanding standing, scan_standing(versions, ref));
+  gates::ScanEvidence evidence;
+  if (!standing.newest) return evidence;
+  const scan::Report& report = standing.newest->report;
+  evidence.verdict = report.verdict;
+  if (report.verdict != scan::Verdict::kSafe) evidence.found = scan_summary(report, report.verdict);
+  if (standing.exception)
+    evidence.accepted =
+        fmt::format("{} until {}", standing.exception->signed_by, to_rfc3339(standing.exception->expires));
+  return evidence;
+}
+
+}  // namespace
 
 Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
                                    const std::string& gate_name, const std::string& gate_text, const Actor& actor) {
@@ -17,7 +35,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   TRY(const std::vector<registry::StoredScorecard> scorecards, versions.scorecards(ref));
 
   GateDecision decision;
-  decision.verdict = gates::evaluate(gate, manifest, scorecards);
+  TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref));
+  decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan);
   StoredVerdict& stored = decision.stored;
   stored.gate = gate.name;
   stored.gate_digest = sha256(gate_text);
@@ -39,6 +58,7 @@ Result<void> check_releasable(VersionStore& versions, const StoredVersion& versi
         fmt::format("{} is incomplete: it lacks {}.", name, fmt::join(registry::missing_parts(manifest), ", ")),
         "Register a new version that says what it was made from and why.");
   }
+  TRY_DO(check_scan(versions, version.ref));
   TRY(const std::vector<StoredVerdict> verdicts, versions.verdicts(version.ref));
   if (verdicts.empty())
     return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has passed no gate.", name),

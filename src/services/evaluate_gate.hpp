@@ -14,7 +14,8 @@ struct GateDecision {
 Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
                                    const std::string& gate_name, const std::string& gate_text, const Actor& actor);
 
-/// Why a version may not serve production now: an incomplete manifest, no verdict, or a gate whose newest verdict is
+/// Why a version may not serve production now: an incomplete manifest, artifacts that were not scanned or are dangerous
+/// and nobody answers for, no verdict, or a gate whose newest verdict is
 /// not PASS. Success: it may.
 Result<void> check_releasable(VersionStore& versions, const StoredVersion& version);
 

@@ -6,6 +6,7 @@
 
 #include "services/local_files.hpp"
 #include "services/next_version.hpp"
+#include "services/scan_version.hpp"
 #include "wire/manifest_json.hpp"
 
 namespace backstay::services {
@@ -87,18 +88,23 @@ Result<void> store_beside(Intake& intake, const std::vector<FoundFile>& files, s
   return {};
 }
 
-Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor) {
+/// `verify`: the blobs may have been in the store for long.
+Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor, bool verify) {
   TRY_DO(check_version_number(registry.versions, manifest));
   RegisteredVersion out;
   out.missing = registry::missing_parts(manifest);
-  VersionStore::NewVersion fresh{manifest.ref, wire::to_canonical_json(manifest), out.missing.empty(), actor.name};
+  VersionStore::NewVersion fresh{manifest.ref, wire::to_canonical_json(manifest), out.missing.empty(), actor.name, {}};
   const Digest identity = sha256(fresh.manifest_json);
+  TRY(fresh.scan, new_scan(registry.blobs, manifest, actor, verify));
   TRY(VersionStore::Registered stored,
       registry.versions.add_version(fresh, {actor.name, "version.register", manifest.ref.str(), manifest.changelog,
-                                            fmt::format("{{\"manifest_sha256\":\"{}\"}}", identity.hex())}));
+                                            fmt::format("{{\"manifest_sha256\":\"{}\",\"scan\":\"{}\"}}",
+                                                        identity.hex(), scan::to_string(fresh.scan->report.verdict))}));
   out.version = std::move(stored.version);
   out.created = stored.created;
   out.manifest = std::move(manifest);
+  // One that was there already may be from before there was a scanner.
+  TRY(out.scan, ensure_scanned(registry, out.version.ref, actor));
   return out;
 }
 
@@ -144,7 +150,7 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
                                            const std::filesystem::path& folder, const Actor& actor,
                                            const OnProgress& progress) {
   TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress));
-  return store(registry, std::move(manifest), actor);
+  return store(registry, std::move(manifest), actor, false);
 }
 
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
@@ -175,7 +181,7 @@ Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifes
           fmt::format("The content of '{}' (sha256 {}) has not been uploaded.", file.path, file.sha256.hex()),
           fmt::format("PUT it to /v1/blobs/{} first.", file.sha256.hex()));
   }
-  return store(registry, std::move(manifest), actor);
+  return store(registry, std::move(manifest), actor, true);
 }
 
 }  // namespace backstay::services

@@ -22,11 +22,12 @@ struct RegisteredVersion {
   registry::Manifest manifest;
   bool created = false;              ///< False: this content was registered under this version before.
   std::vector<std::string> missing;  ///< What keeps it from production.
+  StoredScan scan;                   ///< The newest of it.
 };
 
-/// Streams the files a spec names into the blob store, then stores the manifest and its audit entry in one transaction.
-/// `folder` is what relative paths in the spec are relative to. Interrupted at any point it leaves no version, at most
-/// blobs that a repeat finds again.
+/// Streams the files a spec names into the blob store, scans the artifacts, then stores the manifest and its audit
+/// entry in one transaction. `folder` is what relative paths in the spec are relative to. Interrupted at any point it
+/// leaves no version, at most blobs that a repeat finds again.
 Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
                                            const std::filesystem::path& folder, const Actor& actor,
                                            const OnProgress& progress = {});

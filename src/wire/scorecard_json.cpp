@@ -87,6 +87,11 @@ Result<gates::Gate> gate_from(const Document& document) {
   Fields fields(document);
   fields.required("name", gate.name);
   fields.optional("confidence", gate.confidence);
+  std::string worst_scan = scan::to_string(gate.worst_scan);
+  fields.optional("scan", worst_scan);
+  if (!scan::verdict_from(worst_scan, gate.worst_scan) || gate.worst_scan == scan::Verdict::kDangerous)
+    fields.fail("scan", "is '" + worst_scan + "'",
+                "Use safe or suspicious: the worst that is allowed. What is dangerous needs an exception.");
   fields.each("rules", [&](Fields& rule) { read_rule(rule, gate.rules.emplace_back()); });
   TRY_DO(fields.finish());
   TRY_DO(gates::validate(gate));

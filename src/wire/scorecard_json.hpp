@@ -17,6 +17,7 @@ Result<registry::Scorecard> scorecard_from(const Document& document);
 ///
 ///     name: production
 ///     confidence: 0.95
+///     scan: suspicious
 ///     rules:
 ///       - {metric: accuracy, at_least: 0.9}
 ///       - {metric: latency_p95_seconds, at_most: 0.05}

@@ -118,6 +118,24 @@ Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard
              enough ? "Enough samples." : "Measure on more samples.");
 }
 
+Row judge_scan(const Gate& gate, const ScanEvidence& scan) {
+  const std::string rule = fmt::format("scan: {}", scan::to_string(gate.worst_scan));
+  if (!scan.verdict)
+    return {rule, "not scanned", Decision::kInsufficient, "Scan its artifacts with `backstay scan VERSION`."};
+  const std::string verdict = scan::to_string(*scan.verdict);
+  const std::string observed = scan.found.empty() ? verdict : fmt::format("{} ({})", verdict, scan.found);
+  if (*scan.verdict == scan::Verdict::kDangerous) {
+    if (!scan.accepted.empty()) return {rule, observed, Decision::kPass, fmt::format("Accepted by {}.", scan.accepted)};
+    return {rule, observed, Decision::kFail,
+            "Register a version without it, or let someone answer for it with `backstay scan accept`."};
+  }
+  if (*scan.verdict > gate.worst_scan)
+    return {rule, observed, Decision::kFail, "The gate allows only artifacts in which everything is known."};
+  return {rule, observed, Decision::kPass,
+          *scan.verdict == scan::Verdict::kSafe ? "Nothing in the artifacts can run unknown code."
+                                                : "Not everything in the artifacts is known; the gate allows that."};
+}
+
 }  // namespace
 
 const char* to_string(Decision decision) {
@@ -145,7 +163,8 @@ Result<void> validate(const Gate& gate) {
   return {};
 }
 
-Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards) {
+Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards,
+                 const ScanEvidence* scan) {
   Verdict verdict;
   const auto missing = registry::missing_parts(manifest);
   verdict.rows.push_back({"version is complete",
@@ -153,6 +172,7 @@ Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std
                           missing.empty() ? Decision::kPass : Decision::kFail,
                           missing.empty() ? "Code, data, configuration and changelog are recorded."
                                           : "Register a new version that has them."});
+  if (scan != nullptr) verdict.rows.push_back(judge_scan(gate, *scan));
   for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards));
   const auto any = [&](Decision decision) {
     return std::any_of(verdict.rows.begin(), verdict.rows.end(), [&](const Row& r) { return r.decision == decision; });

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "domain/registry/manifest.hpp"
 #include "domain/registry/scorecard.hpp"
+#include "domain/scan/report.hpp"
 
 namespace backstay::gates {
 
@@ -30,6 +31,13 @@ struct Gate {
   std::string name;
   double confidence = 0.95;  ///< Of the two-sided intervals that rates are judged by.
   std::vector<Rule> rules;
+  scan::Verdict worst_scan = scan::Verdict::kSuspicious;  ///< Dangerous needs an exception, whatever this says.
+};
+/// What the newest scan of the version's artifacts says.
+struct ScanEvidence {
+  std::optional<scan::Verdict> verdict;  ///< None: they were not scanned.
+  std::string found;                     ///< The imports it names, or the first finding.
+  std::string accepted;  ///< "alice until 2026-12-01": who answers for what is dangerous; empty: nobody.
 };
 /// Refuses a gate without rules, and bounds that can't be met or missed.
 Result<void> validate(const Gate& gate);
@@ -52,8 +60,9 @@ struct Verdict {
 /// Judges a version. A rate passes when its confidence limit clears the bound, fails when the opposite limit breaches
 /// it, and is insufficient in between, so a small sample can't pass; values that are not rates (latencies) are compared
 /// as they are unless their scorecard gives limits. The newest scorecard that has a metric counts. An incomplete
-/// manifest is a row that fails and names what is missing. Any FAIL fails the whole; else any INSUFFICIENT makes it so.
+/// manifest is a row that fails and names what is missing, and so is a scan that found worse than the gate allows
+/// (`scan` may be null: then there is no such row). Any FAIL fails the whole; else any INSUFFICIENT makes it so.
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest,
-                 const std::vector<registry::StoredScorecard>& scorecards);
+                 const std::vector<registry::StoredScorecard>& scorecards, const ScanEvidence* scan = nullptr);
 
 }  // namespace backstay::gates

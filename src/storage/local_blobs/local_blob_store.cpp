@@ -107,6 +107,29 @@ class LocalBlobWriter : public BlobWriter {
   std::uint64_t size_ = 0;
 };
 
+class LocalBlobReader : public BlobReader {
+ public:
+  LocalBlobReader(fs::path path, Descriptor file, std::uint64_t size)
+      : path_(std::move(path)), file_(std::move(file)), size_(size) {}
+  std::uint64_t size() const override { return size_; }
+  Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> out) const override {
+    std::size_t done = 0;
+    while (done < out.size()) {
+      const ssize_t got = pread(file_.get(), out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return failed("cannot read " + path_.string());
+      if (got == 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    return done;
+  }
+
+ private:
+  fs::path path_;
+  Descriptor file_;
+  std::uint64_t size_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<LocalBlobStore>> LocalBlobStore::open(const fs::path& root) {
@@ -172,6 +195,17 @@ Result<BlobInfo> LocalBlobStore::read(const Digest& sha256,
                       "Its file was changed or truncated: restore it from a backup, or register the same files again.");
   }
   return BlobInfo{sha256, size};
+}
+
+Result<std::unique_ptr<BlobReader>> LocalBlobStore::open_reader(const Digest& sha256) const {
+  const fs::path path = path_of(sha256);
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && errno == ENOENT)
+    return Unexpected(ErrorCode::kNotFound, fmt::format("The store has no blob {}.", sha256.hex()));
+  struct stat facts {};
+  if (!file || fstat(file.get(), &facts) != 0) return failed("cannot open " + path.string());
+  return std::unique_ptr<BlobReader>(
+      std::make_unique<LocalBlobReader>(path, std::move(file), static_cast<std::uint64_t>(facts.st_size)));
 }
 
 Result<void> LocalBlobStore::check_out(const Digest& sha256, const fs::path& target) const {

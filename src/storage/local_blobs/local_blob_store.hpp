@@ -19,6 +19,7 @@ class LocalBlobStore : public BlobStore {
   Result<bool> contains(const Digest& sha256) const override;
   Result<BlobInfo> read(const Digest& sha256,
                         const std::function<Result<void>(std::span<const std::byte>)>& sink) const override;
+  Result<std::unique_ptr<BlobReader>> open_reader(const Digest& sha256) const override;
   Result<void> check_out(const Digest& sha256, const std::filesystem::path& target) const override;
 
   std::filesystem::path path_of(const Digest& sha256) const;

@@ -39,6 +39,7 @@ Result<VersionStore::Registered> MemoryLedger::add_version(const NewVersion& ver
                   identity,     version.manifest_json,
                   "Staging",    version.complete,
                   clock_.now(), version.actor};
+  if (version.scan) insert_scan(held, *version.scan);
   versions_.push_back(held);
   append_locked(draft);
   return Registered{held.version, true};

@@ -52,6 +52,14 @@ class MemoryLedger : public VersionStore,
   Result<std::vector<TrafficWindow>> traffic(const registry::VersionRef& ref) const override;
   Result<void> quarantine(const lineage::Subject& subject, bool block, const audit::Draft& draft) override;
   Result<std::vector<Quarantine>> quarantines() const override;
+  Result<StoredScan> add_scan(const registry::VersionRef& ref, const StoredScan& scan,
+                              const audit::Draft& draft) override;
+  Result<std::vector<StoredScan>> scans(const registry::VersionRef& ref) const override;
+  Result<ScanException> add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
+                                           milliseconds valid, const audit::Draft& draft) override;
+  Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
+  Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
+                                                               const Digest& findings) const override;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
@@ -90,25 +98,29 @@ class MemoryLedger : public VersionStore,
     bool blocked = true;
   };
   void record_traffic(const rollout::State& state, const std::string& model);
-  const audit::Entry& append_locked(const audit::Draft& draft);
-  Result<const Held*> find(const registry::VersionRef& ref) const;
-  Result<Held*> find(const registry::VersionRef& ref);
+  std::vector<StoredScan> scans;               ///< Newest first.
+  std::vector<ScanException> scan_exceptions;  ///< Newest first.
+};
+void insert_scan(Held& held, StoredScan scan);
+const audit::Entry& append_locked(const audit::Draft& draft);
+Result<const Held*> find(const registry::VersionRef& ref) const;
+Result<Held*> find(const registry::VersionRef& ref);
 
-  const Clock& clock_;
-  mutable std::mutex mutex_;
-  std::vector<Held> versions_;
-  std::vector<audit::Entry> audit_;
-  mutable audit::CompactRange edge_;                ///< Of the entries that nodes_ covers: it is built when it is read.
-  mutable std::vector<std::vector<Digest>> nodes_;  ///< By level.
-  std::map<std::string, EndpointRecord> endpoints_;
-  std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
-  std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.
-  std::vector<registry::Infrastructure> infrastructure_;
-  std::vector<Serving> servings_;  ///< Number n is at n - 1.
-  std::vector<Traffic> traffic_;
-  std::vector<Blocked> quarantines_;
-  std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
-  std::int64_t next_id_ = 1;
+const Clock& clock_;
+mutable std::mutex mutex_;
+std::vector<Held> versions_;
+std::vector<audit::Entry> audit_;
+mutable audit::CompactRange edge_;                ///< Of the entries that nodes_ covers: it is built when it is read.
+mutable std::vector<std::vector<Digest>> nodes_;  ///< By level.
+std::map<std::string, EndpointRecord> endpoints_;
+std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
+std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.
+std::vector<registry::Infrastructure> infrastructure_;
+std::vector<Serving> servings_;  ///< Number n is at n - 1.
+std::vector<Traffic> traffic_;
+std::vector<Blocked> quarantines_;
+std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
+std::int64_t next_id_ = 1;
 };
 
 }  // namespace backstay

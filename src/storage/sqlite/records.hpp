@@ -18,6 +18,10 @@ inline constexpr const char* kVersionColumns =
     "FROM versions v JOIN stages s ON s.version_id = v.id";
 Result<StoredVersion> read_version_row(const Statement& row);
 
+/// The new row's id.
+Result<std::int64_t> insert_scan(const Database& database, std::int64_t version_id, Timestamp now,
+                                 const StoredScan& scan);
+
 Result<void> move_stage(const Database& database, const registry::VersionRef& ref, const std::string& stage,
                         std::uint64_t audit_sequence);
 

@@ -77,19 +77,20 @@ CREATE TABLE audit(
   hash BLOB NOT NULL CHECK(length(hash) = 32)) STRICT;
 )sql";
 
-Result<void> refuse_changes(const Database& database, const char* table) {
-  for (const char* change : {"UPDATE", "DELETE"}) {
-    const std::string sql = fmt::format(
-        "CREATE TRIGGER {0}_refuse_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} are never changed'); END;",
-        table, change);
-    TRY_DO(database.execute(sql.c_str()));
+Result<void> refuse_changes(const Database& database, std::initializer_list<const char*> tables) {
+  for (const char* table : tables) {
+    for (const char* change : {"UPDATE", "DELETE"}) {
+      const std::string sql = fmt::format(
+          "CREATE TRIGGER {0}_refuse_{1} BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, '{0} are never changed'); END;",
+          table, change);
+      TRY_DO(database.execute(sql.c_str()));
+    }
   }
   return {};
 }
 
 Result<void> make_immutable(const Database& database) {
-  for (const char* table : {"versions", "stage_history", "scorecards", "verdicts", "audit"})
-    TRY_DO(refuse_changes(database, table));
+  TRY_DO(refuse_changes(database, {"versions", "stage_history", "scorecards", "verdicts", "audit"}));
   return database.execute(
       "CREATE TRIGGER rollouts_refuse_DELETE BEFORE DELETE ON rollouts "
       "BEGIN SELECT RAISE(ABORT, 'rollouts are never forgotten'); END;");
@@ -178,9 +179,8 @@ CREATE INDEX audit_by_subject ON audit(subject);
 
 Result<void> releases(const Database& database) {
   TRY_DO(database.execute(kReleases));
-  for (const char* table : {"alias_history", "infrastructure_history", "version_data", "version_code",
-                            "version_parents", "servings", "traffic", "quarantines"})
-    TRY_DO(refuse_changes(database, table));
+  TRY_DO(refuse_changes(database, {"alias_history", "infrastructure_history", "version_data", "version_code",
+                                   "version_parents", "servings", "traffic", "quarantines"}));
   Statement versions = database.prepare("SELECT id, manifest FROM versions");
   while (true) {
     TRY(const bool more, versions.step());
@@ -196,7 +196,7 @@ Result<void> audit_tree(const Database& database) {
                        "  sequence INTEGER PRIMARY KEY,"
                        "  nodes BLOB NOT NULL CHECK(length(nodes) >= 32 AND length(nodes) % 32 = 0)) STRICT;"));
   TRY_DO(build_tree(database));
-  return refuse_changes(database, "audit_tree");
+  return refuse_changes(database, {"audit_tree"});
 }
 
 Result<void> signatures(const Database& database) {
@@ -209,11 +209,39 @@ Result<void> signatures(const Database& database) {
                        "  at INTEGER NOT NULL,"
                        "  signed_by TEXT NOT NULL) STRICT;"
                        "CREATE INDEX signatures_of ON signatures(version_id);"));
-  return refuse_changes(database, "signatures");
+  return refuse_changes(database, {"signatures"});
+}
+
+// Scans of artifacts, and who answers for a version that a scan calls dangerous.
+constexpr const char* kScans = R"sql(
+CREATE TABLE scans(
+  id INTEGER PRIMARY KEY,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  scanner TEXT NOT NULL,
+  verdict TEXT NOT NULL CHECK(verdict IN ('safe', 'suspicious', 'dangerous')),
+  findings TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  scanned_by TEXT NOT NULL) STRICT;
+CREATE INDEX scans_of ON scans(version_id);
+CREATE TABLE scan_exceptions(
+  id INTEGER PRIMARY KEY,
+  version_id INTEGER NOT NULL REFERENCES versions(id),
+  identity BLOB NOT NULL CHECK(length(identity) = 32),
+  findings BLOB NOT NULL CHECK(length(findings) = 32),
+  reason TEXT NOT NULL CHECK(reason <> ''),
+  signed_by TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  expires INTEGER NOT NULL) STRICT;
+CREATE INDEX scan_exceptions_of ON scan_exceptions(version_id);
+)sql";
+
+Result<void> scans(const Database& database) {
+  TRY_DO(database.execute(kScans));
+  return refuse_changes(database, {"scans", "scan_exceptions"});
 }
 
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures};
+constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -69,7 +69,9 @@ Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& ver
   insert.bind(version.ref.model, version.ref.version.str(), identity, version.manifest_json, version.complete, now,
               version.actor);
   TRY_DO(insert.run());
-  TRY_DO(sqlite::index_lineage(database, database.last_insert_id(), version.manifest_json));
+  const std::int64_t id = database.last_insert_id();
+  TRY_DO(sqlite::index_lineage(database, id, version.manifest_json));
+  if (version.scan) TRY_DO(sqlite::insert_scan(database, id, now, *version.scan));
   TRY(const audit::Entry entry, sqlite::append_audit(database, now, draft));
   TRY_DO(sqlite::move_stage(database, version.ref, "Staging", entry.sequence));
   TRY(StoredVersion stored, load_version(database, version.ref));

@@ -57,6 +57,14 @@ class SqliteLedger : public VersionStore,
   Result<std::vector<TrafficWindow>> traffic(const registry::VersionRef& ref) const override;
   Result<void> quarantine(const lineage::Subject& subject, bool block, const audit::Draft& draft) override;
   Result<std::vector<Quarantine>> quarantines() const override;
+  Result<StoredScan> add_scan(const registry::VersionRef& ref, const StoredScan& scan,
+                              const audit::Draft& draft) override;
+  Result<std::vector<StoredScan>> scans(const registry::VersionRef& ref) const override;
+  Result<ScanException> add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
+                                           milliseconds valid, const audit::Draft& draft) override;
+  Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
+  Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
+                                                               const Digest& findings) const override;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
