@@ -50,7 +50,7 @@ void print_scan_line(const scan::Report& report, const std::string& version) {
   const std::string verdict = coloured(colour_of(report.verdict), scan::to_string(report.verdict));
   if (report.verdict == scan::Verdict::kSafe) return fmt::print("scan {}\n", verdict);
   fmt::print("scan {}: {}\n", verdict, services::scan_summary(report, report.verdict));
-  if (report.verdict == scan::Verdict::kDangerous)
+  if (report.verdict == scan::Verdict::kDangerous && version.find('@') != std::string::npos)
     fmt::print("  It can't go to production: see backstay scan {}\n", version);
 }
 

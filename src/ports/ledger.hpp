@@ -47,7 +47,7 @@ class VersionStore : public ScanStore {
     std::string manifest_json;
     bool complete = false;
     std::string actor;
-    std::optional<StoredScan> scan;  ///< Stored with it, unless the version is there already.
+    std::optional<StoredScan> scan{};  ///< Stored with it, unless the version is there already.
   };
   struct Registered {
     StoredVersion version;

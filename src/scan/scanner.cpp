@@ -221,7 +221,12 @@ Result<void> Visit::look_pickle(const ByteSource& bytes, const Place& place, std
   const bool whole = with_arrays.pickles > 0 && std::none_of(with_arrays.findings.begin(), with_arrays.findings.end(),
                                                              [](const auto& f) { return f.kind == "broken"; });
   if (whole) {
-    std::erase_if(report_.findings, [&](const Finding& f) { return f.path == place.path && f.kind == "broken"; });
+    // To a file that says it is joblib's, what arrays look like as code matters only where that would be dangerous.
+    const bool is_joblib = place.path.find(".joblib") != std::string::npos;
+    std::erase_if(report_.findings, [&](const Finding& f) {
+      const bool walked = f.kind == "import" || f.kind == "call" || f.kind == "broken";
+      return f.path == place.path && walked && f.verdict != Verdict::kDangerous && (is_joblib || f.kind == "broken");
+    });
     report_.verdict = Verdict::kSafe;
     for (const Finding& finding : report_.findings) report_.verdict = std::max(report_.verdict, finding.verdict);
   }

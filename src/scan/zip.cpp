@@ -94,11 +94,12 @@ class ZipScan {
     const Place member = member_of(entry);
     check_name(entry, member);
     ZipEntry local;
-    TRY(const bool there, read_local_header(bytes_, entry.header_at, local));
+    TRY(bool there, read_local_header(bytes_, entry.header_at, local));
     if (!there) {
+      TRY(there, read_local_header(bytes_, entry.header_at, local, true));
       visit_.add(member, Verdict::kSuspicious, "archive", "The directory names a member that isn't there.",
                  entry.header_at);
-      return {};
+      if (!there) return {};
     }
     const bool sizes_follow = (local.flags & ZipEntry::kSizesFollow) != 0;
     std::vector<std::string> differ;

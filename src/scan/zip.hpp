@@ -36,8 +36,9 @@ struct ZipDirectory {
 };
 
 Result<ZipDirectory> find_zip_directory(const ByteSource& bytes);
-/// The local header at an offset; false when there is none.
-Result<bool> read_local_header(const ByteSource& bytes, std::uint64_t offset, ZipEntry& out);
+/// The local header at an offset; false when there is none
+/// (`any_magic`: what lies there is taken for one).
+Result<bool> read_local_header(const ByteSource& bytes, std::uint64_t offset, ZipEntry& out, bool any_magic = false);
 /// The directory's next entry, from `at` on, which is moved behind it; false when there is none.
 Result<bool> read_directory_entry(const ByteSource& bytes, const ZipDirectory& directory, std::uint64_t& at,
                                   ZipEntry& out);

@@ -93,10 +93,11 @@ Result<bool> has_zip_directory(const ByteSource& bytes, bool at_the_very_end) {
   return directory.found && directory.count > 0 && (directory.ends_file || !at_the_very_end);
 }
 
-Result<bool> read_local_header(const ByteSource& bytes, std::uint64_t offset, ZipEntry& out) {
+Result<bool> read_local_header(const ByteSource& bytes, std::uint64_t offset, ZipEntry& out, bool any_magic) {
   constexpr std::size_t kHeader = 30;
   TRY(const std::string head, read_piece(bytes, offset, kHeader));
-  if (head.size() < kHeader || !std::string_view(head).starts_with("PK\x03\x04"sv)) return false;
+  if (head.size() < kHeader) return false;
+  if (!any_magic && !std::string_view(head).starts_with("PK\x03\x04"sv)) return false;
   const std::size_t name = little(head, 26, 2);
   const std::size_t extra = little(head, 28, 2);
   TRY(const std::string rest, read_piece(bytes, offset + kHeader, name + extra));

@@ -91,6 +91,22 @@ TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {
   EXPECT_EQ(verdict.rows.at(1).decision, Decision::kPass);
 }
 
+TEST(Gate, AScanMayBeNoWorseThanItAllowsAndADangerousOneNeedsSomeoneWhoAnswers) {
+  const Gate lenient{"g", 0.95, {{Rule::Kind::kMinSamples, "accuracy", "", 10}}, scan::Verdict::kSuspicious};
+  Gate strict = lenient;
+  strict.worst_scan = scan::Verdict::kSafe;
+  const auto judge = [](const Gate& gate, const ScanEvidence& scan) {
+    return evaluate(gate, complete(), {card(ScorecardKind::kQuality, {metric("accuracy", 1, 10)})}, &scan);
+  };
+  EXPECT_EQ(judge(lenient, {}).decision, Decision::kInsufficient);
+  EXPECT_EQ(judge(strict, {scan::Verdict::kSafe, "", ""}).decision, Decision::kPass);
+  EXPECT_EQ(judge(lenient, {scan::Verdict::kSuspicious, "m.f", ""}).decision, Decision::kPass);
+  EXPECT_EQ(judge(strict, {scan::Verdict::kSuspicious, "m.f", ""}).decision, Decision::kFail);
+  EXPECT_EQ(judge(lenient, {scan::Verdict::kDangerous, "os.system", ""}).decision, Decision::kFail);
+  EXPECT_EQ(judge(lenient, {scan::Verdict::kDangerous, "os.system", "alice until 2027"}).decision, Decision::kPass);
+  EXPECT_EQ(judge(lenient, {scan::Verdict::kSuspicious, "m.f", ""}).rows.at(1).observed, "suspicious (m.f)");
+}
+
 TEST(Gate, MayNotBeEmpty) {
   EXPECT_FALSE(validate({"g", 0.95, {}}));
   EXPECT_FALSE(validate({"g", 95, {{Rule::Kind::kAtLeast, "accuracy", "", 0.9}}}));

@@ -92,6 +92,60 @@ TYPED_TEST(LedgerContract, KeepsScorecardsAndVerdictsWithTheirAuditEntries) {
   EXPECT_TRUE(audit::verify(entries));
 }
 
+StoredScan scan_of(scan::Verdict verdict, const std::string& import) {
+  StoredScan scan;
+  scan.scanner = "1";
+  scan.by = "ci";
+  scan.report.add({verdict, "import", "model.pkl!x", import, "It runs commands.", 7});
+  return scan;
+}
+
+TYPED_TEST(LedgerContract, KeepsTheScanOfANewVersionInItsTransactionAndLaterOnesBesideIt) {
+  const registry::VersionRef ref = this->ref("a@1.0.0");
+  const StoredScan first = scan_of(scan::Verdict::kDangerous, "posix.system");
+  ASSERT_TRUE(this->ledger.add_version({ref, "{}", true, "alice", first}, {"alice", "version.register", "", "", "{}"}));
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 1u);
+  ASSERT_EQ(this->ledger.scans(ref)->size(), 1u);
+  EXPECT_EQ(this->ledger.scans(ref)->at(0).report, first.report);
+  EXPECT_EQ(this->ledger.scans(ref)->at(0).by, "ci");
+
+  const StoredScan second = scan_of(scan::Verdict::kSuspicious, "m.f");
+  ASSERT_TRUE(this->ledger.add_scan(ref, second, {"ci", "version.scan", "a@1.0.0", "", "{}"}));
+  ASSERT_EQ(this->ledger.scans(ref)->size(), 2u);
+  EXPECT_EQ(this->ledger.scans(ref)->at(0).report, second.report);
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 2u);
+  ASSERT_TRUE(this->ledger.add_version({ref, "{}", true, "alice", second}, {"alice", "version.register", "", "", "{}"}));
+  EXPECT_EQ(this->ledger.scans(ref)->size(), 2u);
+  EXPECT_EQ(this->ledger.add_scan(this->ref("b@1.0.0"), first, {}).error().code, ErrorCode::kNotFound);
+}
+
+TYPED_TEST(LedgerContract, AnExceptionIsAboutOneVersionsIdentityAndWhatWasFound) {
+  const registry::VersionRef ref = this->ref("a@1.0.0");
+  ASSERT_TRUE(this->add("a@1.0.0"));
+  const Digest found = digest_of(scan_of(scan::Verdict::kDangerous, "posix.system").report);
+  const Digest more = digest_of(scan_of(scan::Verdict::kDangerous, "os.popen").report);
+  EXPECT_NE(found, more);
+  ScanException exception;
+  exception.findings = found;
+  exception.reason = "reviewed";
+  exception.signed_by = "alice";
+  EXPECT_FALSE(this->ledger.scan_exception_in_force(ref, found)->has_value());
+  const auto added =
+      this->ledger.add_scan_exception(ref, exception, std::chrono::hours(1), {"alice", "scan.accept", "", "", "{}"});
+  ASSERT_TRUE(added);
+  EXPECT_EQ(added->identity, sha256("{}"));
+  EXPECT_EQ(added->expires - added->at, std::chrono::hours(1));
+  const auto in_force = this->ledger.scan_exception_in_force(ref, found).value();
+  ASSERT_TRUE(in_force);
+  EXPECT_EQ(in_force->reason, "reviewed");
+  EXPECT_EQ(in_force->identity, sha256("{}"));
+  EXPECT_FALSE(this->ledger.scan_exception_in_force(ref, more)->has_value());
+  ASSERT_TRUE(this->ledger.add_scan_exception(ref, exception, milliseconds(-1), {"alice", "scan.accept", "", "", "{}"}));
+  EXPECT_EQ(this->ledger.scan_exceptions(ref)->size(), 2u);
+  EXPECT_EQ(this->ledger.scan_exception_in_force(ref, found)->value().id, added->id) << "the newer one has expired";
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);
+}
+
 TYPED_TEST(LedgerContract, StoresARolloutOnceHoweverOftenItIsCommitted) {
   const rollout::Transition started = this->start("diagnosis-1");
   ASSERT_TRUE(this->ledger.commit(started, "a"));
