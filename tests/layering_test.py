@@ -16,6 +16,9 @@ WORDS = ("USES", "LINKS", "TEST_USES", "TEST_LINKS")
 CONFINED = {
     "yaml-cpp/": {"wire"},
     "simdjson.h": {"gateway"},
+    "zlib.h": {"scan"},
+    "bzlib.h": {"scan"},
+    "lzma.h": {"scan"},
     "sqlite3.h": {"storage/sqlite"},
     "openvino/": {"serving/worker"},
 }

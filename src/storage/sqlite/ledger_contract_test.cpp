@@ -114,7 +114,8 @@ TYPED_TEST(LedgerContract, KeepsTheScanOfANewVersionInItsTransactionAndLaterOnes
   ASSERT_EQ(this->ledger.scans(ref)->size(), 2u);
   EXPECT_EQ(this->ledger.scans(ref)->at(0).report, second.report);
   EXPECT_EQ(this->ledger.read(1, 10)->size(), 2u);
-  ASSERT_TRUE(this->ledger.add_version({ref, "{}", true, "alice", second}, {"alice", "version.register", "", "", "{}"}));
+  ASSERT_TRUE(
+      this->ledger.add_version({ref, "{}", true, "alice", second}, {"alice", "version.register", "", "", "{}"}));
   EXPECT_EQ(this->ledger.scans(ref)->size(), 2u);
   EXPECT_EQ(this->ledger.add_scan(this->ref("b@1.0.0"), first, {}).error().code, ErrorCode::kNotFound);
 }
@@ -140,7 +141,8 @@ TYPED_TEST(LedgerContract, AnExceptionIsAboutOneVersionsIdentityAndWhatWasFound)
   EXPECT_EQ(in_force->reason, "reviewed");
   EXPECT_EQ(in_force->identity, sha256("{}"));
   EXPECT_FALSE(this->ledger.scan_exception_in_force(ref, more)->has_value());
-  ASSERT_TRUE(this->ledger.add_scan_exception(ref, exception, milliseconds(-1), {"alice", "scan.accept", "", "", "{}"}));
+  ASSERT_TRUE(
+      this->ledger.add_scan_exception(ref, exception, milliseconds(-1), {"alice", "scan.accept", "", "", "{}"}));
   EXPECT_EQ(this->ledger.scan_exceptions(ref)->size(), 2u);
   EXPECT_EQ(this->ledger.scan_exception_in_force(ref, found)->value().id, added->id) << "the newer one has expired";
   EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);

@@ -98,10 +98,17 @@ TEST_F(SqliteLedgerTest, TheDatabaseItselfRefusesToChangeWhatWasRecorded) {
                                       {"alice", "version.sign", "m@1.1.0", "", "{}"}));
   }
   const auto raw = sqlite::Database::open(file).value();
+  const registry::VersionRef ref = open()->versions("").value().at(0).ref;
+  ASSERT_TRUE(open()->add_scan(ref, {}, {"ci", "version.scan", "", "", "{}"}));
+  ScanException exception;
+  exception.reason = "reviewed";
+  ASSERT_TRUE(open()->add_scan_exception(ref, exception, seconds(1), {"ci", "scan.accept", "", "", "{}"}));
   for (const char* sql :
-       {"UPDATE signatures SET signer = 'mallory'", "DELETE FROM signatures", "UPDATE versions SET manifest = '{}'",
-        "DELETE FROM versions", "UPDATE audit SET reason = ''", "DELETE FROM audit", "DELETE FROM stage_history",
-        "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree"})
+       {"UPDATE signatures SET signer = 'mallory'", "DELETE FROM signatures",
+        "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree", "UPDATE versions SET manifest = '{}'",
+        "UPDATE scans SET verdict = 'safe'", "DELETE FROM scans", "UPDATE scan_exceptions SET expires = 9e18",
+        "DELETE FROM scan_exceptions", "DELETE FROM versions", "UPDATE audit SET reason = ''", "DELETE FROM audit",
+        "DELETE FROM stage_history"})
     EXPECT_FALSE(raw.execute(sql)) << sql;
 }
 
