@@ -184,6 +184,7 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   TRY(const auto verdicts, versions.verdicts(ref));
   TRY(const auto scans, versions.scans(ref));
   TRY(const auto exceptions, versions.scan_exceptions(ref));
+  TRY(const std::vector<StoredSignature> signatures, opened->signatures().signatures(ref));
   if (context.common.json) {
     json out = api::to_json(version);
     out["manifest"] = json::parse(version.manifest_json);
@@ -206,6 +207,9 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     for (const StoredScan& scan : scans) out["scans"].push_back(scan_json(scan));
     out["scan_exceptions"] = json::array();
     for (const ScanException& exception : exceptions) out["scan_exceptions"].push_back(exception_json(exception));
+    out["signatures"] = json::array();
+    for (const StoredSignature& s : signatures)
+      out["signatures"].push_back({{"signer", s.signer}, {"at", to_rfc3339(s.at)}, {"signed_by", s.signed_by}});
     print_json(out);
     return kOk;
   }
@@ -238,6 +242,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
       if (row["decision"] != "PASS")
         fmt::print("  {}: {}. {}\n", row.value("rule", ""), row.value("observed", ""), row.value("explanation", ""));
   }
+  for (const StoredSignature& s : signatures)
+    fmt::print("signed by {}  {} by {}\n", s.signer, to_rfc3339(s.at), s.signed_by);
   return kOk;
 }
 

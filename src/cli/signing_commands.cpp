@@ -130,7 +130,7 @@ ExitCode print_verified(const Context& context, const services::VerifiedSignatur
   fmt::print("{} {}: {} files, signed by {}\n", coloured(Colour::kGreen, "verified:"), what, statement.files.size(),
              verified.signer);
   for (const wire::SignedMeaning& meaning : statement.meaning)
-    fmt::print("  {} for {} at {}{}\n", meaning.signed_by, meaning.version, meaning.at,
+    fmt::print("  {} signed {} at {}{}\n", meaning.signed_by, meaning.version, meaning.at,
                meaning.meaning.empty() ? "" : ": " + meaning.meaning);
   // A signer can leave files out of what is signed; whoever verifies has to know.
   fmt::print("  not covered by the signature: {}\n",

@@ -190,6 +190,9 @@ Result<VerifiedSignature> verify_bundle(const std::string& name, std::string_vie
   auto good = key->verify(signing::pre_authentication(envelope.payload_type, envelope.payload), envelope.signature);
   if (!good) return Unexpected(std::move(good).error().within(name));
   TRY(verified.statement, wire::model_statement_from_json(name, envelope.payload));
+  if (verified.statement.files.empty())
+    return Unexpected(ErrorCode::kIntegrity, fmt::format("{} is good, and covers no file.", name),
+                      "Its signer left every file out: it says nothing.");
   return verified;
 }
 

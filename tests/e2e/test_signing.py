@@ -103,6 +103,9 @@ def test_the_signers_ignore_list_is_told_because_it_can_hide_files(backstay, fol
     (folder / "hidden" / "payload.bin").write_bytes(b"changed")
     told = backstay("signature", "verify", folder, "--key", public(key))
     assert "not covered by the signature:" in told.out and "hidden" in told.out
+    model_signing.sign(folder, key, "--ignore-paths", folder)
+    model_signing.verify(folder, public(key))
+    assert "covers no file" in backstay("signature", "verify", folder, "--key", public(key), code=9).err
 
 
 @pytest.mark.parametrize("curve", model_signing.CURVES)
@@ -147,6 +150,8 @@ def test_only_the_signers_key_verifies_and_each_signer_counts(backstay, releases
     backstay("sign", "m@1.0.0", "--key", key)
     for pub in (public(key), "second.pem.pub"):
         backstay("signature", "verify", "m@1.0.0", "--key", pub)
+    shown = backstay("show", "m@1.0.0", "--json").json["signatures"]
+    assert len(shown) == 2 and {signature["signed_by"] for signature in shown} == {"tester"}
     actions = [entry["action"] for entry in backstay.audit()]
     assert actions == ["version.register", "version.sign", "version.sign"]
 

@@ -34,6 +34,17 @@ class SqliteLedgerTest : public ::testing::Test {
                               {"alice", "version.register", version, "why", "{}"});
   }
 
+  /// The stored tree is that of the stored entries.
+  static void check_tree(const SqliteLedger& ledger) {
+    audit::CompactRange edge;
+    const std::vector<audit::Entry> entries = ledger.read(1, 100'000).value();
+    for (const audit::Entry& entry : entries) ASSERT_TRUE(edge.append(audit::leaf_hash(audit::leaf_bytes(entry))));
+    const auto stored = audit::root_of(edge.size(), [&](audit::NodeId node) { return ledger.tree_node(node); });
+    ASSERT_TRUE(stored);
+    EXPECT_EQ(*stored, edge.root().value());
+    EXPECT_FALSE(ledger.tree_node({0, edge.size()}));
+  }
+
   fs::path folder;
   fs::path file;
 };
@@ -148,6 +159,7 @@ TEST_F(SqliteLedgerTest, AFullDiskRefusesTheWriteAndLeavesNothingOfIt) {
   EXPECT_GE(stored, 1u);
   EXPECT_EQ(ledger->read(1, 1000)->size(), stored);
   EXPECT_TRUE(audit::verify(ledger->read(1, 1000).value()));
+  check_tree(*ledger);
   EXPECT_TRUE(add(*ledger, 1000));
 }
 
@@ -177,6 +189,7 @@ TEST_F(SqliteLedgerTest, TwoProcessesRegisterAtOnceWithoutLosingOrMixing) {
   for (const auto& version : versions) ordinals.insert(version.ordinal);
   EXPECT_EQ(ordinals.size(), 2u * kEach);
   EXPECT_TRUE(audit::verify(ledger->read(1, 1000).value()));
+  check_tree(*ledger);
 }
 
 TEST_F(SqliteLedgerTest, KillingTheProcessAtAnyMomentLosesNothingThatWasAcknowledged) {
@@ -213,9 +226,45 @@ TEST_F(SqliteLedgerTest, KillingTheProcessAtAnyMomentLosesNothingThatWasAcknowle
     const auto entries = ledger->read(1, 10000).value();
     ASSERT_EQ(static_cast<int>(entries.size()), stored);
     ASSERT_TRUE(audit::verify(entries));
+    check_tree(*ledger);
     acknowledged = stored;
   }
   EXPECT_GT(acknowledged, 10);
+}
+
+TEST_F(SqliteLedgerTest, ABatchIsThereWholeOrNotAtAllHoweverItsProcessEnds) {
+  Random random(11);
+  constexpr std::size_t kBatch = 50;
+  std::size_t acknowledged = 0;
+  for (int round = 0; round < 15; ++round) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      close(pipe_ends[0]);
+      auto ledger = open();
+      const std::vector<audit::Draft> drafts(kBatch, {"alice", "note", "batch", std::string(500, 'z'), "{}"});
+      while (ledger->append_batch(drafts)) {
+        if (write(pipe_ends[1], "x", 1) != 1) _exit(1);
+      }
+      _exit(1);
+    }
+    close(pipe_ends[1]);
+    char byte = 0;
+    std::size_t seen = 0;
+    for (const std::uint64_t wanted = 1 + random.below(4); seen < wanted && read(pipe_ends[0], &byte, 1) == 1;) ++seen;
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    while (read(pipe_ends[0], &byte, 1) == 1) ++seen;
+    close(pipe_ends[0]);
+
+    auto ledger = open();
+    const auto stored = static_cast<std::size_t>(ledger->size().value());
+    EXPECT_EQ(stored % kBatch, 0u);
+    ASSERT_GE(stored, acknowledged + seen * kBatch);
+    check_tree(*ledger);
+    acknowledged = stored;
+  }
 }
 
 }  // namespace
