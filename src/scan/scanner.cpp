@@ -105,8 +105,11 @@ bool is_safetensors(std::string_view head, std::uint64_t size) {
 }  // namespace
 
 Place Place::member(const std::string& member_name) const {
+  constexpr std::size_t kLongestShown = 200;
   Place inner = *this;
-  inner.path = path + "!" + member_name;
+  inner.path += '!';
+  for (const char c : member_name.substr(0, kLongestShown))
+    inner.path += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
   inner.name = member_name;
   ++inner.depth;
   return inner;
@@ -277,6 +280,11 @@ Result<void> Visit::look_documents(const ByteSource& bytes, const Place& place, 
 Result<void> Visit::look(const ByteSource& bytes, const Place& place) {
   if (place.depth > limits_.depth) {
     add(place, Verdict::kDangerous, "bomb", "Containers lie in containers deeper than is followed.");
+    return {};
+  }
+  if (++looked_at_ > limits_.entries) {
+    if (looked_at_ == limits_.entries + 1)
+      add(place, Verdict::kDangerous, "limit", "There are more members than are looked at.");
     return {};
   }
   TRY(const std::string head, read_piece(bytes, 0, kHeadBytes));

@@ -20,7 +20,7 @@ struct Place {
   const HasFile* has_file = nullptr;  ///< What lies beside it: files of the version, or members of its archive.
   std::string name;                   ///< Its path among those.
 
-  Place member(const std::string& member_name) const;
+  Place member(const std::string& member_name) const;  ///< Shown without what could draw on a terminal.
 };
 
 /// One artifact's scan: collects findings and keeps the account of what was unpacked.
@@ -52,6 +52,7 @@ class Visit {
   const Limits& limits_;
   Report report_;
   std::uint64_t unpacked_ = 0;
+  std::uint64_t looked_at_ = 0;
 };
 
 /// Reads up to `count` bytes at `offset`.

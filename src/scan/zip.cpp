@@ -15,12 +15,6 @@ namespace {
 constexpr std::uint16_t kStored = 0;
 constexpr std::uint64_t kCheckedBytes = 16U << 20;  // Larger members are skipped over, not read, to check their sums.
 
-std::string shown(const std::string& name) {
-  std::string out;
-  for (const char c : name.substr(0, 200)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
-  return out;
-}
-
 bool is_torch_archive(const std::set<std::string>& names) {
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
     return name.ends_with("/data.pkl") && names.contains(name.substr(0, name.size() - 8) + "version");
@@ -41,9 +35,9 @@ class ZipScan {
     if (directory_.ends > 1) suspicious("There are several directories: unpackers would see different files.");
     if (directory_.shift > 0) suspicious("Other bytes lie before the archive: unpackers would see different files.");
     TRY_DO(read_directory());
-    for (std::size_t i = 0; i < entries_.size(); ++i) TRY_DO(look_at(entries_[i]));
-    TRY_DO(find_hidden());
-    return find_overlaps();
+    if (overlap()) return {};
+    for (const ZipEntry& entry : entries_) TRY_DO(look_at(entry));
+    return find_hidden();
   }
 
  private:
@@ -57,13 +51,14 @@ class ZipScan {
     while (directory_.found) {
       TRY(const bool more, read_directory_entry(bytes_, directory_, at, entry));
       if (!more) break;
-      if (entries_.size() >= visit_.limits().entries) {
+      name_bytes_ += entry.name.size();
+      if (entries_.size() >= visit_.limits().entries || name_bytes_ > visit_.limits().text_bytes) {
         visit_.add(place_, Verdict::kDangerous, "limit", "The archive has more members than are looked at.");
         break;
       }
       entry.header_at += directory_.shift;
       if (!names_.insert(entry.name).second)
-        suspicious(fmt::format("'{}' is there twice: unpackers differ in which they take.", shown(entry.name)), at);
+        suspicious("A member is there twice: unpackers differ in which they take.", at);
       entries_.push_back(entry);
     }
     if (directory_.found && entries_.size() != directory_.count && entries_.size() < visit_.limits().entries)
@@ -83,7 +78,7 @@ class ZipScan {
   }
 
   Place member_of(const ZipEntry& entry) {
-    Place member = place_.member(shown(entry.name));
+    Place member = place_.member(entry.name);
     member.name = entry.name;
     member.torch = torch_;
     member.has_file = &has_file_;
@@ -233,17 +228,22 @@ class ZipScan {
     return {};
   }
 
-  /// Members that share bytes unpack to any size (D. Fifield, "A better zip bomb", 2019).
-  Result<void> find_overlaps() {
+  /// Members that share bytes unpack to any size (D. Fifield, "A better zip bomb", 2019): they aren't looked into.
+  bool overlap() {
+    constexpr std::uint64_t kHeader = 30;
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+    for (const ZipEntry& entry : entries_)
+      ranges.emplace_back(entry.header_at, entry.header_at + kHeader + entry.name.size() + entry.packed);
+    std::sort(ranges.begin(), ranges.end());
     std::uint64_t end = 0;
-    for (const auto& [from, to] : covered_) {
-      if (from < end) {
+    for (const auto& [from, to] : ranges) {
+      if (from < end || to < from) {
         visit_.add(place_, Verdict::kDangerous, "bomb", "Members of the archive lie within one another.", from);
-        return {};
+        return true;
       }
-      end = std::max(end, to);
+      end = to;
     }
-    return {};
+    return false;
   }
 
   Visit& visit_;
@@ -254,6 +254,7 @@ class ZipScan {
   std::vector<ZipEntry> entries_;
   std::set<std::string> names_;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> covered_;
+  std::uint64_t name_bytes_ = 0;
   std::uint64_t hidden_ = 0;
   bool torch_ = false;
 };

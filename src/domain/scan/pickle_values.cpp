@@ -148,7 +148,10 @@ bool Memo::put(std::uint64_t key, Value value) {
     values_.erase(key);  // Looks the same as what isn't remembered.
     return true;
   }
-  if (values_.size() >= most_ && !values_.contains(key)) {
+  // Imports are few and matter most: there is room for them when texts have filled the rest.
+  constexpr std::size_t kForImports = 100'000;
+  const bool is_import = value.kind == Value::Kind::kImport;
+  if (values_.size() >= most_ + (is_import ? kForImports : 0) && !values_.contains(key)) {
     full_ = true;
     return true;
   }

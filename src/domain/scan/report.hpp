@@ -53,7 +53,7 @@ struct Limits {
   std::size_t text_bytes = 64U << 20;   ///< Remembered strings of a pickle.
   std::uint64_t pickles = 100'000;      ///< One after the other in one file.
   int depth = 8;                        ///< Containers within containers.
-  std::uint64_t entries = 200'000;      ///< Members of one archive.
+  std::uint64_t entries = 200'000;      ///< Members, of all archives of an artifact together.
   std::uint64_t unpacked = 8ULL << 30;  ///< Bytes that are decompressed for one artifact.
   std::uint64_t ratio = 200;            ///< Unpacked bytes per packed byte, once more than ratio_after were unpacked.
   std::uint64_t ratio_after = 64U << 20;
