@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "api/json.hpp"
+#include "api/uploads.hpp"
 #include "services/check_rollout.hpp"
 #include "services/register_version.hpp"
 #include "wire/document.hpp"
@@ -120,6 +121,7 @@ class ControlServer::Routes {
                  "See docs/api.md for what there is."});
     });
     add_registry();
+    add_blob_routes(server_, ports_.registry.blobs, ports_.uploads);
     add_rollouts();
     add_views();
   }
@@ -164,8 +166,9 @@ class ControlServer::Routes {
 
   /// Blobs are streamed, whatever their size; everything else is read whole.
   static bool fits(const Request& request, Response& response) {
-    if (request.method == "PUT" || (!request.has_header("Transfer-Encoding") &&
-                                    request.get_header_value<std::uint64_t>("Content-Length") <= kMaxJsonBytes))
+    if (request.method == "PUT" || request.method == "PATCH" ||
+        (!request.has_header("Transfer-Encoding") &&
+         request.get_header_value<std::uint64_t>("Content-Length") <= kMaxJsonBytes))
       return true;
     response.set_header("Connection", "close");
     response.status = 413;
@@ -177,10 +180,10 @@ class ControlServer::Routes {
   }
 
   void add_registry() {
-    server_.Put(R"(/v1/blobs/([0-9a-f]{64}))",
-                [this](const Request& request, Response& response, const httplib::ContentReader& content) {
-                  reply(response, put_blob(request.matches[1], content));
-                });
+    server_.Put(R"(/v1/blobs/([0-9a-f]{64}))", [this](const Request& request, Response& response,
+                                                      const httplib::ContentReader& content) {
+      reply(response, put_blob(request.matches[1], request.get_header_value<std::uint64_t>("Content-Length"), content));
+    });
     server_.Post(R"(/v1/models/([^/]+)/versions)", [this](const Request& request, Response& response) {
       const auto registered = register_version(request.matches[1], request);
       if (!registered) return send(response, registered.error());
@@ -209,9 +212,9 @@ class ControlServer::Routes {
     });
   }
 
-  Result<json> put_blob(const std::string& hex, const httplib::ContentReader& content) {
+  Result<json> put_blob(const std::string& hex, std::uint64_t expected_bytes, const httplib::ContentReader& content) {
     TRY(const Digest expected, Digest::from_hex(hex));
-    TRY(const std::unique_ptr<BlobWriter> writer, ports_.registry.blobs.begin());
+    TRY(const std::unique_ptr<BlobWriter> writer, ports_.registry.blobs.begin(expected_bytes));
     Sha256 hash;
     Result<void> written;
     const bool complete = content([&](const char* data, std::size_t size) {

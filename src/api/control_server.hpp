@@ -7,6 +7,7 @@
 #include "monitor/monitor.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
+#include "services/uploads.hpp"
 
 namespace backstay::api {
 
@@ -18,6 +19,7 @@ class ControlServer {
     monitor::Monitor& monitor;
     services::Registry registry;
     services::Records records;
+    services::Uploads& uploads;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
   };

@@ -18,6 +18,13 @@ class OpenedDirectory : public cli::OpenRegistry {
     TRY(signing::PrivateKey key, directory_.audit_key());
     return services::LogSigner{std::move(key)};
   }
+  BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }
+  Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) override {
+    std::error_code failure;
+    const bool is_data_dir = std::filesystem::is_directory(path / "blobs", failure);
+    TRY(auto store, LocalBlobStore::open_to_read(is_data_dir ? path / "blobs" : path));
+    return std::unique_ptr<BlobStore>(std::move(store));
+  }
 
  private:
   app::DataDirectory directory_;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "app/store_config.hpp"
 #include "base/random.hpp"
 #include "signing/key_file.hpp"
 
@@ -49,7 +50,8 @@ Result<DataDirectory> DataDirectory::open(const fs::path& root) {
   if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + directory.root_.string()));
   TRY_DO(make_folder(directory.root_ / "control", 0700));
   for (const char* name : {"serving", "environments", "logs"}) TRY_DO(make_folder(directory.root_ / name, 0755));
-  TRY(directory.blobs_, LocalBlobStore::open(directory.root_ / "blobs"));
+  TRY(const StoreConfig store, read_store_config(directory.root_));
+  TRY(directory.blobs_, LocalBlobStore::open(directory.root_ / "blobs", {store.quota_bytes, nullptr}));
   TRY(directory.ledger_, SqliteLedger::open(directory.root_ / "registry.db"));
   return directory;
 }

@@ -16,6 +16,8 @@ namespace backstay::app {
 ///
 ///     registry.db        versions, rollouts, audit log
 ///     blobs/             content-addressed files
+///     store.yaml         limits of the store (store_config.hpp); written by people
+///     uploads/           blobs that clients are sending in parts (0700)
 ///     control/           address and token of the running server (0700)
 ///     keys/              the private key that signs the audit log's checkpoints (0700)
 ///     serving/           versions that are checked out for workers
@@ -29,6 +31,7 @@ class DataDirectory {
   const std::filesystem::path& root() const { return root_; }
   SqliteLedger& ledger() const { return *ledger_; }
   BlobStore& blobs() const { return *blobs_; }
+  BlobUpkeep& blob_upkeep() const { return *blobs_; }
 
   /// One server per data directory; kConflict when another one runs. Held until this object goes. Removes what a server
   /// that was killed had half checked out.

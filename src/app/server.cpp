@@ -13,6 +13,7 @@
 #include "app/prepare_backend.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
+#include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
 
 namespace backstay::app {
@@ -21,6 +22,7 @@ namespace {
 
 constexpr seconds kDrain{10};
 constexpr seconds kReadyWithin{5};
+constexpr std::chrono::hours kUploadLifetime{24};  // After the last byte came.
 
 Result<std::string> read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -92,11 +94,12 @@ class Server {
                                   return prepare_backend(*found, version, registry(), data_->root());
                                 }},
         monitor_config(config_));
+    TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
     TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                                            {*monitor_, registry(), services::records_of(data_->ledger()),
+                                            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_,
                                              [this](const std::string& endpoint) -> Result<std::string> {
                                                TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                                return found->model;
@@ -136,6 +139,7 @@ class Server {
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<monitor::Monitor> monitor_;
   std::unique_ptr<serving::BackendSupervisor> supervisor_;
+  std::unique_ptr<services::Uploads> uploads_;
   std::unique_ptr<api::ControlServer> control_;
   std::string control_url_;
   bool published_ = false;

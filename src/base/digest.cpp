@@ -52,6 +52,12 @@ Digest Sha256::finish() {
   return digest;
 }
 
+Digest Sha256::so_far() const {
+  Sha256 copy;
+  if (EVP_MD_CTX_copy_ex(copy.context_->evp, context_->evp) != 1) std::abort();
+  return copy.finish();
+}
+
 Digest sha256(std::string_view text) {
   return sha256({text});
 }

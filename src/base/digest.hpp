@@ -33,6 +33,8 @@ class Sha256 {
 
   void update(std::span<const std::byte> data);
   void update(std::string_view text);
+  /// The digest of everything so far; more may follow.
+  Digest so_far() const;
   /// The digest of everything so far. The object is spent afterwards.
   Digest finish();
   /// Starts anew; a spent object can be used again.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "ports/blob_upkeep.hpp"
 #include "ports/signature_store.hpp"
 #include "services/prove_audit.hpp"
 #include "services/records.hpp"
@@ -22,6 +23,9 @@ class OpenRegistry {
   virtual SignatureStore& signatures() = 0;
   /// Signs for the audit log; its key is made when it is first asked for.
   virtual Result<services::LogSigner> log_signer() = 0;
+  virtual BlobUpkeep& blob_upkeep() = 0;
+  /// The blobs of another data directory, or of a folder of blobs, to read from.
+  virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
 };
 
 /// What the commands need from the program around them.

@@ -6,6 +6,7 @@
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
+#include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
 #include "services/checkout_version.hpp"
@@ -34,21 +35,6 @@ struct Arguments {
   bool with_signature = false;
 };
 
-/// One line on standard error that follows a long copy; silent when that is no terminal.
-services::OnProgress progress_line() {
-  if (!is_terminal(2)) return {};
-  return [last = std::chrono::steady_clock::time_point()](const services::Progress& p) mutable {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last < milliseconds(100) && p.done_bytes < p.total_bytes) return;
-    last = now;
-    const double share =
-        p.total_bytes == 0 ? 1 : static_cast<double>(p.done_bytes) / static_cast<double>(p.total_bytes);
-    fmt::print(stderr, "\r\033[K{:3.0f}%  {} of {}  {}", share * 100, human_bytes(p.done_bytes),
-               human_bytes(p.total_bytes), p.name);
-    if (p.done_bytes >= p.total_bytes) fmt::print(stderr, "\r\033[K");
-  };
-}
-
 Result<ExitCode> register_version(const Context& context, const std::string& file) {
   TRY(const std::string text, read_text(file));
   TRY(const wire::Document document, wire::Document::from_yaml(file, text));
@@ -56,7 +42,7 @@ Result<ExitCode> register_version(const Context& context, const std::string& fil
   TRY(const auto opened, context.open());
   TRY(const services::RegisteredVersion done,
       services::register_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
-                                 {context.common.actor}, progress_line()));
+                                 {context.common.actor}, progress_on_terminal(Unit::kBytes)));
   if (context.common.json) {
     json out = api::to_json(done.version);
     out["created"] = done.created;
@@ -259,14 +245,20 @@ Result<ExitCode> check_out(const Context& context, const Arguments& arguments) {
     signature = signatures[0].bundle;
   }
   TRY(const services::CheckedOut done,
-      services::check_out_version(opened->registry(), ref, arguments.folder, signature));
+      services::check_out_version(opened->registry(), ref, arguments.folder,
+                                  {signature, arguments.verify, progress_on_terminal(Unit::kBytes)}));
   if (context.common.json) {
     print_json({{"folder", done.folder.string()},
                 {"files", done.manifest.artifacts.size()},
-                {"size_bytes", done.total_bytes}});
+                {"size_bytes", done.total_bytes},
+                {"hashed_bytes", done.hashed_bytes},
+                {"copied_bytes", done.copied_bytes}});
   } else {
     fmt::print("{} files of {} ({}) are in {}, every digest verified\n", done.manifest.artifacts.size(), ref.str(),
                human_bytes(done.total_bytes), done.folder.string());
+    if (done.hashed_bytes < done.total_bytes)
+      fmt::print("{} now; the rest is unchanged since it was stored (--verify hashes all of it again)\n",
+                 human_bytes(done.hashed_bytes));
   }
   return kOk;
 }
@@ -379,6 +371,8 @@ void add_registry_commands(const Context& context) {
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("FOLDER", a.folder, "A folder that is not there yet")->required();
   command->add_flag("--signature", a.with_signature, "Put the version's newest signature there too, as model.sig");
+  command->add_flag("--verify", a.verify,
+                    "Hash every byte now, also of files that are unchanged since they were hashed");
   context.on(command, [context, arguments] { return check_out(context, *arguments); });
 
   CLI::App* scorecard = context.app.add_subcommand("scorecard", "Measured metrics of a version");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,8 +41,20 @@ struct StoredVerdict {
   std::string decided_by;
 };
 
+/// That something in the ledger needs a blob.
+struct BlobReference {
+  Digest sha256;
+  std::string used_by;   ///< "m@1.0.0: artifact model.onnx"
+  bool required = true;  ///< False: it need not be stored, but is kept if it is.
+};
+
 class VersionStore : public ScanStore {
  public:
+  /// Tells every blob that anything in the ledger refers to, some several times. Garbage collection keeps these and no
+  /// others: who stores a digest of a blob in the ledger tells it here. `each` must not call the ledger. Fails, rather
+  /// than leave one out, when a record can't be read.
+  virtual Result<void> referenced_blobs(const std::function<void(const BlobReference&)>& each) const = 0;
+
   struct NewVersion {
     registry::VersionRef ref;
     std::string manifest_json;

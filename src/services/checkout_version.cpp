@@ -51,14 +51,15 @@ class TemporaryFolder {
   fs::path path_;
 };
 
-Result<void> put(const BlobStore& blobs, const fs::path& folder, const std::string& name, const Digest& sha256) {
+Result<CheckedOutBlob> put(const BlobStore& blobs, const fs::path& folder, const std::string& name,
+                           const Digest& sha256, bool always_hash) {
   TRY_DO(registry::check_artifact_path(name));
   const fs::path path = folder / name;
   std::error_code failure;
   fs::create_directories(path.parent_path(), failure);
   if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + path.parent_path().string()));
-  auto done = blobs.check_out(sha256, path);
-  if (done) return {};
+  auto done = blobs.check_out(sha256, path, always_hash);
+  if (done) return done;
   if (done.error().code == ErrorCode::kNotFound)
     return Unexpected(
         ErrorCode::kIntegrity, fmt::format("The content of '{}' (sha256 {}) is lost.", name, sha256.hex()),
@@ -69,7 +70,7 @@ Result<void> put(const BlobStore& blobs, const fs::path& folder, const std::stri
 }  // namespace
 
 Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref, const fs::path& target,
-                                     const std::string& signature) {
+                                     const CheckoutOptions& options) {
   TRY(const StoredVersion stored, registry.versions.version(ref));
   TRY(registry::Manifest manifest, manifest_of(stored));
   std::error_code ignored;
@@ -78,25 +79,34 @@ Result<CheckedOut> check_out_version(Registry registry, const registry::VersionR
                       "Name a folder that is not there yet.");
 
   TRY(TemporaryFolder temporary, TemporaryFolder::beside(target));
-  CheckedOut out{target, manifest, 0};
+  CheckedOut out{target, manifest};
+  Progress state;
+  for (const registry::Artifact& artifact : manifest.artifacts) state.total_bytes += artifact.size_bytes;
   for (const registry::Artifact& artifact : manifest.artifacts) {
-    TRY_DO(put(registry.blobs, temporary.path(), artifact.path, artifact.sha256));
-    out.total_bytes += artifact.size_bytes;
+    state.name = artifact.path;
+    if (options.progress) options.progress(state);
+    TRY(const CheckedOutBlob blob,
+        put(registry.blobs, temporary.path(), artifact.path, artifact.sha256, options.always_hash));
+    state.done_bytes += artifact.size_bytes;
+    if (blob.hashed) out.hashed_bytes += artifact.size_bytes;
+    if (blob.way == CheckedOutBlob::Way::kCopy) out.copied_bytes += artifact.size_bytes;
   }
+  out.total_bytes = state.total_bytes;
+  if (options.progress) options.progress(state);
   const fs::path beside = temporary.path() / ".backstay";
   std::error_code failure;
   fs::create_directory(beside, failure);
   for (const registry::FileDigest& file : manifest.code.preprocessing)
-    TRY_DO(put(registry.blobs, beside / "preprocessing", file.path, file.sha256));
+    TRY_DO(put(registry.blobs, beside / "preprocessing", file.path, file.sha256, options.always_hash));
   for (const registry::FileDigest& file : manifest.environment.lock_files)
-    TRY_DO(put(registry.blobs, beside / "lock", file.path, file.sha256));
+    TRY_DO(put(registry.blobs, beside / "lock", file.path, file.sha256, options.always_hash));
   std::ofstream text(beside / "manifest.json", std::ios::binary);
   text << stored.manifest_json;
   text.close();
   bool written = !failure && text;
-  if (!signature.empty()) {
+  if (!options.signature.empty()) {
     std::ofstream file(temporary.path() / "model.sig", std::ios::binary);
-    file << signature;
+    file << options.signature;
     file.close();
     written = written && file;
   }

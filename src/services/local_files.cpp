@@ -99,30 +99,72 @@ Result<std::vector<FoundFile>> find_files(const fs::path& base, const std::vecto
   return std::move(walk.found);
 }
 
-Result<void> read_file(const fs::path& path, const std::function<Result<void>(std::span<const std::byte>)>& sink) {
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-  struct stat before {};
-  if (file.get() < 0 || fstat(file.get(), &before) != 0)
-    return Unexpected(error_from_errno(errno, "cannot read " + path.string()));
-  if (!S_ISREG(before.st_mode))
-    return invalid(fmt::format("{} is not a regular file.", path.string()), "Give files and folders only.");
-  posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::vector<std::byte> piece(kPieceBytes);
-  std::uint64_t total = 0;
-  while (true) {
-    const ssize_t size = read(file.get(), piece.data(), piece.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return Unexpected(error_from_errno(errno, "cannot read " + path.string()));
-    if (size == 0) break;
-    total += static_cast<std::uint64_t>(size);
-    TRY_DO(sink(std::span(piece.data(), static_cast<std::size_t>(size))));
+namespace {
+
+/// A file that is read once and must not change meanwhile.
+class SteadyFile {
+ public:
+  static Result<SteadyFile> open(const fs::path& path) {
+    SteadyFile file(path);
+    file.file_ = Descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!file.file_ || fstat(file.file_.get(), &file.before_) != 0)
+      return Unexpected(error_from_errno(errno, "cannot read " + path.string()));
+    if (!S_ISREG(file.before_.st_mode))
+      return invalid(fmt::format("{} is not a regular file.", path.string()), "Give files and folders only.");
+    posix_fadvise(file.file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    return file;
   }
-  struct stat after {};
-  if (fstat(file.get(), &after) != 0 || !same_content(before, after) ||
-      total != static_cast<std::uint64_t>(after.st_size))
-    return Unexpected(ErrorCode::kConflict, fmt::format("{} changed while it was read.", path.string()),
+
+  /// 0 at the end.
+  Result<std::size_t> read(std::span<std::byte> into) {
+    while (true) {
+      const ssize_t size = ::read(file_.get(), into.data(), into.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0) return Unexpected(error_from_errno(errno, "cannot read " + path_.string()));
+      total_ += static_cast<std::uint64_t>(size);
+      return static_cast<std::size_t>(size);
+    }
+  }
+
+  Result<void> check_unchanged() const {
+    struct stat after {};
+    if (fstat(file_.get(), &after) == 0 && same_content(before_, after) &&
+        total_ == static_cast<std::uint64_t>(after.st_size))
+      return {};
+    return Unexpected(ErrorCode::kConflict, fmt::format("{} changed while it was read.", path_.string()),
                       "Wait until whatever writes it is done, then register again.");
-  return {};
+  }
+
+ private:
+  explicit SteadyFile(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+  Descriptor file_;
+  struct stat before_ {};
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<void> read_file(const fs::path& path, const std::function<Result<void>(std::span<const std::byte>)>& sink) {
+  TRY(SteadyFile file, SteadyFile::open(path));
+  std::vector<std::byte> piece(kPieceBytes);
+  while (true) {
+    TRY(const std::size_t size, file.read(piece));
+    if (size == 0) return file.check_unchanged();
+    TRY_DO(sink(std::span(piece.data(), size)));
+  }
+}
+
+Result<void> read_file_into(const fs::path& path, BlobWriter& writer,
+                            const std::function<void(std::uint64_t)>& on_piece) {
+  TRY(SteadyFile file, SteadyFile::open(path));
+  while (true) {
+    TRY(const std::span<std::byte> room, writer.space());
+    TRY(const std::size_t size, file.read(room.first(std::min(room.size(), kPieceBytes))));
+    if (size == 0) return file.check_unchanged();
+    TRY_DO(writer.filled(size));
+    on_piece(size);
+  }
 }
 
 }  // namespace backstay::services

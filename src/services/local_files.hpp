@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "ports/blob_store.hpp"
 #include "wire/version_spec.hpp"
 
 /// Files of this machine on their way into the registry: hostile until looked at.
@@ -28,5 +29,9 @@ Result<std::vector<FoundFile>> find_files(const std::filesystem::path& base, con
 /// followed) or changes meanwhile.
 Result<void> read_file(const std::filesystem::path& path,
                        const std::function<Result<void>(std::span<const std::byte>)>& sink);
+
+/// The same into a blob's writer, without a copy; `on_piece` hears how many bytes came.
+Result<void> read_file_into(const std::filesystem::path& path, BlobWriter& writer,
+                            const std::function<void(std::uint64_t)>& on_piece);
 
 }  // namespace backstay::services

@@ -27,16 +27,16 @@ class Intake {
 
   Result<BlobInfo> store(const FoundFile& file) {
     if (blobs_ == nullptr) return hash(file);
-    TRY(const std::unique_ptr<BlobWriter> writer, blobs_->begin());
-    TRY_DO(pump(file, [&](std::span<const std::byte> piece) { return writer->write(piece); }));
+    TRY(const std::unique_ptr<BlobWriter> writer, blobs_->begin(file.size_bytes));
+    state_.name = file.name;
+    TRY_DO(read_file_into(file.source, *writer, [&](std::uint64_t bytes) { advance(bytes); }));
     return writer->commit();
   }
 
   Result<void> pump(const FoundFile& file, const std::function<Result<void>(std::span<const std::byte>)>& sink) {
     state_.name = file.name;
     return read_file(file.source, [&](std::span<const std::byte> piece) {
-      state_.done_bytes += piece.size();
-      if (progress_) progress_(state_);
+      advance(piece.size());
       return sink(piece);
     });
   }
@@ -51,6 +51,11 @@ class Intake {
       return {};
     }));
     return BlobInfo{hash.finish(), size};
+  }
+
+  void advance(std::uint64_t bytes) {
+    state_.done_bytes += bytes;
+    if (progress_) progress_(state_);
   }
 
   BlobStore* blobs_;
@@ -149,6 +154,8 @@ Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& s
 Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
                                            const std::filesystem::path& folder, const Actor& actor,
                                            const OnProgress& progress) {
+  // What is stored from here on is not collected before the version that refers to it is in the ledger.
+  TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
   TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress));
   return store(registry, std::move(manifest), actor, false);
 }
@@ -170,6 +177,7 @@ Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifes
   std::sort(manifest.artifacts.begin(), manifest.artifacts.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DO(registry::validate(manifest));
+  TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
   std::vector<registry::FileDigest> needed = manifest.code.preprocessing;
   for (const auto& file : manifest.environment.lock_files) needed.push_back(file);
   for (const auto& file : manifest.artifacts) needed.push_back({file.path, file.sha256});

@@ -9,14 +9,6 @@
 
 namespace backstay::services {
 
-/// How far a long copy is.
-struct Progress {
-  std::string name;  ///< The file that is read now.
-  std::uint64_t done_bytes = 0;
-  std::uint64_t total_bytes = 0;
-};
-using OnProgress = std::function<void(const Progress&)>;
-
 struct RegisteredVersion {
   StoredVersion version;
   registry::Manifest manifest;

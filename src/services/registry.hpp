@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "ports/blob_store.hpp"
@@ -12,6 +14,14 @@ struct Registry {
   VersionStore& versions;
   BlobStore& blobs;
 };
+
+/// How far a long copy is.
+struct Progress {
+  std::string name;  ///< The file that is read now.
+  std::uint64_t done_bytes = 0;
+  std::uint64_t total_bytes = 0;
+};
+using OnProgress = std::function<void(const Progress&)>;
 
 /// Who acts, for the audit log.
 struct Actor {

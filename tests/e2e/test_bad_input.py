@@ -224,8 +224,9 @@ def test_a_full_disk_refuses_a_version_and_keeps_those_there_are(small_disk, bac
 
 
 def test_a_full_disk_leaves_no_half_a_checkout(small_disk, backstay, releases):
-    releases.register("1.0.0", {"weights.bin": os.urandom(600_000)})
-    backstay("checkout", "m@1.0.0", small_disk / "out", code=12)
+    elsewhere = ("--data-dir", backstay.folder / "elsewhere")  # On the same disk it would be a link, which takes no space.
+    backstay("register", releases.describe("1.0.0", {"weights.bin": os.urandom(2_000_000)}), *elsewhere)
+    backstay("checkout", "m@1.0.0", small_disk / "out", *elsewhere, code=12)
     assert not list(small_disk.glob("*out*"))
 
 

@@ -190,6 +190,18 @@ Result<void> validate(const Manifest& manifest) {
   return {};
 }
 
+std::vector<BlobOfVersion> blobs_of(const Manifest& manifest) {
+  std::vector<BlobOfVersion> blobs;
+  for (const Artifact& file : manifest.artifacts) blobs.push_back({file.sha256, "artifact " + file.path});
+  for (const FileDigest& file : manifest.code.preprocessing)
+    blobs.push_back({file.sha256, "preprocessing " + file.path});
+  for (const FileDigest& file : manifest.environment.lock_files)
+    blobs.push_back({file.sha256, "lock file " + file.path});
+  if (const auto diff = Digest::from_hex(manifest.code.dirty_diff_sha256))
+    blobs.push_back({*diff, "uncommitted changes", false});
+  return blobs;
+}
+
 std::vector<Difference> diff(const Manifest& a, const Manifest& b) {
   std::vector<Difference> out;
   compare("artifacts", artifact_facts(a), artifact_facts(b), out);

@@ -123,6 +123,15 @@ Result<void> check_artifact_path(std::string_view path);
 /// stored.
 Result<void> validate(const Manifest& manifest);
 
+/// A blob that a version is made of.
+struct BlobOfVersion {
+  Digest sha256;
+  std::string what;  ///< "artifact model.onnx", "preprocessing features.py", "lock file uv.lock", "uncommitted changes"
+  bool required = true;  ///< False: the manifest may name its digest without having stored it.
+};
+/// Whatever in a manifest stands for stored bytes. What is not named here is not kept from garbage collection.
+std::vector<BlobOfVersion> blobs_of(const Manifest& manifest);
+
 /// One difference between two versions, under the corner it belongs to.
 struct Difference {
   std::string

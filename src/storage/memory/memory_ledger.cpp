@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "wire/manifest_json.hpp"
+
 namespace backstay {
 
 const audit::Entry& MemoryLedger::append_locked(const audit::Draft& draft) {
@@ -43,6 +45,18 @@ Result<VersionStore::Registered> MemoryLedger::add_version(const NewVersion& ver
   versions_.push_back(held);
   append_locked(draft);
   return Registered{held.version, true};
+}
+
+Result<void> MemoryLedger::referenced_blobs(const std::function<void(const BlobReference&)>& each) const {
+  const std::lock_guard lock(mutex_);
+  for (const Held& held : versions_) {
+    const std::string name = held.version.ref.str();
+    TRY(const registry::Manifest manifest,
+        wire::manifest_from_json("the stored manifest of " + name, held.version.manifest_json));
+    for (const registry::BlobOfVersion& blob : registry::blobs_of(manifest))
+      each({blob.sha256, name + ": " + blob.what, blob.required});
+  }
+  return {};
 }
 
 Result<StoredVersion> MemoryLedger::version(const registry::VersionRef& ref) const {

@@ -27,6 +27,7 @@ class MemoryLedger : public VersionStore,
   Result<StoredVersion> version(const registry::VersionRef& ref) const override;
   Result<std::vector<StoredVersion>> versions(const std::string& model) const override;
   Result<std::vector<registry::SemanticVersion>> numbers(const std::string& model) const override;
+  Result<void> referenced_blobs(const std::function<void(const BlobReference&)>& each) const override;
   Result<registry::StoredScorecard> add_scorecard(const registry::VersionRef& ref, const registry::Scorecard& scorecard,
                                                   const audit::Draft& draft) override;
   Result<std::vector<registry::StoredScorecard>> scorecards(const registry::VersionRef& ref) const override;

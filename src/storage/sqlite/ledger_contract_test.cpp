@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "storage/sqlite/contract_stores.hpp"
+#include "wire/manifest_json.hpp"
 
 // What every store of versions, rollouts and audit entries promises (ports/ledger.hpp).
 namespace backstay {
@@ -61,6 +64,26 @@ TYPED_TEST(LedgerContract, RefusesOtherContentUnderAUsedVersion) {
   EXPECT_NE(refused.error().message.find(sha256("{\"x\":1}").hex()), std::string::npos);
   EXPECT_EQ(this->ledger.version(this->ref("a@1.0.0"))->manifest_json, "{\"x\":1}");
   EXPECT_EQ(this->ledger.read(1, 10)->size(), 1u);
+}
+
+TYPED_TEST(LedgerContract, TellsEveryBlobThatItsVersionsReferTo) {
+  registry::Manifest manifest;
+  manifest.ref = this->ref("a@1.0.0");
+  manifest.artifacts = {{"model.onnx", 5, sha256("model")}};
+  manifest.code.commit = "0a1b";
+  manifest.code.preprocessing = {{"features.py", sha256("features")}};
+  manifest.code.dirty_diff_sha256 = sha256("diff").hex();
+  manifest.environment.lock_files = {{"uv.lock", sha256("lock")}};
+  ASSERT_TRUE(this->add("a@1.0.0", wire::to_canonical_json(manifest)));
+  std::map<Digest, BlobReference> found;
+  ASSERT_TRUE(this->ledger.referenced_blobs([&](const BlobReference& blob) { found[blob.sha256] = blob; }));
+  EXPECT_EQ(found.size(), 4u);
+  EXPECT_EQ(found[sha256("model")].used_by, "a@1.0.0: artifact model.onnx");
+  EXPECT_TRUE(found[sha256("features")].required);
+  EXPECT_TRUE(found.contains(sha256("lock")));
+  EXPECT_FALSE(found[sha256("diff")].required);
+  ASSERT_TRUE(this->add("a@2.0.0", "{not a manifest"));
+  EXPECT_FALSE(this->ledger.referenced_blobs([](const BlobReference&) {}));
 }
 
 TYPED_TEST(LedgerContract, AnUnknownVersionIsNotFound) {

@@ -1,0 +1,140 @@
+#include "storage/local_blobs/chunk_shelf.hpp"
+
+#include <zstd.h>
+
+#include <algorithm>
+
+namespace backstay::blobs {
+
+namespace {
+
+constexpr std::uint64_t kMaxPackBytes = std::uint64_t{1} << 30;
+constexpr std::size_t kMaxOpenPacks = 128;
+constexpr int kZstdLevel = 3;
+constexpr std::size_t kSampleBytes = 16 * 1024;
+/// Chunks that are let pass unsampled after one that did not shrink: 1, 2, 4, ... up to this.
+constexpr unsigned kMaxSkip = 32;
+
+/// Saving less than an eighth is not worth the reader's time.
+bool is_worth_it(std::size_t packed, std::size_t original) {
+  return packed <= original - original / 8;
+}
+
+}  // namespace
+
+ChunkShelf::~ChunkShelf() {
+  if (!finished_) store_.quota.give_back(taken_);
+}
+
+Result<void> ChunkShelf::put(std::span<const std::byte> chunk) {
+  recipe_.size += chunk.size();
+  const Tag tag = tag_of(chunk);
+  TRY(const bool own, reuse_own(tag, chunk));
+  if (own) return {};
+  TRY(const bool stored, reuse_stored(tag, chunk));
+  if (stored) return {};
+  return append(tag, chunk);
+}
+
+Result<bool> ChunkShelf::reuse_own(const Tag& tag, std::span<const std::byte> chunk) {
+  const auto found = own_.find(tag);
+  if (found == own_.end()) return false;
+  const PackWriter& pack = packs_[found->second.pack];
+  TRY(const bool equal, same(pack.fd(), found->second.place, chunk, pack.path()));
+  if (equal) recipe_.chunks.push_back({number_of(pack.id()), found->second.place, {}});
+  return equal;
+}
+
+Result<bool> ChunkShelf::reuse_stored(const Tag& tag, std::span<const std::byte> chunk) {
+  const auto found = store_.index.find(tag, static_cast<std::uint32_t>(chunk.size()));
+  if (!found) return false;
+  TRY(const int fd, open_pack(found->pack));
+  if (fd < 0) return false;
+  TRY(const bool equal, same(fd, found->place, chunk, store_.layout.pack(found->pack)));
+  if (equal) recipe_.chunks.push_back({number_of(found->pack), found->place, {}});
+  return equal;
+}
+
+/// False, too, for a place that is damaged: the bytes that should be there are at hand and are stored anew.
+Result<bool> ChunkShelf::same(int fd, const Place& place, std::span<const std::byte> chunk, const fs::path& path) {
+  if (place.length != chunk.size()) return false;
+  stored_.resize(place.stored);
+  if (auto got = read_at(fd, place.offset, stored_, path); !got) {
+    if (got.error().code == ErrorCode::kIntegrity) return false;
+    return Unexpected(std::move(got).error());
+  }
+  if (place.codec == Codec::kRaw) return std::equal(stored_.begin(), stored_.end(), chunk.begin(), chunk.end());
+  if (!unpack_chunk(place, stored_, unpacked_)) return false;
+  return std::equal(unpacked_.begin(), unpacked_.end(), chunk.begin(), chunk.end());
+}
+
+/// -1: it is gone.
+Result<int> ChunkShelf::open_pack(const PackId& id) {
+  if (const auto open = open_.find(id); open != open_.end()) return open->second.get();
+  const fs::path path = store_.layout.pack(id);
+  {
+    // Whoever removes packs holds the lock alone, and looks at the lease while it does.
+    TRY(const StoreLock lock, StoreLock::take(store_.layout.root, false));
+    TRY(const bool there, store_.disk.renew(path));
+    if (!there) {
+      store_.index.forget(id);
+      return -1;
+    }
+  }
+  TRY(OpenFile pack, open_file(path));
+  if (open_.size() >= kMaxOpenPacks) open_.clear();
+  return open_.emplace(id, std::move(pack.file)).first->second.get();
+}
+
+std::span<const std::byte> ChunkShelf::compressed(std::span<const std::byte> chunk) {
+  if (skip_ > 0) {
+    --skip_;
+    return chunk;
+  }
+  packed_.resize(ZSTD_compressBound(chunk.size()));
+  const auto shrinks = [&](std::span<const std::byte> bytes, std::size_t& size) {
+    size = ZSTD_compress(packed_.data(), packed_.size(), bytes.data(), bytes.size(), kZstdLevel);
+    return ZSTD_isError(size) == 0 && is_worth_it(size, bytes.size());
+  };
+  std::size_t size = 0;
+  const std::span<const std::byte> sample = chunk.subspan((chunk.size() - std::min(chunk.size(), kSampleBytes)) / 2);
+  if (shrinks(sample.first(std::min(sample.size(), kSampleBytes)), size) && shrinks(chunk, size)) {
+    incompressible_ = 0;
+    return std::span(packed_).first(size);
+  }
+  skip_ = std::min(kMaxSkip, 1U << std::min(incompressible_, 8U));
+  ++incompressible_;
+  return chunk;
+}
+
+Result<void> ChunkShelf::append(const Tag& tag, std::span<const std::byte> chunk) {
+  if (packs_.empty() || packs_.back().size() >= kMaxPackBytes) {
+    TRY(PackWriter fresh, PackWriter::make(store_));
+    packs_.push_back(std::move(fresh));
+  }
+  PackWriter& pack = packs_.back();
+  const std::span<const std::byte> stored = compressed(chunk);
+  TRY_DO(store_.quota.take(stored.size()));
+  taken_ += stored.size();
+  TRY(const Place place, pack.append(stored, static_cast<std::uint32_t>(chunk.size()),
+                                     stored.data() == chunk.data() ? Codec::kRaw : Codec::kZstd, tag));
+  own_[tag] = {packs_.size() - 1, place};
+  recipe_.chunks.push_back({number_of(pack.id()), place, {}});
+  return {};
+}
+
+Result<Recipe> ChunkShelf::finish() {
+  for (PackWriter& pack : packs_) TRY_DO(pack.seal());
+  if (!packs_.empty()) TRY_DO(store_.disk.sync_folder(store_.layout.pack_root()));
+  for (const PackWriter& pack : packs_) store_.index.add(pack.id(), pack.places());
+  finished_ = true;
+  return std::move(recipe_);
+}
+
+std::uint32_t ChunkShelf::number_of(const PackId& id) {
+  const auto [found, fresh] = numbers_.emplace(id, static_cast<std::uint32_t>(recipe_.packs.size()));
+  if (fresh) recipe_.packs.push_back(id);
+  return found->second;
+}
+
+}  // namespace backstay::blobs
