@@ -13,7 +13,7 @@ namespace backstay::blobs {
 
 /// Two threads that share the work of storing a large blob: the caller's reads into buffers and computes the SHA-256 of
 /// the whole; one of its own cuts chunks, looks them up, and writes what is new. The caller hashes one buffer behind,
-/// so that it knows the chunks' ends and can keep the digest at each. Four buffers of 1 MiB and their overlaps.
+/// so that it knows the chunks' ends and can keep the digest at each. Four buffers of 512 KiB and their overlaps.
 class ChunkPipeline {
  public:
   explicit ChunkPipeline(StoreParts& store);
@@ -32,7 +32,7 @@ class ChunkPipeline {
   bool any() const { return any_; }
 
  private:
-  static constexpr std::size_t kBufferBytes = 1024 * 1024;
+  static constexpr std::size_t kBufferBytes = 512 * 1024;
   /// [kMaxChunk - tail of the buffer before | bytes]
   struct Buffer {
     std::vector<std::byte> memory = std::vector<std::byte>(kMaxChunk + kBufferBytes);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t kMaxPackBytes = std::uint64_t{1} << 30;
 constexpr std::size_t kMaxOpenPacks = 128;
-constexpr int kZstdLevel = 3;
+constexpr int kZstdLevel = 1;
 constexpr std::size_t kSampleBytes = 16 * 1024;
 /// Chunks that are let pass unsampled after one that did not shrink: 1, 2, 4, ... up to this.
 constexpr unsigned kMaxSkip = 32;

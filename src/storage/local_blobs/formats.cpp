@@ -9,8 +9,11 @@
 
 #include "storage/local_blobs/chunker.hpp"
 
-#define XXH_INLINE_ALL
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h>  // AVX2 or AVX-512 where the CPU has them.
+#else
 #include <xxhash.h>
+#endif
 
 namespace backstay::blobs {
 
