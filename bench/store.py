@@ -43,6 +43,19 @@ def copy_and_hash(file, folder):
             "cpu_s": after.children_user + after.children_system - before.children_user - before.children_system}
 
 
+def dvc_add(program, file, folder):
+    """`dvc add` in a new work tree: MD5, and a hard link or reflink into its cache, or a copy."""
+    work = fresh(folder / "dvc")
+    quiet = {"cwd": work, "check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([program, "init", "--no-scm"], **quiet)
+    shutil.copyfile(file, work / "file")
+    before, start = os.times(), time.monotonic()
+    subprocess.run([program, "add", "--quiet", "file"], **quiet)
+    after = os.times()
+    return {"wall_s": time.monotonic() - start,
+            "cpu_s": after.children_user + after.children_system - before.children_user - before.children_system}
+
+
 def make_file(path, size, kind):
     """noise, or float32 weights as training leaves them (normal, small), or text that repeats."""
     generator = random.Random(7)
@@ -75,15 +88,18 @@ def spread(values, digits=2):
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
-def measure_ingest(folder, file, rounds):
+def measure_ingest(folder, file, rounds, dvc):
     size = file.stat().st_size
     samples = {"SHA-256, one core": [], "backstay": [], "cp, sync, sha256sum": []}
     for number in range(rounds):
         turns = {"SHA-256, one core": lambda: run("sha256", file),
                  "backstay": lambda: run("ingest", file, fresh(folder / "store")),
                  "cp, sync, sha256sum": lambda: copy_and_hash(file, fresh(folder / "copy"))}
+        if dvc:
+            turns["dvc add"] = lambda: dvc_add(dvc, file, folder)
+            samples.setdefault("dvc add", [])
         names = list(turns)
-        for name in names[number % 3:] + names[:number % 3]:
+        for name in names[number % len(names):] + names[:number % len(names)]:
             samples[name].append(turns[name]())
     ratios = [sha["wall_s"] / ours["wall_s"] for sha, ours in zip(samples["SHA-256, one core"], samples["backstay"])]
     for name, runs in samples.items():
@@ -171,6 +187,7 @@ def main():
     parser.add_argument("--size", type=int, default=1024, help="MiB of the large file")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", help="where files and stores are made (default: the temporary folder)")
+    parser.add_argument("--dvc", metavar="PROGRAM", help="the dvc command (pip install dvc), to have it beside")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there too")
     options = parser.parse_args()
     size, rounds = (64, 3) if options.quick else (options.size, options.rounds)
@@ -182,7 +199,7 @@ def main():
         for kind in ("noise", "weights", "text"):
             file = make_file(folder / "file", size * MIB, kind)
             print(f"\nIngest of {size} MiB of {kind}\n\n| contender | MiB/s | CPU ns/byte | x SHA-256 |\n|---|---|---|---|")
-            ratio, samples = measure_ingest(folder, file, rounds)
+            ratio, samples = measure_ingest(folder, file, rounds, options.dvc)
             report[kind] = {"ratio": ratio, "samples": samples}
             stored = run("usage", "-", folder / "store")["stored_bytes"]
             print(f"\nstored: {stored / file.stat().st_size:.3f} of its size")

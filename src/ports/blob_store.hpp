@@ -58,6 +58,11 @@ struct CheckedOutBlob {
   bool hashed = false;  ///< Its bytes were hashed now; else they are unchanged since this store hashed and sealed them.
 };
 
+struct CheckOutOptions {
+  bool always_hash = false;                     ///< Hash the bytes now, whatever is known about them.
+  std::function<void(std::uint64_t)> on_bytes;  ///< How many more were hashed or copied; may be empty.
+};
+
 using BlobSink = std::function<Result<void>(std::span<const std::byte>)>;
 
 /// Content-addressed, write-once storage. Thread-safe; several processes may share one.
@@ -79,12 +84,11 @@ class BlobStore {
   /// does.
   virtual Result<void> read_range(const Digest& sha256, std::uint64_t offset, std::uint64_t length,
                                   const BlobSink& sink) const = 0;
-  /// Puts the blob at `target` (which must not exist), atomically, mode 0444, verified: with `always_hash` its bytes
-  /// are hashed whatever is known about them.
+  /// Puts the blob at `target` (which must not exist), atomically, mode 0444, verified.
   virtual Result<CheckedOutBlob> check_out(const Digest& sha256, const std::filesystem::path& target,
-                                           bool always_hash) const = 0;
+                                           const CheckOutOptions& options) const = 0;
   Result<CheckedOutBlob> check_out(const Digest& sha256, const std::filesystem::path& target) const {
-    return check_out(sha256, target, false);
+    return check_out(sha256, target, CheckOutOptions());
   }
   /// For who looks here and there, as the scan does. The store must outlive it.
   Result<std::unique_ptr<BlobReader>> open_reader(const Digest& sha256) const;

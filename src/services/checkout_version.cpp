@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <stdio.h>  // renameat2
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
@@ -52,13 +53,13 @@ class TemporaryFolder {
 };
 
 Result<CheckedOutBlob> put(const BlobStore& blobs, const fs::path& folder, const std::string& name,
-                           const Digest& sha256, bool always_hash) {
+                           const Digest& sha256, const CheckOutOptions& options) {
   TRY_DO(registry::check_artifact_path(name));
   const fs::path path = folder / name;
   std::error_code failure;
   fs::create_directories(path.parent_path(), failure);
   if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make " + path.parent_path().string()));
-  auto done = blobs.check_out(sha256, path, always_hash);
+  auto done = blobs.check_out(sha256, path, options);
   if (done) return done;
   if (done.error().code == ErrorCode::kNotFound)
     return Unexpected(
@@ -84,10 +85,15 @@ Result<CheckedOut> check_out_version(Registry registry, const registry::VersionR
   for (const registry::Artifact& artifact : manifest.artifacts) state.total_bytes += artifact.size_bytes;
   for (const registry::Artifact& artifact : manifest.artifacts) {
     state.name = artifact.path;
-    if (options.progress) options.progress(state);
+    const std::uint64_t end = state.done_bytes + artifact.size_bytes;
+    const auto on_bytes = [&](std::uint64_t bytes) {
+      // A file that is hashed and then copied is counted once.
+      state.done_bytes = std::min(end, state.done_bytes + bytes);
+      if (options.progress) options.progress(state);
+    };
     TRY(const CheckedOutBlob blob,
-        put(registry.blobs, temporary.path(), artifact.path, artifact.sha256, options.always_hash));
-    state.done_bytes += artifact.size_bytes;
+        put(registry.blobs, temporary.path(), artifact.path, artifact.sha256, {options.always_hash, on_bytes}));
+    state.done_bytes = end;
     if (blob.hashed) out.hashed_bytes += artifact.size_bytes;
     if (blob.way == CheckedOutBlob::Way::kCopy) out.copied_bytes += artifact.size_bytes;
   }
@@ -97,9 +103,9 @@ Result<CheckedOut> check_out_version(Registry registry, const registry::VersionR
   std::error_code failure;
   fs::create_directory(beside, failure);
   for (const registry::FileDigest& file : manifest.code.preprocessing)
-    TRY_DO(put(registry.blobs, beside / "preprocessing", file.path, file.sha256, options.always_hash));
+    TRY_DO(put(registry.blobs, beside / "preprocessing", file.path, file.sha256, {options.always_hash, {}}));
   for (const registry::FileDigest& file : manifest.environment.lock_files)
-    TRY_DO(put(registry.blobs, beside / "lock", file.path, file.sha256, options.always_hash));
+    TRY_DO(put(registry.blobs, beside / "lock", file.path, file.sha256, {options.always_hash, {}}));
   std::ofstream text(beside / "manifest.json", std::ios::binary);
   text << stored.manifest_json;
   text.close();

@@ -21,8 +21,8 @@ struct CheckedOut {
 };
 
 /// Writes a version's artifacts into `target`, which must not exist, and its manifest, preprocessing and lock files
-/// under target/.backstay. Every byte is verified; the folder appears complete or not at all. Files are read-only: they
-/// may be the store's own.
+/// under target/.backstay. Every byte is verified (`always_hash`: see CheckOutOptions); the folder appears complete
+/// or not at all. Files are read-only: they may be the store's own.
 Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref,
                                      const std::filesystem::path& target, const CheckoutOptions& options = {});
 

@@ -184,7 +184,7 @@ TYPED_TEST(BlobStoreContract, ChecksOutAgainAndAgainReadOnlyAndNeverOverAFile) {
     EXPECT_EQ(this->file(this->out / name), bytes);
     EXPECT_EQ(fs::status(this->out / name).permissions(), static_cast<fs::perms>(0444));
   }
-  EXPECT_TRUE(this->store.check_out(digest, this->out / "d", true).value().hashed);
+  EXPECT_TRUE(this->store.check_out(digest, this->out / "d", {true, {}}).value().hashed);
   std::ofstream(this->out / "mine") << "mine";
   EXPECT_FALSE(this->store.check_out(digest, this->out / "mine"));
   EXPECT_EQ(fs::file_size(this->out / "mine"), 4U);

@@ -16,8 +16,6 @@ namespace backstay::blobs {
 
 namespace {
 
-const BlobSink kNobody = [](std::span<const std::byte>) { return Result<void>(); };
-
 std::string by_descriptor(int fd) {
   return fmt::format("/proc/self/fd/{}", fd);
 }
@@ -54,13 +52,13 @@ class Part {
 
 class CheckOut {
  public:
-  CheckOut(StoreParts& store, const Digest& sha256, const fs::path& target)
-      : store_(store), sha256_(sha256), target_(target), place_(store.layout.whole(sha256)) {}
+  CheckOut(StoreParts& store, const Digest& sha256, const fs::path& target, const CheckOutOptions& options)
+      : store_(store), sha256_(sha256), target_(target), options_(options), place_(store.layout.whole(sha256)) {}
 
-  Result<CheckedOutBlob> run(bool always_hash) {
+  Result<CheckedOutBlob> run() {
     auto whole = open_file(place_);
     if (whole) {
-      auto done = from_whole(std::move(*whole), always_hash);
+      auto done = from_whole(std::move(*whole));
       if (done || done.error().code != ErrorCode::kIntegrity || !has_recipe()) return done;
       // The copy was changed; the chunks have what should be in it.
     } else if (whole.error().code != ErrorCode::kNotFound) {
@@ -70,6 +68,19 @@ class CheckOut {
   }
 
  private:
+  BlobSink counted() const {
+    return [this](std::span<const std::byte> bytes) -> Result<void> {
+      if (options_.on_bytes) options_.on_bytes(bytes.size());
+      return {};
+    };
+  }
+  BlobSink written_to(int fd, const fs::path& path) const {
+    return [this, fd, &path](std::span<const std::byte> bytes) -> Result<void> {
+      TRY_DO(counted()(bytes));
+      return store_.disk.write(fd, bytes, path);
+    };
+  }
+
   bool has_recipe() const {
     std::error_code failure;
     return fs::exists(store_.layout.recipe(sha256_), failure);
@@ -83,13 +94,13 @@ class CheckOut {
            there.st_dev == here.st_dev;
   }
 
-  Result<CheckedOutBlob> from_whole(OpenFile whole, bool always_hash) {
-    if (whole.sealed && !always_hash) {
+  Result<CheckedOutBlob> from_whole(OpenFile whole) {
+    if (whole.sealed && !options_.always_hash) {
       TRY(const std::optional<CheckedOutBlob> shared, share(whole.file.get()));
       if (shared) return *shared;
     }
     if (!on_same_device()) return copy(whole);
-    TRY_DO(read_open(whole, place_, sha256_, kNobody));
+    TRY_DO(read_open(whole, place_, sha256_, counted()));
     // What can't be sealed, because it is someone else's, is hashed every time.
     if (!whole.sealed && !store_.disk.seal(whole.file.get(), place_)) return copy(whole);
     TRY(std::optional<CheckedOutBlob> shared, share(whole.file.get()));
@@ -119,9 +130,7 @@ class CheckOut {
 
   Result<CheckedOutBlob> copy(const OpenFile& whole) {
     TRY(Part part, Part::beside(target_));
-    TRY_DO(read_open(whole, place_, sha256_, [&](std::span<const std::byte> bytes) {
-      return store_.disk.write(part.fd(), bytes, part.path());
-    }));
+    TRY_DO(read_open(whole, place_, sha256_, written_to(part.fd(), part.path())));
     TRY_DO(part.become(store_.disk, target_));
     return CheckedOutBlob{CheckedOutBlob::Way::kCopy, true};
   }
@@ -129,16 +138,12 @@ class CheckOut {
   Result<CheckedOutBlob> from_chunks() {
     if (!on_same_device()) {
       TRY(Part part, Part::beside(target_));
-      TRY_DO(read_chunks(store_.layout, sha256_, [&](std::span<const std::byte> bytes) {
-        return store_.disk.write(part.fd(), bytes, part.path());
-      }));
+      TRY_DO(read_chunks(store_.layout, sha256_, written_to(part.fd(), part.path())));
       TRY_DO(part.become(store_.disk, target_));
       return CheckedOutBlob{CheckedOutBlob::Way::kCopy, true};
     }
     TRY(const Temporary whole, Temporary::make(store_.layout.tmp()));
-    TRY_DO(read_chunks(store_.layout, sha256_, [&](std::span<const std::byte> bytes) {
-      return store_.disk.write(whole.fd(), bytes, whole.path());
-    }));
+    TRY_DO(read_chunks(store_.layout, sha256_, written_to(whole.fd(), whole.path())));
     TRY_DO(store_.disk.seal(whole.fd(), whole.path()));
     TRY_DO(store_.disk.sync(whole.fd(), whole.path()));
     TRY(std::optional<CheckedOutBlob> shared, share(whole.fd()));
@@ -156,14 +161,15 @@ class CheckOut {
   StoreParts& store_;
   const Digest& sha256_;
   const fs::path& target_;
+  const CheckOutOptions& options_;
   const fs::path place_;
 };
 
 }  // namespace
 
 Result<CheckedOutBlob> check_out_blob(StoreParts& store, const Digest& sha256, const fs::path& target,
-                                      bool always_hash) {
-  TRY(const CheckedOutBlob done, CheckOut(store, sha256, target).run(always_hash));
+                                      const CheckOutOptions& options) {
+  TRY(const CheckedOutBlob done, CheckOut(store, sha256, target, options).run());
   TRY_DO(store.disk.sync_folder(target.has_parent_path() ? target.parent_path() : fs::path(".")));
   return done;
 }

@@ -10,6 +10,6 @@ namespace backstay::blobs {
 /// checkout links it. Where the target's file system can share blocks it is a reflink, on the store's own a hard link,
 /// else a copy.
 Result<CheckedOutBlob> check_out_blob(StoreParts& store, const Digest& sha256, const fs::path& target,
-                                      bool always_hash);
+                                      const CheckOutOptions& options);
 
 }  // namespace backstay::blobs

@@ -163,7 +163,7 @@ TEST_F(ChunkedStore, AlwaysHashFindsWhatTheSealHides) {
   flip(place, 5);
   const timespec times[] = {facts.st_mtim, facts.st_mtim};
   ASSERT_EQ(utimensat(AT_FDCWD, place.c_str(), times, 0), 0);
-  EXPECT_EQ(store->check_out(digest, folder_ / "a", true).error().code, ErrorCode::kIntegrity);
+  EXPECT_EQ(store->check_out(digest, folder_ / "a", {true, {}}).error().code, ErrorCode::kIntegrity);
   EXPECT_FALSE(fs::exists(folder_ / "a"));
 }
 

@@ -161,8 +161,9 @@ Result<void> LocalBlobStore::read_range(const Digest& sha256, std::uint64_t offs
   return {};
 }
 
-Result<CheckedOutBlob> LocalBlobStore::check_out(const Digest& sha256, const fs::path& target, bool always_hash) const {
-  auto done = blobs::check_out_blob(*parts_, sha256, target, always_hash);
+Result<CheckedOutBlob> LocalBlobStore::check_out(const Digest& sha256, const fs::path& target,
+                                                 const CheckOutOptions& options) const {
+  auto done = blobs::check_out_blob(*parts_, sha256, target, options);
   if (!done && is_missing(done.error())) return no_blob(sha256);
   return done;
 }

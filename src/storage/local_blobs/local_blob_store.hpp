@@ -48,7 +48,7 @@ class LocalBlobStore : public BlobStore, public BlobUpkeep {
   Result<void> read_range(const Digest& sha256, std::uint64_t offset, std::uint64_t length,
                           const BlobSink& sink) const override;
   Result<CheckedOutBlob> check_out(const Digest& sha256, const std::filesystem::path& target,
-                                   bool always_hash) const override;
+                                   const CheckOutOptions& options) const override;
 
   Result<StoreUsage> usage() const override;
   Result<void> check(const BlobStore* other, const OnUpkeep& on_progress,

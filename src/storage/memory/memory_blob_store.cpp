@@ -74,7 +74,7 @@ Result<void> MemoryBlobStore::read_range(const Digest& sha256, std::uint64_t off
 }
 
 Result<CheckedOutBlob> MemoryBlobStore::check_out(const Digest& sha256, const std::filesystem::path& target,
-                                                  bool) const {
+                                                  const CheckOutOptions&) const {
   TRY(const Bytes bytes, find(sha256));
   const Descriptor file(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
   if (!file || ::write(file.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))

@@ -21,7 +21,7 @@ class MemoryBlobStore : public BlobStore {
   Result<void> read_range(const Digest& sha256, std::uint64_t offset, std::uint64_t length,
                           const BlobSink& sink) const override;
   Result<CheckedOutBlob> check_out(const Digest& sha256, const std::filesystem::path& target,
-                                   bool always_hash) const override;
+                                   const CheckOutOptions& options) const override;
 
  private:
   class Writer;
