@@ -12,6 +12,7 @@
 #include "api/uploads.hpp"
 #include "services/check_rollout.hpp"
 #include "services/register_version.hpp"
+#include "services/scan_version.hpp"
 #include "wire/document.hpp"
 #include "wire/manifest_json.hpp"
 #include "wire/rollout_json.hpp"
@@ -324,8 +325,11 @@ class ControlServer::Routes {
       TRY_DO(plan_fields.finish());
       TRY_DO(plan->validate());
     }
-    return settled(endpoint,
-                   ports_.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason));
+    TRY(const std::string warning, services::scan_warning(ports_.registry.versions, ref));
+    TRY(json item,
+        settled(endpoint, ports_.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason)));
+    if (!warning.empty()) item["warnings"] = json::array({warning});
+    return item;
   }
 
   /// Leaving a candidate for the version that serves beside it is never refused. Leaving the stable version for the

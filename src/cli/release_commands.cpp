@@ -56,6 +56,8 @@ Result<ExitCode> start(const Context& context, const Arguments& a) {
   TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
   TRY(const json endpoint, client.post("/v1/endpoints/" + a.endpoint + "/rollout", body));
   print_endpoint(context, endpoint);
+  for (const json& warning : endpoint.value("warnings", json::array()))
+    fmt::print(stderr, "warning: {}\n", warning.get<std::string>());
   if (!context.common.json) fmt::print("follow it with: backstay status --watch\n");
   return kOk;
 }

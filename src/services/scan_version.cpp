@@ -169,4 +169,16 @@ Result<void> check_scan(const VersionStore& versions, const registry::VersionRef
                   ref.str()));
 }
 
+Result<std::string> scan_warning(const VersionStore& versions, const registry::VersionRef& ref) {
+  TRY(const ScanStanding standing, scan_standing(versions, ref));
+  if (!standing.newest || standing.newest->report.verdict == scan::Verdict::kSafe) return std::string();
+  const scan::Report& report = standing.newest->report;
+  std::string text = fmt::format("The scan calls {} {}: {}.", ref.str(), scan::to_string(report.verdict),
+                                 scan_summary(report, report.verdict));
+  if (standing.exception)
+    text += fmt::format(" {} answers for it until {}.", standing.exception->signed_by,
+                        to_rfc3339(standing.exception->expires));
+  return text;
+}
+
 }  // namespace backstay::services

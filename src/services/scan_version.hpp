@@ -43,4 +43,8 @@ std::string scan_summary(const scan::Report& report, scan::Verdict at_least);
 /// Why a version may not serve production because of its scan. Success: it may.
 Result<void> check_scan(const VersionStore& versions, const registry::VersionRef& ref);
 
+/// What whoever releases a version should know of its scan although it may go on: what is suspicious, and who answers
+/// for what is dangerous. Empty: nothing.
+Result<std::string> scan_warning(const VersionStore& versions, const registry::VersionRef& ref);
+
 }  // namespace backstay::services

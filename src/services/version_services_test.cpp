@@ -11,6 +11,7 @@
 #include "services/evaluate_gate.hpp"
 #include "services/local_files.hpp"
 #include "services/register_version.hpp"
+#include "services/scan_version.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
 #include "storage/memory/memory_ledger.hpp"
 
@@ -190,6 +191,52 @@ TEST_F(VersionServicesTest, AnUploadedManifestNeedsItsBlobs) {
   manifest.ref.version.minor = 2;
   manifest.artifacts[0].sha256 = sha256("never uploaded");
   EXPECT_EQ(register_manifest(registry(), manifest, {"bob"}).error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(VersionServicesTest, ScansArtifactsWhicheverWayTheyCome) {
+  write("model/weights.bin", "cposix\nsystem\n(S'id'\ntR.");
+  const auto added = add(kSpec);
+  ASSERT_TRUE(added);
+  EXPECT_EQ(added->scan.report.verdict, scan::Verdict::kDangerous);
+  EXPECT_EQ(added->scan.by, "alice");
+  EXPECT_EQ(add(kSpec)->scan.id, added->scan.id) << "the same content isn't scanned into the store again";
+  EXPECT_EQ(ledger.scans(added->version.ref)->size(), 1u);
+
+  registry::Manifest manifest = added->manifest;
+  manifest.ref.version.minor = 7;
+  const auto uploaded = register_manifest(registry(), manifest, {"bob"});
+  ASSERT_TRUE(uploaded);
+  EXPECT_EQ(uploaded->scan.report, added->scan.report);
+}
+
+TEST_F(VersionServicesTest, ADangerousScanHoldsAVersionBackUntilSomeoneAnswersForIt) {
+  write("model/weights.bin", "cposix\nsystem\n(S'id'\ntR.");
+  const registry::VersionRef ref = add(kSpec)->version.ref;
+  const auto refused = check_scan(ledger, ref);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("posix.system"), std::string::npos);
+  EXPECT_EQ(accept_scan(ledger, ref, "", seconds(60), {"bob"}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(accept_scan(ledger, ref, "why", milliseconds(0), {"bob"}).error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(accept_scan(ledger, ref, "reviewed", seconds(60), {"bob"}));
+  EXPECT_TRUE(check_scan(ledger, ref));
+  EXPECT_NE(scan_warning(ledger, ref)->find("bob answers for it"), std::string::npos);
+
+  StoredScan more = ledger.scans(ref)->at(0);
+  more.report.add({scan::Verdict::kDangerous, "import", "model/weights.bin", "os.popen", "It runs commands.", 0});
+  ASSERT_TRUE(ledger.add_scan(ref, more, {"ci", "version.scan", "", "", "{}"}));
+  EXPECT_FALSE(check_scan(ledger, ref)) << "what is found later isn't covered";
+}
+
+TEST_F(VersionServicesTest, AVersionThatWasNeverScannedIsRefusedAndScannedOnDemand) {
+  const auto added = add(kSpec);
+  MemoryLedger older;
+  ASSERT_TRUE(older.add_version({added->version.ref, added->version.manifest_json, true, "alice"}, {}));
+  EXPECT_FALSE(check_scan(older, added->version.ref));
+  const Registry old{older, *blobs};
+  EXPECT_EQ(ensure_scanned(old, added->version.ref, {"bob"})->report.verdict, scan::Verdict::kSafe);
+  EXPECT_TRUE(check_scan(older, added->version.ref));
+  EXPECT_EQ(ensure_scanned(old, added->version.ref, {"bob"})->id, older.scans(added->version.ref)->at(0).id);
 }
 
 }  // namespace

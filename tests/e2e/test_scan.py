@@ -193,7 +193,8 @@ def test_a_dangerous_version_is_released_only_when_someone_answers_for_it(backst
     assert accepted["version_sha256"] == shown["manifest_sha256"] and accepted["signed_by"] == "alice"
     assert [e["reason"] for e in shown["scan_exceptions"]] == ["reviewed", "reviewed"]
     assert "Accepted by alice" in json.dumps(backstay("gate", "m@1.0.0", "--file", backstay.folder / "gate.yaml", "--json").json)
-    backstay("rollout", "start", "e", "m@1.0.0")
+    started = backstay("rollout", "start", "e", "m@1.0.0")
+    assert "warning: " in started.err and "posix.system" in started.err and "alice answers for it" in started.err
     serving.wait_for_phase("e", "rolled_back")  # There is nothing in it that could be served.
     entry = [e for e in backstay.audit() if e["action"] == "scan.accept"][-1]
     assert entry["actor"] == "alice" and entry["reason"] == "reviewed" and shown["manifest_sha256"] in json.dumps(entry)
@@ -203,6 +204,13 @@ def test_only_what_is_dangerous_can_be_accepted(backstay, releases):
     releases.register("1.0.0")
     refused = backstay("scan", "accept", "m@1.0.0", "--reason", "why not", "--expires", "1d", code=5)
     assert "says safe" in refused.err
+
+
+def test_a_suspicious_version_is_released_with_a_warning(backstay, releases, server):
+    releases.release("1.0.0", {"model.pkl": b"\x80\x02cmodel_helpers\nload\n)R."})
+    server({"endpoints": [{"name": "e", "model": "m"}]})
+    started = backstay("rollout", "start", "e", "m@1.0.0", "--json")
+    assert "model_helpers.load" in started.json["warnings"][0] and "model_helpers.load" in started.err
 
 
 def test_a_gate_may_ask_for_more_than_not_dangerous(backstay, releases):
