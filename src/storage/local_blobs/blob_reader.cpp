@@ -10,7 +10,7 @@ namespace backstay::blobs {
 namespace {
 constexpr std::size_t kPieceBytes = 1024 * 1024;
 constexpr std::size_t kMaxOpenPacks = 128;
-constexpr std::uint64_t kMaxRecipeBytes = std::uint64_t{1} << 34;
+constexpr std::uint64_t kMaxRecipeBytes = std::uint64_t{1} << 32;  // More than kMaxChunks need.
 }  // namespace
 
 Unexpected other_bytes(const Digest& sha256) {

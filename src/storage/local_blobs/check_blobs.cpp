@@ -125,6 +125,7 @@ class Check {
     if (!file) return {};
     auto opened = ChunkReader::open(layout_, digest);
     if (!opened) {
+      if (opened.error().code == ErrorCode::kNotFound) return {};
       if (opened.error().code != ErrorCode::kIntegrity) return Unexpected(std::move(opened).error());
       report(Kind::kChanged, digest, path,
              fmt::format("Its list of chunks ({} bytes) is not what was written.", file->size));
@@ -143,6 +144,7 @@ class Check {
       used_[pack].insert(chunk.place.offset);
       std::optional<Run> bad;
       if (!bytes) {
+        if (bytes.error().code == ErrorCode::kNotFound) return {};  // A collection took the blob meanwhile.
         if (bytes.error().code != ErrorCode::kIntegrity) return Unexpected(std::move(bytes).error());
         bad = Run{kind_of_damage(pack, chunk.place), i, i, begin, begin + length, layout_.pack(pack), ""};
         whole_so_far = false;

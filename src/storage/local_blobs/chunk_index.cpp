@@ -35,7 +35,7 @@ Result<std::vector<PackId>> list_packs(const Layout& layout) {
 
 Result<std::vector<Place>> read_pack_index(const OpenFile& pack, const fs::path& path) {
   if (!pack.regular || pack.size < kPackHead.size() + kPackTrailerBytes)
-    return Unexpected(ErrorCode::kIntegrity, path.string() + " is no pack or was cut short",
+    return Unexpected(ErrorCode::kIntegrity, path.string() + " is no pack or was cut short.",
                       "See: backstay fsck --help");
   std::array<std::byte, kPackTrailerBytes> trailer{};
   TRY_DO(read_at(pack.file.get(), pack.size - trailer.size(), trailer, path));

@@ -9,6 +9,7 @@ namespace backstay::blobs {
 namespace {
 
 constexpr std::uint64_t kMaxPackBytes = std::uint64_t{1} << 30;
+constexpr std::size_t kMaxChunks = 50'000'000;  // Some 4 TB; the list of chunks is held in memory.
 constexpr std::size_t kMaxOpenPacks = 128;
 constexpr int kZstdLevel = 1;
 constexpr std::size_t kSampleBytes = 16 * 1024;
@@ -27,6 +28,9 @@ ChunkShelf::~ChunkShelf() {
 }
 
 Result<void> ChunkShelf::put(std::span<const std::byte> chunk) {
+  if (recipe_.chunks.size() >= kMaxChunks)
+    return Unexpected(ErrorCode::kResourceExhausted, "The file has more chunks than a blob may have.",
+                      "Split it into files below 1.5 TB.");
   recipe_.size += chunk.size();
   const Tag tag = tag_of(chunk);
   TRY(const bool own, reuse_own(tag, chunk));
@@ -75,8 +79,10 @@ Result<int> ChunkShelf::open_pack(const PackId& id) {
   {
     // Whoever removes packs holds the lock alone, and looks at the lease while it does.
     TRY(const StoreLock lock, StoreLock::take(store_.layout.root, false));
-    TRY(const bool there, store_.disk.renew(path));
-    if (!there) {
+    const auto there = store_.disk.renew(path);
+    // Someone else's can't be renewed, and so not be relied on.
+    if (!there && there.error().code != ErrorCode::kPermissionDenied) return Unexpected(there.error());
+    if (!there || !*there) {
       store_.index.forget(id);
       return -1;
     }

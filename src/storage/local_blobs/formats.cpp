@@ -95,7 +95,7 @@ bool is_sane(const Place& place) {
 }
 
 Unexpected damaged(const char* what) {
-  return Unexpected(ErrorCode::kIntegrity, fmt::format("{} is damaged", what), "See: backstay fsck --help");
+  return Unexpected(ErrorCode::kIntegrity, fmt::format("{} is damaged.", what), "See: backstay fsck --help");
 }
 
 }  // namespace

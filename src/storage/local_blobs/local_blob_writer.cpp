@@ -77,8 +77,9 @@ Result<BlobInfo> LocalBlobWriter::commit_whole() {
     // What is there already is acknowledged only if it is whole. When it is not, the bytes that should be there are at
     // hand: they take its place.
     TRY(const StoreLock lock, StoreLock::take(store_.layout.root, false));
-    TRY(const bool there, store_.disk.renew(place));
-    if (there && read_whole(store_.layout, info.sha256, [](auto) { return Result<void>(); })) {
+    const auto there = store_.disk.renew(place);
+    if (!there && there.error().code != ErrorCode::kPermissionDenied) return Unexpected(there.error());
+    if (there && *there && read_whole(store_.layout, info.sha256, [](auto) { return Result<void>(); })) {
       TRY_DO(store_.disk.sync_folder(place.parent_path()));
       return info;
     }
