@@ -62,7 +62,7 @@ def problems(src: pathlib.Path) -> list[str]:
             out.append(f"{path}: belongs to no module")
             continue
         allowed = known[own]["USES"] | {own}
-        if path.endswith("_test.cpp"):
+        if path.endswith(("_test.cpp", "_test.hpp")):
             allowed |= known[own]["TEST_USES"]
         for header in INCLUDE.findall(file.read_text()):
             target = module_of(header, known)
@@ -71,7 +71,7 @@ def problems(src: pathlib.Path) -> list[str]:
             for prefix, only in CONFINED.items():
                 if header.startswith(prefix) and own not in only:
                     out.append(f"{path}: {header} may only be included by {', '.join(sorted(only))}")
-            if own.startswith("domain/") and not path.endswith("_test.cpp"):
+            if own.startswith("domain/") and not path.endswith(("_test.cpp", "_test.hpp")):
                 if any(header == bad or (bad.endswith("/") and header.startswith(bad)) for bad in IMPURE):
                     out.append(f"{path}: the domain is pure and may not include {header}")
     for name, lists in known.items():

@@ -18,6 +18,7 @@ class OpenedDirectory : public cli::OpenRegistry {
     TRY(signing::PrivateKey key, directory_.audit_key());
     return services::LogSigner{std::move(key)};
   }
+  RecordCheck& record_check() override { return directory_.ledger(); }
   BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }
   Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) override {
     std::error_code failure;

@@ -33,6 +33,7 @@ struct Arguments {
   std::string model;
   bool dry_run = false;
   bool with_signature = false;
+  bool verify = false;
 };
 
 Result<ExitCode> register_version(const Context& context, const std::string& file) {
@@ -90,7 +91,8 @@ Result<ExitCode> plan_version(const Context& context, const std::string& file) {
   TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
   TRY(const auto opened, context.open());
   TRY(const services::PlannedVersion plan,
-      services::plan_version(opened->registry(), spec, std::filesystem::path(file).parent_path(), progress_line()));
+      services::plan_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
+                             progress_on_terminal(Unit::kBytes)));
   if (!context.common.json) {
     print_plan(plan);
     return kOk;

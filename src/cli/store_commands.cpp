@@ -35,7 +35,7 @@ Result<ExitCode> collect(const Context& context, const Arguments& arguments) {
   if (lease < milliseconds{0})
     return Unexpected(ErrorCode::kInvalidArgument, "--older-than is below zero.", "Write it like 24h.");
   TRY(const auto opened, context.open());
-  TRY(const Collected done, services::collect_garbage(opened->registry().versions, opened->audit(),
+  TRY(const Collected done, services::collect_garbage(opened->registry().versions, opened->records().audit,
                                                       opened->blob_upkeep(), {lease, arguments.dry_run},
                                                       {context.common.actor}, progress_on_terminal(Unit::kItems)));
   TRY(const StoreUsage usage, opened->blob_upkeep().usage());
@@ -75,9 +75,17 @@ Result<ExitCode> fsck(const Context& context, const Arguments& arguments) {
   if (!arguments.repair_from.empty()) {
     TRY(other, opened->open_other(arguments.repair_from));
   }
+  // A folder of blobs alone has no records.
+  const std::filesystem::path records = std::filesystem::path(arguments.repair_from) / "registry.db";
+  std::error_code ignored;
+  const bool with_records = other != nullptr && std::filesystem::exists(records, ignored);
   TRY(const services::StoreCheck check,
-      services::check_store(opened->registry(), opened->blob_upkeep(),
-                            {arguments.repair || other != nullptr, other.get()}, progress_on_terminal(Unit::kBytes)));
+      services::check_store(opened->registry(), opened->record_check(), opened->blob_upkeep(),
+                            {arguments.repair || other != nullptr,
+                             other.get(),
+                             with_records ? records.string() : "",
+                             {context.common.actor}},
+                            progress_on_terminal(Unit::kBytes)));
   std::uint64_t open = 0;
   std::uint64_t repairable = 0;
   for (const services::StoreProblem& problem : check.problems) {
@@ -127,9 +135,10 @@ void add_store_commands(const Context& context) {
       ->capture_default_str();
   context.on(command, [context, arguments] { return collect(context, *arguments); });
 
-  command = context.add(context.app, "fsck",
-                        "Hash everything again and name every changed byte; exit 9 when something stays wrong",
-                        "backstay fsck --repair-from /mnt/backup/backstay-data");
+  command = context.add(
+      context.app, "fsck",
+      "Check every record and hash every byte again; names what was changed, exit 9 when something stays wrong",
+      "backstay fsck --repair-from /mnt/backup/backstay-data");
   command->add_flag("--repair", a.repair, "Put right what can be with what is here");
   command->add_option("--repair-from", a.repair_from,
                       "Data directory (or its blobs/) to restore from; bytes are verified");

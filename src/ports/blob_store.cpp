@@ -34,6 +34,17 @@ class RangeReader : public BlobReader {
 
 }  // namespace
 
+Result<void> BlobWriter::write(std::span<const std::byte> data) {
+  while (!data.empty()) {
+    TRY(const std::span<std::byte> room, space());
+    const std::size_t bytes = std::min(room.size(), data.size());
+    std::copy_n(data.begin(), bytes, room.begin());
+    TRY_DO(filled(bytes));
+    data = data.subspan(bytes);
+  }
+  return {};
+}
+
 Result<std::unique_ptr<BlobReader>> BlobStore::open_reader(const Digest& sha256) const {
   TRY(const std::uint64_t bytes, size(sha256));
   return std::unique_ptr<BlobReader>(std::make_unique<RangeReader>(*this, sha256, bytes));

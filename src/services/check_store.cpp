@@ -35,10 +35,11 @@ bool has(const BlobStore* store, const Digest& sha256) {
 
 class Check {
  public:
-  Check(Registry registry, BlobUpkeep& upkeep, const CheckStoreOptions& options)
-      : registry_(registry), upkeep_(upkeep), options_(options) {}
+  Check(Registry registry, RecordCheck& records, BlobUpkeep& upkeep, const CheckStoreOptions& options)
+      : registry_(registry), records_(records), upkeep_(upkeep), options_(options) {}
 
   Result<StoreCheck> run(const OnProgress& progress) {
+    TRY_DO(check_records());
     TRY_DO(registry_.versions.referenced_blobs([&](const BlobReference& r) { users_[r.sha256].add(r); }));
     out_.referenced_blobs = users_.size();
     std::vector<BlobProblem> found;
@@ -55,6 +56,23 @@ class Check {
   }
 
  private:
+  /// Before the blobs: which of them are needed is told by records that are right. A copy repairs all of them or none.
+  Result<void> check_records() {
+    TRY(const std::vector<RecordProblem> found, records_.check_records());
+    if (found.empty()) return {};
+    bool repaired = false;
+    std::string why;
+    if (options_.repair && !options_.other_records.empty()) {
+      const auto done = records_.repair_records(options_.other_records, options_.actor.name);
+      repaired = done.has_value();
+      if (!done) why = " Not repaired: " + done.error().message;
+    }
+    for (const RecordProblem& problem : found)
+      out_.problems.push_back(
+          {"record", fmt::format("{} {}", problem.table, problem.row), problem.what + why, repaired, repaired});
+    return {};
+  }
+
   Result<void> judge(const BlobProblem& problem) {
     StoreProblem& out = out_.problems.emplace_back();
     out.kind = to_string(problem.kind);
@@ -102,6 +120,7 @@ class Check {
   }
 
   Registry registry_;
+  RecordCheck& records_;
   BlobUpkeep& upkeep_;
   const CheckStoreOptions& options_;
   std::map<Digest, Users> users_;
@@ -111,9 +130,9 @@ class Check {
 
 }  // namespace
 
-Result<StoreCheck> check_store(Registry registry, BlobUpkeep& upkeep, const CheckStoreOptions& options,
-                               const OnProgress& progress) {
-  return Check(registry, upkeep, options).run(progress);
+Result<StoreCheck> check_store(Registry registry, RecordCheck& records, BlobUpkeep& upkeep,
+                               const CheckStoreOptions& options, const OnProgress& progress) {
+  return Check(registry, records, upkeep, options).run(progress);
 }
 
 }  // namespace backstay::services

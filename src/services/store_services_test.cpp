@@ -42,7 +42,7 @@ class StoreServices : public ::testing::Test {
     return writer->commit().value().sha256;
   }
   StoreCheck check(const CheckStoreOptions& options = {}) {
-    const auto done = check_store({ledger, *blobs}, *blobs, options);
+    const auto done = check_store({ledger, *blobs}, records, *blobs, options);
     EXPECT_TRUE(done) << done.error().message;
     return *done;
   }
@@ -53,10 +53,33 @@ class StoreServices : public ::testing::Test {
     fs::permissions(place, static_cast<fs::perms>(0444));
   }
 
+  /// A database with a changed row, which only the copy "good" repairs.
+  struct Records : RecordCheck {
+    std::vector<RecordProblem> wrong;
+    Result<std::vector<RecordProblem>> check_records() const override { return wrong; }
+    Result<void> repair_records(const std::string& copy, const std::string&) override {
+      if (copy != "good") return Unexpected(ErrorCode::kIntegrity, "The copy is damaged itself.", "");
+      wrong.clear();
+      return {};
+    }
+  };
+
   fs::path folder;
   MemoryLedger ledger;
+  Records records;
   std::unique_ptr<LocalBlobStore> blobs;
 };
+
+TEST_F(StoreServices, ChangedRecordsAreNamedAndRestoredFromACopyOrNotAtAll) {
+  records.wrong = {{"versions", "m@1.0.0", "Its manifest is not what was registered."}};
+  EXPECT_EQ(check().problems.at(0).what, "versions m@1.0.0");
+  EXPECT_FALSE(check({true, nullptr, "", {}}).problems.at(0).repaired);
+  const StoreProblem refused = check({true, nullptr, "bad", {}}).problems.at(0);
+  EXPECT_FALSE(refused.repaired);
+  EXPECT_NE(refused.where.find("damaged itself"), std::string::npos);
+  EXPECT_TRUE(check({true, nullptr, "good", {}}).problems.at(0).repaired);
+  EXPECT_TRUE(check().problems.empty());
+}
 
 TEST_F(StoreServices, CollectionKeepsEverythingThatAVersionIsMadeOf) {
   put(*blobs, "diff");
@@ -116,9 +139,9 @@ TEST_F(StoreServices, RepairsFromAnotherStoreWhatThatHasWhole) {
   MemoryBlobStore other;
   put(other, "model");
   put(other, "features");
-  const StoreCheck found = check({false, &other});
+  const StoreCheck found = check({false, &other, "", {}});
   EXPECT_TRUE(found.problems[0].repairable || found.problems[1].repairable);
-  const StoreCheck done = check({true, &other});
+  const StoreCheck done = check({true, &other, "", {}});
   ASSERT_EQ(done.problems.size(), 3U);
   for (const StoreProblem& problem : done.problems)
     EXPECT_EQ(problem.repaired, problem.what.find("lock file") == std::string::npos) << problem.what;

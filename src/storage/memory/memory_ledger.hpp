@@ -84,7 +84,9 @@ class MemoryLedger : public VersionStore,
     StoredVersion version;
     std::vector<registry::StoredScorecard> scorecards;
     std::vector<StoredVerdict> verdicts;
-    std::vector<StoredSignature> signatures;  ///< Newest first, as the verdicts.
+    std::vector<StoredSignature> signatures;     ///< Newest first, as the verdicts.
+    std::vector<StoredScan> scans;               ///< Newest first.
+    std::vector<ScanException> scan_exceptions;  ///< Newest first.
   };
   /// Where an endpoint's traffic goes since when.
   struct Traffic {
@@ -99,29 +101,26 @@ class MemoryLedger : public VersionStore,
     bool blocked = true;
   };
   void record_traffic(const rollout::State& state, const std::string& model);
-  std::vector<StoredScan> scans;               ///< Newest first.
-  std::vector<ScanException> scan_exceptions;  ///< Newest first.
-};
-void insert_scan(Held& held, StoredScan scan);
-const audit::Entry& append_locked(const audit::Draft& draft);
-Result<const Held*> find(const registry::VersionRef& ref) const;
-Result<Held*> find(const registry::VersionRef& ref);
+  void insert_scan(Held& held, StoredScan scan);
+  const audit::Entry& append_locked(const audit::Draft& draft);
+  Result<const Held*> find(const registry::VersionRef& ref) const;
+  Result<Held*> find(const registry::VersionRef& ref);
 
-const Clock& clock_;
-mutable std::mutex mutex_;
-std::vector<Held> versions_;
-std::vector<audit::Entry> audit_;
-mutable audit::CompactRange edge_;                ///< Of the entries that nodes_ covers: it is built when it is read.
-mutable std::vector<std::vector<Digest>> nodes_;  ///< By level.
-std::map<std::string, EndpointRecord> endpoints_;
-std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
-std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.
-std::vector<registry::Infrastructure> infrastructure_;
-std::vector<Serving> servings_;  ///< Number n is at n - 1.
-std::vector<Traffic> traffic_;
-std::vector<Blocked> quarantines_;
-std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
-std::int64_t next_id_ = 1;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::vector<Held> versions_;
+  std::vector<audit::Entry> audit_;
+  mutable audit::CompactRange edge_;                ///< Of the entries that nodes_ covers: it is built when it is read.
+  mutable std::vector<std::vector<Digest>> nodes_;  ///< By level.
+  std::map<std::string, EndpointRecord> endpoints_;
+  std::map<std::string, std::vector<rollout::State>> rollouts_;   ///< By endpoint, oldest first.
+  std::map<std::pair<std::string, std::string>, Alias> aliases_;  ///< By model and name.
+  std::vector<registry::Infrastructure> infrastructure_;
+  std::vector<Serving> servings_;  ///< Number n is at n - 1.
+  std::vector<Traffic> traffic_;
+  std::vector<Blocked> quarantines_;
+  std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
+  std::int64_t next_id_ = 1;
 };
 
 }  // namespace backstay

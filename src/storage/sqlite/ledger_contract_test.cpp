@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "storage/sqlite/contract_stores.hpp"
+#include "storage/sqlite/contract_stores_test.hpp"
 #include "wire/manifest_json.hpp"
 
 // What every store of versions, rollouts and audit entries promises (ports/ledger.hpp).

@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
 
-#include "storage/sqlite/contract_stores.hpp"
+#include "storage/sqlite/contract_stores_test.hpp"
 #include "wire/manifest_json.hpp"
 
 // What every store of releases, infrastructure and lineage promises (ports/releases.hpp, ports/lineage.hpp).
