@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   limits.unpacked = 4U << 20;
   limits.ratio_after = 1U << 20;
   for (const char* name : {"model.bin", "model.joblib", "model.safetensors"}) {
-    const auto report = scan::scan_artifact(source, name, [](const std::string&) { return false; }, limits);
+    const auto report = scan::scan_artifact(
+        source, name, [](const std::string&) { return false; }, limits);
     CHECK(report.has_value());
     CHECK(report->findings.size() <= limits.findings);
     auto worst = scan::Verdict::kSafe;

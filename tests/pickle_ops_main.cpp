@@ -6,8 +6,8 @@
 #include "domain/scan/pickle.hpp"
 
 /// Prints the opcodes of pickles on standard input as the scanner walks them, for tests/e2e/test_pickle_walk.py to
-/// compare with Python's own list. Input and output are frames: a line with the size in bytes, then the bytes; for each,
-/// lines "OFFSET NAME" and a line "end OFFSET".
+/// compare with Python's own list. Input and output are frames: a line with the size in bytes, then the bytes; for
+/// each, lines "OFFSET NAME" and a line "end OFFSET".
 int main() {
   using namespace backstay;
   std::size_t size = 0;

@@ -75,10 +75,7 @@ Result<void> restore_version(const Records& records, const VersionRef& ref, cons
 
 Result<void> set_alias(const Records& records, const VersionRef& ref, const std::string& alias,
                        const std::optional<std::string>& expected, const Actor& actor, const std::string& reason) {
-  TRY_DO(registry::check_name("alias", alias));
-  if (alias == "latest" || registry::SemanticVersion::parse(alias))
-    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' can't be an alias.", alias),
-                      "It would read as a version; choose another name.");
+  TRY_DO(check_alias_name(alias));
   TRY(std::optional<registry::SemanticVersion> from, alias_target(records, ref.model, alias));
   if (expected) {
     from.reset();

@@ -22,6 +22,9 @@ Records records_of(Ledger& ledger) {
   return {ledger, ledger, ledger, ledger, ledger, ledger};
 }
 
+/// Names of aliases begin with a letter, so that they can't be taken for a version; "latest" is refused.
+Result<void> check_alias_name(const std::string& name);
+
 /// A version as people name it: "model@2.1.0", or "model@champion" by an alias.
 Result<registry::VersionRef> resolve_version(const Records& records, const std::string& text);
 

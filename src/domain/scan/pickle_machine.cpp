@@ -247,7 +247,7 @@ void PickleMachine::store(const Value& dict, const Value& key, const Value& valu
       dict.node->forgotten = true;
       return;
     }
-    items.push_back(key);
+    items.push_back(key.kind == Kind::kDict ? Value{} : key);
     items.push_back(value.kind == Kind::kDict ? Value{} : value);
   }
 }

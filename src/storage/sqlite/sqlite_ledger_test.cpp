@@ -59,7 +59,7 @@ TEST_F(SqliteLedgerTest, IsThereAgainAfterClosing) {
   EXPECT_TRUE(audit::verify(ledger->read(1, 10).value()));
 }
 
-TEST_F(SqliteLedgerTest, ARegistryFromBeforeTheMerkleTreeIsGivenOne) {
+TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
   Digest root;
   {
     auto ledger = open();
@@ -67,7 +67,14 @@ TEST_F(SqliteLedgerTest, ARegistryFromBeforeTheMerkleTreeIsGivenOne) {
     root = audit::root_of(37, [&](audit::NodeId node) { return ledger->tree_node(node); }).value();
     // As the first release left it.
     const auto raw = sqlite::Database::open(file).value();
-    ASSERT_TRUE(raw.execute("DROP TABLE audit_tree; DROP TABLE signatures; PRAGMA user_version = 1"));
+    ASSERT_TRUE(raw.execute("PRAGMA foreign_keys = OFF"));
+    for (const char* table : {"audit_tree", "signatures", "scans", "scan_exceptions", "aliases", "alias_history",
+                              "infrastructure", "infrastructure_history", "version_data", "version_code",
+                              "version_parents", "servings", "traffic", "quarantines"})
+      ASSERT_TRUE(raw.execute(fmt::format("DROP TABLE {}", table).c_str()));
+    ASSERT_TRUE(
+        raw.execute("DROP INDEX rollouts_of_model; DROP INDEX audit_by_subject; "
+                    "ALTER TABLE rollouts DROP COLUMN model; PRAGMA user_version = 1"));
   }
   auto ledger = open();
   const auto read = [&](audit::NodeId node) { return ledger->tree_node(node); };
