@@ -3,13 +3,13 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <httplib.h>
-#include <openssl/evp.h>
 
 #include <charconv>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "api/json.hpp"
+#include "base/base64.hpp"
 
 namespace backstay::api {
 
@@ -45,22 +45,9 @@ std::string http_date(Timestamp at) {
       fmt::gmtime(static_cast<std::time_t>(std::chrono::duration_cast<seconds>(at.time_since_epoch()).count())));
 }
 
-std::string base64(std::span<const std::uint8_t> bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
-}
-
-std::string from_base64(const std::string& text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 1024) return "";
-  std::string out(text.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (size < 0) return "";
-  out.resize(static_cast<std::size_t>(size) - (text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0));
-  return out;
+Result<Digest> digest_from(const std::string& base64) {
+  TRY(const std::string hex, from_base64(base64));
+  return Digest::from_hex(hex);
 }
 
 /// "filename d29ybGQ=,sha256 YWJj...": pairs of a key and a value in Base64.
@@ -70,8 +57,7 @@ Result<Digest> digest_in(const std::string& metadata) {
     const std::size_t end = std::min(metadata.find(',', begin), metadata.size());
     const std::string pair = metadata.substr(begin, end - begin);
     const std::size_t space = pair.find(' ');
-    if (pair.substr(0, space) == "sha256" && space != std::string::npos)
-      return Digest::from_hex(from_base64(pair.substr(space + 1)));
+    if (pair.substr(0, space) == "sha256" && space != std::string::npos) return digest_from(pair.substr(space + 1));
     begin = end + 1;
     while (begin < metadata.size() && metadata[begin] == ' ') ++begin;
   }
@@ -145,7 +131,9 @@ void get_blob(const BlobStore& blobs, const Request& request, Response& response
   response.set_header("Accept-Ranges", "bytes");
   response.set_header("ETag", "\"sha256:" + sha256->hex() + "\"");
   // RFC 9530: of the whole, whatever part is sent.
-  response.set_header("Repr-Digest", "sha-256=:" + base64(sha256->bytes) + ":");
+  response.set_header(
+      "Repr-Digest",
+      "sha-256=:" + to_base64({reinterpret_cast<const char*>(sha256->bytes.data()), sha256->bytes.size()}) + ":");
   response.set_header("Cache-Control", "private, max-age=31536000, immutable");
   if (*size == 0) return response.set_content("", "application/octet-stream");
   response.set_content_provider(

@@ -9,6 +9,8 @@
 
 #include <ctime>
 
+#include "signing/openssl.hpp"
+
 namespace backstay::signing {
 
 namespace {
@@ -16,13 +18,6 @@ namespace {
 constexpr std::size_t kMaxCertificates = 100;
 constexpr std::size_t kMaxPemBytes = 1024 * 1024;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using Store = std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;

@@ -9,6 +9,7 @@
 #include <array>
 
 #include "base/digest.hpp"
+#include "signing/openssl.hpp"
 
 namespace backstay::signing {
 
@@ -26,13 +27,6 @@ constexpr std::array<TypeName, 4> kTypes{{{KeyType::kEd25519, "ed25519", ""},
                                           {KeyType::kP384, "p384", "secp384r1"},
                                           {KeyType::kP521, "p521", "secp521r1"}}};
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 
