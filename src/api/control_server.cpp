@@ -332,19 +332,21 @@ class ControlServer::Routes {
     return item;
   }
 
-  /// Leaving a candidate for the version that serves beside it is never refused. Leaving the stable version for the
-  /// standby is, when the standby would break.
+  /// Leaving a candidate never waits for the store, and is never refused: only a return to the standby is looked at
+  /// first. The monitor knows which it is.
   Result<void> check_rollback(const std::string& endpoint, const std::string& to) {
-    TRY(const std::vector<rollout::State> newest, ports_.records.rollouts.rollouts(endpoint, 1));
-    // One that was rolled back already: repeating it changes nothing.
-    const bool stays = !newest.empty() && newest[0].phase != rollout::Phase::kDone;
-    if (stays && (to.empty() || !rollout::is_final(newest[0].phase))) return {};
-    TRY(const std::optional<EndpointRecord> record, ports_.records.rollouts.endpoint(endpoint));
-    if (!record) return {};
-    const std::string target = to.empty() ? record->standby : to;
-    if (target.empty() || target == record->stable) return {};
-    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(target));
-    return services::check_return(ports_.records, {record->model, std::move(version)});
+    const monitor::Status status = ports_.monitor.status().get();
+    for (const monitor::EndpointStatus& item : status.endpoints) {
+      if (item.endpoint != endpoint) continue;
+      // One that was rolled back already stays on stable: repeating it changes nothing.
+      const bool stays = item.rollout && item.rollout->phase != rollout::Phase::kDone;
+      if (stays && (to.empty() || !rollout::is_final(item.rollout->phase))) return {};
+      const std::string target = to.empty() ? item.standby : to;
+      if (target.empty() || target == item.stable) return {};
+      TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(target));
+      return services::check_return(ports_.records, {item.model, std::move(version)});
+    }
+    return {};
   }
 
   Result<json> order(const std::string& endpoint, const std::string& word, const std::string& body) {
@@ -352,7 +354,6 @@ class ControlServer::Routes {
     TRY_DO(ports_.model_of(endpoint));
     if (!order.to.empty()) {
       TRY(const registry::VersionRef ref, version_of(endpoint, order.to));
-      TRY_DO(ports_.registry.versions.version(ref));
       order.to = ref.version.str();
     }
     if (word == "rollback") {
