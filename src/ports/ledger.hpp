@@ -113,7 +113,7 @@ class RolloutStore {
   /// Newest first, final ones too.
   virtual Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const = 0;
   virtual Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const = 0;
-  /// By name.
+  /// By name; also those whose first rollout is under way: they have no stable version yet.
   virtual Result<std::vector<EndpointRecord>> endpoints() const = 0;
   /// The number for the endpoint's next rollout id.
   virtual Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const = 0;

@@ -18,17 +18,14 @@ Unexpected in_use(const VersionRef& ref, const std::string& how) {
 Result<void> check_unused(const Records& records, const VersionRef& ref) {
   const std::string number = ref.version.str();
   TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());
+  TRY(const std::vector<rollout::State> active, records.rollouts.active_rollouts());
   for (const EndpointRecord& record : endpoints) {
     if (record.model != ref.model) continue;
     if (record.stable == number) return in_use(ref, "what endpoint '" + record.endpoint + "' serves");
     if (record.standby == number) return in_use(ref, "the standby of endpoint '" + record.endpoint + "'");
-  }
-  TRY(const std::vector<TrafficWindow> traffic, records.lineage.traffic(ref));
-  TRY(const std::vector<rollout::State> active, records.rollouts.active_rollouts());
-  for (const rollout::State& state : active) {
-    const bool this_model = std::any_of(traffic.begin(), traffic.end(),
-                                        [&](const TrafficWindow& window) { return window.rollout == state.id; });
-    if (state.candidate == number && this_model) return in_use(ref, "the candidate of rollout " + state.id);
+    for (const rollout::State& state : active)
+      if (state.endpoint == record.endpoint && state.candidate == number)
+        return in_use(ref, "the candidate of rollout " + state.id);
   }
   return {};
 }

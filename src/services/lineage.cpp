@@ -180,20 +180,6 @@ Result<void> propose(const Records& records, const ImpactWalk& walk, const Endpo
   return {};
 }
 
-/// Endpoints whose first rollout is under way have no record yet.
-Result<std::vector<EndpointRecord>> endpoints_with_rollouts(const Records& records,
-                                                            const std::vector<Reached>& reached) {
-  TRY(std::vector<EndpointRecord> out, records.rollouts.endpoints());
-  for (const Reached& version : reached) {
-    for (const TrafficWindow& window : version.traffic) {
-      const bool known =
-          std::any_of(out.begin(), out.end(), [&](const auto& r) { return r.endpoint == window.endpoint; });
-      if (!known) out.push_back({window.endpoint, version.version.ref.model, "", ""});
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<Impact> impact_of(const Records& records, const Subject& subject) {
@@ -207,7 +193,7 @@ Result<Impact> impact_of(const Records& records, const Subject& subject) {
     TRY(const std::vector<VersionRef> children, records.lineage.children(parent));
     for (const VersionRef& child : children) TRY_DO(walk.add(child, parent, impact.versions));
   }
-  TRY(const std::vector<EndpointRecord> endpoints, endpoints_with_rollouts(records, impact.versions));
+  TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());
   for (const EndpointRecord& record : endpoints) TRY_DO(propose(records, walk, record, impact));
   return impact;
 }

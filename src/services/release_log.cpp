@@ -44,7 +44,7 @@ class EventSorter {
       if (!evidence.to.empty()) candidates_[event.endpoint] = evidence.to;
       if (candidates_[event.endpoint].empty()) return;
       events[model_ + "@" + candidates_[event.endpoint]].push_back(std::move(event));
-    } else if (draft.action != "version.register") {
+    } else if (draft.action != "version.register" && draft.action != "serving.number") {
       events[draft.subject].push_back(std::move(event));
     }
   }

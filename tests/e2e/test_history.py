@@ -1,7 +1,5 @@
 """Stages, aliases and changelogs: the whole history, with who, when and why."""
 
-import subprocess
-
 from released import Released
 
 
@@ -74,6 +72,13 @@ def test_only_what_nobody_uses_is_archived(released):
     setup.backstay("restore", "m@2.0.0", "--reason", "it was")
     setup.backstay("restore", "m@1.0.0", "--reason", "x", code=5)
     assert setup.stages() == {"1.0.0": "Production", "2.0.0": "Staging"}
+
+
+def test_a_candidate_that_is_still_warming_is_in_use(backstay, releases, server):
+    releases.release("1.0.0")
+    server({"endpoints": [{"name": "e", "model": "m", "backend": {"kind": "url", "url": "http://127.0.0.1:1"}}]})
+    backstay("rollout", "start", "e", "m@1.0.0")
+    assert "candidate of rollout e-1" in backstay("archive", "m@1.0.0", "--reason", "x", code=10).err
 
 
 def test_a_changed_signature_needs_a_major_version(backstay, releases):
