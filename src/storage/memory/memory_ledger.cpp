@@ -203,7 +203,14 @@ Result<std::optional<EndpointRecord>> MemoryLedger::endpoint(const std::string& 
 Result<std::vector<EndpointRecord>> MemoryLedger::endpoints() const {
   const std::lock_guard lock(mutex_);
   std::vector<EndpointRecord> found;
-  for (const auto& [name, record] : endpoints_) found.push_back(record);
+  for (const auto& [name, model] : models_) {
+    const auto record = endpoints_.find(name);
+    if (record != endpoints_.end()) {
+      found.push_back(record->second);
+    } else if (!rollout::is_final(rollouts_.at(name).back().phase)) {
+      found.push_back({name, model, "", ""});
+    }
+  }
   return found;
 }
 

@@ -82,6 +82,8 @@ Result<std::uint32_t> MemoryLedger::serving_number(const std::string& endpoint, 
   });
   if (known != servings_.end()) return static_cast<std::uint32_t>(known - servings_.begin() + 1);
   servings_.push_back({endpoint, ref});
+  append_locked({"backstay", "serving.number", ref.str(),
+                 fmt::format("Predictions of endpoint {} carry the number {}.", endpoint, servings_.size()), "{}"});
   return static_cast<std::uint32_t>(servings_.size());
 }
 

@@ -7,6 +7,7 @@
 
 #include "storage/sqlite/ledger_impl.hpp"
 #include "storage/sqlite/records.hpp"
+#include "storage/sqlite/row_seal.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "wire/manifest_json.hpp"
 #include "wire/rollout_json.hpp"
@@ -15,6 +16,8 @@
 namespace backstay {
 
 using sqlite::Database;
+using sqlite::RowSeal;
+using sqlite::RowSealer;
 using sqlite::Statement;
 
 namespace {
@@ -96,17 +99,61 @@ class Checker {
     return {};
   }
 
+  /// The chain, the tree, and the rows that came with each entry.
   Result<void> check_audit() {
     Statement select = database_.prepare("SELECT * FROM audit ORDER BY sequence");
     std::optional<audit::Entry> before;
+    audit::CompactRange tree;
+    RowSealer sealer(database_);
     while (true) {
       TRY(const bool more, select.step());
       if (!more) return {};
       std::vector<audit::Entry> one{sqlite::read_audit_row(select)};
       if (auto right = audit::verify(one, before ? &*before : nullptr); !right)
         report("audit", fmt::format("entry {}", one[0].sequence), right.error().message);
+      TRY(const std::vector<Digest> completed, tree.append(audit::leaf_hash(audit::leaf_bytes(one[0]))));
+      TRY_DO(check_tree(one[0].sequence, completed));
+      TRY(const RowSeal found, sealer.of(one[0].sequence));
+      TRY_DO(check_seal(one[0], found));
       before = std::move(one[0]);
     }
+  }
+
+  Result<void> check_tree(std::uint64_t sequence, const std::vector<Digest>& completed) {
+    std::string wanted;
+    for (const Digest& node : completed) wanted.append(node.bytes.begin(), node.bytes.end());
+    Statement select = database_.prepare("SELECT nodes FROM audit_tree WHERE sequence = ?");
+    TRY(const bool there, select.bind(sequence).step());
+    if (!there || select.blob(0) != wanted)
+      report("audit_tree", fmt::format("entry {}", sequence), "Its hashes do not follow from the entries.");
+    return {};
+  }
+
+  Result<void> check_seal(const audit::Entry& entry, const RowSeal& found) {
+    RowSeal sealed;
+    Statement members = database_.prepare(
+        "SELECT key, value FROM json_each(CASE WHEN json_valid(?1) THEN ?1 ELSE '{}' END, '$.rows_sha256')");
+    members.bind(entry.draft.evidence);
+    while (true) {
+      TRY(const bool more, members.step());
+      if (!more) break;
+      const auto digest = Digest::from_hex(members.text(1));
+      sealed[members.text(0)] = digest ? *digest : Digest{};
+    }
+    const std::string row = fmt::format("{} (entry {})", entry.draft.subject, entry.sequence);
+    for (const auto& [table, digest] : sealed) {
+      const auto rows = found.find(table);
+      if (rows == found.end()) {
+        report(table, row, "What came with the audit entry is missing.");
+      } else if (rows->second != digest) {
+        report(table, row, "It is not what the audit entry sealed.");
+      }
+    }
+    // The first release sealed nothing, and its stages name their entries.
+    const bool before_seals = sealed.empty() && found.size() == 1 && found.begin()->first == "stage_history";
+    for (const auto& [table, digest] : found)
+      if (sealed.count(table) == 0 && !before_seals) report(table, row, "No audit entry tells of it.");
+    return {};
   }
 
   Result<void> check_versions() {
@@ -173,22 +220,25 @@ class Checker {
     return {};
   }
 
-  /// Every row of an append-only table came with one audit entry of `action`, which says the same.
+  /// Rows from before there were seals: each came with one audit entry of `action`, which says the same.
   Result<void> check_against_audit(const char* table, const char* action, const char* reason, const char* content) {
     using Key = std::tuple<std::string, std::string, std::string>;  // Version, reason, content.
     const std::string reason_used(reason);
     const bool with_reason = reason_used.find("''") != 0;
     std::map<Key, int> open;
-    Statement entries = database_.prepare("SELECT subject, reason, evidence FROM audit WHERE action = ?");
+    Statement entries = database_.prepare(
+        "SELECT subject, reason, evidence FROM audit WHERE action = ? AND (NOT json_valid(evidence) OR "
+        "json_extract(evidence, '$.rows_sha256') IS NULL)");
     entries.bind(action);
     while (true) {
       TRY(const bool more, entries.step());
       if (!more) break;
       ++open[{entries.text(0), with_reason ? entries.text(1) : "", entries.text(2)}];
     }
-    Statement rows = database_.prepare(
-        fmt::format("SELECT v.model || '@' || v.version, {}, {} FROM {} r JOIN versions v ON v.id = r.version_id",
-                    reason, content, table));
+    Statement rows =
+        database_.prepare(fmt::format("SELECT v.model || '@' || v.version, {}, {} FROM {} r JOIN versions v ON v.id = "
+                                      "r.version_id WHERE r.audit_sequence IS NULL",
+                                      reason, content, table));
     while (true) {
       TRY(const bool more, rows.step());
       if (!more) break;
@@ -290,12 +340,12 @@ Result<std::vector<RecordProblem>> check_records(const Database& database) {
 }  // namespace sqlite
 
 Result<std::vector<RecordProblem>> SqliteLedger::check_records() const {
-  const std::lock_guard lock(impl_->mutex);
-  // One moment: a server may be writing.
-  TRY_DO(impl_->database.execute("BEGIN"));
-  auto problems = sqlite::check_records(impl_->database);
-  TRY_DO(impl_->database.execute("ROLLBACK"));
-  return problems;
+  // A copy is checked: a check takes long, and whoever reads keeps a server from storing its decisions.
+  TRY(const Database copy, [&]() -> Result<Database> {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->database.copy();
+  }());
+  return sqlite::check_records(copy);
 }
 
 }  // namespace backstay

@@ -43,6 +43,17 @@ class CheckRecordsTest : public ::testing::Test {
                                   {"ann", "alias.set", "m@1.0.0", "", "{}"}));
     ASSERT_TRUE(ledger->declare({{"patients", "database", "14", "", false}},
                                 {"ann", "infrastructure.declare", "infrastructure", "", "{}"}));
+    ASSERT_TRUE(ledger->quarantine({lineage::Subject::Kind::kSlice, "wdbc/site-a"}, true,
+                                   {"ann", "quarantine.add", "slice wdbc/site-a", "flipped", "{}"}));
+    ASSERT_TRUE(ledger->add_scan(ref("m@1.0.0"), {}, {"ci", "version.scan", "m@1.0.0", "", "{}"}));
+    ScanException exception;
+    exception.reason = "reviewed";
+    ASSERT_TRUE(ledger->add_scan_exception(ref("m@1.0.0"), exception, seconds(60),
+                                           {"ann", "scan.accept", "m@1.0.0", "", "{}"}));
+    ASSERT_TRUE(ledger->add_signature(ref("m@1.0.0"), {0, "{}", "key", {}, "ann"},
+                                      {"ann", "version.sign", "m@1.0.0", "", "{}"}));
+    ASSERT_TRUE(ledger->serving_number("e", ref("m@1.0.0")));
+    ASSERT_TRUE(ledger->serving_number("e", ref("m@1.1.0")));
     deploy();
   }
   void TearDown() override { fs::remove_all(folder); }
@@ -137,10 +148,11 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"DELETE FROM stages WHERE version_id = 2", "stages: m@1.1.0"},
         Tampering{"DELETE FROM versions WHERE version = '1.1.0'", "versions: m@1.1.0: It was registered"},
         Tampering{"UPDATE scorecards SET scorecard = replace(scorecard, '0.95', '0.99')", "scorecards: m@1.0.0"},
-        Tampering{"DELETE FROM scorecards", "scorecards: m@1.0.0: What the audit log tells"},
-        Tampering{"INSERT INTO scorecards SELECT 9, version_id, replace(scorecard, '0.95', '0.99'), at FROM scorecards",
-                  "scorecards: m@1.0.0: No audit entry"},
-        Tampering{"UPDATE scorecards SET version_id = 2", "scorecards: m@1.1.0"},
+        Tampering{"DELETE FROM scorecards", "scorecards: m@1.0.0"},
+        Tampering{
+            "INSERT INTO scorecards SELECT 9, version_id, replace(scorecard, '0.95', '0.99'), at, NULL FROM scorecards",
+            "scorecards: m@1.0.0: No audit entry"},
+        Tampering{"UPDATE scorecards SET version_id = 2", "scorecards: m@1.0.0"},
         Tampering{"UPDATE verdicts SET verdict = 'PASS'", "verdicts: m@1.0.0"},
         Tampering{"UPDATE verdicts SET evidence = '{}'", "verdicts: m@1.0.0"},
         Tampering{"UPDATE verdicts SET gate = 'other'", "verdicts: m@1.0.0"},
@@ -160,6 +172,28 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE audit SET reason = 'all is well' WHERE sequence = 3", "audit: entry 3"},
         Tampering{"DELETE FROM audit WHERE sequence = 3", "audit: entry"},
         Tampering{"UPDATE audit SET actor = 'bob' WHERE sequence = 1", "audit: entry 1"},
+        Tampering{"UPDATE versions SET registered_by = 'eve' WHERE version = '1.0.0'", "versions: m@1.0.0"},
+        Tampering{"UPDATE versions SET complete = 0 WHERE version = '1.0.0'", "versions: m@1.0.0"},
+        Tampering{"UPDATE scorecards SET at = at + 1", "scorecards: "},
+        Tampering{"UPDATE verdicts SET decided_by = 'eve'", "verdicts: "},
+        Tampering{"UPDATE stage_history SET stage = 'Production' WHERE version_id = 2; UPDATE stages SET stage = "
+                  "'Production' WHERE version_id = 2",
+                  "stage_history: "},
+        Tampering{"UPDATE alias_history SET version_id = 2; UPDATE aliases SET version_id = 2", "alias_history: "},
+        Tampering{"DELETE FROM alias_history; DELETE FROM aliases", "alias_history: "},
+        Tampering{"UPDATE infrastructure_history SET version = '15'; UPDATE infrastructure SET version = '15'",
+                  "infrastructure_history: "},
+        Tampering{"UPDATE quarantines SET blocked = 0", "quarantines: "},
+        Tampering{"DELETE FROM quarantines", "quarantines: "},
+        Tampering{"INSERT INTO quarantines SELECT 9, kind, subject, 0, audit_sequence FROM quarantines",
+                  "quarantines: "},
+        Tampering{"UPDATE traffic SET share_ppm = 1", "traffic: "}, Tampering{"DELETE FROM traffic", "traffic: "},
+        Tampering{"UPDATE servings SET number = number + 10", "servings: "},
+        Tampering{"UPDATE scans SET verdict = 'dangerous'", "scans: "}, Tampering{"DELETE FROM scans", "scans: "},
+        Tampering{"UPDATE scan_exceptions SET expires = expires + 1000000", "scan_exceptions: "},
+        Tampering{"UPDATE signatures SET bundle = '[]'", "signatures: "},
+        Tampering{"UPDATE audit_tree SET nodes = zeroblob(length(nodes)) WHERE sequence = 4", "audit_tree: entry 4"},
+        Tampering{"DELETE FROM audit_tree WHERE sequence = 4", "audit_tree: entry 4"},
         Tampering{"CREATE TABLE notes(x)", "schema: table notes"},
         Tampering{"DROP INDEX audit_by_subject", "schema: index audit_by_subject"}));
 

@@ -96,6 +96,16 @@ std::int64_t Statement::integer(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
+char Statement::type(int column) const {
+  switch (sqlite3_column_type(statement_.get(), column)) {
+    case SQLITE_INTEGER: return 'i';
+    case SQLITE_FLOAT: return 'f';
+    case SQLITE_TEXT: return 't';
+    case SQLITE_BLOB: return 'b';
+    default: return 'n';
+  }
+}
+
 double Statement::real(int column) const {
   return sqlite3_column_double(statement_.get(), column);
 }
@@ -135,6 +145,17 @@ Result<Database> Database::open(const std::filesystem::path& path) {
   return database;
 }
 
+Result<Database> Database::copy() const {
+  TRY(Database out, Database::open(""));
+  sqlite3_backup* backup = sqlite3_backup_init(out.handle_.get(), "main", handle_.get(), "main");
+  if (backup == nullptr)
+    return Unexpected(error_from(out.handle_.get(), sqlite3_errcode(out.handle_.get()), "cannot copy the registry"));
+  const int code = sqlite3_backup_step(backup, -1);
+  sqlite3_backup_finish(backup);
+  if (code != SQLITE_DONE) return Unexpected(error_from(nullptr, code, "cannot copy the registry"));
+  return out;
+}
+
 Statement Database::prepare(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
@@ -149,7 +170,10 @@ Result<void> Database::execute(const char* sql) const {
 
 Result<Transaction> Transaction::begin(const Database& database) {
   TRY_DO(database.execute("BEGIN IMMEDIATE"));
-  return Transaction(database);
+  Transaction transaction(database);
+  // Until the commit: rows name the audit entry that seals them, which comes after them.
+  TRY_DO(database.execute("PRAGMA defer_foreign_keys = ON"));
+  return transaction;
 }
 
 Transaction::~Transaction() {

@@ -43,6 +43,9 @@ class Statement {
 
   std::int64_t integer(int column) const;
   double real(int column) const;
+  int columns() const { return sqlite3_column_count(statement_.get()); }
+  /// SQLite's type of the value: 'i'nteger, 'f'loat, 't'ext, 'b'lob or 'n'ull.
+  char type(int column) const;
   std::string text(int column) const;
   Digest digest(int column) const;
   std::string blob(int column) const;
@@ -79,6 +82,10 @@ class Statement {
 class Database {
  public:
   static Result<Database> open(const std::filesystem::path& path);
+
+  /// The same pages, damaged ones too, in a temporary database of its own that goes with its connection. Others can't
+  /// write while it is made, and can from then on.
+  Result<Database> copy() const;
 
   Statement prepare(std::string_view sql) const;
   Result<void> execute(const char* sql) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "storage/sqlite/audit_tree.hpp"
+#include "storage/sqlite/row_seal.hpp"
 
 namespace backstay::sqlite {
 
@@ -10,6 +11,19 @@ Result<audit::Entry> append_audit(const Database& database, Timestamp now, const
   TRY(AuditAppender appender, AuditAppender::begin(database));
   TRY_DO(appender.append(now, draft));
   return appender.last();
+}
+
+Result<std::uint64_t> next_audit_sequence(const Database& database) {
+  Statement select = database.prepare("SELECT COALESCE(MAX(sequence), 0) + 1 FROM audit");
+  TRY_DO(select.step());
+  return static_cast<std::uint64_t>(select.integer(0));
+}
+
+Result<audit::Entry> append_sealed(const Database& database, Timestamp now, audit::Draft draft) {
+  TRY(const std::uint64_t sequence, next_audit_sequence(database));
+  TRY(const RowSeal seal, RowSealer(database).of(sequence));
+  if (!seal.empty()) draft.evidence = with_seal(draft.evidence, seal);
+  return append_audit(database, now, draft);
 }
 
 audit::Entry read_audit_row(const Statement& row) {

@@ -9,6 +9,10 @@
 namespace backstay::sqlite {
 
 Result<audit::Entry> append_audit(const Database& database, Timestamp now, const audit::Draft& draft);
+/// The sequence number of the entry that is appended next: rows that come with it name it.
+Result<std::uint64_t> next_audit_sequence(const Database& database);
+/// Appends the entry that the transaction's rows named, and seals them in its evidence (row_seal.hpp).
+Result<audit::Entry> append_sealed(const Database& database, Timestamp now, audit::Draft draft);
 audit::Entry read_audit_row(const Statement& row);
 
 /// The row id of a version; kNotFound names it and what there is instead.
@@ -20,7 +24,7 @@ Result<StoredVersion> read_version_row(const Statement& row);
 
 /// The new row's id.
 Result<std::int64_t> insert_scan(const Database& database, std::int64_t version_id, Timestamp now,
-                                 const StoredScan& scan);
+                                 const StoredScan& scan, std::uint64_t audit_sequence);
 
 Result<void> move_stage(const Database& database, const registry::VersionRef& ref, const std::string& stage,
                         std::uint64_t audit_sequence);

@@ -5,6 +5,7 @@
 #include "storage/sqlite/check_records.hpp"
 #include "storage/sqlite/ledger_impl.hpp"
 #include "storage/sqlite/records.hpp"
+#include "storage/sqlite/row_seal.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "wire/rollout_json.hpp"
 
@@ -50,7 +51,7 @@ class Repair {
       if (append_only)
         TRY_DO(restore(name.substr(kRefusal.size(), name.size() - kRefusal.size() - kRefusesUpdate.size())));
     }
-    TRY_DO(remove_unaudited());
+    TRY_DO(remove_forged());
     // A finished rollout never changes again, so the copy's is right; one that is under way is the server's.
     TRY_DO(database_.execute("INSERT OR REPLACE INTO main.rollouts SELECT * FROM copy.rollouts WHERE final = 1"));
     TRY_DO(derive());
@@ -83,14 +84,16 @@ class Repair {
             .c_str());
   }
 
-  /// What was added after the copy was made, and not by this program.
-  Result<void> remove_unaudited() {
-    return database_.execute(R"sql(
-DELETE FROM scorecards WHERE NOT EXISTS (SELECT 1 FROM audit a JOIN versions v ON a.subject = v.model || '@' || v.version
-  WHERE v.id = scorecards.version_id AND a.action = 'scorecard.add' AND a.evidence = scorecards.scorecard);
-DELETE FROM verdicts WHERE NOT EXISTS (SELECT 1 FROM audit a JOIN versions v ON a.subject = v.model || '@' || v.version
-  WHERE v.id = verdicts.version_id AND a.action = 'gate.verdict' AND a.evidence = verdicts.evidence);
-)sql");
+  /// What says that it came with an entry that the copy has, or with none, would be in the copy.
+  Result<void> remove_forged() {
+    for (const sqlite::SealedTable& table : sqlite::kSealedTables)
+      TRY_DO(database_.execute(
+          fmt::format(
+              "DELETE FROM main.{0} WHERE rowid NOT IN (SELECT rowid FROM copy.{0}) AND (audit_sequence IS NULL "
+              "OR audit_sequence <= (SELECT MAX(sequence) FROM copy.audit))",
+              table.name)
+              .c_str()));
+    return {};
   }
 
   /// What is current follows from the history, and what versions are found by from their manifests.

@@ -152,6 +152,7 @@ CREATE TABLE servings(
   number INTEGER PRIMARY KEY,
   endpoint TEXT NOT NULL,
   version_id INTEGER NOT NULL REFERENCES versions(id),
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence),
   UNIQUE(endpoint, version_id)) STRICT;
 CREATE TABLE traffic(
   id INTEGER PRIMARY KEY,
@@ -175,6 +176,18 @@ ALTER TABLE rollouts ADD COLUMN model TEXT NOT NULL DEFAULT '';
 UPDATE rollouts SET model = COALESCE((SELECT model FROM endpoints WHERE name = rollouts.endpoint), '');
 CREATE INDEX rollouts_of_model ON rollouts(model);
 CREATE INDEX audit_by_subject ON audit(subject);
+ALTER TABLE versions ADD COLUMN audit_sequence INTEGER REFERENCES audit(sequence);
+ALTER TABLE scorecards ADD COLUMN audit_sequence INTEGER REFERENCES audit(sequence);
+ALTER TABLE verdicts ADD COLUMN audit_sequence INTEGER REFERENCES audit(sequence);
+CREATE INDEX versions_by_entry ON versions(audit_sequence);
+CREATE INDEX scorecards_by_entry ON scorecards(audit_sequence);
+CREATE INDEX verdicts_by_entry ON verdicts(audit_sequence);
+CREATE INDEX stage_history_by_entry ON stage_history(audit_sequence);
+CREATE INDEX alias_history_by_entry ON alias_history(audit_sequence);
+CREATE INDEX infrastructure_history_by_entry ON infrastructure_history(audit_sequence);
+CREATE INDEX servings_by_entry ON servings(audit_sequence);
+CREATE INDEX traffic_by_entry ON traffic(audit_sequence);
+CREATE INDEX quarantines_by_entry ON quarantines(audit_sequence);
 )sql";
 
 Result<void> releases(const Database& database) {
@@ -207,8 +220,10 @@ Result<void> signatures(const Database& database) {
                        "  bundle TEXT NOT NULL,"
                        "  signer TEXT NOT NULL,"
                        "  at INTEGER NOT NULL,"
-                       "  signed_by TEXT NOT NULL) STRICT;"
-                       "CREATE INDEX signatures_of ON signatures(version_id);"));
+                       "  signed_by TEXT NOT NULL,"
+                       "  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;"
+                       "CREATE INDEX signatures_of ON signatures(version_id);"
+                       "CREATE INDEX signatures_by_entry ON signatures(audit_sequence);"));
   return refuse_changes(database, {"signatures"});
 }
 
@@ -221,8 +236,10 @@ CREATE TABLE scans(
   verdict TEXT NOT NULL CHECK(verdict IN ('safe', 'suspicious', 'dangerous')),
   findings TEXT NOT NULL,
   at INTEGER NOT NULL,
-  scanned_by TEXT NOT NULL) STRICT;
+  scanned_by TEXT NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
 CREATE INDEX scans_of ON scans(version_id);
+CREATE INDEX scans_by_entry ON scans(audit_sequence);
 CREATE TABLE scan_exceptions(
   id INTEGER PRIMARY KEY,
   version_id INTEGER NOT NULL REFERENCES versions(id),
@@ -231,8 +248,10 @@ CREATE TABLE scan_exceptions(
   reason TEXT NOT NULL CHECK(reason <> ''),
   signed_by TEXT NOT NULL,
   at INTEGER NOT NULL,
-  expires INTEGER NOT NULL) STRICT;
+  expires INTEGER NOT NULL,
+  audit_sequence INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;
 CREATE INDEX scan_exceptions_of ON scan_exceptions(version_id);
+CREATE INDEX scan_exceptions_by_entry ON scan_exceptions(audit_sequence);
 )sql";
 
 Result<void> scans(const Database& database) {

@@ -64,16 +64,18 @@ Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& ver
   }
   const Timestamp now = impl_->clock.now();
   Statement insert = database.prepare(
-      "INSERT INTO versions(model, version, ordinal, identity, manifest, complete, registered_at, registered_by) "
-      "VALUES(?1, ?2, (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM versions WHERE model = ?1), ?3, ?4, ?5, ?6, ?7)");
+      "INSERT INTO versions(model, version, ordinal, identity, manifest, complete, registered_at, registered_by, "
+      "audit_sequence) VALUES(?1, ?2, (SELECT COALESCE(MAX(ordinal), 0) + 1 FROM versions WHERE model = ?1), ?3, ?4, "
+      "?5, ?6, ?7, ?8)");
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
   insert.bind(version.ref.model, version.ref.version.str(), identity, version.manifest_json, version.complete, now,
-              version.actor);
+              version.actor, sequence);
   TRY_DO(insert.run());
   const std::int64_t id = database.last_insert_id();
   TRY_DO(sqlite::index_lineage(database, id, version.manifest_json));
-  if (version.scan) TRY_DO(sqlite::insert_scan(database, id, now, *version.scan));
-  TRY(const audit::Entry entry, sqlite::append_audit(database, now, draft));
-  TRY_DO(sqlite::move_stage(database, version.ref, "Staging", entry.sequence));
+  if (version.scan) TRY_DO(sqlite::insert_scan(database, id, now, *version.scan, sequence));
+  TRY_DO(sqlite::move_stage(database, version.ref, "Staging", sequence));
+  TRY_DO(sqlite::append_sealed(database, now, draft));
   TRY(StoredVersion stored, load_version(database, version.ref));
   TRY_DO(transaction.commit());
   return Registered{std::move(stored), true};
@@ -118,10 +120,12 @@ Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::Ve
   const Timestamp now = impl_->clock.now();
   TRY(Transaction transaction, Transaction::begin(impl_->database));
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
-  Statement insert = impl_->database.prepare("INSERT INTO scorecards(version_id, scorecard, at) VALUES(?, ?, ?)");
-  TRY_DO(insert.bind(version, wire::to_json(scorecard), now).run());
+  Statement insert =
+      impl_->database.prepare("INSERT INTO scorecards(version_id, scorecard, at, audit_sequence) VALUES(?, ?, ?, ?)");
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
+  TRY_DO(insert.bind(version, wire::to_json(scorecard), now, sequence).run());
   registry::StoredScorecard stored{impl_->database.last_insert_id(), scorecard, now};
-  TRY_DO(sqlite::append_audit(impl_->database, now, draft));
+  TRY_DO(sqlite::append_sealed(impl_->database, now, draft));
   TRY_DO(transaction.commit());
   return stored;
 }
@@ -150,12 +154,14 @@ Result<StoredVerdict> SqliteLedger::add_verdict(const registry::VersionRef& ref,
   TRY(Transaction transaction, Transaction::begin(impl_->database));
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
   Statement insert = impl_->database.prepare(
-      "INSERT INTO verdicts(version_id, gate, gate_digest, verdict, evidence, at, decided_by) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?)");
-  insert.bind(version, stored.gate, stored.gate_digest, stored.verdict, stored.evidence, stored.at, stored.decided_by);
+      "INSERT INTO verdicts(version_id, gate, gate_digest, verdict, evidence, at, decided_by, audit_sequence) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
+  insert.bind(version, stored.gate, stored.gate_digest, stored.verdict, stored.evidence, stored.at, stored.decided_by,
+              sequence);
   TRY_DO(insert.run());
   stored.id = impl_->database.last_insert_id();
-  TRY_DO(sqlite::append_audit(impl_->database, stored.at, draft));
+  TRY_DO(sqlite::append_sealed(impl_->database, stored.at, draft));
   TRY_DO(transaction.commit());
   return stored;
 }
@@ -229,6 +235,29 @@ Result<std::vector<rollout::State>> read_states(Statement& select) {
 
 }  // namespace
 
+namespace {
+
+/// The notes as audit entries; what moves with them is sealed in the last.
+Result<void> append_notes(const Database& database, Timestamp now, const std::string& model,
+                          const rollout::Transition& transition) {
+  const auto draft = [&](const rollout::Note& note) {
+    return audit::Draft{note.actor, note.action, "endpoint " + transition.state.endpoint, note.reason, note.evidence};
+  };
+  const std::vector<rollout::Note>& notes = transition.notes;
+  for (std::size_t i = 0; i + 1 < notes.size(); ++i) TRY_DO(sqlite::append_audit(database, now, draft(notes[i])));
+  if (notes.empty()) return {};
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
+  for (const rollout::StageMove& move : transition.stage_moves) {
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
+    TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
+  }
+  TRY_DO(sqlite::record_traffic(database, transition.state, model, sequence));
+  TRY_DO(sqlite::append_sealed(database, now, draft(notes.back())));
+  return {};
+}
+
+}  // namespace
+
 Result<void> SqliteLedger::commit(const rollout::Transition& transition, const std::string& model) {
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
@@ -237,18 +266,7 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
   TRY(Transaction transaction, Transaction::begin(database));
   TRY(const bool fresh, put_state(database, state, model));
   if (!fresh) return {};
-  std::uint64_t sequence = 0;
-  for (const rollout::Note& note : transition.notes) {
-    TRY(const audit::Entry entry,
-        sqlite::append_audit(database, now,
-                             {note.actor, note.action, "endpoint " + state.endpoint, note.reason, note.evidence}));
-    sequence = entry.sequence;
-  }
-  for (const rollout::StageMove& move : transition.stage_moves) {
-    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
-    TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
-  }
-  if (sequence != 0) TRY_DO(sqlite::record_traffic(database, state, model, sequence));
+  TRY_DO(append_notes(database, now, model, transition));
   if (state.phase == rollout::Phase::kDone) TRY_DO(put_endpoint(database, endpoint_after(state, model)));
   return transaction.commit();
 }
@@ -278,7 +296,9 @@ Result<std::optional<EndpointRecord>> SqliteLedger::endpoint(const std::string& 
 
 Result<std::vector<EndpointRecord>> SqliteLedger::endpoints() const {
   const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT name, model, stable, standby FROM endpoints ORDER BY name");
+  Statement select = impl_->database.prepare(
+      "SELECT name, model, stable, standby FROM endpoints UNION ALL SELECT endpoint, model, '', '' FROM rollouts WHERE "
+      "final = 0 AND endpoint NOT IN (SELECT name FROM endpoints) ORDER BY 1");
   std::vector<EndpointRecord> found;
   while (true) {
     TRY(const bool more, select.step());

@@ -72,9 +72,12 @@ TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
                               "infrastructure", "infrastructure_history", "version_data", "version_code",
                               "version_parents", "servings", "traffic", "quarantines"})
       ASSERT_TRUE(raw.execute(fmt::format("DROP TABLE {}", table).c_str()));
-    ASSERT_TRUE(
-        raw.execute("DROP INDEX rollouts_of_model; DROP INDEX audit_by_subject; "
-                    "ALTER TABLE rollouts DROP COLUMN model; PRAGMA user_version = 1"));
+    for (const char* index : {"rollouts_of_model", "audit_by_subject", "versions_by_entry", "scorecards_by_entry",
+                              "verdicts_by_entry", "stage_history_by_entry"})
+      ASSERT_TRUE(raw.execute(fmt::format("DROP INDEX {}", index).c_str()));
+    for (const char* table : {"versions", "scorecards", "verdicts"})
+      ASSERT_TRUE(raw.execute(fmt::format("ALTER TABLE {} DROP COLUMN audit_sequence", table).c_str()));
+    ASSERT_TRUE(raw.execute("ALTER TABLE rollouts DROP COLUMN model; PRAGMA user_version = 1"));
   }
   auto ledger = open();
   const auto read = [&](audit::NodeId node) { return ledger->tree_node(node); };

@@ -142,12 +142,27 @@ Result<std::uint32_t> SqliteLedger::serving_number(const std::string& endpoint, 
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
   TRY(const std::int64_t id, sqlite::find_version(database, ref));
-  Statement insert = database.prepare("INSERT INTO servings(endpoint, version_id) VALUES(?, ?) ON CONFLICT DO NOTHING");
-  TRY_DO(insert.bind(endpoint, id).run());
-  Statement known = database.prepare("SELECT number FROM servings WHERE endpoint = ? AND version_id = ?");
-  known.bind(endpoint, id);
-  TRY_DO(known.step());
-  return static_cast<std::uint32_t>(known.integer(0));
+  const auto known = [&]() -> Result<std::uint32_t> {
+    Statement select = database.prepare("SELECT number FROM servings WHERE endpoint = ? AND version_id = ?");
+    select.bind(endpoint, id);
+    TRY(const bool found, select.step());
+    return found ? static_cast<std::uint32_t>(select.integer(0)) : 0U;
+  };
+  TRY(const std::uint32_t before, known());
+  if (before != 0) return before;
+  TRY(Transaction transaction, Transaction::begin(database));
+  TRY(std::uint32_t number, known());  // Another process may have been first.
+  if (number != 0) return number;
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
+  Statement insert = database.prepare("INSERT INTO servings(endpoint, version_id, audit_sequence) VALUES(?, ?, ?)");
+  TRY_DO(insert.bind(endpoint, id, sequence).run());
+  number = static_cast<std::uint32_t>(database.last_insert_id());
+  TRY_DO(
+      sqlite::append_sealed(database, impl_->clock.now(),
+                            {"backstay", "serving.number", ref.str(),
+                             fmt::format("Predictions of endpoint {} carry the number {}.", endpoint, number), "{}"}));
+  TRY_DO(transaction.commit());
+  return number;
 }
 
 Result<Serving> SqliteLedger::serving(std::uint32_t number) const {
@@ -274,10 +289,11 @@ Result<void> SqliteLedger::quarantine(const Subject& subject, bool block, const 
         ErrorCode::kConflict,
         fmt::format("The {} is {} quarantine.", lineage::describe(subject), blocked ? "already in" : "not in"),
         "See: backstay quarantine list");
-  TRY(const audit::Entry entry, sqlite::append_audit(database, impl_->clock.now(), draft));
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
   Statement insert =
       database.prepare("INSERT INTO quarantines(kind, subject, blocked, audit_sequence) VALUES(?, ?, ?, ?)");
-  TRY_DO(insert.bind(kind, subject.text, block, entry.sequence).run());
+  TRY_DO(insert.bind(kind, subject.text, block, sequence).run());
+  TRY_DO(sqlite::append_sealed(database, impl_->clock.now(), draft));
   return transaction.commit();
 }
 

@@ -22,8 +22,9 @@ Result<void> SqliteLedger::move_stage(const registry::VersionRef& ref, const std
   if (now.text(0) != expected)
     return Unexpected(ErrorCode::kConflict, fmt::format("{} is in stage {}, not {}.", ref.str(), now.text(0), expected),
                       "Someone else moved it: look at backstay log and decide again.");
-  TRY(const audit::Entry entry, sqlite::append_audit(database, impl_->clock.now(), draft));
-  TRY_DO(sqlite::move_stage(database, ref, stage, entry.sequence));
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
+  TRY_DO(sqlite::move_stage(database, ref, stage, sequence));
+  TRY_DO(sqlite::append_sealed(database, impl_->clock.now(), draft));
   return transaction.commit();
 }
 
@@ -82,9 +83,9 @@ Result<void> SqliteLedger::set_alias(const std::string& model, const std::string
   if (version) {
     TRY(id, sqlite::find_version(database, {model, *version}));
   }
-  TRY(const audit::Entry entry, sqlite::append_audit(database, impl_->clock.now(), draft));
-  TRY_DO(version ? put_alias(database, model, name, id, entry.sequence)
-                 : remove_alias(database, model, name, entry.sequence));
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
+  TRY_DO(version ? put_alias(database, model, name, id, sequence) : remove_alias(database, model, name, sequence));
+  TRY_DO(sqlite::append_sealed(database, impl_->clock.now(), draft));
   return transaction.commit();
 }
 
@@ -122,7 +123,7 @@ Result<void> SqliteLedger::declare(const std::vector<registry::Infrastructure>& 
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
   TRY(Transaction transaction, Transaction::begin(database));
-  TRY(const audit::Entry entry, sqlite::append_audit(database, impl_->clock.now(), draft));
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
   for (const registry::Infrastructure& item : items) {
     Statement put = database.prepare(
         "INSERT INTO infrastructure VALUES(?, ?, ?, ?, ?) ON CONFLICT(name) DO UPDATE SET kind = excluded.kind, "
@@ -131,9 +132,10 @@ Result<void> SqliteLedger::declare(const std::vector<registry::Infrastructure>& 
     Statement history = database.prepare(
         "INSERT INTO infrastructure_history(name, kind, version, schema_sha256, removed, audit_sequence) "
         "VALUES(?, ?, ?, ?, ?, ?)");
-    history.bind(item.name, item.kind, item.version, item.schema_sha256, item.removed, entry.sequence);
+    history.bind(item.name, item.kind, item.version, item.schema_sha256, item.removed, sequence);
     TRY_DO(history.run());
   }
+  TRY_DO(sqlite::append_sealed(database, impl_->clock.now(), draft));
   return transaction.commit();
 }
 

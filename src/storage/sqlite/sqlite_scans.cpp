@@ -11,10 +11,12 @@ using sqlite::Statement;
 using sqlite::Transaction;
 
 Result<std::int64_t> sqlite::insert_scan(const Database& database, std::int64_t version_id, Timestamp now,
-                                         const StoredScan& scan) {
+                                         const StoredScan& scan, std::uint64_t audit_sequence) {
   Statement insert = database.prepare(
-      "INSERT INTO scans(version_id, scanner, verdict, findings, at, scanned_by) VALUES(?, ?, ?, ?, ?, ?)");
-  insert.bind(version_id, scan.scanner, scan::to_string(scan.report.verdict), wire::to_json(scan.report), now, scan.by);
+      "INSERT INTO scans(version_id, scanner, verdict, findings, at, scanned_by, audit_sequence) VALUES(?, ?, ?, ?, ?, "
+      "?, ?)");
+  insert.bind(version_id, scan.scanner, scan::to_string(scan.report.verdict), wire::to_json(scan.report), now, scan.by,
+              audit_sequence);
   TRY_DO(insert.run());
   return database.last_insert_id();
 }
@@ -26,8 +28,9 @@ Result<StoredScan> SqliteLedger::add_scan(const registry::VersionRef& ref, const
   stored.at = impl_->clock.now();
   TRY(Transaction transaction, Transaction::begin(impl_->database));
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
-  TRY(stored.id, sqlite::insert_scan(impl_->database, version, stored.at, scan));
-  TRY_DO(sqlite::append_audit(impl_->database, stored.at, draft));
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
+  TRY(stored.id, sqlite::insert_scan(impl_->database, version, stored.at, scan, sequence));
+  TRY_DO(sqlite::append_sealed(impl_->database, stored.at, draft));
   TRY_DO(transaction.commit());
   return stored;
 }
@@ -61,12 +64,14 @@ Result<ScanException> SqliteLedger::add_scan_exception(const registry::VersionRe
   TRY_DO(select.step());
   stored.identity = select.digest(0);
   Statement insert = database.prepare(
-      "INSERT INTO scan_exceptions(version_id, identity, findings, reason, signed_by, at, expires) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?)");
-  insert.bind(version, stored.identity, stored.findings, stored.reason, stored.signed_by, stored.at, stored.expires);
+      "INSERT INTO scan_exceptions(version_id, identity, findings, reason, signed_by, at, expires, audit_sequence) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
+  insert.bind(version, stored.identity, stored.findings, stored.reason, stored.signed_by, stored.at, stored.expires,
+              sequence);
   TRY_DO(insert.run());
   stored.id = database.last_insert_id();
-  TRY_DO(sqlite::append_audit(database, stored.at, draft));
+  TRY_DO(sqlite::append_sealed(database, stored.at, draft));
   TRY_DO(transaction.commit());
   return stored;
 }

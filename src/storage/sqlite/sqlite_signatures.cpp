@@ -15,10 +15,11 @@ Result<StoredSignature> SqliteLedger::add_signature(const registry::VersionRef& 
   TRY(Transaction transaction, Transaction::begin(impl_->database));
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
   Statement insert = impl_->database.prepare(
-      "INSERT INTO signatures(version_id, bundle, signer, at, signed_by) VALUES(?, ?, ?, ?, ?)");
-  TRY_DO(insert.bind(version, stored.bundle, stored.signer, stored.at, stored.signed_by).run());
+      "INSERT INTO signatures(version_id, bundle, signer, at, signed_by, audit_sequence) VALUES(?, ?, ?, ?, ?, ?)");
+  TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
+  TRY_DO(insert.bind(version, stored.bundle, stored.signer, stored.at, stored.signed_by, sequence).run());
   stored.id = impl_->database.last_insert_id();
-  TRY_DO(sqlite::append_audit(impl_->database, stored.at, draft));
+  TRY_DO(sqlite::append_sealed(impl_->database, stored.at, draft));
   TRY_DO(transaction.commit());
   return stored;
 }
