@@ -1,6 +1,11 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
+#include <string>
 #include <utility>
+
+#include "base/result.hpp"
 
 namespace backstay {
 
@@ -23,5 +28,8 @@ class Descriptor {
   void swap(Descriptor& other) { std::swap(fd_, other.fd_); }
   int fd_ = -1;
 };
+
+/// Writes every byte, however many calls that takes; what fails is told as "cannot write <what>: ...".
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& what);
 
 }  // namespace backstay

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "scan/unpack.hpp"
 
 namespace backstay::scan {
@@ -15,6 +16,7 @@ namespace backstay::scan {
 namespace {
 
 constexpr std::size_t kInMemory = 16U << 20;
+constexpr const char* kUnpacked = "what was unpacked for the scan";
 
 Result<int> nameless_file() {
   const char* chosen = std::getenv("TMPDIR");
@@ -23,16 +25,6 @@ Result<int> nameless_file() {
   if (file < 0) return Unexpected(error_from_errno(errno, "cannot make " + name));
   unlink(name.c_str());
   return file;
-}
-
-Result<void> write_all(int file, std::span<const std::byte> data) {
-  while (!data.empty()) {
-    const ssize_t written = ::write(file, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Unexpected(error_from_errno(errno, "cannot write what was unpacked for the scan"));
-    data = data.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
 }
 
 Result<std::size_t> read_all(int file, std::uint64_t offset, std::span<std::byte> out) {
@@ -61,10 +53,10 @@ Result<void> Spool::append(std::span<const std::byte> data) {
   }
   if (file_ < 0) {
     TRY(file_, nameless_file());
-    TRY_DO(write_all(file_, std::as_bytes(std::span(memory_))));
+    TRY_DO(write_all(file_, std::as_bytes(std::span(memory_)), kUnpacked));
     memory_ = {};
   }
-  return write_all(file_, data);
+  return write_all(file_, data, kUnpacked);
 }
 
 Result<std::size_t> Spool::read_at(std::uint64_t offset, std::span<std::byte> out) const {

@@ -11,7 +11,7 @@
 namespace backstay::scan {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 const std::string kCall = "cposix\nsystem\n(S'id'\ntR.";
 

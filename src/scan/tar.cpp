@@ -94,7 +94,9 @@ Result<void> scan_tar(Visit& visit, const ByteSource& bytes, const Place& place)
     }
     const std::string prefix = text(std::string_view(head).substr(345, 155));
     const std::string short_name = text(std::string_view(head).substr(0, 100));
-    std::string name = !long_name.empty() ? long_name : prefix.empty() ? short_name : prefix + "/" + short_name;
+    std::string name = !long_name.empty() ? long_name
+                       : prefix.empty()   ? short_name
+                                          : fmt::format("{}/{}", prefix, short_name);
     const std::string link = !long_link.empty() ? long_link : text(std::string_view(head).substr(157, 100));
     long_name.clear();
     long_link.clear();

@@ -4,7 +4,7 @@
 
 namespace backstay::scan {
 
-using std::string_view_literals::operator""sv;
+using namespace std::string_view_literals;
 
 namespace {
 

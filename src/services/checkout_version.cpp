@@ -71,7 +71,7 @@ Result<CheckedOutBlob> put(const BlobStore& blobs, const fs::path& folder, const
 }  // namespace
 
 Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref, const fs::path& target,
-                                     const CheckoutOptions& options) {
+                                     const VersionCheckout& options) {
   TRY(const StoredVersion stored, registry.versions.version(ref));
   TRY(registry::Manifest manifest, manifest_of(stored));
   std::error_code ignored;

@@ -6,7 +6,8 @@
 
 namespace backstay::services {
 
-struct CheckoutOptions {
+/// How a version is checked out, beside what BlobStore::check_out does with each file.
+struct VersionCheckout {
   std::string signature;     ///< Becomes target/model.sig when it is not empty.
   bool always_hash = false;  ///< See BlobStore::check_out.
   OnProgress progress;
@@ -24,6 +25,6 @@ struct CheckedOut {
 /// under target/.backstay. Every byte is verified (`always_hash`: see CheckOutOptions); the folder appears complete
 /// or not at all. Files are read-only: they may be the store's own.
 Result<CheckedOut> check_out_version(Registry registry, const registry::VersionRef& ref,
-                                     const std::filesystem::path& target, const CheckoutOptions& options = {});
+                                     const std::filesystem::path& target, const VersionCheckout& options = {});
 
 }  // namespace backstay::services

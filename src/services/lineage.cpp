@@ -240,7 +240,7 @@ void add_made_from(Graph& graph, const Origin& origin, std::size_t node) {
         node);
   if (!manifest.config.empty()) {
     std::string all;
-    for (const auto& [key, value] : manifest.config) all += (all.empty() ? "" : ", ") + key + "=" + value;
+    for (const auto& [key, value] : manifest.config) all += fmt::format("{}{}={}", all.empty() ? "" : ", ", key, value);
     graph.connect(graph.add({NodeKind::kConfig, "config of " + manifest.ref.str(), all, false}), node);
   }
 }

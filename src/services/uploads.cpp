@@ -70,16 +70,6 @@ Result<Timestamp> touched_at(const fs::path& path) {
   return Timestamp(seconds(facts.st_mtim.tv_sec) + microseconds(facts.st_mtim.tv_nsec / 1000));
 }
 
-Result<void> write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Unexpected(error_from_errno(errno, "cannot write " + path.string()));
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Uploads>> Uploads::open(BlobStore& blobs, const fs::path& folder, milliseconds lifetime,
@@ -161,7 +151,7 @@ Result<Uploads::Upload> Uploads::append(const std::string& id, std::uint64_t off
                            fmt::format("More came than the {} bytes that were said.", upload.length),
                            "Begin a new upload with the right length.");
     } else {
-      written = write_all(data.get(), bytes, path);
+      written = write_all(data.get(), bytes, path.string());
     }
     if (written) upload.offset += bytes.size();
     return written;

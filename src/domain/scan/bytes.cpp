@@ -30,9 +30,9 @@ bool Cursor::fill() {
   if (position_ >= buffer_at_ && position_ < buffer_at_ + buffer_.size()) return true;
   buffer_.resize(kBufferBytes);
   buffer_at_ = position_;
-  auto got = source_.read_at(position_, buffer_);
-  if (!got) failure_ = Unexpected(std::move(got).error());
-  buffer_.resize(failure_ ? *got : 0);
+  const auto got = source_.read_at(position_, buffer_);
+  if (!got) failure_ = Unexpected(Error(got.error()));
+  buffer_.resize(got ? *got : 0);
   return !buffer_.empty();
 }
 

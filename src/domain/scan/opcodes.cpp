@@ -77,19 +77,19 @@ constexpr std::array<Opcode, kOpcodeCount> kOpcodes{{
     {0x98, "READONLY_BUFFER", Argument::kNone, 5},
 }};
 
-constexpr std::array<std::int8_t, 256> by_code() {
-  std::array<std::int8_t, 256> table{};
+constexpr std::array<std::int16_t, 256> by_code() {
+  std::array<std::int16_t, 256> table{};
   for (auto& entry : table) entry = -1;
-  for (std::size_t i = 0; i < kOpcodes.size(); ++i) table[kOpcodes[i].code] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < kOpcodes.size(); ++i) table[kOpcodes[i].code] = static_cast<std::int16_t>(i);
   return table;
 }
-constexpr std::array<std::int8_t, 256> kByCode = by_code();
+constexpr std::array<std::int16_t, 256> kByCode = by_code();
 
 }  // namespace
 
 const Opcode* find_opcode(std::uint8_t code) {
-  const std::int8_t index = kByCode[code];
-  return index < 0 ? nullptr : &kOpcodes[static_cast<std::size_t>(index)];
+  const int index = kByCode[code];
+  return index < 0 ? nullptr : &kOpcodes.at(static_cast<std::size_t>(index));
 }
 
 }  // namespace backstay::scan

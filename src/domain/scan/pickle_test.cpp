@@ -11,7 +11,7 @@
 namespace backstay::scan {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 
 PickleResult walk(const std::string& bytes, PickleOptions options = {}) {
   options.path = "f";

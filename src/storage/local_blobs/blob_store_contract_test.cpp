@@ -46,7 +46,7 @@ struct OnDisk {
     return fs::path(mkdtemp(name.data()));
   }();
   std::unique_ptr<LocalBlobStore> store = LocalBlobStore::open(folder / "blobs").value();
-  BlobStore& blobs() { return *store; }
+  BlobStore& blobs() const { return *store; }
   ~OnDisk() { fs::remove_all(folder); }
   static constexpr bool kShares = true;
 };

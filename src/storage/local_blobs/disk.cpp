@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "base/descriptor.hpp"
 #include "base/random.hpp"
 
 namespace backstay::blobs {
@@ -47,13 +48,7 @@ Result<void> Disk::make_folder(const fs::path& folder) {
 
 Result<void> Disk::write(int fd, std::span<const std::byte> data, const fs::path& path) {
   TRY_DO(before("write", path));
-  while (!data.empty()) {
-    const ssize_t written = ::write(fd, data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return failed("cannot write " + path.string());
-    data = data.subspan(static_cast<std::size_t>(written));
-  }
-  return {};
+  return write_all(fd, data, path.string());
 }
 
 Result<void> Disk::truncate(int fd, const fs::path& path) {
