@@ -226,7 +226,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   for (const auto& v : verdicts) {
     fmt::print("gate {}: {}  {} by {}\n", v.gate, coloured(colour_of(v.verdict), v.verdict), to_rfc3339(v.at),
                v.decided_by);
-    for (const json& row : json::parse(v.evidence)["rows"])
+    const json evidence = json::parse(v.evidence);
+    for (const json& row : evidence["rows"])
       if (row["decision"] != "PASS")
         fmt::print("  {}: {}. {}\n", row.value("rule", ""), row.value("observed", ""), row.value("explanation", ""));
   }
