@@ -2,7 +2,7 @@
 """How many audit entries a second become durable, in batches, and how long one waits until its batch is on disk.
 
 bench-audit appends to a registry on disk, each call one transaction with its fsyncs. The floor is what the disk alone
-takes for the bytes: as many writes and fdatasyncs as SQLite makes for a commit, without SQLite. Kinds take turns in
+takes for the bytes: four writes and fdatasyncs, one fewer than a commit of SQLite. Kinds take turns in
 rounds, so that whatever else the machine does hits all of them.
 """
 
@@ -23,7 +23,7 @@ BATCHES = (1, 100, 250, 500, 1000, 2000)
 LOADED = (500, 1000)
 TARGET_RATE = 100_000
 TARGET_MS = 10.0
-SYNCS_PER_COMMIT = 4  # Journal twice, database, truncated journal: strace -c of a commit.
+FLOOR_SYNCS = 4  # A commit has five (strace -c): the floor is not to be above what it is the floor of.
 BYTES_PER_ENTRY = 500
 
 
@@ -36,12 +36,12 @@ def run_program(folder, kind, batch, calls):
 
 
 def run_floor(folder, _kind, batch, calls):
-    piece = os.urandom(max(4096, batch * BYTES_PER_ENTRY // SYNCS_PER_COMMIT))
+    piece = os.urandom(max(4096, batch * BYTES_PER_ENTRY // FLOOR_SYNCS))
     file = os.open(pathlib.Path(folder) / "floor", os.O_RDWR | os.O_CREAT)
     times = []
     for _ in range(calls):
         before = time.perf_counter()
-        for _ in range(SYNCS_PER_COMMIT):
+        for _ in range(FLOOR_SYNCS):
             os.write(file, piece)
             os.fdatasync(file)
         times.append((time.perf_counter() - before) * 1e3)
