@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 
 /// Strict reading of YAML and JSON that people and programs write: unknown keys are refused with the nearest valid one,
@@ -91,7 +92,6 @@ class Fields {
   std::vector<std::string> known_;
 };
 
-/// The candidate that is closest to `word` by edit distance, if any is close enough to be meant.
-std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+using backstay::nearest;
 
 }  // namespace backstay::wire

@@ -8,18 +8,20 @@
 #include "ports/lineage.hpp"
 #include "ports/releases.hpp"
 #include "ports/signature_store.hpp"
+#include "ports/version_search.hpp"
 
 namespace backstay {
 
 /// Versions, releases, lineage, rollouts and the audit log in memory, with the behaviour of the durable store: for
-/// simulations and tests. Thread-safe.
+/// simulations and tests. Searching looks at every version and folds the case of ASCII only. Thread-safe.
 class MemoryLedger : public VersionStore,
                      public ReleaseStore,
                      public InfrastructureStore,
                      public LineageStore,
                      public RolloutStore,
                      public AuditLog,
-                     public SignatureStore {
+                     public SignatureStore,
+                     public VersionSearch {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -61,6 +63,7 @@ class MemoryLedger : public VersionStore,
   Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
   Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
                                                                const Digest& findings) const override;
+  Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;

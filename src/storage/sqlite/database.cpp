@@ -9,6 +9,9 @@ namespace backstay::sqlite {
 namespace {
 
 constexpr int kBusyMilliseconds = 10'000;
+constexpr std::size_t kMaxIdle = 200;
+/// Instructions of SQLite's machine between two looks at the clock: well below a millisecond.
+constexpr int kInstructions = 5'000;
 
 }  // namespace
 
@@ -19,6 +22,9 @@ Error error_from(sqlite3* database, int code, const std::string& what) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return {ErrorCode::kUnavailable, message, "Another process holds the registry for long: try again."};
+    case SQLITE_INTERRUPT:
+      return {ErrorCode::kResourceExhausted, "The search looks at too many versions and was given up.",
+              "Add a condition that few versions fulfil, like a model, a stage or a data slice, or order by created."};
     case SQLITE_FULL:
       return {ErrorCode::kResourceExhausted, message,
               "Free some space; nothing was changed, so the command can be repeated."};
@@ -45,8 +51,31 @@ Error error_from(sqlite3* database, int code, const std::string& what) {
   }
 }
 
-Statement::Statement(sqlite3* database, sqlite3_stmt* statement, int code)
-    : database_(database), statement_(statement), code_(code) {}
+StatementCache::~StatementCache() {
+  for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
+}
+
+sqlite3_stmt* StatementCache::take(std::string_view sql) {
+  const auto found = idle_.find(sql);
+  if (found == idle_.end()) return nullptr;
+  sqlite3_stmt* statement = found->second;
+  idle_.erase(found);
+  return statement;
+}
+
+void StatementCache::put(sqlite3_stmt* statement) {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  if (idle_.size() >= kMaxIdle || !idle_.emplace(sqlite3_sql(statement), statement).second) sqlite3_finalize(statement);
+}
+
+Statement::Statement(sqlite3* database, sqlite3_stmt* statement, StatementCache* cache, int code)
+    : database_(database), statement_(statement, GiveBack{cache}), code_(code) {}
+
+void Statement::GiveBack::operator()(sqlite3_stmt* statement) const {
+  if (cache != nullptr) return cache->put(statement);
+  sqlite3_finalize(statement);
+}
 
 void Statement::bind_one(std::int64_t value) {
   note(sqlite3_bind_int64(statement_.get(), next_++, value));
@@ -157,15 +186,38 @@ Result<Database> Database::copy() const {
 }
 
 Statement Database::prepare(std::string_view sql) const {
+  if (sqlite3_stmt* ready = statements_->take(sql); ready != nullptr)
+    return {handle_.get(), ready, statements_.get(), SQLITE_OK};
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  return {handle_.get(), statement, statements_.get(), code};
+}
+
+Statement Database::prepare_once(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
   const int code = sqlite3_prepare_v2(handle_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
-  return {handle_.get(), statement, code};
+  return {handle_.get(), statement, nullptr, code};
 }
 
 Result<void> Database::execute(const char* sql) const {
   const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return Unexpected(error_from(handle_.get(), code, "registry database"));
   return {};
+}
+
+Patience::Patience(const Database& database, Monotonic deadline, const Clock& clock)
+    : database_(database.handle_.get()), deadline_(deadline), clock_(clock) {
+  sqlite3_progress_handler(database_, kInstructions, &Patience::is_over, this);
+}
+
+Patience::~Patience() {
+  sqlite3_progress_handler(database_, 0, nullptr, nullptr);
+}
+
+int Patience::is_over(void* self) {
+  const auto& patience = *static_cast<Patience*>(self);
+  return patience.clock_.monotonic() > patience.deadline_ ? 1 : 0;
 }
 
 Result<Transaction> Transaction::begin(const Database& database) {

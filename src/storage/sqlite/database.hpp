@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/digest.hpp"
 #include "base/result.hpp"
@@ -24,6 +25,21 @@ class Database;
 /// Bytes for a BLOB column.
 struct Blob {
   std::string_view bytes;
+};
+
+/// Statements that were prepared and are not in use, by their text: preparing one costs more than most of them do.
+class StatementCache {
+ public:
+  StatementCache() = default;
+  StatementCache(const StatementCache&) = delete;
+  StatementCache& operator=(const StatementCache&) = delete;
+  ~StatementCache();
+  /// Null when there is none of this text.
+  sqlite3_stmt* take(std::string_view sql);
+  void put(sqlite3_stmt* statement);
+
+ private:
+  std::unordered_map<std::string_view, sqlite3_stmt*> idle_;  ///< Keys are the statements' own texts.
 };
 
 /// A prepared statement with its parameters. Values are bound in order; text and digests are copied.
@@ -53,7 +69,7 @@ class Statement {
 
  private:
   friend class Database;
-  Statement(sqlite3* database, sqlite3_stmt* statement, int code);
+  Statement(sqlite3* database, sqlite3_stmt* statement, StatementCache* cache, int code);
   void bind_one(std::int64_t value);
   void bind_one(std::uint64_t value) { bind_one(static_cast<std::int64_t>(value)); }
   void bind_one(int value) { bind_one(static_cast<std::int64_t>(value)); }
@@ -69,11 +85,13 @@ class Statement {
     if (code_ == SQLITE_OK) code_ = code;
   }
 
-  struct Finalize {
-    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  /// Gives the statement back to those that are ready for the next use.
+  struct GiveBack {
+    StatementCache* cache = nullptr;
+    void operator()(sqlite3_stmt* statement) const;
   };
   sqlite3* database_;
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  std::unique_ptr<sqlite3_stmt, GiveBack> statement_;
   int code_;
   int next_ = 1;
 };
@@ -88,6 +106,8 @@ class Database {
   Result<Database> copy() const;
 
   Statement prepare(std::string_view sql) const;
+  /// For texts that are made for one use and not kept ready.
+  Statement prepare_once(std::string_view sql) const;
   Result<void> execute(const char* sql) const;
   std::int64_t last_insert_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
 
@@ -95,8 +115,25 @@ class Database {
   struct Close {
     void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
   };
-  explicit Database(sqlite3* handle) : handle_(handle) {}
+  friend class Patience;
+  explicit Database(sqlite3* handle) : handle_(handle), statements_(std::make_unique<StatementCache>()) {}
   std::unique_ptr<sqlite3, Close> handle_;
+  std::unique_ptr<StatementCache> statements_;
+};
+
+/// While it lives, statements that are still running at `deadline` fail with kResourceExhausted.
+class Patience {
+ public:
+  Patience(const Database& database, Monotonic deadline, const Clock& clock);
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+  ~Patience();
+
+ private:
+  static int is_over(void* self);
+  sqlite3* database_;
+  const Monotonic deadline_;
+  const Clock& clock_;
 };
 
 /// BEGIN IMMEDIATE on begin(), ROLLBACK unless commit() succeeded.

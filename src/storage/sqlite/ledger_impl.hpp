@@ -15,6 +15,7 @@ struct SqliteLedger::Impl {
   sqlite::Database database;
   const Clock& clock;
   FairMutex mutex;  ///< A call may take milliseconds; nobody is to wait for more than those before him.
+  SearchTuning search_tuning{};
 };
 
 }  // namespace backstay

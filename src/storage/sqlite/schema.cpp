@@ -6,6 +6,7 @@
 
 #include "storage/sqlite/audit_tree.hpp"
 #include "storage/sqlite/records.hpp"
+#include "storage/sqlite/search_index.hpp"
 
 namespace backstay::sqlite {
 
@@ -260,7 +261,7 @@ Result<void> scans(const Database& database) {
 }
 
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans};
+constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans, create_search_index};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -5,6 +5,7 @@
 #include "storage/sqlite/ledger_impl.hpp"
 #include "storage/sqlite/records.hpp"
 #include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/search_index.hpp"
 #include "wire/rollout_json.hpp"
 #include "wire/scorecard_json.hpp"
 
@@ -22,7 +23,7 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::
   if (auto migrated = sqlite::migrate(database); !migrated)
     return Unexpected(std::move(migrated).error().within(path.string()));
   return std::unique_ptr<SqliteLedger>(
-      new SqliteLedger(std::unique_ptr<Impl>(new Impl{std::move(database), clock, {}})));
+      new SqliteLedger(std::unique_ptr<Impl>(new Impl{std::move(database), clock, {}, {}})));
 }
 
 // --- versions ---
@@ -43,6 +44,19 @@ Result<std::optional<Digest>> identity_of(const Database& database, const regist
   TRY(const bool found, select.step());
   if (!found) return std::optional<Digest>();
   return std::optional(select.digest(0));
+}
+
+/// The row that was inserted just now, indexed.
+Result<StoredVersion> inserted_version(const Database& database, std::int64_t id,
+                                       const VersionStore::NewVersion& version, const Digest& identity, Timestamp now) {
+  Statement ordinal = database.prepare("SELECT ordinal FROM versions WHERE id = ?");
+  TRY_DO(ordinal.bind(id).step());
+  StoredVersion stored{version.ref, static_cast<std::uint64_t>(ordinal.integer(0)),
+                       identity,    version.manifest_json,
+                       "Staging",   version.complete,
+                       now,         version.actor};
+  TRY_DO(sqlite::index_version(database, id, stored));
+  return stored;
 }
 
 }  // namespace
@@ -72,11 +86,11 @@ Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& ver
               version.actor, sequence);
   TRY_DO(insert.run());
   const std::int64_t id = database.last_insert_id();
+  TRY(StoredVersion stored, inserted_version(database, id, version, identity, now));
   TRY_DO(sqlite::index_lineage(database, id, version.manifest_json));
   if (version.scan) TRY_DO(sqlite::insert_scan(database, id, now, *version.scan, sequence));
-  TRY_DO(sqlite::move_stage(database, version.ref, "Staging", sequence));
+  TRY_DO(sqlite::move_stage(database, version.ref, stored.stage, sequence));
   TRY_DO(sqlite::append_sealed(database, now, draft));
-  TRY(StoredVersion stored, load_version(database, version.ref));
   TRY_DO(transaction.commit());
   return Registered{std::move(stored), true};
 }
@@ -125,6 +139,7 @@ Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::Ve
   TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
   TRY_DO(insert.bind(version, wire::to_json(scorecard), now, sequence).run());
   registry::StoredScorecard stored{impl_->database.last_insert_id(), scorecard, now};
+  TRY_DO(sqlite::index_scorecard(impl_->database, version, scorecard));
   TRY_DO(sqlite::append_sealed(impl_->database, now, draft));
   TRY_DO(transaction.commit());
   return stored;

@@ -9,6 +9,7 @@
 #include "ports/record_check.hpp"
 #include "ports/releases.hpp"
 #include "ports/signature_store.hpp"
+#include "ports/version_search.hpp"
 
 namespace backstay {
 
@@ -21,7 +22,8 @@ class SqliteLedger : public VersionStore,
                      public RolloutStore,
                      public AuditLog,
                      public RecordCheck,
-                     public SignatureStore {
+                     public SignatureStore,
+                     public VersionSearch {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -66,6 +68,16 @@ class SqliteLedger : public VersionStore,
   Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
   Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
                                                                const Digest& findings) const override;
+  struct SearchTuning {
+    /// So many versions are looked at one by one and sorted without thought; a condition that leaves more of them is
+    /// worth no more than its order.
+    int few = 2000;
+    /// A search holds the ledger: what takes longer is given up.
+    milliseconds patience{2000};
+  };
+  /// Before the ledger is shared.
+  void tune_search(const SearchTuning& tuning);
+  Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
