@@ -26,6 +26,7 @@ class OpenedDirectory : public cli::OpenRegistry {
     TRY(auto store, LocalBlobStore::open_to_read(is_data_dir ? path / "blobs" : path));
     return std::unique_ptr<BlobStore>(std::move(store));
   }
+  VersionSearch& search() override { return directory_.ledger(); }
 
  private:
   app::DataDirectory directory_;

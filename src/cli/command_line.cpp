@@ -125,6 +125,7 @@ int run(int argc, char** argv, const Program& program) {
   add_history_commands(context);
   add_lineage_commands(context);
   add_infrastructure_commands(context);
+  add_search_commands(context);
   add_release_commands(context);
   add_audit_commands(context);
   add_signing_commands(context);

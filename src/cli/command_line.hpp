@@ -9,6 +9,7 @@
 #include "ports/blob_upkeep.hpp"
 #include "ports/record_check.hpp"
 #include "ports/signature_store.hpp"
+#include "ports/version_search.hpp"
 #include "services/prove_audit.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
@@ -28,6 +29,7 @@ class OpenRegistry {
   virtual RecordCheck& record_check() = 0;
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
+  virtual VersionSearch& search() = 0;
 };
 
 /// What the commands need from the program around them.

@@ -30,7 +30,6 @@ struct Arguments {
   std::string other;
   std::string file;
   std::string folder;
-  std::string model;
   bool dry_run = false;
   bool with_signature = false;
   bool verify = false;
@@ -107,30 +106,6 @@ Result<ExitCode> plan_version(const Context& context, const std::string& file) {
               {"bump", to_string(advice.bump.bump)},
               {"reasons", advice.bump.reasons},
               {"suggested", advice.bump.next.str()}});
-  return kOk;
-}
-
-std::vector<std::vector<std::string>> version_rows(const std::vector<StoredVersion>& versions) {
-  std::vector<std::vector<std::string>> rows{{"VERSION", "STAGE", "COMPLETE", "REGISTERED", "BY", "SHA-256"}};
-  for (const StoredVersion& v : versions)
-    rows.push_back({v.ref.str(), v.stage, v.complete ? "yes" : "no", to_rfc3339(v.registered_at).substr(0, 19) + "Z",
-                    v.registered_by, v.identity.hex().substr(0, 12)});
-  return rows;
-}
-
-Result<ExitCode> list(const Context& context, const std::string& model) {
-  TRY(const auto opened, context.open());
-  TRY(const std::vector<StoredVersion> versions, opened->registry().versions.versions(model));
-  if (context.common.json) {
-    json out = json::array();
-    for (const StoredVersion& version : versions) out.push_back(api::to_json(version));
-    print_json(out);
-  } else if (versions.empty()) {
-    fmt::print("No version is registered{}. Start with: backstay register version.yaml\n",
-               model.empty() ? "" : " of " + model);
-  } else {
-    fmt::print("{}", table(version_rows(versions)));
-  }
   return kOk;
 }
 
@@ -360,10 +335,6 @@ void add_registry_commands(const Context& context) {
   context.on(command, [context, arguments] {
     return arguments->dry_run ? plan_version(context, arguments->file) : register_version(context, arguments->file);
   });
-
-  command = context.add(context.app, "list", "List versions, newest first", "backstay list breast-cancer");
-  command->add_option("MODEL", a.model, "Only this model");
-  context.on(command, [context, arguments] { return list(context, arguments->model); });
 
   command = context.add(context.app, "show", "Show everything a version is", "backstay show breast-cancer@1.1.0");
   command->add_option("VERSION", a.version, version_help)->required();

@@ -78,6 +78,8 @@ class SqliteLedger : public VersionStore,
   /// Before the ledger is shared.
   void tune_search(const SearchTuning& tuning);
   Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
+  /// How SQLite finds the first page, a line per step: for measurements and tests.
+  Result<std::string> explain_search(const search::Query& query) const;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;

@@ -238,4 +238,19 @@ Result<SearchPage> SqliteLedger::search(const search::Query& query, const std::s
   return page;
 }
 
+Result<std::string> SqliteLedger::explain_search(const search::Query& query) const {
+  const std::lock_guard lock(impl_->mutex);
+  Planner planner(impl_->database, query, impl_->clock.now(), impl_->search_tuning.few);
+  TRY(const Plan plan, planner.plan(false));
+  Sql sql{"EXPLAIN QUERY PLAN ", {}};
+  sql.add(statement_of(plan, nullptr, query.order.descending, 1));
+  Statement steps = sqlite::prepare(impl_->database, sql);
+  std::string out;
+  while (true) {
+    TRY(const bool more, steps.step());
+    if (!more) return out;
+    out += fmt::format("    {}\n", steps.text(3));
+  }
+}
+
 }  // namespace backstay
