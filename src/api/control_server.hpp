@@ -1,10 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "monitor/monitor.hpp"
+#include "ports/idempotency.hpp"
+#include "ports/version_search.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
 #include "services/uploads.hpp"
@@ -20,6 +23,8 @@ class ControlServer {
     services::Registry registry;
     services::Records records;
     services::Uploads& uploads;
+    VersionSearch& search;
+    IdempotencyStore& answers;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
   };

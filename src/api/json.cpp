@@ -115,8 +115,39 @@ std::string dump(const json& value, int indent) {
   return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
+namespace {
+
+/// The status's name, which is the title of a problem that has no type of its own (RFC 9457, 4.2.1).
+const char* title_of(int status) {
+  switch (status) {
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
+    case 414: return "URI Too Long";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 507: return "Insufficient Storage";
+    default: return status < 500 ? "Client Error" : "Server Error";
+  }
+}
+
+}  // namespace
+
 json problem(const Error& error, int status) {
-  json out{{"type", "about:blank"}, {"status", status}, {"code", to_string(error.code)}, {"detail", error.message}};
+  json out{{"type", "about:blank"},
+           {"title", title_of(status)},
+           {"status", status},
+           {"code", to_string(error.code)},
+           {"detail", error.message}};
   if (!error.hint.empty()) out["hint"] = error.hint;
   return out;
 }

@@ -98,12 +98,13 @@ class Server {
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
-    TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                                            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_,
-                                             [this](const std::string& endpoint) -> Result<std::string> {
-                                               TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                                               return found->model;
-                                             }}));
+    TRY(control_, api::ControlServer::start(
+                      control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                      {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_, data_->ledger(),
+                       data_->ledger(), [this](const std::string& endpoint) -> Result<std::string> {
+                         TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                         return found->model;
+                       }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;

@@ -119,10 +119,25 @@ def test_a_wrong_order_is_a_bad_request_and_changes_nothing(serving, backstay, m
 
 
 @pytest.mark.parametrize("method, path", [
-    ("GET", "/v1/nothing"), ("GET", "/"), ("DELETE", "/v1/models/m/versions/1.0.0"), ("PUT", "/v1/blobs/short"),
+    ("GET", "/v1/nothing"), ("GET", "/"), ("PUT", "/v1/blobs/short"),
     ("GET", "/v1/models/m/versions/1.0.0"), ("POST", "/v1/endpoints/nowhere/rollback"), ("POST", "/v1/endpoints/nowhere/pause")])
 def test_what_is_not_there_is_not_found(serving, method, path):
     check_problem(serving.api(method, path, b"{}" if method in ("POST", "PUT") else None), 404, "not_found")
+
+
+@pytest.mark.parametrize("method, path, allowed", [
+    ("DELETE", "/v1/models/m/versions/1.0.0", "GET"), ("PATCH", "/v1/models/m/versions", "GET, POST"), ("GET", "/v1/feedback", "POST"),
+    ("POST", "/v1/versions", "GET"), ("OPTIONS", "/v1/status", "GET"), ("POST", "/v1/blobs/" + "0" * 64, "PUT")])
+def test_what_a_path_does_not_do_is_told_with_what_it_does(serving, method, path, allowed):
+    answer = serving.api(method, path, b"{}" if method == "POST" else None)
+    check_problem(answer, 405, "unsupported")
+    assert answer.headers["Allow"] == allowed
+
+
+def test_a_body_that_is_no_json_by_its_type_is_not_read(serving, backstay):
+    answer = serving.api("POST", "/v1/models/m/versions", manifest("1.0.0", b"x"), headers={"Content-Type": "text/yaml"})
+    check_problem(answer, 415, "invalid_argument")
+    assert backstay("list", "--json").json == []
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 64])

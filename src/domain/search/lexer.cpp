@@ -89,8 +89,7 @@ class Lexer {
         return not_understood(character(at_), "a text holds a control character.",
                               "Leave it out, or put * in its place.");
       if (text_[at_] == '\\') {
-        if (at_ + 1 == text_.size() || text_[at_ + 1] == '\0' ||
-            std::strchr("\\\"'*}", text_[at_ + 1]) == nullptr)
+        if (at_ + 1 == text_.size() || text_[at_ + 1] == '\0' || std::strchr("\\\"'*}", text_[at_ + 1]) == nullptr)
           return not_understood(character(at_), "a backslash stands before something it has no meaning for.",
                                 R"(Write \\ for a backslash; \" \' \* and \} are the others.)");
         text += text_[at_++];

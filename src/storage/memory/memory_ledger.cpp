@@ -259,4 +259,19 @@ Result<std::vector<audit::Entry>> MemoryLedger::read(std::uint64_t from, std::si
   return found;
 }
 
+Result<std::optional<StoredAnswer>> MemoryLedger::answer(const std::string& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = answers_.find(key);
+  if (found == answers_.end()) return std::optional<StoredAnswer>();
+  return std::optional(found->second.second);
+}
+
+Result<void> MemoryLedger::remember(const std::string& key, const StoredAnswer& answer) {
+  const std::lock_guard lock(mutex_);
+  const Timestamp now = clock_.now();
+  std::erase_if(answers_, [&](const auto& item) { return item.second.first < now - std::chrono::hours(24); });
+  answers_.try_emplace(key, now, answer);
+  return {};
+}
+
 }  // namespace backstay

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/time.hpp"
+#include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
 #include "ports/releases.hpp"
@@ -21,7 +22,8 @@ class MemoryLedger : public VersionStore,
                      public RolloutStore,
                      public AuditLog,
                      public SignatureStore,
-                     public VersionSearch {
+                     public VersionSearch,
+                     public IdempotencyStore {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -82,6 +84,9 @@ class MemoryLedger : public VersionStore,
                                         const audit::Draft& draft) override;
   Result<std::vector<StoredSignature>> signatures(const registry::VersionRef& ref) const override;
 
+  Result<std::optional<StoredAnswer>> answer(const std::string& key) const override;
+  Result<void> remember(const std::string& key, const StoredAnswer& answer) override;
+
  private:
   struct Held {
     StoredVersion version;
@@ -123,6 +128,7 @@ class MemoryLedger : public VersionStore,
   std::vector<Traffic> traffic_;
   std::vector<Blocked> quarantines_;
   std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
+  std::map<std::string, std::pair<Timestamp, StoredAnswer>> answers_;
   std::int64_t next_id_ = 1;
 };
 

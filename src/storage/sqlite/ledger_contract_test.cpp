@@ -222,6 +222,15 @@ TYPED_TEST(LedgerContract, AFinishedRolloutMakesTheCandidateStableAndMovesStages
   EXPECT_TRUE(audit::verify(this->ledger.read(1, 100).value()));
 }
 
+TYPED_TEST(LedgerContract, RemembersTheFirstAnswerOfAKey) {
+  const StoredAnswer first{sha256("request"), 201, "application/json", "{\"a\":1}"};
+  EXPECT_EQ(this->ledger.answer("k").value(), std::nullopt);
+  ASSERT_TRUE(this->ledger.remember("k", first));
+  ASSERT_TRUE(this->ledger.remember("k", {sha256("other"), 400, "text/plain", "b"}));
+  EXPECT_EQ(this->ledger.answer("k").value(), first);
+  EXPECT_EQ(this->ledger.answer("l").value(), std::nullopt);
+}
+
 TYPED_TEST(LedgerContract, ReadsTheAuditLogInPages) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(this->ledger.append({"alice", "note", "x", std::to_string(i), "{}"}));
   const auto page = this->ledger.read(3, 2).value();

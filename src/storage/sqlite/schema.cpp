@@ -260,8 +260,15 @@ Result<void> scans(const Database& database) {
   return refuse_changes(database, {"scans", "scan_exceptions"});
 }
 
+Result<void> add_answers(const Database& database) {
+  return database.execute(
+      "CREATE TABLE answers(key TEXT PRIMARY KEY, request BLOB NOT NULL, status INTEGER NOT NULL, content_type TEXT "
+      "NOT "
+      "NULL, body TEXT NOT NULL, at INTEGER NOT NULL) STRICT; CREATE INDEX answers_by_age ON answers(at);");
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans, create_search_index};
+constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans, create_search_index, add_answers};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -372,7 +372,8 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
     ASSERT_TRUE(
         raw.execute("DROP TRIGGER search_first_stage; DROP TRIGGER search_stage; DROP TRIGGER search_verdict; DROP "
                     "TABLE attributes;"
-                    "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE search_versions;"
+                    "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE "
+                    "search_versions; DROP TABLE answers;"
                     "PRAGMA user_version = 1"));
   }
   const auto reopened = SqliteLedger::open(file, disk.clock).value();

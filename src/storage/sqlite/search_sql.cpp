@@ -116,19 +116,26 @@ void add_version(Leaf& leaf, const std::string& alias, Comparison comparison, co
   leaf.indexed = leaf.exact = leaf.ordered = false;  // There is no index on it.
 }
 
-void add_attribute(Leaf& leaf, const std::string& alias, const Field& field, Comparison comparison,
-                   const search::Value& value) {
+void add_attribute(Leaf& leaf, const std::string& alias, const std::string& v, const Field& field,
+                   Comparison comparison, const search::Value& value) {
   const bool by_release =
       field.kind == Kind::kRelease && comparison != Comparison::kEqual && comparison != Comparison::kLike;
   leaf.table = "attributes";
   leaf.where.add(Sql{alias + ".key = ? AND ", {by_release ? search::release_key_of(field.name) : field.name}});
-  if (const auto* number = std::get_if<double>(&value)) return add_number(leaf, alias + ".number", comparison, *number);
+  if (const auto* number = std::get_if<double>(&value)) return add_number(leaf, v + ".number", comparison, *number);
   const Text& text = std::get<Text>(value);
-  add_text(leaf, alias + ".text", comparison, by_release ? Text{{search::release_key(text.parts[0])}} : text);
+  add_text(leaf, v + ".text", comparison, by_release ? Text{{search::release_key(text.parts[0])}} : text);
 }
 
-void add_compare(Leaf& leaf, const std::string& alias, const std::string& s, const Field& field, Comparison comparison,
-                 const search::Value& value, Timestamp now) {
+void add_compare(Leaf& leaf, const std::string& alias, const std::string& s, const Node& node, Timestamp now) {
+  const Field& field = node.field;
+  const Comparison comparison = node.comparison;
+  const search::Value& value = node.values[0];
+  // A version has few values of a field: its own rows are near, an index of everyone's values is not.
+  const auto* text = std::get_if<Text>(&value);
+  const bool range = comparison != Comparison::kEqual || (text != nullptr && !text->exact());
+  const bool one_version = s.starts_with('+') && range;
+  const std::string v = one_version ? "+" + alias : alias;
   switch (field.kind) {
     case Kind::kModel: return add_text(leaf, s + ".model", comparison, std::get<Text>(value));
     case Kind::kVersion: return add_version(leaf, s, comparison, value);
@@ -148,11 +155,11 @@ void add_compare(Leaf& leaf, const std::string& alias, const std::string& s, con
     case Kind::kChangelog: return;
     case Kind::kText:
     case Kind::kScalar:
-    case Kind::kRelease: return add_attribute(leaf, alias, field, comparison, value);
+    case Kind::kRelease: return add_attribute(leaf, alias, v, field, comparison, value);
     case Kind::kMetric:
       leaf.table = "metrics";
       leaf.where.add(Sql{fmt::format("{0}.name = ? AND {0}.grp = ? AND ", alias), {field.name, field.group}});
-      return add_number(leaf, alias + ".value", comparison, std::get<double>(value));
+      return add_number(leaf, v + ".value", comparison, std::get<double>(value));
     case Kind::kVerdict:
       leaf.table = "newest_verdicts";
       leaf.where.add(Sql{alias + ".gate = ? AND ", {field.name}});
@@ -230,7 +237,7 @@ Leaf leaf_of(const Node& node, const std::string& alias, const std::string& sear
     return {"changelogs", {"changelogs MATCH ?", {words_query(node)}}, true, true, true};
   Leaf leaf;
   leaf.table = kVersions;
-  add_compare(leaf, alias, search_alias, node.field, node.comparison, node.values[0], now);
+  add_compare(leaf, alias, search_alias, node, now);
   return leaf;
 }
 

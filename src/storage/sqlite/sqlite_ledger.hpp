@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/time.hpp"
+#include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
 #include "ports/record_check.hpp"
@@ -23,7 +24,8 @@ class SqliteLedger : public VersionStore,
                      public AuditLog,
                      public RecordCheck,
                      public SignatureStore,
-                     public VersionSearch {
+                     public VersionSearch,
+                     public IdempotencyStore {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -100,6 +102,9 @@ class SqliteLedger : public VersionStore,
   Result<StoredSignature> add_signature(const registry::VersionRef& ref, const StoredSignature& signature,
                                         const audit::Draft& draft) override;
   Result<std::vector<StoredSignature>> signatures(const registry::VersionRef& ref) const override;
+
+  Result<std::optional<StoredAnswer>> answer(const std::string& key) const override;
+  Result<void> remember(const std::string& key, const StoredAnswer& answer) override;
 
  private:
   struct Impl;

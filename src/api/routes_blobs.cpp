@@ -1,35 +1,26 @@
-#include "api/uploads.hpp"
-
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <httplib.h>
 
 #include <charconv>
 #include <ctime>
-#include <nlohmann/json.hpp>
+#include <span>
 
-#include "api/json.hpp"
+#include "api/answer.hpp"
+#include "api/routes.hpp"
 #include "base/base64.hpp"
 
+/// Blobs, whole, by ranges and in parts.
 namespace backstay::api {
 
 using httplib::Request;
 using httplib::Response;
+using nlohmann::json;
 using services::Uploads;
 
 namespace {
 
 constexpr const char* kTusVersion = "1.0.0";
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{1} << 50;
-
-void send(Response& response, const Error& error, int status) {
-  response.status = status;
-  response.set_content(dump(problem(error, status)) + "\n", "application/problem+json");
-}
-
-void send(Response& response, const Error& error) {
-  send(response, error, http_status(error.code));
-}
 
 std::optional<std::uint64_t> number_in(const Request& request, const char* header) {
   const std::string text = request.get_header_value(header);
@@ -70,10 +61,10 @@ bool speaks_tus(const Request& request, Response& response) {
   response.set_header("Tus-Resumable", kTusVersion);
   if (request.get_header_value("Tus-Resumable") == kTusVersion) return true;
   response.set_header("Tus-Version", kTusVersion);
-  send(response,
-       {ErrorCode::kFailedPrecondition, "This protocol version is not spoken here.",
-        "Send Tus-Resumable: 1.0.0 (https://tus.io)."},
-       412);
+  send_problem(response,
+               {ErrorCode::kFailedPrecondition, "This protocol version is not spoken here.",
+                "Send Tus-Resumable: 1.0.0 (https://tus.io)."},
+               412);
   return false;
 }
 
@@ -87,8 +78,8 @@ void create(Uploads& uploads, const Request& request, Response& response) {
   if (!speaks_tus(request, response)) return;
   const auto length = number_in(request, "Upload-Length");
   if (!length || *length > kMaxBlobBytes)
-    return send(response, {ErrorCode::kInvalidArgument, "Upload-Length is missing or is no length.",
-                           "Say how many bytes the blob has."});
+    return send(response, Error{ErrorCode::kInvalidArgument, "Upload-Length is missing or is no length.",
+                                "Say how many bytes the blob has."});
   const auto sha256 = digest_in(request.get_header_value("Upload-Metadata"));
   if (!sha256) return send(response, sha256.error());
   const auto upload = uploads.create(*length, *sha256);
@@ -98,11 +89,20 @@ void create(Uploads& uploads, const Request& request, Response& response) {
   describe(response, *upload);
 }
 
+void find(const Uploads& uploads, const Request& request, Response& response) {
+  if (!speaks_tus(request, response)) return;
+  const auto upload = uploads.find(request.matches[1]);
+  if (!upload) return send(response, upload.error());
+  response.status = 200;
+  describe(response, *upload);
+  response.set_header("Upload-Length", std::to_string(upload->length));
+}
+
 void append(Uploads& uploads, const Request& request, Response& response, const httplib::ContentReader& content) {
   // What isn't read would be taken for the next request.
   const auto refuse = [&](const Error& error, int status) {
     response.set_header("Connection", "close");
-    send(response, error, status);
+    send_problem(response, error, status);
   };
   if (!speaks_tus(request, response)) return response.set_header("Connection", "close");
   if (request.get_header_value("Content-Type") != "application/offset+octet-stream")
@@ -123,18 +123,46 @@ void append(Uploads& uploads, const Request& request, Response& response, const 
   describe(response, *upload);
 }
 
+Result<json> put_blob(BlobStore& blobs, const Request& request, const httplib::ContentReader& content) {
+  const std::string hex = request.matches[1];
+  TRY(const Digest expected, Digest::from_hex(hex));
+  TRY(const std::unique_ptr<BlobWriter> writer, blobs.begin(request.get_header_value<std::uint64_t>("Content-Length")));
+  Sha256 hash;
+  Result<void> written;
+  const bool complete = content([&](const char* data, std::size_t size) {
+    const auto bytes = std::as_bytes(std::span(data, size));
+    hash.update(bytes);
+    written = writer->write(bytes);
+    return written.has_value();
+  });
+  TRY_DO(written);
+  if (!complete) return Unexpected(ErrorCode::kInvalidArgument, "The upload ended early.", "Send it again.");
+  const Digest seen = hash.finish();
+  if (seen != expected)
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      fmt::format("The content has the digest {}, not {}.", seen.hex(), hex),
+                      "Nothing was stored; send the bytes that belong to the digest.");
+  TRY(const BlobInfo blob, writer->commit());
+  return json{{"sha256", blob.sha256.hex()}, {"size_bytes", blob.size_bytes}};
+}
+
 void get_blob(const BlobStore& blobs, const Request& request, Response& response) {
   const auto sha256 = Digest::from_hex(request.matches[1].str());
   if (!sha256) return send(response, sha256.error());
   const auto size = blobs.size(*sha256);
   if (!size) return send(response, size.error());
   response.set_header("Accept-Ranges", "bytes");
-  response.set_header("ETag", "\"sha256:" + sha256->hex() + "\"");
+  const std::string tag = "\"sha256:" + sha256->hex() + "\"";
+  response.set_header("ETag", tag);
   // RFC 9530: of the whole, whatever part is sent.
   response.set_header(
       "Repr-Digest",
       "sha-256=:" + to_base64({reinterpret_cast<const char*>(sha256->bytes.data()), sha256->bytes.size()}) + ":");
   response.set_header("Cache-Control", "private, max-age=31536000, immutable");
+  if (names_tag(request.get_header_value("If-None-Match"), tag)) {
+    response.status = 304;
+    return;
+  }
   if (*size == 0) return response.set_content("", "application/octet-stream");
   response.set_content_provider(
       *size, "application/octet-stream",
@@ -151,31 +179,30 @@ void get_blob(const BlobStore& blobs, const Request& request, Response& response
 
 }  // namespace
 
-void add_blob_routes(httplib::Server& server, const BlobStore& blobs, Uploads& uploads) {
-  server.Get(R"(/v1/blobs/([0-9a-f]{64}))",
+void add_blob_routes(Router& router, const ControlServer::Ports& ports) {
+  BlobStore& blobs = ports.registry.blobs;
+  Uploads& uploads = ports.uploads;
+  router.put("/v1/blobs/{sha256}",
+             [&blobs](const Request& request, Response& response, const httplib::ContentReader& content) {
+               reply(response, put_blob(blobs, request, content));
+             });
+  router.get("/v1/blobs/{sha256}", {},
              [&blobs](const Request& request, Response& response) { get_blob(blobs, request, response); });
-  server.Options("/v1/uploads", [](const Request&, Response& response) {
+  router.options("/v1/uploads", [](const Request&, Response& response) {
     response.status = 204;
     response.set_header("Tus-Resumable", kTusVersion);
     response.set_header("Tus-Version", kTusVersion);
     response.set_header("Tus-Extension", "creation,expiration,termination");
     response.set_header("Tus-Max-Size", std::to_string(kMaxBlobBytes));
   });
-  server.Post("/v1/uploads",
-              [&uploads](const Request& request, Response& response) { create(uploads, request, response); });
-  server.Get(R"(/v1/uploads/([0-9a-f]+))", [&uploads](const Request& request, Response& response) {
-    if (!speaks_tus(request, response)) return;
-    const auto upload = uploads.find(request.matches[1]);
-    if (!upload) return send(response, upload.error());
-    response.status = 200;
-    describe(response, *upload);
-    response.set_header("Upload-Length", std::to_string(upload->length));
+  router.post_headers("/v1/uploads",
+                      [&uploads](const Request& request, Response& response) { create(uploads, request, response); });
+  const std::string upload = "/v1/uploads/{upload}";
+  router.get(upload, {}, [&uploads](const Request& request, Response& response) { find(uploads, request, response); });
+  router.patch(upload, [&uploads](const Request& request, Response& response, const httplib::ContentReader& content) {
+    append(uploads, request, response, content);
   });
-  server.Patch(R"(/v1/uploads/([0-9a-f]+))",
-               [&uploads](const Request& request, Response& response, const httplib::ContentReader& content) {
-                 append(uploads, request, response, content);
-               });
-  server.Delete(R"(/v1/uploads/([0-9a-f]+))", [&uploads](const Request& request, Response& response) {
+  router.remove(upload, [&uploads](const Request& request, Response& response) {
     if (!speaks_tus(request, response)) return;
     const auto removed = uploads.remove(request.matches[1]);
     if (!removed) return send(response, removed.error());

@@ -1,0 +1,236 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "api/answer.hpp"
+#include "api/json.hpp"
+#include "api/routes.hpp"
+#include "services/check_rollout.hpp"
+#include "services/scan_version.hpp"
+#include "wire/document.hpp"
+#include "wire/rollout_json.hpp"
+
+/// Endpoints and their rollouts, feedback.
+namespace backstay::api {
+
+using httplib::Request;
+using httplib::Response;
+using nlohmann::json;
+using Ports = ControlServer::Ports;
+
+namespace {
+
+constexpr seconds kDurableWithin{30};
+constexpr std::uint64_t kMaxPage = 500;
+
+/// {"actor": ..., "reason": ...}, in every order to a rollout; a rollback may have "to".
+struct OrderText {
+  std::string actor = "api";
+  std::string reason;
+  std::string to;
+};
+
+Result<OrderText> read_order(const std::string& word, const std::string& body) {
+  OrderText order;
+  TRY(const wire::Document document, wire::Document::from_json("the request body", body.empty() ? "{}" : body));
+  wire::Fields fields(document);
+  fields.optional("actor", order.actor);
+  fields.optional("reason", order.reason);
+  if (word == "rollback") fields.optional("to", order.to);
+  TRY_DO(fields.finish());
+  return order;
+}
+
+Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
+  std::vector<monitor::Label> labels;
+  TRY(const wire::Document document, wire::Document::from_json("the request body", body));
+  wire::Fields fields(document);
+  Result<void> bad;
+  fields.each("labels", [&](wire::Fields& item) {
+    std::string id;
+    monitor::Label label;
+    item.required("prediction_id", id);
+    item.required("label", label.value);
+    auto parsed = traffic::PredictionId::parse(id);
+    if (parsed) label.prediction = *parsed;
+    if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
+    labels.push_back(label);
+  });
+  TRY_DO(fields.finish());
+  TRY_DO(bad);
+  if (labels.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "The request body names no labels.",
+                      R"(Send {"labels": [{"prediction_id": ..., "label": ...}]}.)");
+  return labels;
+}
+
+/// What is stored of an endpoint: what an order changes, without counters that change by themselves.
+Result<json> endpoint_of(const Ports& ports, const std::string& endpoint) {
+  TRY(const std::string model, ports.model_of(endpoint));
+  TRY(const std::optional<EndpointRecord> record, ports.records.rollouts.endpoint(endpoint));
+  TRY(const std::vector<rollout::State> newest, ports.records.rollouts.rollouts(endpoint, 1));
+  json body{{"endpoint", endpoint},
+            {"model", model},
+            {"stable", record ? record->stable : ""},
+            {"standby", record ? record->standby : ""},
+            {"rollout", nullptr}};
+  if (!newest.empty() && !rollout::is_final(newest[0].phase)) body["rollout"] = to_json(newest[0]);
+  return body;
+}
+
+/// An order with If-Match is for the endpoint as its sender saw it.
+Result<void> check_match(const Ports& ports, const std::string& endpoint, const Request& request) {
+  if (!request.has_header("If-Match")) return {};
+  TRY(const json now, endpoint_of(ports, endpoint));
+  if (names_tag(request.get_header_value("If-Match"), entity_tag(dump(now) + "\n"))) return {};
+  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("Endpoint '{}' changed since you looked.", endpoint),
+                    "Get it again, decide again, and send its new ETag as If-Match.");
+}
+
+/// Waits until a decision is durable and answers with the endpoint's status.
+Result<json> settled(const Ports& ports, const std::string& endpoint, std::future<Result<void>> done) {
+  const bool stored = done.wait_for(kDurableWithin) == std::future_status::ready;
+  if (stored) TRY_DO(done.get());
+  const json status = to_json(ports.monitor.status().get());
+  for (const json& item : status["endpoints"]) {
+    if (item["endpoint"] != endpoint) continue;
+    if (stored) return item;
+    return Unexpected(
+        ErrorCode::kTimeout,
+        fmt::format("It is decided and in force, but not stored yet: {}", item["trouble"].get<std::string>()),
+        "Backstay keeps trying; look at backstay status.");
+  }
+  return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", endpoint),
+                    "The configuration file names the endpoints.");
+}
+
+/// "1.1.0" or "model@1.1.0", of the model that the endpoint serves.
+Result<registry::VersionRef> version_of(const Ports& ports, const std::string& endpoint, const std::string& text) {
+  TRY(const std::string model, ports.model_of(endpoint));
+  TRY(registry::VersionRef ref,
+      registry::VersionRef::parse(text.find('@') == std::string::npos ? model + "@" + text : text));
+  if (ref.model == model) return ref;
+  return Unexpected(ErrorCode::kInvalidArgument,
+                    fmt::format("Endpoint '{}' serves the model '{}', not '{}'.", endpoint, model, ref.model),
+                    "Name a version of that model, or the endpoint that serves this one.");
+}
+
+Result<json> start_rollout(const Ports& ports, const std::string& endpoint, const Request& request) {
+  OrderText order;
+  std::string version;
+  std::string plan_yaml;
+  bool blue_green = false;
+  TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
+  wire::Fields fields(document);
+  fields.required("version", version);
+  fields.optional("actor", order.actor);
+  fields.optional("reason", order.reason);
+  fields.optional("blue_green", blue_green);
+  fields.optional("plan_yaml", plan_yaml);
+  TRY_DO(fields.finish());
+
+  TRY_DO(check_match(ports, endpoint, request));
+  TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
+  TRY_DO(services::check_rollout(ports.records, endpoint, ref));
+  std::optional<rollout::Plan> plan;
+  if (blue_green) plan = rollout::blue_green_plan();
+  if (!plan_yaml.empty()) {
+    TRY(const wire::Document text, wire::Document::from_yaml("the plan", plan_yaml));
+    plan = rollout::default_plan();
+    wire::Fields plan_fields(text);
+    wire::read_plan(plan_fields, *plan);
+    TRY_DO(plan_fields.finish());
+    TRY_DO(plan->validate());
+  }
+  TRY(const std::string warning, services::scan_warning(ports.registry.versions, ref));
+  TRY(json item, settled(ports, endpoint,
+                         ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason)));
+  if (!warning.empty()) item["warnings"] = json::array({warning});
+  return item;
+}
+
+/// Leaving a candidate never waits for the store, and is never refused: only a return to the standby is looked at
+/// first. The monitor knows which it is.
+Result<void> check_rollback(const Ports& ports, const std::string& endpoint, const std::string& to) {
+  const monitor::Status status = ports.monitor.status().get();
+  for (const monitor::EndpointStatus& item : status.endpoints) {
+    if (item.endpoint != endpoint) continue;
+    // One that was rolled back already stays on stable: repeating it changes nothing.
+    const bool stays = item.rollout && item.rollout->phase != rollout::Phase::kDone;
+    if (stays && (to.empty() || !rollout::is_final(item.rollout->phase))) return {};
+    const std::string target = to.empty() ? item.standby : to;
+    if (target.empty() || target == item.stable) return {};
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(target));
+    return services::check_return(ports.records, {item.model, std::move(version)});
+  }
+  return {};
+}
+
+Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
+  TRY(OrderText order, read_order(word, request.body));
+  TRY_DO(ports.model_of(endpoint));
+  TRY_DO(check_match(ports, endpoint, request));
+  if (!order.to.empty()) {
+    TRY(const registry::VersionRef ref, version_of(ports, endpoint, order.to));
+    order.to = ref.version.str();
+  }
+  if (word == "rollback") {
+    TRY_DO(check_rollback(ports, endpoint, order.to));
+    return settled(ports, endpoint, ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to));
+  }
+  rollout::Event event = rollout::Pause{order.actor, order.reason};
+  if (word == "resume") event = rollout::Resume{order.actor, order.reason};
+  if (word == "promote") event = rollout::Promote{order.actor, order.reason};
+  return settled(ports, endpoint, ports.monitor.handle(endpoint, event));
+}
+
+/// Newest first; the cursor is the last one's id.
+Result<json> rollouts_of(const Ports& ports, const Request& request, Response& response) {
+  const std::string endpoint = request.matches[1];
+  const std::string cursor = request.get_param_value("cursor");
+  TRY_DO(ports.model_of(endpoint));
+  TRY(const std::uint64_t limit, number_of(request, "limit", 50, 1, kMaxPage));
+  TRY(const auto states, ports.records.rollouts.rollouts(endpoint, std::numeric_limits<std::int64_t>::max()));
+  auto next = states.begin();
+  if (!cursor.empty()) {
+    next = std::find_if(states.begin(), states.end(), [&](const rollout::State& state) { return state.id == cursor; });
+    if (next == states.end())
+      return Unexpected(ErrorCode::kInvalidArgument, "The cursor is not one that Backstay made.",
+                        "Give what the page before gave as its next one.");
+    ++next;
+  }
+  json body{{"rollouts", json::array()}};
+  for (; next != states.end() && body["rollouts"].size() < limit; ++next) body["rollouts"].push_back(to_json(*next));
+  add_next(request, response, body, next == states.end() ? "" : std::prev(next)->id);
+  return body;
+}
+
+Result<json> feedback(const Ports& ports, const Request& request) {
+  TRY(std::vector<monitor::Label> labels, read_labels(request.body));
+  const monitor::FeedbackResult result = ports.monitor.feedback(std::move(labels)).get();
+  return json{{"joined", result.joined}, {"duplicates", result.duplicates}, {"unknown", result.unknown}};
+}
+
+}  // namespace
+
+void add_rollout_routes(Router& router, const Ports& ports) {
+  router.get("/v1/endpoints/{endpoint}", {}, [&ports](const Request& request, Response& response) {
+    reply(response, endpoint_of(ports, request.matches[1]));
+  });
+  router.post("/v1/endpoints/{endpoint}/rollout", [&ports](const Request& request, Response& response) {
+    reply(response, start_rollout(ports, request.matches[1], request));
+  });
+  for (const std::string word : {"rollback", "pause", "resume", "promote"}) {
+    router.post("/v1/endpoints/{endpoint}/" + word, [&ports, word](const Request& request, Response& response) {
+      reply(response, order(ports, request.matches[1], word, request));
+    });
+  }
+  router.get(
+      "/v1/endpoints/{endpoint}/rollouts", {"cursor", "limit"},
+      [&ports](const Request& request, Response& response) { reply(response, rollouts_of(ports, request, response)); });
+  router.post("/v1/feedback",
+              [&ports](const Request& request, Response& response) { reply(response, feedback(ports, request)); });
+}
+
+}  // namespace backstay::api
