@@ -171,7 +171,7 @@ const std::vector<Search>& searches() {
 
 double percentile(std::vector<double>& values, double share) {
   std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+  return values[static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
 }
 
 /// What calls took: by the clock on the wall, and of the CPU, which neighbours don't lengthen.

@@ -47,7 +47,7 @@ bool is_json(const Request& request) {
 }  // namespace
 
 std::string Router::add(const char* method, const std::string& path, std::vector<std::string> query) {
-  const std::string pattern = pattern_of(path);
+  std::string pattern = pattern_of(path);
   routes_.push_back({method, path, std::move(query), std::regex(pattern)});
   return pattern;
 }
