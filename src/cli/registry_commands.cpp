@@ -9,6 +9,7 @@
 #include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
+#include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
 #include "services/register_version.hpp"
@@ -34,24 +35,56 @@ struct Arguments {
   bool dry_run = false;
   bool with_signature = false;
   bool verify = false;
+  bool no_git = false;
+  bool no_environment = false;
+  std::string python;
 };
 
-Result<ExitCode> register_version(const Context& context, const std::string& file) {
-  TRY(const std::string text, read_text(file));
-  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
-  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+/// A version's description with all that can be found out about it.
+struct Described {
+  wire::VersionSpec spec;
+  std::filesystem::path folder;
+  std::vector<std::string> warnings;
+};
+
+/// Without `blobs` nothing is stored.
+Result<Described> describe(const Context& context, const Arguments& arguments, BlobStore* blobs) {
+  Described out;
+  TRY(const std::string text, read_text(arguments.file));
+  TRY(const wire::Document document, wire::Document::from_yaml(arguments.file, text));
+  TRY(out.spec, wire::version_spec_from(document));
+  out.folder = std::filesystem::path(arguments.file).parent_path();
+  services::CaptureOptions capture;
+  if (!arguments.no_git) capture.work_tree = &context.program.work_tree;
+  if (!arguments.no_environment) capture.machine = &context.program.machine;
+  capture.python = arguments.python;
+  capture.not_code = {arguments.file, context.common.data_dir};
+  TRY(out.warnings, services::capture_version(blobs, capture, out.folder, out.spec));
+  return out;
+}
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+}
+
+Result<ExitCode> register_version(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
+  // What is captured is not collected before the version that refers to it is in the ledger.
+  TRY(const std::unique_ptr<BlobHold> hold, opened->registry().blobs.hold());
+  TRY(Described described, describe(context, arguments, &opened->registry().blobs));
   TRY(const services::RegisteredVersion done,
-      services::register_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
-                                 {context.common.actor}, progress_on_terminal(Unit::kBytes)));
+      services::register_version(opened->registry(), described.spec, described.folder, {context.common.actor},
+                                 progress_on_terminal(Unit::kBytes)));
   if (context.common.json) {
     json out = api::to_json(done.version);
     out["created"] = done.created;
     out["missing"] = done.missing;
     out["scan"] = scan_json(done.scan);
+    out["warnings"] = described.warnings;
     print_json(out);
     return kOk;
   }
+  print_warnings(described.warnings);
   const std::string name = done.version.ref.str();
   fmt::print("{} {}  (number {}, sha256:{})\n",
              done.created ? "registered" : "already registered with this content:", coloured(Colour::kBold, name),
@@ -85,15 +118,13 @@ void print_plan(const services::PlannedVersion& plan) {
   }
 }
 
-Result<ExitCode> plan_version(const Context& context, const std::string& file) {
-  TRY(const std::string text, read_text(file));
-  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
-  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+Result<ExitCode> plan_version(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
+  TRY(const Described described, describe(context, arguments, nullptr));
   TRY(const services::PlannedVersion plan,
-      services::plan_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
-                             progress_on_terminal(Unit::kBytes)));
+      services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
   if (!context.common.json) {
+    print_warnings(described.warnings);
     print_plan(plan);
     return kOk;
   }
@@ -103,6 +134,7 @@ Result<ExitCode> plan_version(const Context& context, const std::string& file) {
               {"manifest_sha256", plan.identity.hex()},
               {"registered", plan.registered},
               {"missing", plan.missing},
+              {"warnings", described.warnings},
               {"compared_with", advice.compared_with ? json(advice.compared_with->str()) : json(nullptr)},
               {"bump", to_string(advice.bump.bump)},
               {"reasons", advice.bump.reasons},
@@ -357,8 +389,11 @@ void add_registry_commands(const Context& context) {
                                   "backstay register version.yaml");
   command->add_option("FILE", a.file, "The version's description (YAML); paths in it are relative to it")->required();
   command->add_flag("--dry-run", a.dry_run, "Store nothing; say what it would be, and which version number fits");
+  command->add_flag("--no-git", a.no_git, "Don't record commit, repository and uncommitted changes");
+  command->add_flag("--no-environment", a.no_environment, "Don't record this machine's system and hardware");
+  command->add_option("--python", a.python, "Also record this interpreter's version and packages");
   context.on(command, [context, arguments] {
-    return arguments->dry_run ? plan_version(context, arguments->file) : register_version(context, arguments->file);
+    return arguments->dry_run ? plan_version(context, *arguments) : register_version(context, *arguments);
   });
 
   command = context.add(context.app, "list", "List versions, newest first", "backstay list breast-cancer");

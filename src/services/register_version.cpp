@@ -178,16 +178,13 @@ Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifes
             [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DO(registry::validate(manifest));
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
-  std::vector<registry::FileDigest> needed = manifest.code.preprocessing;
-  for (const auto& file : manifest.environment.lock_files) needed.push_back(file);
-  for (const auto& file : manifest.artifacts) needed.push_back({file.path, file.sha256});
-  for (const registry::FileDigest& file : needed) {
-    TRY(const bool there, registry.blobs.contains(file.sha256));
+  for (const registry::BlobOfVersion& blob : registry::blobs_of(manifest)) {
+    if (!blob.required) continue;
+    TRY(const bool there, registry.blobs.contains(blob.sha256));
     if (!there)
-      return Unexpected(
-          ErrorCode::kFailedPrecondition,
-          fmt::format("The content of '{}' (sha256 {}) has not been uploaded.", file.path, file.sha256.hex()),
-          fmt::format("PUT it to /v1/blobs/{} first.", file.sha256.hex()));
+      return Unexpected(ErrorCode::kFailedPrecondition,
+                        fmt::format("The {} (sha256 {}) has not been uploaded.", blob.what, blob.sha256.hex()),
+                        fmt::format("PUT it to /v1/blobs/{} first.", blob.sha256.hex()));
   }
   return store(registry, std::move(manifest), actor, true);
 }

@@ -56,6 +56,7 @@ void read_data(Fields& fields, const FileReaders& files, std::vector<DataSet>& o
     set.required("name", item.name);
     set.required("role", item.role);
     set.optional("uri", item.uri);
+    if (files.data_set) files.data_set(set);
     set.each("slices", [&](Fields& fields_of_slice) {
       DataSlice& slice = item.slices.emplace_back();
       fields_of_slice.required("name", slice.name);
@@ -78,12 +79,17 @@ void read_members(Fields& fields, const FileReaders& files, Manifest& out) {
   });
   read_data(fields, files, out.data);
   // Stored flat: a key may hold dots.
-  fields.flattened("config", out.config);
+  if (files.config) {
+    files.config(fields);
+  } else {
+    fields.flattened("config", out.config);
+  }
   fields.object("environment", [&](Fields& environment) {
     environment.optional("image", out.environment.image);
     environment.optional("os", out.environment.os);
     environment.optional("hardware", out.environment.hardware);
-    files.lock_files(environment);
+    environment.optional("python", out.environment.python);
+    files.environment(environment);
     environment.flattened("frameworks", out.environment.frameworks);
   });
   read_dependencies(fields, out.dependencies);

@@ -43,7 +43,9 @@ Result<VersionSpec> version_spec_from(const Document& document) {
   read_files(fields, "artifacts", spec.artifacts);
   const FileReaders files{[&](Fields& code) { read_files(code, "preprocessing", spec.preprocessing); },
                           [&](Fields& slice) { read_slice(slice, spec); },
-                          [&](Fields& environment) { read_files(environment, "lock_files", spec.lock_files); }};
+                          {},
+                          [&](Fields& environment) { read_files(environment, "lock_files", spec.lock_files); },
+                          {}};
   read_members(fields, files, spec.manifest);
   if (spec.artifacts.empty())
     fields.fail("artifacts", "is missing or empty", "List the model's files or folders, e.g. artifacts: [model.onnx].");

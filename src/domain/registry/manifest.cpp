@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/utf8.hpp"
 #include "domain/registry/version_range.hpp"
 
 namespace backstay::registry {
@@ -12,27 +13,6 @@ namespace backstay::registry {
 namespace {
 
 constexpr std::size_t kMaxPathBytes = 1024;
-
-// Well-formed UTF-8 without overlong forms and surrogates (RFC 3629).
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80                   ? 1
-                               : lead >= 0xc2 && lead < 0xe0 ? 2
-                               : lead >= 0xe0 && lead < 0xf0 ? 3
-                               : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                             : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    const auto second = length > 1 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90) ||
-        (lead == 0xf4 && second > 0x8f))
-      return false;
-    i += length;
-  }
-  return true;
-}
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -85,7 +65,11 @@ Facts data_facts(const std::vector<DataSet>& data) {
 }
 
 Facts environment_facts(const Environment& environment) {
-  Facts facts{{"image", environment.image}, {"os", environment.os}, {"hardware", environment.hardware}};
+  Facts facts{{"image", environment.image},
+              {"os", environment.os},
+              {"hardware", environment.hardware},
+              {"python (interpreter)", environment.python},
+              {"pinning", environment.pinning}};
   for (const FileDigest& file : environment.lock_files) facts["lock/" + file.path] = short_hex(file.sha256);
   for (const auto& [name, version] : environment.frameworks) facts[name] = version;
   return facts;
@@ -109,6 +93,14 @@ Facts signature_facts(const Signature& signature) {
 
 }  // namespace
 
+bool is_pinned_image(std::string_view image) {
+  const std::size_t at = image.find('@');
+  if (at == 0 || at == std::string_view::npos) return false;
+  constexpr std::string_view kAlgorithm = "@sha256:";
+  const std::string_view digest = image.substr(at);
+  return digest.starts_with(kAlgorithm) && Digest::from_hex(digest.substr(kAlgorithm.size())).has_value();
+}
+
 std::vector<std::string> missing_parts(const Manifest& manifest) {
   std::vector<std::string> missing;
   if (manifest.code.commit.empty()) missing.emplace_back("code (commit)");
@@ -117,6 +109,8 @@ std::vector<std::string> missing_parts(const Manifest& manifest) {
   });
   if (!has_training) missing.emplace_back("data (training slices)");
   if (manifest.config.empty()) missing.emplace_back("config");
+  if (!manifest.environment.image.empty() && !is_pinned_image(manifest.environment.image))
+    missing.emplace_back("environment (the image's digest)");
   if (manifest.changelog.empty()) missing.emplace_back("changelog");
   return missing;
 }
@@ -198,7 +192,11 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest) {
   for (const FileDigest& file : manifest.environment.lock_files)
     blobs.push_back({file.sha256, "lock file " + file.path});
   if (const auto diff = Digest::from_hex(manifest.code.dirty_diff_sha256))
-    blobs.push_back({*diff, "uncommitted changes", false});
+    blobs.push_back({*diff, "uncommitted changes", manifest.code.dirty_diff_kept});
+  for (const DataSet& set : manifest.data)
+    for (const DataSlice& slice : set.slices)
+      if (const auto profile = Digest::from_hex(slice.profile_sha256))
+        blobs.push_back({*profile, fmt::format("profile of {}/{}", set.name, slice.name)});
   return blobs;
 }
 

@@ -1,0 +1,15 @@
+#include "services/capture_version.hpp"
+
+#include <fmt/format.h>
+
+namespace backstay::services {
+
+Result<std::vector<std::string>> capture_version(BlobStore* blobs, const CaptureOptions& options,
+                                                 const std::filesystem::path& folder, wire::VersionSpec& spec) {
+  std::vector<std::string> warnings;
+  if (options.work_tree != nullptr)
+    TRY_DO(capture_code(blobs, *options.work_tree, options.not_code, folder, spec, warnings));
+  return warnings;
+}
+
+}  // namespace backstay::services
