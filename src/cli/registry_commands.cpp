@@ -75,6 +75,7 @@ Result<ExitCode> register_version(const Context& context, const Arguments& argum
   TRY(const services::RegisteredVersion done,
       services::register_version(opened->registry(), described.spec, described.folder, {context.common.actor},
                                  progress_on_terminal(Unit::kBytes)));
+  described.warnings.insert(described.warnings.end(), done.warnings.begin(), done.warnings.end());
   if (context.common.json) {
     json out = api::to_json(done.version);
     out["created"] = done.created;
@@ -120,7 +121,7 @@ void print_plan(const services::PlannedVersion& plan) {
 
 Result<ExitCode> plan_version(const Context& context, const Arguments& arguments) {
   TRY(const auto opened, context.open());
-  TRY(const Described described, describe(context, arguments, nullptr));
+  TRY(Described described, describe(context, arguments, nullptr));
   TRY(const services::PlannedVersion plan,
       services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
   if (!context.common.json) {

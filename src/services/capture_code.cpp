@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "services/capture_version.hpp"
+#include "services/file_patterns.hpp"
 #include "services/keep_bytes.hpp"
 
 namespace backstay::services {
@@ -17,6 +18,11 @@ std::vector<fs::path> kept_elsewhere(const std::vector<fs::path>& not_code, cons
   std::vector<fs::path> out = not_code;
   for (const wire::LocalFile& file : spec.artifacts) out.push_back(folder / file.source);
   for (const wire::VersionSpec::SliceFile& slice : spec.slice_files) out.push_back(folder / slice.source);
+  for (const wire::VersionSpec::SliceSet& set : spec.slice_sets) {
+    for (const std::string& pattern : set.files)
+      if (const auto matched = match_files(folder, pattern))
+        for (const MatchedFile& file : *matched) out.push_back(folder / file.path);
+  }
   return out;
 }
 

@@ -294,6 +294,15 @@ void Fields::optional(const char* key, std::vector<std::string>& out) {
   }
 }
 
+void Fields::optional_texts(const char* key, std::vector<std::string>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (value->is_array()) return optional(key, out);
+  std::string text;
+  read_text(key, *value, text);
+  if (!text.empty()) out.push_back(std::move(text));
+}
+
 void Fields::optional(const char* key, std::vector<std::int64_t>& out) {
   const json* value = find(key);
   if (value == nullptr) return;

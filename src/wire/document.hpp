@@ -57,6 +57,8 @@ class Fields {
   void optional(const char* key, milliseconds& out);  ///< "90s", "10m"
   void optional(const char* key, std::vector<std::string>& out);
   void optional(const char* key, std::vector<std::int64_t>& out);
+  /// One text, or a list of them.
+  void optional_texts(const char* key, std::vector<std::string>& out);
   /// A share of traffic: "5%" or 0.05, into parts per million.
   void optional_share(const char* key, std::uint32_t& out);
   /// Any scalars, nested by dots: {"optimizer": {"lr": 0.1}} gives "optimizer.lr" -> "0.1".
