@@ -58,6 +58,9 @@ Result<Described> describe(const Context& context, const Arguments& arguments, B
   if (!arguments.no_git) capture.work_tree = &context.program.work_tree;
   if (!arguments.no_environment) capture.machine = &context.program.machine;
   capture.python = arguments.python;
+  if (arguments.no_environment && !arguments.python.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "--python and --no-environment exclude each other.",
+                      "Give one of them.");
   capture.not_code = {arguments.file, context.common.data_dir};
   TRY(out.warnings, services::capture_version(blobs, capture, out.folder, out.spec));
   return out;
@@ -182,7 +185,12 @@ void print_manifest(const registry::Manifest& m) {
   }
   fmt::print("config\n");
   for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
-  fmt::print("environment\n");
+  fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
+  for (const std::string& finding : m.environment.findings) fmt::print("  ! {}\n", finding);
+  for (const auto& [what, text] :
+       {std::pair("image", m.environment.image), std::pair("system", m.environment.os),
+        std::pair("hardware", m.environment.hardware), std::pair("python", m.environment.python)})
+    if (!text.empty()) fmt::print("  {} {}\n", what, text);
   for (const auto& [name, version] : m.environment.frameworks) fmt::print("  {} {}\n", name, version);
   for (const auto& file : m.environment.lock_files)
     fmt::print("  lock {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));

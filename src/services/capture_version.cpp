@@ -1,6 +1,6 @@
 #include "services/capture_version.hpp"
 
-#include <fmt/format.h>
+#include "services/capture_environment.hpp"
 
 namespace backstay::services {
 
@@ -9,6 +9,7 @@ Result<std::vector<std::string>> capture_version(BlobStore* blobs, const Capture
   std::vector<std::string> warnings;
   if (options.work_tree != nullptr)
     TRY_DO(capture_code(blobs, *options.work_tree, options.not_code, folder, spec, warnings));
+  TRY_DO(capture_environment(blobs, options, folder, spec, warnings));
   return warnings;
 }
 

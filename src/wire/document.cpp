@@ -114,6 +114,9 @@ Document::Document(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Document::~Document() = default;
 Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
+const json& Document::tree() const {
+  return state_->root;
+}
 
 Result<Document> Document::from_yaml(std::string name, const std::string& text) {
   if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name), kTooLarge);

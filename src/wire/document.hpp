@@ -26,6 +26,8 @@ class Document {
   ~Document();
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
+  /// All of it, for readers that let pass what they do not know. YAML's scalars are texts.
+  const nlohmann::json& tree() const;
 
  private:
   friend class Fields;
