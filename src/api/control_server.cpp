@@ -10,12 +10,14 @@
 
 #include "api/json.hpp"
 #include "api/uploads.hpp"
+#include "services/add_scorecard.hpp"
 #include "services/check_rollout.hpp"
 #include "services/register_version.hpp"
 #include "services/scan_version.hpp"
 #include "wire/document.hpp"
 #include "wire/manifest_json.hpp"
 #include "wire/rollout_json.hpp"
+#include "wire/scorecard_json.hpp"
 
 namespace backstay::api {
 
@@ -211,6 +213,23 @@ class ControlServer::Routes {
         return body;
       }());
     });
+    server_.Post(R"(/v1/models/([^/]+)/versions/([^/]+)/scorecards)",
+                 [this](const Request& request, Response& response) {
+                   const auto added = add_scorecard(request);
+                   if (!added) return send(response, added.error());
+                   send(response, 201, *added);
+                 });
+  }
+
+  Result<json> add_scorecard(const Request& request) {
+    TRY(const registry::VersionRef ref,
+        registry::VersionRef::parse(fmt::format("{}@{}", request.matches[1].str(), request.matches[2].str())));
+    TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
+    TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
+    const std::string actor = request.get_header_value("Backstay-Actor");
+    TRY(const registry::StoredScorecard stored,
+        services::add_scorecard(ports_.registry.versions, ref, scorecard, {actor.empty() ? "api" : actor}));
+    return json{{"id", stored.id}, {"at", to_rfc3339(stored.at)}};
   }
 
   Result<json> put_blob(const std::string& hex, std::uint64_t expected_bytes, const httplib::ContentReader& content) {

@@ -4,6 +4,7 @@
 #include "app/server.hpp"
 #include "capture/git_work_tree.hpp"
 #include "capture/linux_machine.hpp"
+#include "capture/system_programs.hpp"
 #include "cli/command_line.hpp"
 
 namespace {
@@ -45,5 +46,6 @@ int main(int argc, char** argv) {
   signal(SIGXFSZ, SIG_IGN);
   capture::GitWorkTree work_tree;
   capture::LinuxMachine machine;
-  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve, work_tree, machine});
+  capture::SystemPrograms programs;
+  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve, work_tree, machine, programs});
 }

@@ -85,7 +85,11 @@ class BorrowedRepository {
       : folder_(std::move(folder)), root_(repository.root), objects_(repository.common / "objects") {}
   void borrow(const fs::path& from, const std::string& name) const {
     std::error_code ignored;
-    if (fs::is_regular_file(from, ignored)) fs::copy_file(from, folder_ / name, ignored);
+    if (!fs::is_regular_file(from, ignored)) return;
+    // With its time: git looks again at files that are as young as the index, and must not take it for younger.
+    const auto time = fs::last_write_time(from, ignored);
+    fs::copy_file(from, folder_ / name, ignored);
+    fs::last_write_time(folder_ / name, time, ignored);
   }
   fs::path folder_;
   fs::path root_;

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include <ctime>
 #include <fstream>
+#include <thread>
 
 #include "capture/git_repository.hpp"
 #include "capture/program.hpp"
@@ -115,6 +118,28 @@ TEST_F(GitWorkTreeTest, LeavesOutWhatTheVersionKeepsElsewhereAndTellsWhatIsTooLa
   write("backstay-data/blobs/x", "1");
   EXPECT_EQ(diff(state, {tree / "model.onnx", tree / "backstay-data"}), "");
   EXPECT_EQ(state.omitted, (std::vector<std::string>{"huge.bin (larger than 1 MiB)", "link (no regular file)"}));
+}
+
+// git takes a file for unchanged by its size and times, in seconds, unless it is as young as the index.
+TEST_F(GitWorkTreeTest, SeesAChangeOfTheSameSizeInTheSecondOfTheCommit) {
+  const auto second_of = [&] {
+    struct stat info {};
+    EXPECT_EQ(stat((tree / "train.py").c_str(), &info), 0);
+    return info.st_mtim.tv_sec;
+  };
+  std::time_t committed = 0;
+  for (int value = 10; value < 90; value += 2) {
+    write("train.py", "a = " + std::to_string(value) + "\n");
+    git({"add", "train.py"});
+    commit();
+    committed = second_of();
+    write("train.py", "a = " + std::to_string(value + 1) + "\n");
+    if (second_of() == committed) break;
+  }
+  ASSERT_EQ(second_of(), committed);
+  while (std::time(nullptr) <= committed) std::this_thread::yield();
+  CodeState state = found();
+  EXPECT_NE(diff(state).find("+a = "), std::string::npos);
 }
 
 TEST_F(GitWorkTreeTest, RunsNothingThatAHostileRepositoryNames) {

@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
 #include "ports/machine.hpp"
+#include "ports/programs.hpp"
 #include "ports/record_check.hpp"
 #include "ports/signature_store.hpp"
 #include "ports/work_tree.hpp"
@@ -40,6 +41,7 @@ struct Program {
   std::function<Result<void>(const std::filesystem::path& config)> serve;
   WorkTree& work_tree;
   Machine& machine;
+  Programs& programs;
 };
 
 /// Runs one command; the result is the process's exit status (cli/exit_code.hpp).

@@ -9,6 +9,7 @@
 #include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
+#include "services/add_scorecard.hpp"
 #include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
@@ -313,14 +314,8 @@ Result<ExitCode> add_scorecard(const Context& context, const Arguments& argument
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
-  const std::string evidence = wire::to_json(scorecard);
   TRY(const registry::StoredScorecard stored,
-      opened->registry().versions.add_scorecard(
-          ref, scorecard,
-          {context.common.actor, "scorecard.add", ref.str(),
-           fmt::format("{} measured on {} by {}", registry::to_string(scorecard.kind), scorecard.dataset,
-                       scorecard.evaluator),
-           evidence}));
+      services::add_scorecard(opened->registry().versions, ref, scorecard, {context.common.actor}));
   if (context.common.json) {
     print_json({{"id", stored.id}, {"at", to_rfc3339(stored.at)}});
   } else {

@@ -95,6 +95,9 @@ class Fields {
   std::vector<std::string> known_;
 };
 
+/// All scalars of a document, as Fields::flattened gives those of a member. The document must be a map.
+Result<std::map<std::string, std::string>> flatten(const std::string& name, const Document& document);
+
 /// The candidate that is closest to `word` by edit distance, if any is close enough to be meant.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 

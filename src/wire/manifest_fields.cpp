@@ -75,6 +75,7 @@ void read_members(Fields& fields, const FileReaders& files, Manifest& out) {
     code.optional("repository", out.code.repository);
     code.optional("commit", out.code.commit);
     code.optional("dirty_diff_sha256", out.code.dirty_diff_sha256);
+    code.optional("command", out.code.command);
     files.preprocessing(code);
   });
   read_data(fields, files, out.data);

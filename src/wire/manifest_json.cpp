@@ -32,6 +32,7 @@ json code_json(const Code& code) {
   put(object, "commit", code.commit);
   put(object, "dirty_diff_sha256", code.dirty_diff_sha256);
   if (code.dirty_diff_kept) object["dirty_diff_kept"] = true;
+  put(object, "command", code.command);
   put(object, "preprocessing", files_json(code.preprocessing));
   return object;
 }

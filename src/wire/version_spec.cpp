@@ -84,6 +84,26 @@ std::optional<RowRange> parse_row_range(std::string_view text) {
   return range.second > kMost ? std::nullopt : std::optional(range);
 }
 
+namespace {
+
+/// "file" (one text or a list of them) names files; everything else is configuration itself.
+void read_config(Fields& fields, VersionSpec& spec) {
+  std::map<std::string, std::string>& config = spec.manifest.config;
+  fields.flattened("config", config);
+  if (const auto one = config.find("file"); one != config.end()) {
+    spec.config_files.push_back(one->second);
+    config.erase(one);
+  }
+  for (std::size_t i = 0;; ++i) {
+    const auto item = config.find(fmt::format("file[{}]", i));
+    if (item == config.end()) return;
+    spec.config_files.push_back(item->second);
+    config.erase(item);
+  }
+}
+
+}  // namespace
+
 Result<VersionSpec> version_spec_from(const Document& document) {
   VersionSpec spec;
   Fields fields(document);
@@ -93,7 +113,7 @@ Result<VersionSpec> version_spec_from(const Document& document) {
                           [&](Fields& slice) { read_slice(slice, spec, profile); },
                           [&](Fields& set) { profile = read_slice_set(set, spec); },
                           [&](Fields& environment) { read_files(environment, "lock_files", spec.lock_files); },
-                          {}};
+                          [&](Fields& all) { read_config(all, spec); }};
   read_members(fields, files, spec.manifest);
   if (spec.artifacts.empty())
     fields.fail("artifacts", "is missing or empty", "List the model's files or folders, e.g. artifacts: [model.onnx].");

@@ -31,6 +31,7 @@ struct VersionSpec {
   std::vector<LocalFile> artifacts;
   std::vector<LocalFile> preprocessing;
   std::vector<LocalFile> lock_files;
+  std::vector<std::string> config_files;  ///< YAML, JSON or TOML; what is written inline wins.
   struct SliceFile {
     std::size_t data_set = 0;
     std::size_t slice = 0;
@@ -67,7 +68,7 @@ struct VersionSpec {
 ///           - {name: first, file: data/all.csv, range: 0-999}
 ///       - {name: visits, role: test, files: "data/*.csv"}                 # a slice per file
 ///       - {name: wards, role: validation, files: wards.csv, by: ward}     # a slice per value
-///     config: {seed: 7, hidden: 16}
+///     config: {file: params.toml, seed: 7, hidden: 16}
 ///     environment: {lock_files: [requirements.txt], frameworks: {scikit-learn: 1.5.2}}
 ///     dependencies: [{name: patients, kind: database, direction: upstream, version: ">=12"}]
 ///     signature: {inputs: [{name: x, datatype: FP32, shape: [-1, 30]}]}

@@ -46,7 +46,10 @@ Facts artifact_facts(const Manifest& manifest) {
 }
 
 Facts code_facts(const Code& code) {
-  Facts facts{{"repository", code.repository}, {"commit", code.commit}, {"dirty_diff", code.dirty_diff_sha256}};
+  Facts facts{{"repository", code.repository},
+              {"commit", code.commit},
+              {"dirty_diff", code.dirty_diff_sha256},
+              {"command", code.command}};
   for (const FileDigest& file : code.preprocessing) facts["preprocessing/" + file.path] = short_hex(file.sha256);
   return facts;
 }

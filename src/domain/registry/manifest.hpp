@@ -32,6 +32,7 @@ struct Code {
   std::string commit;
   std::string dirty_diff_sha256;  ///< Empty when the work tree was clean.
   std::vector<FileDigest> preprocessing;
+  std::string command{};  ///< What was run to make the artifacts, in the work tree: "python train.py --seed 7".
   bool dirty_diff_kept = false;  ///< The diff is a blob of the store; false: only its digest is known.
   bool operator==(const Code&) const = default;
 };
