@@ -59,7 +59,7 @@ class BorrowedRepository {
     return borrowed;
   }
   BorrowedRepository(BorrowedRepository&& other) noexcept
-      : folder_(std::exchange(other.folder_, {})), root_(other.root_), objects_(other.objects_) {}
+      : folder_(std::exchange(other.folder_, {})), root_(std::move(other.root_)), objects_(std::move(other.objects_)) {}
   BorrowedRepository& operator=(BorrowedRepository&&) = delete;
   ~BorrowedRepository() {
     std::error_code ignored;

@@ -114,7 +114,7 @@ class Builder {
   }
 
  private:
-  Result<std::string> text_of(const Digest& sha256) {
+  Result<std::string> text_of(const Digest& sha256) const {
     std::string text;
     TRY_DO(registry_.blobs.read(sha256, [&](std::span<const std::byte> piece) -> Result<void> {
       if (text.size() + piece.size() > kMaxLockBytes)

@@ -15,7 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using registry::DataSlice;
-using registry::SliceRule;
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
