@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "wire/document.hpp"
+#include "wire/toml.hpp"
+
 namespace backstay::wire {
 namespace {
 
@@ -98,6 +101,25 @@ TEST(Dockerfile, NeedsADigestForEveryImageThatIsNoStage) {
         "FROM " + pinned + "\nCOPY --from=nginx:latest a b", std::string("from \\\n python"),
         "FROM " + pinned + "\nRUN --mount=type=bind,from=alpine,target=/x ls"})
     EXPECT_EQ(read("Dockerfile.train", text).pinning, Pinning::kUnpinned) << text;
+}
+
+TEST(LockFiles, OfBrokenTomlAreAnErrorInEveryBuild) {
+  for (const char* text : {"[=]", "[#", "[{", "[[=]]", "[a.=]", "a.=1", "{", "[\"\"\"a\"\"\"]"})
+    EXPECT_FALSE(read_lock_file("uv.lock", text)) << text;
+}
+
+TEST(Toml, KeepsEveryCharacterAndRefusesThoseThatMeanNothing) {
+  const std::string text =
+      "\xef\xbb\xbf# \xc3\xa9\na = \"\xc3\xa9 Z0y Z1yc3\"\nb = '\xe2\x80\xa8'\n\"\xf0\x9f\x98\x80\" = \"\"\"x\\\n  "
+      "\xc3\xa9\"\"\"\n";
+  const auto document = document_from_toml("t", text);
+  ASSERT_TRUE(document) << document.error().message;
+  const auto flat = flatten("t", *document);
+  ASSERT_TRUE(flat);
+  EXPECT_THAT(*flat, ElementsAre(Pair("a", "\xc3\xa9 Z0y Z1yc3"), Pair("b", "\xe2\x80\xa8"),
+                                 Pair("\xf0\x9f\x98\x80", "x\xc3\xa9")));
+  for (const char* bad : {"a = \xc3\xa9", "a = 1\xc3\xa9", "[\xc3\xa9", "a = \"\xff\""})
+    EXPECT_FALSE(document_from_toml("t", bad)) << bad;
 }
 
 TEST(LockFiles, RefuseUnknownNamesAndFindPasswords) {
