@@ -27,8 +27,8 @@ struct Arguments {
 };
 
 Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const StoredVersion stored, opened->registry().versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(stored));
   TRY(const services::EnvironmentComparison found,
@@ -53,8 +53,8 @@ Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
 }
 
 Result<ExitCode> build(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const StoredVersion stored, opened->registry().versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(stored));
   services::EnvironmentRequest request{arguments.to, arguments.venv, "python3"};
@@ -75,8 +75,8 @@ Colour colour_of(const std::string& state) {
 }
 
 Result<ExitCode> reproduce(const Context& context, const Arguments& arguments) {
-  TRY(const VersionRef ref, VersionRef::parse(arguments.version));
   TRY(const auto opened, context.open());
+  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   services::ReproduceRequest request;
   request.folder = arguments.to;
   request.data = arguments.data;
@@ -110,7 +110,7 @@ Result<ExitCode> reproduce(const Context& context, const Arguments& arguments) {
 void add_environment_commands(const Context& context) {
   const auto arguments = std::make_shared<Arguments>();
   Arguments& a = *arguments;
-  const std::string version_help = "A version, MODEL@X.Y.Z";
+  const std::string version_help = "MODEL@X.Y.Z, or MODEL@ALIAS";
   const std::string python_help = "A Python interpreter";
   CLI::App* env = context.app.add_subcommand("env", "What a version ran in");
   env->require_subcommand(1);

@@ -41,30 +41,34 @@ struct Arguments {
   std::string python;
 };
 
-/// A version's description with all that can be found out about it.
+/// A version's description, and what was found out about it.
 struct Described {
   wire::VersionSpec spec;
   std::filesystem::path folder;
   std::vector<std::string> warnings;
 };
 
-/// Without `blobs` nothing is stored.
-Result<Described> describe(const Context& context, const Arguments& arguments, BlobStore* blobs) {
+Result<Described> describe(const Arguments& arguments) {
   Described out;
   TRY(const std::string text, read_text(arguments.file));
   TRY(const wire::Document document, wire::Document::from_yaml(arguments.file, text));
   TRY(out.spec, wire::version_spec_from(document));
   out.folder = std::filesystem::path(arguments.file).parent_path();
-  services::CaptureOptions capture;
-  if (!arguments.no_git) capture.work_tree = &context.program.work_tree;
-  if (!arguments.no_environment) capture.machine = &context.program.machine;
-  capture.python = arguments.python;
   if (arguments.no_environment && !arguments.python.empty())
     return Unexpected(ErrorCode::kInvalidArgument, "--python and --no-environment exclude each other.",
                       "Give one of them.");
-  capture.not_code = {arguments.file, context.common.data_dir};
-  TRY(out.warnings, services::capture_version(blobs, capture, out.folder, out.spec));
   return out;
+}
+
+/// Without `blobs` nothing is stored.
+Result<void> capture(const Context& context, const Arguments& arguments, BlobStore* blobs, Described& described) {
+  services::CaptureOptions options;
+  if (!arguments.no_git) options.work_tree = &context.program.work_tree;
+  if (!arguments.no_environment) options.machine = &context.program.machine;
+  options.python = arguments.python;
+  options.not_code = {arguments.file, context.common.data_dir};
+  TRY(described.warnings, services::capture_version(blobs, options, described.folder, described.spec));
+  return {};
 }
 
 void print_warnings(const std::vector<std::string>& warnings) {
@@ -72,10 +76,11 @@ void print_warnings(const std::vector<std::string>& warnings) {
 }
 
 Result<ExitCode> register_version(const Context& context, const Arguments& arguments) {
+  TRY(Described described, describe(arguments));
   TRY(const auto opened, context.open());
   // What is captured is not collected before the version that refers to it is in the ledger.
   TRY(const std::unique_ptr<BlobHold> hold, opened->registry().blobs.hold());
-  TRY(Described described, describe(context, arguments, &opened->registry().blobs));
+  TRY_DO(capture(context, arguments, &opened->registry().blobs, described));
   TRY(const services::RegisteredVersion done,
       services::register_version(opened->registry(), described.spec, described.folder, {context.common.actor},
                                  progress_on_terminal(Unit::kBytes)));
@@ -124,8 +129,9 @@ void print_plan(const services::PlannedVersion& plan) {
 }
 
 Result<ExitCode> plan_version(const Context& context, const Arguments& arguments) {
+  TRY(Described described, describe(arguments));
   TRY(const auto opened, context.open());
-  TRY(Described described, describe(context, arguments, nullptr));
+  TRY_DO(capture(context, arguments, nullptr, described));
   TRY(const services::PlannedVersion plan,
       services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
   if (!context.common.json) {
@@ -200,6 +206,12 @@ void print_manifest(const registry::Manifest& m) {
     fmt::print("  {} {} {} {}\n", d.direction, d.kind, d.name, d.version.empty() ? d.schema_sha256 : d.version);
 }
 
+void print_parents(const registry::Manifest& m) {
+  if (!m.parents.empty() || !m.external_parents.empty()) fmt::print("parents\n");
+  for (const VersionRef& parent : m.parents) fmt::print("  {}\n", parent.str());
+  for (const std::string& parent : m.external_parents) fmt::print("  {} (elsewhere)\n", parent);
+}
+
 Colour colour_of(const std::string& verdict) {
   return verdict == "PASS" ? Colour::kGreen : verdict == "FAIL" ? Colour::kRed : Colour::kYellow;
 }
@@ -250,6 +262,7 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   if (!missing.empty())
     fmt::print("{} it lacks {}.\n", coloured(Colour::kYellow, "incomplete:"), fmt::join(missing, ", "));
   print_manifest(manifest);
+  print_parents(manifest);
   if (scans.empty()) {
     fmt::print("scan {}: backstay scan {}\n", coloured(Colour::kYellow, "not scanned yet"), ref.str());
   } else {

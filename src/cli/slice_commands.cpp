@@ -16,6 +16,7 @@ namespace {
 
 struct Arguments {
   std::string version;
+  std::string slice;
   std::string folder = ".";
   std::vector<std::string> files;
   std::string by;
@@ -81,8 +82,8 @@ Result<std::string> compare(const std::filesystem::path& folder, const registry:
 }
 
 Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
-  TRY(const registry::VersionRef ref, registry::VersionRef::parse(arguments.version));
   TRY(const auto opened, context.open());
+  TRY(const registry::VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const StoredVersion stored, opened->registry().versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(stored));
   json out = json::array();
@@ -106,6 +107,59 @@ Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
   return code;
 }
 
+/// The slice of a version by "DATA_SET/SLICE".
+Result<const registry::DataSlice*> find_slice(const registry::Manifest& manifest, const std::string& name) {
+  std::vector<std::string> names;
+  for (const registry::DataSet& set : manifest.data) {
+    for (const registry::DataSlice& slice : set.slices) {
+      names.push_back(set.name + "/" + slice.name);
+      if (names.back() == name) return &slice;
+    }
+  }
+  constexpr std::size_t kShown = 10;
+  const bool more = names.size() > kShown;
+  names.resize(std::min(names.size(), kShown));
+  return Unexpected(ErrorCode::kNotFound, fmt::format("{} has no slice '{}'.", manifest.ref.str(), name),
+                    fmt::format("There are: {}{}.", fmt::join(names, ", "), more ? ", ..." : ""));
+}
+
+std::string cell(const json& column, const char* key) {
+  const auto value = column.find(key);
+  if (value == column.end()) return "";
+  return value->is_number() ? fmt::format("{:.6g}", value->get<double>()) : value->dump();
+}
+
+Result<ExitCode> profile(const Context& context, const Arguments& arguments) {
+  TRY(const auto opened, context.open());
+  TRY(const registry::VersionRef ref, services::resolve_version(opened->records(), arguments.version));
+  TRY(const StoredVersion stored, opened->registry().versions.version(ref));
+  TRY(const registry::Manifest manifest, services::manifest_of(stored));
+  TRY(const registry::DataSlice* slice, find_slice(manifest, arguments.slice));
+  if (slice->profile_sha256.empty())
+    return Unexpected(ErrorCode::kNotFound, fmt::format("The slice '{}' has no profile.", arguments.slice),
+                      "Only .csv, .tsv, .jsonl and .parquet files that were read by register have one.");
+  TRY(const Digest digest, Digest::from_hex(slice->profile_sha256));
+  std::string text;
+  TRY_DO(opened->registry().blobs.read(digest, [&](std::span<const std::byte> piece) -> Result<void> {
+    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    return {};
+  }));
+  const json profile = json::parse(text, nullptr, false);
+  if (!profile.is_object() || !profile.contains("columns") || !profile["columns"].is_array())
+    return Unexpected(ErrorCode::kIntegrity, fmt::format("The profile of '{}' is no profile.", arguments.slice),
+                      "Run backstay fsck.");
+  if (context.common.json) {
+    print_json(profile);
+    return kOk;
+  }
+  std::vector<std::vector<std::string>> rows{{"COLUMN", "TYPE", "MISSING", "MIN", "MAX", "MEAN", "DISTINCT"}};
+  for (const json& column : profile["columns"])
+    rows.push_back({column.value("name", ""), column.value("type", ""), cell(column, "missing"), cell(column, "min"),
+                    cell(column, "max"), cell(column, "mean"), cell(column, "distinct")});
+  fmt::print("{}  {} rows\n{}", arguments.slice, slice->rows, table(rows));
+  return kOk;
+}
+
 }  // namespace
 
 void add_slice_commands(const Context& context) {
@@ -124,10 +178,16 @@ void add_slice_commands(const Context& context) {
 
   command = context.add(*slice, "verify", "Digest a version's data again; exit 0 same, 9 changed, 3 missing",
                         "backstay slice verify breast-cancer@1.1.0 --folder training");
-  command->add_option("VERSION", a.version, "A version, MODEL@X.Y.Z")->required();
+  command->add_option("VERSION", a.version, "MODEL@X.Y.Z, or MODEL@ALIAS")->required();
   command->add_option("--folder", a.folder, "Where version.yaml was: sources are relative to it")
       ->capture_default_str();
   context.on(command, [context, arguments] { return verify(context, *arguments); });
+
+  command = context.add(*slice, "profile", "Show a slice's profile: types, missing values, ranges",
+                        "backstay slice profile breast-cancer@1.1.0 wdbc/site-a");
+  command->add_option("VERSION", a.version, "MODEL@X.Y.Z, or MODEL@ALIAS")->required();
+  command->add_option("SLICE", a.slice, "DATA_SET/SLICE")->required();
+  context.on(command, [context, arguments] { return profile(context, *arguments); });
 }
 
 }  // namespace backstay::cli

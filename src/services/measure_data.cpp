@@ -100,6 +100,16 @@ Result<void> plan_set(const fs::path& folder, const wire::VersionSpec::SliceSet&
   return {};
 }
 
+/// Counted rows; what version.yaml says of them must be true.
+Result<void> set_rows(DataSlice& slice, std::uint64_t counted, const std::string& where) {
+  if (slice.rows != 0 && slice.rows != counted)
+    return invalid(fmt::format("version.yaml says that the slice '{}' has {} rows, but {} has {}.", slice.name,
+                               slice.rows, where, counted),
+                   "Correct it, or leave rows out: they are counted.");
+  slice.rows = counted;
+  return {};
+}
+
 class Measurement {
  public:
   Measurement(const PlannedSlices& plan, const DataSinks& sinks, registry::Manifest& manifest)
@@ -153,7 +163,7 @@ class Measurement {
     if (readable) readable = rows->end_file();
     if (readable) {
       TRY(const std::vector<tables::RowSlice> whole, rows->finish());
-      if (slice.rows == 0) slice.rows = whole[0].rows;
+      TRY_DO(set_rows(slice, whole[0].rows, file.name));
       return keep_profile(whole[0].profile, slice);
     }
     if (last != std::byte{'\n'}) ++lines;
@@ -175,7 +185,7 @@ class Measurement {
     DataSlice& slice = slices_[*plan_.slice];
     slice.sha256 = parquet->sha256;
     slice.sources = sources();
-    if (slice.rows == 0) slice.rows = parquet->footer.rows;
+    TRY_DO(set_rows(slice, parquet->footer.rows, plan_.files[0].name));
     return keep_profile(parquet->footer.profile(std::nullopt), slice);
   }
 
@@ -233,7 +243,7 @@ class Measurement {
       if (!plan_.slice && !plan_.by.empty()) slice.name = each.value.empty() ? "(empty)" : each.value;
       if (!plan_.slice && plan_.by.empty()) slice.name = fmt::format("{}-{}", each.first, each.last);
       slice.sha256 = each.sha256;
-      slice.rows = each.rows;
+      TRY_DO(set_rows(slice, each.rows, name));
       slice.rule = {"rows/1", plan_.by, each.value, each.first, each.last};
       slice.sources = sources();
       TRY_DO(keep_profile(each.profile, slice));
@@ -276,6 +286,7 @@ Result<Digest> digest_again(const fs::path& folder, const DataSlice& slice) {
                       "Compare its digest with where the data is kept.");
   registry::Manifest scratch;
   scratch.data.emplace_back().slices.push_back(slice);
+  scratch.data[0].slices[0].rows = 0;  // Another count is another digest, which is what is asked for.
   PlannedSlices plan;
   plan.profile = false;
   plan.by = slice.rule.column;

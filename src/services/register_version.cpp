@@ -79,6 +79,30 @@ Result<void> store_beside(Intake& intake, const std::vector<FoundFile>& files, s
   return {};
 }
 
+/// A parent that is not there is a slip of the pen, or a model from elsewhere that nobody could find again by that
+/// name.
+Result<void> check_parents(const VersionStore& versions, const registry::Manifest& manifest) {
+  for (const registry::VersionRef& parent : manifest.parents) {
+    if (parent == manifest.ref) continue;  // validate() says what is wrong with that.
+    const auto there = versions.version(parent);
+    if (there) continue;
+    if (there.error().code != ErrorCode::kNotFound) return Unexpected(Error(there.error()));
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("The parent {} of {} is not registered.", parent.str(), manifest.ref.str()),
+                      "Register it first. A model from elsewhere goes into external_parents, with where it is found: "
+                      "external_parents: [\"hf://google-bert/bert-base-uncased@86b5e09\"].");
+  }
+  return {};
+}
+
+/// The same content again is always fine, whatever is checked by now.
+Result<void> check_parents_of_new(const VersionStore& versions, const registry::Manifest& manifest) {
+  const auto there = versions.version(manifest.ref);
+  if (there) return {};
+  if (there.error().code != ErrorCode::kNotFound) return Unexpected(Error(there.error()));
+  return check_parents(versions, manifest);
+}
+
 /// `verify`: the blobs may have been in the store for long.
 Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor, bool verify) {
   TRY_DO(check_version_number(registry.versions, manifest));
@@ -136,6 +160,7 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
   // What is stored from here on is not collected before the version that refers to it is in the ledger.
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
   std::vector<std::string> warnings;
+  TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
   TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress, warnings));
   TRY(RegisteredVersion out, store(registry, std::move(manifest), actor, false));
   out.warnings = std::move(warnings);
@@ -145,6 +170,7 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
                                     const std::filesystem::path& folder, const OnProgress& progress) {
   PlannedVersion plan;
+  TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
   TRY(plan.manifest, describe(nullptr, spec, folder, progress, plan.warnings));
   plan.identity = sha256(wire::to_canonical_json(plan.manifest));
   plan.missing = registry::missing_parts(plan.manifest);
@@ -159,6 +185,7 @@ Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifes
   std::sort(manifest.artifacts.begin(), manifest.artifacts.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DO(registry::validate(manifest));
+  TRY_DO(check_parents_of_new(registry.versions, manifest));
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
   for (const registry::BlobOfVersion& blob : registry::blobs_of(manifest)) {
     if (!blob.required) continue;

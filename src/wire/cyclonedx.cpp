@@ -123,11 +123,13 @@ json model_of(const Manifest& manifest, const Digest& identity, json datasets) {
              {"modelCard", {{"modelParameters", std::move(parameters)}}},
              {"properties", std::move(properties)}};
   if (!manifest.changelog.empty()) model["description"] = manifest.changelog;
-  if (!manifest.parents.empty()) {
+  if (!manifest.parents.empty() || !manifest.external_parents.empty()) {
     json ancestors = json::array();
     for (const registry::VersionRef& parent : manifest.parents)
       ancestors.push_back(
           {{"type", "machine-learning-model"}, {"name", parent.model}, {"version", parent.version.str()}});
+    for (const std::string& parent : manifest.external_parents)
+      ancestors.push_back({{"type", "machine-learning-model"}, {"name", parent}});
     model["pedigree"] = {{"ancestors", std::move(ancestors)}};
   }
   return model;

@@ -103,6 +103,7 @@ void read_members(Fields& fields, const FileReaders& files, Manifest& out) {
     serving.optional("entry", out.serving.entry);
   });
   read_parents(fields, out.parents);
+  fields.optional("external_parents", out.external_parents);
   fields.optional("changelog", out.changelog);
 }
 

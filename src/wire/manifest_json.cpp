@@ -150,6 +150,7 @@ std::string to_canonical_json(const Manifest& manifest) {
   put(root, "signature", std::move(signature));
   put(root, "serving", std::move(serving));
   put(root, "parents", std::move(parents));
+  put(root, "external_parents", json(manifest.external_parents));
   put(root, "changelog", manifest.changelog);
   // Texts were checked to be UTF-8 where it matters; what is not becomes U+FFFD rather than an exception.
   return root.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from program import wait_until
+
 
 class Repository:
     def __init__(self, folder):
@@ -53,7 +55,8 @@ def test_uncommitted_changes_are_stored_so_that_git_can_apply_them(backstay, des
     (described.folder / "new.py").write_text("y = 1\n")
     backstay("register", described.folder / "version.yaml")
     digest = code_of(backstay)["dirty_diff_sha256"]
-    patch = (backstay.data_dir / "blobs/sha256" / digest[:2] / digest).read_bytes()
+    backstay("reproduce", "m@1.0.0", "--to", "again", "--repository", backstay.folder / "nowhere", "--json", code=10)
+    patch = (backstay.folder / "again/uncommitted.patch").read_bytes()
     assert hashlib.sha256(patch).hexdigest() == digest
     described.git("stash", "-q", "-u")
     subprocess.run(["git", "apply"], input=patch, cwd=described.folder, check=True)
@@ -91,3 +94,32 @@ def test_a_floating_image_is_registered_and_kept_from_production(backstay, relea
     releases.gate("1.0.0", code=6)
     pinned = releases.register("1.0.1", environment={"image": "train@sha256:" + "0" * 64}).json
     assert pinned["complete"] is True
+
+
+def test_changes_and_profiles_are_kept_from_collection_and_missed_by_fsck(backstay, described, releases):
+    (described.folder / "features.py").write_text("x = 2\n")
+    (described.folder / "a.csv").write_text("x\n1\n")
+    releases.describe("1.0.0", code={}, data=[{"name": "d", "role": "training", "files": "a.csv"}])
+    backstay("register", described.folder / "version.yaml")
+    manifest = backstay("show", "m@1.0.0", "--json").json["manifest"]
+    patch, [slice] = manifest["code"]["dirty_diff_sha256"], manifest["data"][0]["slices"]
+    # What nothing refers to is younger than they are: once it is collected, nothing but the references kept them.
+    name = hashlib.sha256(b"orphan").hexdigest()
+    orphan = backstay.data_dir / "blobs/sha256" / name[:2] / name
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"orphan")
+    orphan.chmod(0o444)
+    wait_until(lambda: backstay("gc", "--older-than", "0s", "--json").json["blobs"] == 1, "the lease's end")
+    assert {patch, slice["profile_sha256"]} <= backstay.blobs()
+    assert backstay("fsck", "--json").json["problems"] == []
+    for digest in (patch, slice["profile_sha256"]):
+        (backstay.data_dir / "blobs/sha256" / digest[:2] / digest).unlink()
+    missing = {p["what"].split(" (")[0] for p in backstay("fsck", "--json", code=9).json["problems"]}
+    assert missing == {"m@1.0.0: uncommitted changes", "m@1.0.0: profile of d/a.csv"}
+
+
+def test_a_dry_run_stores_no_changes(backstay, described):
+    (described.folder / "features.py").write_text("x = 2\n")
+    planned = backstay("register", described.folder / "version.yaml", "--dry-run", "--json").json
+    assert backstay.blobs() == set()
+    assert backstay("register", described.folder / "version.yaml", "--json").json["manifest_sha256"] == planned["manifest_sha256"]

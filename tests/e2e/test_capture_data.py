@@ -40,11 +40,8 @@ class Data:
         manifest = self.backstay("show", "m@1.0.0", "--json").json["manifest"]
         return {s["name"]: s for s in manifest["data"][0]["slices"]}
 
-    def profile(self, slice: dict) -> dict:
-        digest = slice["profile_sha256"]
-        text = (self.backstay.data_dir / "blobs/sha256" / digest[:2] / digest).read_bytes()
-        assert hashlib.sha256(text).hexdigest() == digest
-        return json.loads(text)
+    def profile(self, slice: dict, version: str = "1.0.0") -> dict:
+        return self.backstay("slice", "profile", f"m@{version}", f"d/{slice['name']}", "--json").json
 
     def verify(self, code: int = 0) -> dict[str, str]:
         done = self.backstay("slice", "verify", "m@1.0.0", "--folder", self.folder, "--json", code=code)
@@ -147,7 +144,7 @@ def test_parquet_as_a_whole_and_by_row_group(data):
     data.backstay("register", whole)
     slice = data.backstay("show", "m@1.0.1", "--json").json["manifest"]["data"][0]["slices"][0]
     assert slice["sha256"] == hashlib.sha256(content).hexdigest() and slice["rows"] == 10
-    assert {c["name"]: c["missing"] for c in data.profile(slice)["columns"]}["x"] == 2
+    assert {c["name"]: c["missing"] for c in data.profile(slice, "1.0.1")["columns"]}["x"] == 2
 
 
 PARQUET_GROUPS = [(4, 4, 739), (4, 739, 1493), (2, 1493, 2222)]
@@ -181,3 +178,19 @@ def test_profile_false_keeps_none(data):
     data.write("all.csv", CSV)
     data.register(files="all.csv", profile=False)
     assert "profile_sha256" not in data.slices()["all.csv"] and data.slices()["all.csv"]["rows"] == 4
+
+
+def test_a_count_of_rows_that_is_not_true_is_refused(data):
+    data.write("all.csv", CSV)
+    shutil.copy(DATA / "rows.parquet", data.folder)
+    for file, rows in (("all.csv", 4), ("rows.parquet", 10)):
+        wrong = data.register(2, slices=[{"name": "s", "file": file, "rows": rows + 1}]).err
+        assert f"says that the slice 's' has {rows + 1} rows, but {file} has {rows}" in wrong
+    data.register(slices=[{"name": "s", "file": "all.csv", "rows": 4}])
+
+
+def test_a_profile_is_shown_as_a_table_and_a_slice_that_is_not_there_is_named(data):
+    data.write("all.csv", CSV)
+    data.register(files="all.csv")
+    assert "COLUMN" in data.backstay("slice", "profile", "m@1.0.0", "d/all.csv").out
+    assert "There are: d/all.csv" in data.backstay("slice", "profile", "m@1.0.0", "d/none", code=3).err

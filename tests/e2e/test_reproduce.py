@@ -45,8 +45,9 @@ def test_verify_finds_the_same_machine_the_same(backstay, releases):
 
 
 def test_build_writes_a_pinned_dockerfile_and_a_valid_bill_of_materials(backstay, releases):
+    releases.register("0.9.0", model="base")
     file = releases.describe("1.0.0", environment={"lock_files": ["requirements.txt"], "image": f"train@sha256:{HASH}"},
-                             parents=["base@0.9.0"], signature={"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]})
+                             parents=["base@0.9.0"], external_parents=["hf://google-bert/bert@1"], signature={"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]})
     (file.parent / "requirements.txt").write_text(f"numpy==1.26.4 --hash=sha256:{HASH}\n")
     backstay("register", file)
     built = backstay("env", "build", "m@1.0.0", "--to", "out", "--json").json
@@ -57,7 +58,7 @@ def test_build_writes_a_pinned_dockerfile_and_a_valid_bill_of_materials(backstay
     bill = check_bill(backstay.folder / "out/sbom.cdx.json")
     model = bill["metadata"]["component"]
     assert model["type"] == "machine-learning-model" and model["modelCard"]["modelParameters"]["datasets"]
-    assert model["pedigree"]["ancestors"][0]["name"] == "base"
+    assert [a["name"] for a in model["pedigree"]["ancestors"]] == ["base", "hf://google-bert/bert@1"]
     assert "pkg:pypi/numpy@1.26.4" in {c.get("purl") for c in bill["components"]}
     weights = hashlib.sha256(b"weights of 1.0.0").hexdigest()
     assert weights in {c["hashes"][0]["content"] for c in bill["components"] if c["type"] == "file"}

@@ -32,7 +32,7 @@ struct Code {
   std::string commit;
   std::string dirty_diff_sha256;  ///< Empty when the work tree was clean.
   std::vector<FileDigest> preprocessing;
-  std::string command{};  ///< What was run to make the artifacts, in the work tree: "python train.py --seed 7".
+  std::string command{};         ///< What was run to make the artifacts, in the work tree: "python train.py --seed 7".
   bool dirty_diff_kept = false;  ///< The diff is a blob of the store; false: only its digest is known.
   bool operator==(const Code&) const = default;
 };
@@ -94,10 +94,13 @@ struct Dependency {
 
 struct TensorSpec {
   std::string name;
-  std::string datatype;             ///< Open Inference Protocol name: FP32, INT64, ...
+  std::string datatype;             ///< Open Inference Protocol name, see is_datatype().
   std::vector<std::int64_t> shape;  ///< -1 = any
   bool operator==(const TensorSpec&) const = default;
 };
+
+/// BOOL, UINT8 to UINT64, INT8 to INT64, FP16, FP32, FP64, BF16 or BYTES.
+bool is_datatype(std::string_view name);
 
 struct Signature {
   std::vector<TensorSpec> inputs;
@@ -126,7 +129,9 @@ struct Manifest {
   std::vector<Dependency> dependencies;
   Signature signature;
   Serving serving;
-  std::vector<VersionRef> parents;
+  std::vector<VersionRef> parents;  ///< Versions of this registry that it was made from.
+  /// What it was made from elsewhere, as people find it again: "hf://google-bert/bert-base-uncased@86b5e09".
+  std::vector<std::string> external_parents{};
   std::string changelog;
   bool operator==(const Manifest&) const = default;
 };
@@ -142,15 +147,15 @@ std::vector<std::string> missing_parts(const Manifest& manifest);
 /// bytes.
 Result<void> check_artifact_path(std::string_view path);
 
-/// Names, artifact paths and duplicates, digests, data set roles, dependency directions. Run before a manifest is
-/// stored.
+/// Names, artifact paths and duplicates, digests, data set roles, dependency directions, tensors. Run before a manifest
+/// is stored.
 Result<void> validate(const Manifest& manifest);
 
 /// A blob that a version is made of.
 struct BlobOfVersion {
   Digest sha256;
-  std::string what;  ///< "artifact model.onnx", "preprocessing features.py", "lock file uv.lock", "uncommitted
-                     ///< changes", "profile of site-a/2025-08"
+  std::string what;      ///< "artifact model.onnx", "preprocessing features.py", "lock file uv.lock", "uncommitted
+                         ///< changes", "profile of site-a/2025-08"
   bool required = true;  ///< False: the manifest may name its digest without having stored it.
 };
 /// Whatever in a manifest stands for stored bytes. What is not named here is not kept from garbage collection.
@@ -158,9 +163,9 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest);
 
 /// One difference between two versions, under the corner it belongs to.
 struct Difference {
-  std::string
-      section;       ///< "artifacts", "code", "data", "config", "environment", "dependencies", "signature", "changelog"
-  std::string what;  ///< "training/site-d", "optimizer.lr", ...
+  std::string section;  ///< "artifacts", "code", "data", "config", "environment", "dependencies", "parents",
+                        ///< "signature", "changelog"
+  std::string what;    ///< "training/site-d", "optimizer.lr", ...
   std::string before;  ///< Empty = was not there.
   std::string after;   ///< Empty = is gone.
 };
