@@ -15,6 +15,7 @@ WORDS = ("USES", "LINKS", "TEST_USES", "TEST_LINKS")
 # Library headers that only some modules may see: header prefix -> modules.
 CONFINED = {
     "yaml-cpp/": {"wire"},
+    "toml++/": {"wire"},
     "simdjson.h": {"gateway"},
     "zlib.h": {"scan"},
     "bzlib.h": {"scan"},

@@ -3,6 +3,7 @@
 #include "api/answer.hpp"
 #include "api/json.hpp"
 #include "api/routes.hpp"
+#include "services/add_scorecard.hpp"
 #include "services/register_version.hpp"
 #include "services/search_versions.hpp"
 #include "wire/document.hpp"
@@ -45,6 +46,7 @@ Result<json> page_of(const Ports& ports, const Request& request, Response& respo
 
 json scorecard_json(const registry::StoredScorecard& stored) {
   json item = json::parse(wire::to_json(stored.scorecard));
+  item["id"] = stored.id;
   item["at"] = to_rfc3339(stored.at);
   return item;
 }
@@ -53,11 +55,8 @@ Result<json> add_scorecard(const Ports& ports, const Request& request) {
   TRY(const registry::VersionRef ref, ref_of(request));
   TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
-  const std::string reason = fmt::format("{} measured on {} by {}", registry::to_string(scorecard.kind),
-                                         scorecard.dataset, scorecard.evaluator);
   TRY(const registry::StoredScorecard stored,
-      ports.registry.versions.add_scorecard(
-          ref, scorecard, {actor_of(request), "scorecard.add", ref.str(), reason, wire::to_json(scorecard)}));
+      services::add_scorecard(ports.registry.versions, ref, scorecard, {actor_of(request)}));
   return scorecard_json(stored);
 }
 

@@ -2,6 +2,9 @@
 
 #include "app/data_directory.hpp"
 #include "app/server.hpp"
+#include "capture/git_work_tree.hpp"
+#include "capture/linux_machine.hpp"
+#include "capture/system_programs.hpp"
 #include "cli/command_line.hpp"
 
 namespace {
@@ -42,5 +45,8 @@ Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::
 int main(int argc, char** argv) {
   // A limit on file sizes is an error of the write, as a full disk is; not the end of the program.
   signal(SIGXFSZ, SIG_IGN);
-  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve});
+  capture::GitWorkTree work_tree;
+  capture::LinuxMachine machine;
+  capture::SystemPrograms programs;
+  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve, work_tree, machine, programs});
 }

@@ -131,6 +131,8 @@ int run(int argc, char** argv, const Program& program) {
   add_signing_commands(context);
   add_scan_commands(context);
   add_store_commands(context);
+  add_slice_commands(context);
+  add_environment_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
   serve->footer("\nExample:\n  backstay serve --config backstay.yaml");

@@ -7,9 +7,12 @@
 
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
+#include "ports/machine.hpp"
+#include "ports/programs.hpp"
 #include "ports/record_check.hpp"
 #include "ports/signature_store.hpp"
 #include "ports/version_search.hpp"
+#include "ports/work_tree.hpp"
 #include "services/prove_audit.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
@@ -38,6 +41,9 @@ struct Program {
   std::function<Result<std::unique_ptr<OpenRegistry>>(const std::filesystem::path& data_dir)> open_registry;
   /// Runs until it is told to stop.
   std::function<Result<void>(const std::filesystem::path& config)> serve;
+  WorkTree& work_tree;
+  Machine& machine;
+  Programs& programs;
 };
 
 /// Runs one command; the result is the process's exit status (cli/exit_code.hpp).

@@ -107,6 +107,7 @@ void print_origin(const services::Origin& origin) {
     fmt::print("  code    {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   for (const auto& [key, value] : m.config) fmt::print("  config  {} = {}\n", key, value);
   for (const VersionRef& parent : m.parents) fmt::print("  parent  {}\n", parent.str());
+  for (const std::string& parent : m.external_parents) fmt::print("  parent  {} (elsewhere)\n", parent);
 }
 
 void print_trace(const Trace& trace) {

@@ -9,6 +9,8 @@
 #include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
+#include "services/add_scorecard.hpp"
+#include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
 #include "services/register_version.hpp"
@@ -33,24 +35,65 @@ struct Arguments {
   bool dry_run = false;
   bool with_signature = false;
   bool verify = false;
+  bool no_git = false;
+  bool no_environment = false;
+  std::string python;
 };
 
-Result<ExitCode> register_version(const Context& context, const std::string& file) {
-  TRY(const std::string text, read_text(file));
-  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
-  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+/// A version's description, and what was found out about it.
+struct Described {
+  wire::VersionSpec spec;
+  std::filesystem::path folder;
+  std::vector<std::string> warnings;
+};
+
+Result<Described> describe(const Arguments& arguments) {
+  Described out;
+  TRY(const std::string text, read_text(arguments.file));
+  TRY(const wire::Document document, wire::Document::from_yaml(arguments.file, text));
+  TRY(out.spec, wire::version_spec_from(document));
+  out.folder = std::filesystem::path(arguments.file).parent_path();
+  if (arguments.no_environment && !arguments.python.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "--python and --no-environment exclude each other.",
+                      "Give one of them.");
+  return out;
+}
+
+/// Without `blobs` nothing is stored.
+Result<void> capture(const Context& context, const Arguments& arguments, BlobStore* blobs, Described& described) {
+  services::CaptureOptions options;
+  if (!arguments.no_git) options.work_tree = &context.program.work_tree;
+  if (!arguments.no_environment) options.machine = &context.program.machine;
+  options.python = arguments.python;
+  options.not_code = {arguments.file, context.common.data_dir};
+  TRY(described.warnings, services::capture_version(blobs, options, described.folder, described.spec));
+  return {};
+}
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+}
+
+Result<ExitCode> register_version(const Context& context, const Arguments& arguments) {
+  TRY(Described described, describe(arguments));
   TRY(const auto opened, context.open());
+  // What is captured is not collected before the version that refers to it is in the ledger.
+  TRY(const std::unique_ptr<BlobHold> hold, opened->registry().blobs.hold());
+  TRY_DO(capture(context, arguments, &opened->registry().blobs, described));
   TRY(const services::RegisteredVersion done,
-      services::register_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
-                                 {context.common.actor}, progress_on_terminal(Unit::kBytes)));
+      services::register_version(opened->registry(), described.spec, described.folder, {context.common.actor},
+                                 progress_on_terminal(Unit::kBytes)));
+  described.warnings.insert(described.warnings.end(), done.warnings.begin(), done.warnings.end());
   if (context.common.json) {
     json out = api::to_json(done.version);
     out["created"] = done.created;
     out["missing"] = done.missing;
     out["scan"] = scan_json(done.scan);
+    out["warnings"] = described.warnings;
     print_json(out);
     return kOk;
   }
+  print_warnings(described.warnings);
   const std::string name = done.version.ref.str();
   fmt::print("{} {}  (number {}, sha256:{})\n",
              done.created ? "registered" : "already registered with this content:", coloured(Colour::kBold, name),
@@ -84,15 +127,14 @@ void print_plan(const services::PlannedVersion& plan) {
   }
 }
 
-Result<ExitCode> plan_version(const Context& context, const std::string& file) {
-  TRY(const std::string text, read_text(file));
-  TRY(const wire::Document document, wire::Document::from_yaml(file, text));
-  TRY(const wire::VersionSpec spec, wire::version_spec_from(document));
+Result<ExitCode> plan_version(const Context& context, const Arguments& arguments) {
+  TRY(Described described, describe(arguments));
   TRY(const auto opened, context.open());
+  TRY_DO(capture(context, arguments, nullptr, described));
   TRY(const services::PlannedVersion plan,
-      services::plan_version(opened->registry(), spec, std::filesystem::path(file).parent_path(),
-                             progress_on_terminal(Unit::kBytes)));
+      services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
   if (!context.common.json) {
+    print_warnings(described.warnings);
     print_plan(plan);
     return kOk;
   }
@@ -102,6 +144,7 @@ Result<ExitCode> plan_version(const Context& context, const std::string& file) {
               {"manifest_sha256", plan.identity.hex()},
               {"registered", plan.registered},
               {"missing", plan.missing},
+              {"warnings", described.warnings},
               {"compared_with", advice.compared_with ? json(advice.compared_with->str()) : json(nullptr)},
               {"bump", to_string(advice.bump.bump)},
               {"reasons", advice.bump.reasons},
@@ -124,13 +167,24 @@ void print_manifest(const registry::Manifest& m) {
   }
   fmt::print("config\n");
   for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
-  fmt::print("environment\n");
+  fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
+  for (const std::string& finding : m.environment.findings) fmt::print("  ! {}\n", finding);
+  for (const auto& [what, text] :
+       {std::pair("image", m.environment.image), std::pair("system", m.environment.os),
+        std::pair("hardware", m.environment.hardware), std::pair("python", m.environment.python)})
+    if (!text.empty()) fmt::print("  {} {}\n", what, text);
   for (const auto& [name, version] : m.environment.frameworks) fmt::print("  {} {}\n", name, version);
   for (const auto& file : m.environment.lock_files)
     fmt::print("  lock {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   if (!m.dependencies.empty()) fmt::print("dependencies\n");
   for (const auto& d : m.dependencies)
     fmt::print("  {} {} {} {}\n", d.direction, d.kind, d.name, d.version.empty() ? d.schema_sha256 : d.version);
+}
+
+void print_parents(const registry::Manifest& m) {
+  if (!m.parents.empty() || !m.external_parents.empty()) fmt::print("parents\n");
+  for (const VersionRef& parent : m.parents) fmt::print("  {}\n", parent.str());
+  for (const std::string& parent : m.external_parents) fmt::print("  {} (elsewhere)\n", parent);
 }
 
 Colour colour_of(const std::string& verdict) {
@@ -183,6 +237,7 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   if (!missing.empty())
     fmt::print("{} it lacks {}.\n", coloured(Colour::kYellow, "incomplete:"), fmt::join(missing, ", "));
   print_manifest(manifest);
+  print_parents(manifest);
   if (scans.empty()) {
     fmt::print("scan {}: backstay scan {}\n", coloured(Colour::kYellow, "not scanned yet"), ref.str());
   } else {
@@ -247,14 +302,8 @@ Result<ExitCode> add_scorecard(const Context& context, const Arguments& argument
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
-  const std::string evidence = wire::to_json(scorecard);
   TRY(const registry::StoredScorecard stored,
-      opened->registry().versions.add_scorecard(
-          ref, scorecard,
-          {context.common.actor, "scorecard.add", ref.str(),
-           fmt::format("{} measured on {} by {}", registry::to_string(scorecard.kind), scorecard.dataset,
-                       scorecard.evaluator),
-           evidence}));
+      services::add_scorecard(opened->registry().versions, ref, scorecard, {context.common.actor}));
   if (context.common.json) {
     print_json({{"id", stored.id}, {"at", to_rfc3339(stored.at)}});
   } else {
@@ -332,8 +381,11 @@ void add_registry_commands(const Context& context) {
                                   "backstay register version.yaml");
   command->add_option("FILE", a.file, "The version's description (YAML); paths in it are relative to it")->required();
   command->add_flag("--dry-run", a.dry_run, "Store nothing; say what it would be, and which version number fits");
+  command->add_flag("--no-git", a.no_git, "Don't record commit, repository and uncommitted changes");
+  command->add_flag("--no-environment", a.no_environment, "Don't record this machine's system and hardware");
+  command->add_option("--python", a.python, "Also record this interpreter's version and packages");
   context.on(command, [context, arguments] {
-    return arguments->dry_run ? plan_version(context, arguments->file) : register_version(context, arguments->file);
+    return arguments->dry_run ? plan_version(context, *arguments) : register_version(context, *arguments);
   });
 
   command = context.add(context.app, "show", "Show everything a version is", "backstay show breast-cancer@1.1.0");

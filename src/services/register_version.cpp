@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "services/keep_bytes.hpp"
 #include "services/local_files.hpp"
+#include "services/measure_data.hpp"
 #include "services/next_version.hpp"
 #include "services/scan_version.hpp"
 #include "wire/manifest_json.hpp"
@@ -16,6 +18,12 @@ namespace {
 std::uint64_t total_bytes(const std::vector<FoundFile>& files) {
   std::uint64_t total = 0;
   for (const FoundFile& file : files) total += file.size_bytes;
+  return total;
+}
+
+std::uint64_t total_bytes(const std::vector<PlannedSlices>& data) {
+  std::uint64_t total = 0;
+  for (const PlannedSlices& part : data) total += total_bytes(part.files);
   return total;
 }
 
@@ -63,34 +71,36 @@ class Intake {
   Progress state_;
 };
 
-bool is_text_table(const std::string& name) {
-  return name.ends_with(".csv") || name.ends_with(".tsv") || name.ends_with(".jsonl");
-}
-
-/// Data stays where it is; its digest, and for text tables the number of rows, is what the version remembers.
-Result<void> measure_slice(Intake& intake, const FoundFile& file, registry::DataSlice& slice) {
-  Sha256 hash;
-  std::uint64_t lines = 0;
-  std::byte last{'\n'};
-  TRY_DO(intake.pump(file, [&](std::span<const std::byte> piece) -> Result<void> {
-    hash.update(piece);
-    lines += static_cast<std::uint64_t>(std::count(piece.begin(), piece.end(), std::byte{'\n'}));
-    last = piece.back();
-    return {};
-  }));
-  slice.sha256 = hash.finish();
-  if (last != std::byte{'\n'}) ++lines;
-  const bool has_header = !file.name.ends_with(".jsonl");
-  if (slice.rows == 0 && is_text_table(file.name)) slice.rows = lines > 0 && has_header ? lines - 1 : lines;
-  return {};
-}
-
 Result<void> store_beside(Intake& intake, const std::vector<FoundFile>& files, std::vector<registry::FileDigest>& out) {
   for (const FoundFile& file : files) {
     TRY(const BlobInfo blob, intake.store(file));
     out.push_back({file.name, blob.sha256});
   }
   return {};
+}
+
+/// A parent that is not there is a slip of the pen, or a model from elsewhere that nobody could find again by that
+/// name.
+Result<void> check_parents(const VersionStore& versions, const registry::Manifest& manifest) {
+  for (const registry::VersionRef& parent : manifest.parents) {
+    if (parent == manifest.ref) continue;  // validate() says what is wrong with that.
+    const auto there = versions.version(parent);
+    if (there) continue;
+    if (there.error().code != ErrorCode::kNotFound) return Unexpected(Error(there.error()));
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("The parent {} of {} is not registered.", parent.str(), manifest.ref.str()),
+                      "Register it first. A model from elsewhere goes into external_parents, with where it is found: "
+                      "external_parents: [\"hf://google-bert/bert-base-uncased@86b5e09\"].");
+  }
+  return {};
+}
+
+/// The same content again is always fine, whatever is checked by now.
+Result<void> check_parents_of_new(const VersionStore& versions, const registry::Manifest& manifest) {
+  const auto there = versions.version(manifest.ref);
+  if (there) return {};
+  if (there.error().code != ErrorCode::kNotFound) return Unexpected(Error(there.error()));
+  return check_parents(versions, manifest);
 }
 
 /// `verify`: the blobs may have been in the store for long.
@@ -115,25 +125,19 @@ Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, 
 
 /// The whole manifest: every file a spec names is read, and stored when there is somewhere to.
 Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& spec,
-                                    const std::filesystem::path& folder, const OnProgress& progress) {
+                                    const std::filesystem::path& folder, const OnProgress& progress,
+                                    std::vector<std::string>& warnings) {
   registry::Manifest manifest = spec.manifest;
   TRY(const std::vector<FoundFile> artifacts, find_files(folder, spec.artifacts));
   TRY(const std::vector<FoundFile> preprocessing, find_files(folder, spec.preprocessing));
   TRY(const std::vector<FoundFile> lock_files, find_files(folder, spec.lock_files));
-  std::vector<FoundFile> slices;
-  for (const wire::VersionSpec::SliceFile& slice : spec.slice_files) {
-    TRY(const std::vector<FoundFile> found, find_files(folder, {{slice.source, slice.source.filename().string()}}));
-    if (found.size() != 1 || found[0].name != slice.source.filename())
-      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("The slice {} is a folder.", slice.source.string()),
-                        "Name each file as a slice of its own.");
-    slices.push_back(found[0]);
-  }
+  TRY(const std::vector<PlannedSlices> data, plan_data(folder, spec, manifest));
   for (const FoundFile& file : artifacts) manifest.artifacts.push_back({file.name, file.size_bytes, {}});
   // What can be refused is refused before a byte is copied.
   TRY_DO(registry::validate(manifest));
 
   Intake intake(blobs,
-                total_bytes(artifacts) + total_bytes(preprocessing) + total_bytes(lock_files) + total_bytes(slices),
+                total_bytes(artifacts) + total_bytes(preprocessing) + total_bytes(lock_files) + total_bytes(data),
                 progress);
   for (std::size_t i = 0; i < artifacts.size(); ++i) {
     TRY(const BlobInfo blob, intake.store(artifacts[i]));
@@ -141,10 +145,9 @@ Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& s
   }
   TRY_DO(store_beside(intake, preprocessing, manifest.code.preprocessing));
   TRY_DO(store_beside(intake, lock_files, manifest.environment.lock_files));
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    const wire::VersionSpec::SliceFile& where = spec.slice_files[i];
-    TRY_DO(measure_slice(intake, slices[i], manifest.data[where.data_set].slices[where.slice]));
-  }
+  const DataSinks sinks{[&](const FoundFile& file, const auto& sink) { return intake.pump(file, sink); },
+                        [&](const std::string& json) { return keep_text(blobs, json); }, warnings};
+  TRY_DO(measure_data(data, sinks, manifest));
   TRY_DO(registry::validate(manifest));
   return manifest;
 }
@@ -156,14 +159,19 @@ Result<RegisteredVersion> register_version(Registry registry, const wire::Versio
                                            const OnProgress& progress) {
   // What is stored from here on is not collected before the version that refers to it is in the ledger.
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
-  TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress));
-  return store(registry, std::move(manifest), actor, false);
+  std::vector<std::string> warnings;
+  TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
+  TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress, warnings));
+  TRY(RegisteredVersion out, store(registry, std::move(manifest), actor, false));
+  out.warnings = std::move(warnings);
+  return out;
 }
 
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
                                     const std::filesystem::path& folder, const OnProgress& progress) {
   PlannedVersion plan;
-  TRY(plan.manifest, describe(nullptr, spec, folder, progress));
+  TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
+  TRY(plan.manifest, describe(nullptr, spec, folder, progress, plan.warnings));
   plan.identity = sha256(wire::to_canonical_json(plan.manifest));
   plan.missing = registry::missing_parts(plan.manifest);
   const auto stored = registry.versions.version(plan.manifest.ref);
@@ -177,17 +185,15 @@ Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifes
   std::sort(manifest.artifacts.begin(), manifest.artifacts.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DO(registry::validate(manifest));
+  TRY_DO(check_parents_of_new(registry.versions, manifest));
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
-  std::vector<registry::FileDigest> needed = manifest.code.preprocessing;
-  for (const auto& file : manifest.environment.lock_files) needed.push_back(file);
-  for (const auto& file : manifest.artifacts) needed.push_back({file.path, file.sha256});
-  for (const registry::FileDigest& file : needed) {
-    TRY(const bool there, registry.blobs.contains(file.sha256));
+  for (const registry::BlobOfVersion& blob : registry::blobs_of(manifest)) {
+    if (!blob.required) continue;
+    TRY(const bool there, registry.blobs.contains(blob.sha256));
     if (!there)
-      return Unexpected(
-          ErrorCode::kFailedPrecondition,
-          fmt::format("The content of '{}' (sha256 {}) has not been uploaded.", file.path, file.sha256.hex()),
-          fmt::format("PUT it to /v1/blobs/{} first.", file.sha256.hex()));
+      return Unexpected(ErrorCode::kFailedPrecondition,
+                        fmt::format("The {} (sha256 {}) has not been uploaded.", blob.what, blob.sha256.hex()),
+                        fmt::format("PUT it to /v1/blobs/{} first.", blob.sha256.hex()));
   }
   return store(registry, std::move(manifest), actor, true);
 }

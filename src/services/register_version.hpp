@@ -15,6 +15,7 @@ struct RegisteredVersion {
   bool created = false;              ///< False: this content was registered under this version before.
   std::vector<std::string> missing;  ///< What keeps it from production.
   StoredScan scan;                   ///< The newest of it.
+  std::vector<std::string> warnings{};
 };
 
 /// Streams the files a spec names into the blob store, scans the artifacts, then stores the manifest and its audit
@@ -29,6 +30,7 @@ struct PlannedVersion {
   registry::Manifest manifest;
   Digest identity;
   std::vector<std::string> missing;
+  std::vector<std::string> warnings;
   bool registered = false;  ///< This version is registered with this content.
   VersionAdvice advice;
 };

@@ -85,6 +85,17 @@ std::string scalar_text(const json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+/// Documents are at most kMaxDepth deep.
+void flatten_into(const json& node, const std::string& name, std::map<std::string, std::string>& out) {
+  if (node.is_object()) {
+    for (const auto& [part, inner] : node.items()) flatten_into(inner, child(name, part), out);
+  } else if (node.is_array()) {
+    for (std::size_t i = 0; i < node.size(); ++i) flatten_into(node[i], fmt::format("{}[{}]", name, i), out);
+  } else {
+    out[name] = node.is_null() ? "null" : scalar_text(node);
+  }
+}
+
 }  // namespace
 
 struct Document::State {
@@ -98,6 +109,9 @@ Document::Document(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Document::~Document() = default;
 Document::Document(Document&&) noexcept = default;
 Document& Document::operator=(Document&&) noexcept = default;
+const json& Document::tree() const {
+  return state_->root;
+}
 
 Result<Document> Document::from_yaml(std::string name, const std::string& text) {
   if (text.size() > kMaxBytes) return invalid(fmt::format("{} is larger than 16 MiB.", name), kTooLarge);
@@ -278,6 +292,15 @@ void Fields::optional(const char* key, std::vector<std::string>& out) {
   }
 }
 
+void Fields::optional_texts(const char* key, std::vector<std::string>& out) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (value->is_array()) return optional(key, out);
+  std::string text;
+  read_text(key, *value, text);
+  if (!text.empty()) out.push_back(std::move(text));
+}
+
 void Fields::optional(const char* key, std::vector<std::int64_t>& out) {
   const json* value = find(key);
   if (value == nullptr) return;
@@ -309,16 +332,7 @@ void Fields::flattened(const char* key, std::map<std::string, std::string>& out)
   const json* value = find(key);
   if (value == nullptr) return;
   if (!value->is_object()) return fail(key, "is not a map of keys and values", kWriteMap);
-  const std::function<void(const json&, const std::string&)> walk = [&](const json& node, const std::string& name) {
-    if (node.is_object()) {
-      for (const auto& [part, inner] : node.items()) walk(inner, child(name, part));
-    } else if (node.is_array()) {
-      for (std::size_t i = 0; i < node.size(); ++i) walk(node[i], fmt::format("{}[{}]", name, i));
-    } else {
-      out[name] = node.is_null() ? "null" : scalar_text(node);
-    }
-  };
-  walk(*value, "");
+  flatten_into(*value, "", out);
 }
 
 void Fields::object(const char* key, const std::function<void(Fields&)>& read) {
@@ -371,6 +385,13 @@ Result<void> Fields::finish() {
   if (problems_->unknown_key) return Unexpected(*problems_->unknown_key);
   if (problems_->first) return Unexpected(*problems_->first);
   return {};
+}
+
+Result<std::map<std::string, std::string>> flatten(const std::string& name, const Document& document) {
+  if (!document.tree().is_object()) return invalid(fmt::format("{} is not a map of keys and values.", name), kWriteMap);
+  std::map<std::string, std::string> out;
+  flatten_into(document.tree(), "", out);
+  return out;
 }
 
 }  // namespace backstay::wire

@@ -27,6 +27,8 @@ class Document {
   ~Document();
   Document(Document&&) noexcept;
   Document& operator=(Document&&) noexcept;
+  /// All of it, for readers that let pass what they do not know. YAML's scalars are texts.
+  const nlohmann::json& tree() const;
 
  private:
   friend class Fields;
@@ -58,6 +60,8 @@ class Fields {
   void optional(const char* key, milliseconds& out);  ///< "90s", "10m"
   void optional(const char* key, std::vector<std::string>& out);
   void optional(const char* key, std::vector<std::int64_t>& out);
+  /// One text, or a list of them.
+  void optional_texts(const char* key, std::vector<std::string>& out);
   /// A share of traffic: "5%" or 0.05, into parts per million.
   void optional_share(const char* key, std::uint32_t& out);
   /// Any scalars, nested by dots: {"optimizer": {"lr": 0.1}} gives "optimizer.lr" -> "0.1".
@@ -93,5 +97,8 @@ class Fields {
 };
 
 using backstay::nearest;
+
+/// All scalars of a document, as Fields::flattened gives those of a member. The document must be a map.
+Result<std::map<std::string, std::string>> flatten(const std::string& name, const Document& document);
 
 }  // namespace backstay::wire

@@ -56,6 +56,7 @@ void read_data(Fields& fields, const FileReaders& files, std::vector<DataSet>& o
     set.required("name", item.name);
     set.required("role", item.role);
     set.optional("uri", item.uri);
+    if (files.data_set) files.data_set(set);
     set.each("slices", [&](Fields& fields_of_slice) {
       DataSlice& slice = item.slices.emplace_back();
       fields_of_slice.required("name", slice.name);
@@ -74,16 +75,22 @@ void read_members(Fields& fields, const FileReaders& files, Manifest& out) {
     code.optional("repository", out.code.repository);
     code.optional("commit", out.code.commit);
     code.optional("dirty_diff_sha256", out.code.dirty_diff_sha256);
+    code.optional("command", out.code.command);
     files.preprocessing(code);
   });
   read_data(fields, files, out.data);
   // Stored flat: a key may hold dots.
-  fields.flattened("config", out.config);
+  if (files.config) {
+    files.config(fields);
+  } else {
+    fields.flattened("config", out.config);
+  }
   fields.object("environment", [&](Fields& environment) {
     environment.optional("image", out.environment.image);
     environment.optional("os", out.environment.os);
     environment.optional("hardware", out.environment.hardware);
-    files.lock_files(environment);
+    environment.optional("python", out.environment.python);
+    files.environment(environment);
     environment.flattened("frameworks", out.environment.frameworks);
   });
   read_dependencies(fields, out.dependencies);
@@ -96,6 +103,7 @@ void read_members(Fields& fields, const FileReaders& files, Manifest& out) {
     serving.optional("entry", out.serving.entry);
   });
   read_parents(fields, out.parents);
+  fields.optional("external_parents", out.external_parents);
   fields.optional("changelog", out.changelog);
 }
 

@@ -12,8 +12,10 @@ namespace backstay::wire {
 /// Reads the members that name files or their digests.
 struct FileReaders {
   std::function<void(Fields& code)> preprocessing;
-  std::function<void(Fields& slice)> slice;  ///< Of the manifest's last data set and its last slice.
-  std::function<void(Fields& environment)> lock_files;
+  std::function<void(Fields& slice)> slice;   ///< Of the manifest's last data set and its last slice.
+  std::function<void(Fields& set)> data_set;  ///< The manifest's last one, before its slices; may be empty.
+  std::function<void(Fields& environment)> environment;
+  std::function<void(Fields& fields)> config;  ///< May be empty: as it is.
 };
 
 /// Everything but the artifacts. Problems are kept by `fields`.

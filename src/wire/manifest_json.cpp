@@ -31,8 +31,39 @@ json code_json(const Code& code) {
   put(object, "repository", code.repository);
   put(object, "commit", code.commit);
   put(object, "dirty_diff_sha256", code.dirty_diff_sha256);
+  if (code.dirty_diff_kept) object["dirty_diff_kept"] = true;
+  put(object, "command", code.command);
   put(object, "preprocessing", files_json(code.preprocessing));
   return object;
+}
+
+json rule_json(const SliceRule& rule) {
+  json object = json::object();
+  if (rule.kind.empty()) return object;
+  object["kind"] = rule.kind;
+  put(object, "column", rule.column);
+  put(object, "value", rule.value);
+  if (rule.last > 0 || (rule.column.empty() && rule.kind != "files/1"))
+    object["range"] = json::array({rule.first, rule.last});
+  return object;
+}
+
+void read_slice(Fields& fields, DataSlice& slice) {
+  read_digest(fields, "sha256", slice.sha256);
+  fields.object("rule", [&](Fields& rule) {
+    rule.required("kind", slice.rule.kind);
+    rule.optional("column", slice.rule.column);
+    rule.optional("value", slice.rule.value);
+    std::vector<std::int64_t> range;
+    rule.optional("range", range);
+    if (range.empty()) return;
+    if (range.size() != 2 || range[0] < 0 || range[1] < range[0])
+      return rule.fail("range", "is not a first and a last row", "Write it like [0, 999].");
+    slice.rule.first = static_cast<std::uint64_t>(range[0]);
+    slice.rule.last = static_cast<std::uint64_t>(range[1]);
+  });
+  fields.optional("sources", slice.sources);
+  fields.optional("profile_sha256", slice.profile_sha256);
 }
 
 json data_json(const std::vector<DataSet>& data) {
@@ -43,6 +74,9 @@ json data_json(const std::vector<DataSet>& data) {
       json item{{"name", slice.name}, {"sha256", slice.sha256.hex()}};
       if (slice.rows > 0) item["rows"] = slice.rows;
       put(item, "note", slice.note);
+      put(item, "rule", rule_json(slice.rule));
+      put(item, "sources", json(slice.sources));
+      put(item, "profile_sha256", slice.profile_sha256);
       slices.push_back(std::move(item));
     }
     json object{{"name", set.name}, {"role", set.role}};
@@ -60,6 +94,9 @@ json environment_json(const Environment& environment) {
   put(object, "hardware", environment.hardware);
   put(object, "lock_files", files_json(environment.lock_files));
   put(object, "frameworks", json(environment.frameworks));
+  put(object, "python", environment.python);
+  put(object, "pinning", environment.pinning);
+  put(object, "findings", json(environment.findings));
   return object;
 }
 
@@ -113,6 +150,7 @@ std::string to_canonical_json(const Manifest& manifest) {
   put(root, "signature", std::move(signature));
   put(root, "serving", std::move(serving));
   put(root, "parents", std::move(parents));
+  put(root, "external_parents", json(manifest.external_parents));
   put(root, "changelog", manifest.changelog);
   // Texts were checked to be UTF-8 where it matters; what is not becomes U+FFFD rather than an exception.
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -128,10 +166,18 @@ Result<Manifest> manifest_from_json(const std::string& name, std::string_view te
     artifact.optional("size_bytes", item.size_bytes);
     read_digest(artifact, "sha256", item.sha256);
   });
-  const FileReaders files{
-      [&](Fields& code) { read_files(code, "preprocessing", manifest.code.preprocessing); },
-      [&](Fields& slice) { read_digest(slice, "sha256", manifest.data.back().slices.back().sha256); },
-      [&](Fields& environment) { read_files(environment, "lock_files", manifest.environment.lock_files); }};
+  const FileReaders files{[&](Fields& code) {
+                            read_files(code, "preprocessing", manifest.code.preprocessing);
+                            code.optional("dirty_diff_kept", manifest.code.dirty_diff_kept);
+                          },
+                          [&](Fields& slice) { read_slice(slice, manifest.data.back().slices.back()); },
+                          {},
+                          [&](Fields& environment) {
+                            read_files(environment, "lock_files", manifest.environment.lock_files);
+                            environment.optional("pinning", manifest.environment.pinning);
+                            environment.optional("findings", manifest.environment.findings);
+                          },
+                          {}};
   read_members(fields, files, manifest);
   TRY_DO(fields.finish());
   return manifest;

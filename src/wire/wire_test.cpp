@@ -36,6 +36,32 @@ TEST(ManifestJson, IsCanonicalAndReadsBack) {
   EXPECT_EQ(to_canonical_json(registry::Manifest{}).find("config"), std::string::npos);
 }
 
+TEST(ManifestJson, KeepsTheBytesOfManifestsFromBeforeRulesProfilesAndPinning) {
+  const std::string old =
+      R"({"artifacts":[{"path":"a.onnx","sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","size_bytes":3}],)"
+      R"("changelog":"x","code":{"commit":"c0ffee"},"config":{"seed":"7"},"data":[{"name":"d","role":"training",)"
+      R"("slices":[{"name":"a","rows":3,"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}]}],)"
+      R"("environment":{"frameworks":{"numpy":"2.0"},"image":"train:latest","os":"debian"},"model":"m","version":"1.0.0"})";
+  const auto manifest = manifest_from_json("old", old);
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_EQ(to_canonical_json(*manifest), old);
+}
+
+TEST(ManifestJson, KeepsHowASliceWasMade) {
+  registry::Manifest m = full_manifest();
+  m.data[0].slices[0].rule = {"rows/1", "site", "a b", 0, 0};
+  m.data[0].slices[0].sources = {"data/b.csv", "data/a.csv"};
+  m.data[0].slices[0].profile_sha256 = sha256("p").hex();
+  m.data[0].slices.push_back({"first", sha256("f"), 1, "", {"rows/1", "", "", 0, 0}});
+  m.data[0].slices.push_back({"next", sha256("n"), 9, "", {"rows/1", "", "", 1, 9}});
+  m.environment.python = "3.11.2";
+  m.environment.pinning = "weak";
+  m.environment.findings = {"requirements.txt: numpy has no hash"};
+  const auto back = manifest_from_json("m", to_canonical_json(m));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, m);
+}
+
 TEST(ManifestJson, RefusesUnknownKeys) {
   const auto bad = manifest_from_json("the manifest", R"({"model":"m","version":"1.0.0","changlog":"x"})");
   ASSERT_FALSE(bad);

@@ -233,3 +233,25 @@ def test_a_full_disk_leaves_no_half_a_checkout(small_disk, backstay, releases):
 def test_a_data_directory_that_cannot_be_made_is_named(backstay, releases):
     (backstay.folder / "file").write_text("")
     assert str(backstay.folder / "file") in backstay("list", "--data-dir", "file/data", code=3).err
+
+
+def test_a_parent_that_is_not_registered_is_refused_and_one_from_elsewhere_is_kept(backstay, releases):
+    for dry_run in ([], ["--dry-run"]):
+        refused = backstay("register", releases.describe("1.0.0", parents=["base@1.0.0"]), *dry_run, code=10).err
+        assert "The parent base@1.0.0 of m@1.0.0 is not registered" in refused and "external_parents" in refused
+    check_nothing_was_kept(backstay)
+    assert "its own parent" in backstay("register", releases.describe("1.0.0", parents=["m@1.0.0"]), code=2).err
+    origin = "hf://google-bert/bert-base-uncased@86b5e09"
+    releases.register("1.0.0", external_parents=[origin])
+    releases.register("1.1.0", parents=["m@1.0.0"])
+    assert backstay("show", "m@1.0.0", "--json").json["manifest"]["external_parents"] == [origin]
+    assert f"{origin} (elsewhere)" in backstay("trace", "m@1.1.0").out
+
+
+@pytest.mark.parametrize("tensor,says", [
+    ({"name": "x", "datatype": "float32", "shape": [1]}, "the datatype 'float32', which there is not"),
+    ({"name": "x", "datatype": "FP32", "shape": [-2]}, "a length below -1"),
+    ({"name": "y", "datatype": "FP32", "shape": [1]}, "two named 'y'")])
+def test_a_signature_that_no_request_can_have_is_refused(backstay, releases, tensor, says):
+    refused = backstay("register", releases.describe("1.0.0", signature={"outputs": [{"name": "y", "datatype": "FP32"}, tensor]}), code=2).err
+    assert says in refused and "signature.outputs" in refused

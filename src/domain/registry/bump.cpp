@@ -115,7 +115,7 @@ BumpAdvice advise_bump(const Manifest& before, const Manifest& after) {
   std::vector<std::string>& compatible = signature.compatible;
   std::vector<std::string> other;
   for (const std::string_view section :
-       {"artifacts", "data", "code", "config", "environment", "dependencies", "changelog"}) {
+       {"artifacts", "data", "code", "config", "environment", "dependencies", "parents", "changelog"}) {
     std::vector<std::string> names;
     for (const Difference& difference : diff(before, after))
       if (difference.section == section) names.push_back(difference.what);

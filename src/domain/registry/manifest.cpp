@@ -45,8 +45,18 @@ Facts artifact_facts(const Manifest& manifest) {
   return facts;
 }
 
+Facts parent_facts(const Manifest& manifest) {
+  Facts facts;
+  for (const VersionRef& parent : manifest.parents) facts[parent.str()] = "version";
+  for (const std::string& parent : manifest.external_parents) facts[parent] = "external";
+  return facts;
+}
+
 Facts code_facts(const Code& code) {
-  Facts facts{{"repository", code.repository}, {"commit", code.commit}, {"dirty_diff", code.dirty_diff_sha256}};
+  Facts facts{{"repository", code.repository},
+              {"commit", code.commit},
+              {"dirty_diff", code.dirty_diff_sha256},
+              {"command", code.command}};
   for (const FileDigest& file : code.preprocessing) facts["preprocessing/" + file.path] = short_hex(file.sha256);
   return facts;
 }
@@ -65,7 +75,11 @@ Facts data_facts(const std::vector<DataSet>& data) {
 }
 
 Facts environment_facts(const Environment& environment) {
-  Facts facts{{"image", environment.image}, {"os", environment.os}, {"hardware", environment.hardware}};
+  Facts facts{{"image", environment.image},
+              {"os", environment.os},
+              {"hardware", environment.hardware},
+              {"python (interpreter)", environment.python},
+              {"pinning", environment.pinning}};
   for (const FileDigest& file : environment.lock_files) facts["lock/" + file.path] = short_hex(file.sha256);
   for (const auto& [name, version] : environment.frameworks) facts[name] = version;
   return facts;
@@ -89,6 +103,20 @@ Facts signature_facts(const Signature& signature) {
 
 }  // namespace
 
+bool is_datatype(std::string_view name) {
+  constexpr std::string_view kNames[] = {"BOOL",  "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16",
+                                         "INT32", "INT64", "FP16",   "FP32",   "FP64",   "BF16", "BYTES"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+bool is_pinned_image(std::string_view image) {
+  const std::size_t at = image.find('@');
+  if (at == 0 || at == std::string_view::npos) return false;
+  constexpr std::string_view kAlgorithm = "@sha256:";
+  const std::string_view digest = image.substr(at);
+  return digest.starts_with(kAlgorithm) && Digest::from_hex(digest.substr(kAlgorithm.size())).has_value();
+}
+
 std::vector<std::string> missing_parts(const Manifest& manifest) {
   std::vector<std::string> missing;
   if (manifest.code.commit.empty()) missing.emplace_back("code (commit)");
@@ -97,6 +125,8 @@ std::vector<std::string> missing_parts(const Manifest& manifest) {
   });
   if (!has_training) missing.emplace_back("data (training slices)");
   if (manifest.config.empty()) missing.emplace_back("config");
+  if (!manifest.environment.image.empty() && !is_pinned_image(manifest.environment.image))
+    missing.emplace_back("environment (the image's digest)");
   if (manifest.changelog.empty()) missing.emplace_back("changelog");
   return missing;
 }
@@ -135,6 +165,39 @@ Result<void> check_dependency(const Dependency& dependency) {
   return {};
 }
 
+Result<void> check_tensors(const char* which, const std::vector<TensorSpec>& tensors) {
+  std::set<std::string_view> names;
+  for (const TensorSpec& tensor : tensors) {
+    if (tensor.name.empty() || !names.insert(tensor.name).second)
+      return invalid(fmt::format("signature.{} has a tensor without a name, or two named '{}'.", which, tensor.name),
+                     "Give each tensor its own name.");
+    if (!is_datatype(tensor.datatype))
+      return invalid(fmt::format("The tensor '{}' in signature.{} has the datatype '{}', which there is not.",
+                                 tensor.name, which, tensor.datatype),
+                     "Use BOOL, UINT8, UINT16, UINT32, UINT64, INT8, INT16, INT32, INT64, FP16, FP32, FP64, BF16 or "
+                     "BYTES.");
+    if (std::any_of(tensor.shape.begin(), tensor.shape.end(), [](std::int64_t length) { return length < -1; }))
+      return invalid(
+          fmt::format("The shape of the tensor '{}' in signature.{} has a length below -1.", tensor.name, which),
+          "Write lengths, and -1 where any length will do.");
+  }
+  return {};
+}
+
+/// What is kept for ever and shown on terminals: no control characters, no user's password.
+Result<void> check_external_parents(const Manifest& manifest) {
+  constexpr std::size_t kMaxBytes = 1024;
+  for (const std::string& origin : manifest.external_parents) {
+    const bool clean = is_utf8(origin) && std::none_of(origin.begin(), origin.end(), [](char c) {
+                         return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+                       });
+    if (origin.empty() || origin.size() > kMaxBytes || !clean)
+      return invalid("One of external_parents is empty, longer than 1024 bytes, or has a control character.",
+                     "Say where it is to be found, like hf://google-bert/bert-base-uncased@86b5e09.");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> validate(const Manifest& manifest) {
@@ -146,16 +209,28 @@ Result<void> validate(const Manifest& manifest) {
       return invalid(fmt::format("The artifact '{}' is there twice or out of order.", manifest.artifacts[i].path),
                      "Name each path once.");
   }
+  const std::string& diff_digest = manifest.code.dirty_diff_sha256;
+  if (!diff_digest.empty()) TRY_DO(Digest::from_hex(diff_digest));
+  if (diff_digest.empty() && manifest.code.dirty_diff_kept)
+    return invalid("code.dirty_diff_kept is true, but there is no code.dirty_diff_sha256.", "Name the diff's digest.");
+  for (const VersionRef& parent : manifest.parents)
+    if (parent == manifest.ref)
+      return invalid(fmt::format("{} is named as its own parent.", parent.str()), "Name what it was made from.");
+  TRY_DO(check_external_parents(manifest));
+  TRY_DO(check_tensors("inputs", manifest.signature.inputs));
+  TRY_DO(check_tensors("outputs", manifest.signature.outputs));
   for (const DataSet& set : manifest.data) {
     if (set.role != "training" && set.role != "validation" && set.role != "test")
       return invalid(fmt::format("The data set '{}' has the role '{}'.", set.name, set.role),
                      "Use training, validation or test.");
     std::set<std::string> names;
-    for (const DataSlice& slice : set.slices)
+    for (const DataSlice& slice : set.slices) {
+      if (!slice.profile_sha256.empty()) TRY_DO(Digest::from_hex(slice.profile_sha256));
       if (slice.name.empty() || !names.insert(slice.name).second)
         return invalid(
             fmt::format("The data set '{}' has a slice without a name, or two named '{}'.", set.name, slice.name),
             "Give each slice its own name.");
+    }
   }
   for (const Dependency& dependency : manifest.dependencies) TRY_DO(check_dependency(dependency));
   if (!manifest.serving.runtime.empty() && manifest.serving.runtime != "openvino" &&
@@ -178,7 +253,11 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest) {
   for (const FileDigest& file : manifest.environment.lock_files)
     blobs.push_back({file.sha256, "lock file " + file.path});
   if (const auto diff = Digest::from_hex(manifest.code.dirty_diff_sha256))
-    blobs.push_back({*diff, "uncommitted changes", false});
+    blobs.push_back({*diff, "uncommitted changes", manifest.code.dirty_diff_kept});
+  for (const DataSet& set : manifest.data)
+    for (const DataSlice& slice : set.slices)
+      if (const auto profile = Digest::from_hex(slice.profile_sha256))
+        blobs.push_back({*profile, fmt::format("profile of {}/{}", set.name, slice.name)});
   return blobs;
 }
 
@@ -190,6 +269,7 @@ std::vector<Difference> diff(const Manifest& a, const Manifest& b) {
   compare("config", {a.config.begin(), a.config.end()}, {b.config.begin(), b.config.end()}, out);
   compare("environment", environment_facts(a.environment), environment_facts(b.environment), out);
   compare("dependencies", dependency_facts(a.dependencies), dependency_facts(b.dependencies), out);
+  compare("parents", parent_facts(a), parent_facts(b), out);
   compare("signature", signature_facts(a.signature), signature_facts(b.signature), out);
   if (a.changelog != b.changelog) out.push_back({"changelog", "changelog", a.changelog, b.changelog});
   return out;

@@ -32,7 +32,21 @@ struct Code {
   std::string commit;
   std::string dirty_diff_sha256;  ///< Empty when the work tree was clean.
   std::vector<FileDigest> preprocessing;
+  std::string command{};         ///< What was run to make the artifacts, in the work tree: "python train.py --seed 7".
+  bool dirty_diff_kept = false;  ///< The diff is a blob of the store; false: only its digest is known.
   bool operator==(const Code&) const = default;
+};
+
+/// How a slice's digest was made, so that anybody can make it again (docs/registering.md says how, byte for byte).
+struct SliceRule {
+  /// "" = SHA-256 of the one source file's bytes; "files/1" = of the list of the sources' digests; "rows/1" = of
+  /// chosen rows, each in its canonical form; "row-group/1" = of the bytes of one row group of a Parquet file.
+  std::string kind;
+  std::string column{};     ///< The partition column, or the key of folders like site=a.
+  std::string value{};      ///< Of that column.
+  std::uint64_t first = 0;  ///< Row range without a column: first to last, counted from 0; or the row group.
+  std::uint64_t last = 0;
+  bool operator==(const SliceRule&) const = default;
 };
 
 /// One named part of a data set: the unit of lineage.
@@ -41,6 +55,9 @@ struct DataSlice {
   Digest sha256;
   std::uint64_t rows = 0;  ///< 0 when not counted.
   std::string note;
+  SliceRule rule{};
+  std::vector<std::string> sources{};  ///< Files it was read from, relative to version.yaml, in order.
+  std::string profile_sha256{};        ///< Blob with its profile (tables/profile.hpp); empty when there is none.
   bool operator==(const DataSlice&) const = default;
 };
 
@@ -59,6 +76,9 @@ struct Environment {
   std::string hardware;
   std::vector<FileDigest> lock_files;
   std::map<std::string, std::string> frameworks;  ///< name -> exact version
+  std::string python{};                           ///< Version of the interpreter, "3.11.2".
+  std::string pinning{};                          ///< "pinned", "weak" or "unpinned"; empty: nothing to judge.
+  std::vector<std::string> findings{};            ///< Why it is not pinned.
   bool operator==(const Environment&) const = default;
 };
 
@@ -74,10 +94,13 @@ struct Dependency {
 
 struct TensorSpec {
   std::string name;
-  std::string datatype;             ///< Open Inference Protocol name: FP32, INT64, ...
+  std::string datatype;             ///< Open Inference Protocol name, see is_datatype().
   std::vector<std::int64_t> shape;  ///< -1 = any
   bool operator==(const TensorSpec&) const = default;
 };
+
+/// BOOL, UINT8 to UINT64, INT8 to INT64, FP16, FP32, FP64, BF16 or BYTES.
+bool is_datatype(std::string_view name);
 
 struct Signature {
   std::vector<TensorSpec> inputs;
@@ -106,10 +129,15 @@ struct Manifest {
   std::vector<Dependency> dependencies;
   Signature signature;
   Serving serving;
-  std::vector<VersionRef> parents;
+  std::vector<VersionRef> parents;  ///< Versions of this registry that it was made from.
+  /// What it was made from elsewhere, as people find it again: "hf://google-bert/bert-base-uncased@86b5e09".
+  std::vector<std::string> external_parents{};
   std::string changelog;
   bool operator==(const Manifest&) const = default;
 };
+
+/// Whether a container image is named by its digest (NAME@sha256:64 hex digits); a tag can be moved to other content.
+bool is_pinned_image(std::string_view image);
 
 /// What keeps a version from production, in the words a person uses: "code (commit)", "data (training slices)",
 /// "config", "changelog". Empty = complete.
@@ -119,14 +147,15 @@ std::vector<std::string> missing_parts(const Manifest& manifest);
 /// bytes.
 Result<void> check_artifact_path(std::string_view path);
 
-/// Names, artifact paths and duplicates, digests, data set roles, dependency directions. Run before a manifest is
-/// stored.
+/// Names, artifact paths and duplicates, digests, data set roles, dependency directions, tensors. Run before a manifest
+/// is stored.
 Result<void> validate(const Manifest& manifest);
 
 /// A blob that a version is made of.
 struct BlobOfVersion {
   Digest sha256;
-  std::string what;  ///< "artifact model.onnx", "preprocessing features.py", "lock file uv.lock", "uncommitted changes"
+  std::string what;      ///< "artifact model.onnx", "preprocessing features.py", "lock file uv.lock", "uncommitted
+                         ///< changes", "profile of site-a/2025-08"
   bool required = true;  ///< False: the manifest may name its digest without having stored it.
 };
 /// Whatever in a manifest stands for stored bytes. What is not named here is not kept from garbage collection.
@@ -134,9 +163,9 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest);
 
 /// One difference between two versions, under the corner it belongs to.
 struct Difference {
-  std::string
-      section;       ///< "artifacts", "code", "data", "config", "environment", "dependencies", "signature", "changelog"
-  std::string what;  ///< "training/site-d", "optimizer.lr", ...
+  std::string section;  ///< "artifacts", "code", "data", "config", "environment", "dependencies", "parents",
+                        ///< "signature", "changelog"
+  std::string what;    ///< "training/site-d", "optimizer.lr", ...
   std::string before;  ///< Empty = was not there.
   std::string after;   ///< Empty = is gone.
 };

@@ -87,5 +87,17 @@ TEST(Manifest, DiffShowsTheSliceThatChanged) {
   EXPECT_EQ(differences[1].after, "0.2");
 }
 
+TEST(Manifest, AnImageThatCanMoveKeepsAVersionFromProduction) {
+  EXPECT_TRUE(is_pinned_image("r.example.org:5000/train@sha256:" + std::string(64, 'a')));
+  for (const char* image : {"train", "train:latest", "train@sha256:00", "@sha256:", "train:1@md5:aa"})
+    EXPECT_FALSE(is_pinned_image(image)) << image;
+  Manifest m;
+  const std::size_t before = missing_parts(m).size();
+  m.environment.image = "train:latest";
+  EXPECT_EQ(missing_parts(m).size(), before + 1);
+  m.environment.image = "train@sha256:" + std::string(64, '0');
+  EXPECT_EQ(missing_parts(m).size(), before);
+}
+
 }  // namespace
 }  // namespace backstay::registry

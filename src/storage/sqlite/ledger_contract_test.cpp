@@ -74,14 +74,26 @@ TYPED_TEST(LedgerContract, TellsEveryBlobThatItsVersionsReferTo) {
   manifest.code.preprocessing = {{"features.py", sha256("features")}};
   manifest.code.dirty_diff_sha256 = sha256("diff").hex();
   manifest.environment.lock_files = {{"uv.lock", sha256("lock")}};
+  manifest.data.push_back({"wards", "training", "", {{"site-a", sha256("site-a")}}});
+  manifest.data[0].slices[0].profile_sha256 = sha256("profile").hex();
   ASSERT_TRUE(this->add("a@1.0.0", wire::to_canonical_json(manifest)));
   std::map<Digest, BlobReference> found;
   ASSERT_TRUE(this->ledger.referenced_blobs([&](const BlobReference& blob) { found[blob.sha256] = blob; }));
-  EXPECT_EQ(found.size(), 4u);
+  EXPECT_EQ(found.size(), 5u);
   EXPECT_EQ(found[sha256("model")].used_by, "a@1.0.0: artifact model.onnx");
   EXPECT_TRUE(found[sha256("features")].required);
   EXPECT_TRUE(found.contains(sha256("lock")));
   EXPECT_FALSE(found[sha256("diff")].required);
+  EXPECT_EQ(found[sha256("profile")].used_by, "a@1.0.0: profile of wards/site-a");
+  EXPECT_TRUE(found[sha256("profile")].required);
+  manifest.code.dirty_diff_kept = true;
+  manifest.ref = this->ref("a@1.1.0");
+  ASSERT_TRUE(this->add("a@1.1.0", wire::to_canonical_json(manifest)));
+  bool required = false;
+  ASSERT_TRUE(this->ledger.referenced_blobs([&](const BlobReference& blob) {
+    required = required || (blob.sha256 == sha256("diff") && blob.required);
+  }));
+  EXPECT_TRUE(required);
   ASSERT_TRUE(this->add("a@2.0.0", "{not a manifest"));
   EXPECT_FALSE(this->ledger.referenced_blobs([](const BlobReference&) {}));
 }

@@ -1,0 +1,315 @@
+#include "services/measure_data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "services/file_patterns.hpp"
+#include "services/parquet_slices.hpp"
+#include "tables/row_slicer.hpp"
+
+namespace backstay::services {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using registry::DataSlice;
+
+Unexpected invalid(std::string message, std::string hint) {
+  return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
+}
+
+Result<FoundFile> find_one(const fs::path& folder, const std::string& path) {
+  TRY(const std::vector<FoundFile> found, find_files(folder, {{path, "x"}}));
+  if (found.size() != 1 || found[0].name != "x")
+    return invalid(fmt::format("The slice {} is a folder.", path),
+                   "Name each file as a slice of its own, or use files:.");
+  return FoundFile{found[0].source, path, found[0].size_bytes};
+}
+
+/// The value in a path component KEY=VALUE; nothing when there is none.
+std::optional<std::string> folder_value(const std::string& path, const std::string& key) {
+  std::optional<std::string> value;
+  for (const fs::path& part : fs::path(path).parent_path())
+    if (part.string().starts_with(key + "=")) value = part.string().substr(key.size() + 1);
+  return value;
+}
+
+void add_slice(registry::Manifest& manifest, PlannedSlices& plan, const std::string& name) {
+  std::vector<DataSlice>& slices = manifest.data[plan.data_set].slices;
+  plan.slice = slices.size();
+  slices.emplace_back().name = name;
+}
+
+/// One slice per value of folders like site=a.
+void plan_folders(const PlannedSlices& common, registry::Manifest& manifest, std::vector<PlannedSlices>& out) {
+  std::map<std::string, PlannedSlices> by_value;
+  for (const FoundFile& file : common.files) {
+    PlannedSlices& part = by_value.try_emplace(*folder_value(file.name, common.by), common).first->second;
+    if (!part.folders) part.files.clear();
+    part.folders = true;
+    part.files.push_back(file);
+  }
+  for (auto& [value, part] : by_value) {
+    add_slice(manifest, part, value);
+    manifest.data[part.data_set].slices.back().rule = {"files/1", part.by, value};
+    out.push_back(std::move(part));
+  }
+}
+
+Result<void> plan_set(const fs::path& folder, const wire::VersionSpec::SliceSet& set, registry::Manifest& manifest,
+                      std::vector<PlannedSlices>& out) {
+  PlannedSlices all;
+  all.data_set = set.data_set;
+  all.by = set.by;
+  all.ranges = set.ranges;
+  all.row_groups = set.row_groups;
+  all.profile = set.profile;
+  std::vector<std::string> names;
+  for (const std::string& pattern : set.files) {
+    TRY(const std::vector<MatchedFile> matched, match_files(folder, pattern));
+    for (const MatchedFile& file : matched) {
+      TRY(FoundFile found, find_one(folder, file.path));
+      all.files.push_back(std::move(found));
+      names.push_back(file.name);
+    }
+  }
+  const bool in_folders = !set.by.empty() && std::all_of(all.files.begin(), all.files.end(), [&](const FoundFile& f) {
+    return folder_value(f.name, set.by).has_value();
+  });
+  if (in_folders) {
+    plan_folders(all, manifest, out);
+    return {};
+  }
+  if (!set.by.empty() || !set.ranges.empty()) {
+    const auto format = tables::format_of(all.files[0].name);
+    for (const FoundFile& file : all.files)
+      if (!format || tables::format_of(file.name) != format)
+        return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", file.name),
+                          "Use .csv, .tsv or .jsonl, folders like site=a, or row_groups: true for Parquet.");
+    out.push_back(std::move(all));
+    return {};
+  }
+  for (std::size_t i = 0; i < all.files.size(); ++i) {
+    PlannedSlices part = all;
+    part.files = {all.files[i]};
+    if (!set.row_groups) add_slice(manifest, part, names[i]);
+    out.push_back(std::move(part));
+  }
+  return {};
+}
+
+/// Counted rows; what version.yaml says of them must be true.
+Result<void> set_rows(DataSlice& slice, std::uint64_t counted, const std::string& where) {
+  if (slice.rows != 0 && slice.rows != counted)
+    return invalid(fmt::format("version.yaml says that the slice '{}' has {} rows, but {} has {}.", slice.name,
+                               slice.rows, where, counted),
+                   "Correct it, or leave rows out: they are counted.");
+  slice.rows = counted;
+  return {};
+}
+
+class Measurement {
+ public:
+  Measurement(const PlannedSlices& plan, const DataSinks& sinks, registry::Manifest& manifest)
+      : plan_(plan), sinks_(sinks), slices_(manifest.data[plan.data_set].slices) {}
+
+  Result<void> run() {
+    if (plan_.folders) return measure_folder();
+    if (plan_.row_groups) return measure_row_groups();
+    if (plan_.by.empty() && plan_.ranges.empty() && plan_.profile && plan_.files[0].name.ends_with(".parquet"))
+      return measure_parquet();
+    if (plan_.by.empty() && plan_.ranges.empty()) return measure_file(plan_.files[0]);
+    return measure_rows();
+  }
+
+ private:
+  Result<void> keep_profile(const std::string& json, DataSlice& slice) {
+    if (!plan_.profile) return {};
+    TRY(const Digest digest, sinks_.keep_profile(json));
+    slice.profile_sha256 = digest.hex();
+    return {};
+  }
+
+  std::vector<std::string> sources() const {
+    std::vector<std::string> out;
+    for (const FoundFile& file : plan_.files) out.push_back(file.name);
+    return out;
+  }
+
+  /// Hashes the bytes; the rows of a text table are counted and profiled on the way. A table that is not strictly one
+  /// keeps its digest and has its lines counted.
+  Result<void> measure_file(const FoundFile& file) {
+    DataSlice& slice = slices_[*plan_.slice];
+    const auto format = tables::format_of(file.name);
+    std::optional<tables::RowSlicer> rows;
+    if (format) rows.emplace(*format, file.name, tables::Partition{});
+    Result<void> readable;
+    Sha256 hash;
+    std::uint64_t lines = 0;
+    std::byte last{'\n'};
+    TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) -> Result<void> {
+      hash.update(piece);
+      if (!rows) return {};
+      lines += static_cast<std::uint64_t>(std::count(piece.begin(), piece.end(), std::byte{'\n'}));
+      last = piece.back();
+      if (readable) readable = rows->feed(piece);
+      return {};
+    }));
+    slice.sha256 = hash.finish();
+    slice.sources = sources();
+    if (!rows) return {};
+    if (readable) readable = rows->end_file();
+    if (readable) {
+      TRY(const std::vector<tables::RowSlice> whole, rows->finish());
+      TRY_DO(set_rows(slice, whole[0].rows, file.name));
+      return keep_profile(whole[0].profile, slice);
+    }
+    if (last != std::byte{'\n'}) ++lines;
+    if (slice.rows == 0) slice.rows = lines > 0 && format != tables::Format::kJsonl ? lines - 1 : lines;
+    sinks_.warnings.push_back(
+        fmt::format("{} The slice has no profile, and its rows are counted as lines.", readable.error().message));
+    return {};
+  }
+
+  Result<void> measure_parquet() {
+    auto parquet = read_parquet(plan_.files[0], sinks_.read);
+    if (!parquet && parquet.error().code != ErrorCode::kInvalidArgument &&
+        parquet.error().code != ErrorCode::kUnsupported)
+      return Unexpected(std::move(parquet).error());
+    if (!parquet) {
+      sinks_.warnings.push_back(fmt::format("{} The slice has no profile.", parquet.error().message));
+      return measure_file(plan_.files[0]);
+    }
+    DataSlice& slice = slices_[*plan_.slice];
+    slice.sha256 = parquet->sha256;
+    slice.sources = sources();
+    TRY_DO(set_rows(slice, parquet->footer.rows, plan_.files[0].name));
+    return keep_profile(parquet->footer.profile(std::nullopt), slice);
+  }
+
+  Result<void> measure_row_groups() {
+    constexpr std::size_t kMaxGroups = 1000;
+    TRY(const ParquetFile parquet, read_parquet(plan_.files[0], sinks_.read));
+    if (parquet.row_groups.size() > kMaxGroups)
+      return Unexpected(ErrorCode::kResourceExhausted,
+                        fmt::format("{} has more than {} row groups.", plan_.files[0].name, kMaxGroups),
+                        "Write it with larger row groups, or name it as one slice.");
+    const std::string name = fs::path(plan_.files[0].name).filename().string();
+    for (std::size_t i = 0; i < parquet.row_groups.size(); ++i) {
+      DataSlice& slice = slices_.emplace_back();
+      slice.name = fmt::format("{}#{}", name, i);
+      slice.sha256 = parquet.row_groups[i];
+      slice.rows = parquet.footer.row_groups[i].rows;
+      slice.rule = {"row-group/1", "", "", i, i};
+      slice.sources = sources();
+      TRY_DO(keep_profile(parquet.footer.profile(i), slice));
+    }
+    return {};
+  }
+
+  Result<void> measure_folder() {
+    DataSlice& slice = slices_[*plan_.slice];
+    Sha256 list;
+    for (const FoundFile& file : plan_.files) {
+      Sha256 hash;
+      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) -> Result<void> {
+        hash.update(piece);
+        return {};
+      }));
+      list.update(fmt::format("{}  {}\n", hash.finish().hex(), file.name));
+    }
+    slice.sha256 = list.finish();
+    slice.sources = sources();
+    return {};
+  }
+
+  Result<void> measure_rows() {
+    const std::string name =
+        plan_.files.size() == 1 ? plan_.files[0].name : fmt::format("{} (and files after it)", plan_.files[0].name);
+    const auto format = tables::format_of(plan_.files[0].name);
+    if (!format)
+      return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", name),
+                        "Use .csv, .tsv or .jsonl.");
+    tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges});
+    for (const FoundFile& file : plan_.files) {
+      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return rows.feed(piece); }));
+      TRY_DO(rows.end_file());
+    }
+    TRY(const std::vector<tables::RowSlice> found, rows.finish());
+    for (const tables::RowSlice& each : found) {
+      DataSlice& slice = plan_.slice ? slices_[*plan_.slice] : slices_.emplace_back();
+      if (!plan_.slice && !plan_.by.empty()) slice.name = each.value.empty() ? "(empty)" : each.value;
+      if (!plan_.slice && plan_.by.empty()) slice.name = fmt::format("{}-{}", each.first, each.last);
+      slice.sha256 = each.sha256;
+      TRY_DO(set_rows(slice, each.rows, name));
+      slice.rule = {"rows/1", plan_.by, each.value, each.first, each.last};
+      slice.sources = sources();
+      TRY_DO(keep_profile(each.profile, slice));
+    }
+    return {};
+  }
+
+  const PlannedSlices& plan_;
+  const DataSinks& sinks_;
+  std::vector<DataSlice>& slices_;
+};
+
+}  // namespace
+
+Result<std::vector<PlannedSlices>> plan_data(const fs::path& folder, const wire::VersionSpec& spec,
+                                             registry::Manifest& manifest) {
+  std::vector<PlannedSlices> out;
+  for (const wire::VersionSpec::SliceFile& file : spec.slice_files) {
+    TRY(FoundFile found, find_one(folder, file.source.string()));
+    PlannedSlices& plan = out.emplace_back();
+    plan.data_set = file.data_set;
+    plan.slice = file.slice;
+    plan.files.push_back(std::move(found));
+    if (file.range) plan.ranges.push_back(*file.range);
+    plan.profile = file.profile;
+  }
+  for (const wire::VersionSpec::SliceSet& set : spec.slice_sets) TRY_DO(plan_set(folder, set, manifest, out));
+  return out;
+}
+
+Result<void> measure_data(const std::vector<PlannedSlices>& plan, const DataSinks& sinks,
+                          registry::Manifest& manifest) {
+  for (const PlannedSlices& part : plan) TRY_DO(Measurement(part, sinks, manifest).run());
+  return {};
+}
+
+Result<Digest> digest_again(const fs::path& folder, const DataSlice& slice) {
+  if (slice.sources.empty())
+    return Unexpected(ErrorCode::kUnsupported, fmt::format("It is not recorded what '{}' was read from.", slice.name),
+                      "Compare its digest with where the data is kept.");
+  registry::Manifest scratch;
+  scratch.data.emplace_back().slices.push_back(slice);
+  scratch.data[0].slices[0].rows = 0;  // Another count is another digest, which is what is asked for.
+  PlannedSlices plan;
+  plan.profile = false;
+  plan.by = slice.rule.column;
+  for (const std::string& source : slice.sources) {
+    TRY(FoundFile found, find_one(folder, source));
+    plan.files.push_back(std::move(found));
+  }
+  plan.folders = slice.rule.kind == "files/1";
+  const bool by_value = slice.rule.kind == "rows/1" && !plan.by.empty();
+  if (slice.rule.kind == "rows/1" && !by_value) plan.ranges.emplace_back(slice.rule.first, slice.rule.last);
+  if (slice.rule.kind == "row-group/1") plan.row_groups = true;
+  const bool makes_many = by_value || plan.row_groups;
+  if (!makes_many) plan.slice = 0;
+  std::vector<std::string> warnings;
+  const DataSinks sinks{
+      [](const FoundFile& file, const auto& sink) { return read_file(file.source, sink); }, {}, warnings};
+  TRY_DO(measure_data({plan}, sinks, scratch));
+  const std::vector<DataSlice>& made = scratch.data[0].slices;
+  if (!makes_many) return made[0].sha256;
+  for (std::size_t i = 1; i < made.size(); ++i)
+    if (made[i].rule == slice.rule) return made[i].sha256;
+  return Unexpected(ErrorCode::kNotFound, fmt::format("The data has no part '{}' any more.", slice.name),
+                    "It was changed since the version was registered.");
+}
+
+}  // namespace backstay::services

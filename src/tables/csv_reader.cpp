@@ -1,0 +1,188 @@
+#include "tables/csv_reader.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+
+namespace backstay::tables {
+
+namespace {
+
+constexpr std::size_t kMaxRowBytes = 16 * 1024 * 1024;
+constexpr std::size_t kMaxColumns = 16384;
+constexpr std::string_view kMark = "\xef\xbb\xbf";
+
+/// As Python's json.dumps(text, ensure_ascii=False) does.
+void append_json(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+          out += c;
+        }
+    }
+  }
+  out += '"';
+}
+
+}  // namespace
+
+CsvReader::CsvReader(bool tabs, std::string name, OnRow on_row)
+    : tabs_(tabs), delimiter_(tabs ? '\t' : ','), name_(std::move(name)), on_row_(std::move(on_row)) {}
+
+Unexpected CsvReader::wrong(const std::string& what) const {
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: {}.", name_, line_, what),
+                    "Write the table again with a library for it, or name the file as one slice without rows.");
+}
+
+Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
+  for (const std::byte byte : bytes) {
+    const char c = static_cast<char>(byte);
+    if (mark_ < kMark.size()) {
+      if (c == kMark[mark_]) {
+        ++mark_;
+        continue;
+      }
+      const std::size_t seen = mark_;
+      mark_ = kMark.size();
+      for (std::size_t i = 0; i < seen; ++i) TRY_DO(take(kMark[i]));
+    }
+    TRY_DO(take(c));
+  }
+  return {};
+}
+
+void CsvReader::end_cell() {
+  ends_.push_back(text_.size());
+}
+
+Result<void> CsvReader::take_plain(char c) {
+  if (c == delimiter_) {
+    end_cell();
+    state_ = State::kCellStart;
+  } else if (c == '\n') {
+    end_cell();
+    return end_line();
+  } else if (c == '\r') {
+    end_cell();
+    state_ = State::kReturn;
+  } else if (c == '"' && !tabs_) {
+    return wrong("a quote stands inside a cell that does not begin with one");
+  } else {
+    state_ = State::kPlain;
+    text_ += c;
+  }
+  return {};
+}
+
+Result<void> CsvReader::take(char c) {
+  if (c == '\0') return wrong("a zero byte is no text");
+  if (text_.size() > kMaxRowBytes || ends_.size() > kMaxColumns)
+    return wrong("a row is longer than 16 MiB or has more than 16384 cells");
+  switch (state_) {
+    case State::kRowStart:
+      row_line_ = line_;
+      if (c == '\n') {
+        ++line_;
+        return {};
+      }
+      if (c == '\r') {
+        state_ = State::kReturn;
+        return {};
+      }
+      [[fallthrough]];
+    case State::kCellStart:
+      if (c == '"' && !tabs_) {
+        state_ = State::kQuoted;
+        return {};
+      }
+      return take_plain(c);
+    case State::kPlain: return take_plain(c);
+    case State::kQuoted:
+      if (c == '"') {
+        state_ = State::kQuoteSeen;
+      } else {
+        if (c == '\n') ++line_;
+        text_ += c;
+      }
+      return {};
+    case State::kQuoteSeen:
+      if (c == '"') {
+        text_ += c;
+        state_ = State::kQuoted;
+        return {};
+      }
+      if (c != delimiter_ && c != '\n' && c != '\r')
+        return wrong("after a closing quote there is neither the next cell nor the line's end");
+      return take_plain(c);
+    case State::kReturn:
+      if (c != '\n') return wrong("a carriage return stands alone");
+      return end_line();
+  }
+  return {};
+}
+
+Result<void> CsvReader::end_line() {
+  if (!ends_.empty()) TRY_DO(end_row());
+  ++line_;
+  state_ = State::kRowStart;
+  return {};
+}
+
+Result<void> CsvReader::end_row() {
+  canonical_.assign(1, '[');
+  cells_.clear();
+  std::size_t start = 0;
+  for (const std::size_t end : ends_) {
+    const std::string_view cell = std::string_view(text_).substr(start, end - start);
+    if (start > 0 || !cells_.empty()) canonical_ += ',';
+    append_json(canonical_, cell);
+    cells_.push_back({cell.empty() ? Cell::Kind::kMissing : Cell::Kind::kText, cell});
+    start = end;
+  }
+  canonical_ += "]\n";
+  if (!is_utf8(canonical_)) return wrong("the row is not UTF-8");
+  if (in_head_) {
+    if (head_.empty()) {
+      head_ = canonical_;
+      for (const Cell& cell : cells_) columns_.emplace_back(cell.text);
+    } else if (head_ != canonical_) {
+      return wrong("the head differs from that of the file before");
+    }
+    in_head_ = false;
+  } else {
+    if (cells_.size() != columns_.size())
+      return wrong(fmt::format("the row that began in line {} has {} cells, the head has {}", row_line_, cells_.size(),
+                               columns_.size()));
+    TRY_DO(on_row_({canonical_, cells_}));
+  }
+  text_.clear();
+  ends_.clear();
+  return {};
+}
+
+Result<void> CsvReader::end_file() {
+  if (mark_ > 0 && mark_ < kMark.size()) return wrong("the row is not UTF-8");
+  if (state_ == State::kQuoted) return wrong("the file ends inside quotes");
+  if (state_ == State::kReturn && ends_.empty()) state_ = State::kRowStart;
+  if (state_ == State::kPlain || state_ == State::kCellStart || state_ == State::kQuoteSeen) end_cell();
+  if (!ends_.empty()) TRY_DO(end_row());
+  if (in_head_) return wrong("the table has no head");
+  state_ = State::kRowStart;
+  mark_ = 0;
+  line_ = 1;
+  in_head_ = true;
+  return {};
+}
+
+}  // namespace backstay::tables

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "base/digest.hpp"
+#include "tables/profile.hpp"
+#include "tables/row_reader.hpp"
+
+namespace backstay::tables {
+
+/// How the rows of a table become slices. With neither, all rows are one slice, which is profiled and not digested.
+struct Partition {
+  std::string column;                                             ///< One slice per value of it.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges{};  ///< First and last row, counted from 0.
+};
+
+struct RowSlice {
+  std::string value;  ///< Of the partition column; a missing one is "".
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  /// SHA-256 over the canonical head and the canonical forms of the slice's rows, in the files' order ("rows/1").
+  Digest sha256;
+  std::uint64_t rows = 0;
+  std::string profile;  ///< JSON.
+};
+
+/// Digests and profiles the slices of one table, which may be several files, in one pass. Holds at most 1000 slices.
+class RowSlicer {
+ public:
+  RowSlicer(Format format, const std::string& name, Partition partition);
+  Result<void> feed(std::span<const std::byte> bytes) { return reader_->feed(bytes); }
+  Result<void> end_file() { return reader_->end_file(); }
+  /// By value or in the order of the ranges. Fails when a range goes beyond the table.
+  Result<std::vector<RowSlice>> finish();
+
+ private:
+  struct Open {
+    Sha256 hash;
+    Profile profile;
+  };
+  Result<void> take(const Row& row);
+  Result<std::size_t> partition_column() const;
+  void add(Open& slice, const Row& row);
+  RowSlice closed(Open& slice) const;
+
+  const std::string name_;
+  const Partition partition_;
+  std::unique_ptr<RowReader> reader_;
+  std::map<std::string, Open, std::less<>> by_value_;
+  std::vector<Open> by_range_;
+  std::uint64_t row_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace backstay::tables

@@ -1,0 +1,196 @@
+"""Data sets as named slices: by file, column, folder, row range and row group; each digest made again by other means."""
+
+import csv
+import hashlib
+import io
+import json
+import pathlib
+import shutil
+
+import pytest
+
+DATA = pathlib.Path(__file__).parent / "data"
+
+CSV = 'id,site,note\r\n1,a,"said ""so"""\r\n2,b,"two\nlines"\r\n3,a,\r\n\r\n4,c,é\r\n'
+
+
+def rows_digest(text: str, keep) -> str:
+    """How docs/registering.md tells anybody to do it."""
+    rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+    kept = [rows[0]] + [row for index, row in enumerate(rows[1:]) if keep(index, row)]
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in kept)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+class Data:
+    def __init__(self, backstay, releases):
+        self.backstay, self.releases = backstay, releases
+        self.folder = releases.describe("1.0.0").parent
+
+    def write(self, name: str, content: str | bytes) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def register(self, code: int = 0, **data_set):
+        file = self.releases.describe("1.0.0", data=[{"name": "d", "role": "training", **data_set}])
+        return self.backstay("register", file, code=code)
+
+    def slices(self) -> dict[str, dict]:
+        manifest = self.backstay("show", "m@1.0.0", "--json").json["manifest"]
+        return {s["name"]: s for s in manifest["data"][0]["slices"]}
+
+    def profile(self, slice: dict, version: str = "1.0.0") -> dict:
+        return self.backstay("slice", "profile", f"m@{version}", f"d/{slice['name']}", "--json").json
+
+    def verify(self, code: int = 0) -> dict[str, str]:
+        done = self.backstay("slice", "verify", "m@1.0.0", "--folder", self.folder, "--json", code=code)
+        return {item["slice"]: item["state"] for item in done.json}
+
+
+@pytest.fixture
+def data(backstay, releases):
+    return Data(backstay, releases)
+
+
+def test_one_slice_per_file_of_a_pattern(data):
+    data.write("data/a.csv", "x\n1\n2\n")
+    data.write("data/b.csv", "x\n3\n")
+    data.write("data/notes.txt", "no data")
+    data.write("data/.hidden.csv", "x\n")
+    data.register(files="data/*.csv")
+    slices = data.slices()
+    assert set(slices) == {"a.csv", "b.csv"}
+    assert slices["a.csv"]["sha256"] == hashlib.sha256(b"x\n1\n2\n").hexdigest() and slices["a.csv"]["rows"] == 2
+    assert slices["a.csv"]["sources"] == ["data/a.csv"] and "rule" not in slices["a.csv"]
+    assert data.profile(slices["a.csv"])["columns"] == [
+        {"name": "x", "type": "integer", "missing": 0, "distinct": 2, "min": 1.0, "max": 2.0, "mean": 1.5}]
+
+
+def test_one_slice_per_file_of_a_folder_and_of_deep_patterns(data):
+    for name in ("2025/08/a.jsonl", "2025/09/b.jsonl", "2024/01/c.jsonl"):
+        data.write(f"logs/{name}", '{"x": 1}\n')
+    data.register(files=["logs/2025/**/*.jsonl", "logs/2024"])
+    assert set(data.slices()) == {"08/a.jsonl", "09/b.jsonl", "01/c.jsonl"}
+
+
+def test_one_slice_per_value_of_a_column(data):
+    data.write("all.csv", CSV)
+    data.register(files="all.csv", by="site")
+    slices = data.slices()
+    assert set(slices) == {"a", "b", "c"}
+    for site in "abc":
+        assert slices[site]["sha256"] == rows_digest(CSV, lambda _, row: row[1] == site), site
+    assert slices["a"]["rule"] == {"kind": "rows/1", "column": "site", "value": "a"} and slices["a"]["rows"] == 2
+    assert data.profile(slices["a"])["rows"] == 2
+    printed = data.backstay("slice", "digest", data.folder / "all.csv", "--by", "site", "--json").json
+    assert {s["name"]: s["sha256"] for s in printed} == {n: s["sha256"] for n, s in slices.items()}
+    assert data.verify() == {"a": "same", "b": "same", "c": "same"}
+    data.write("all.csv", CSV.replace("3,a", "3,b"))
+    assert data.verify(code=9) == {"a": "changed", "b": "changed", "c": "same"}
+    (data.folder / "all.csv").unlink()
+    assert data.verify(code=3) == {"a": "missing", "b": "missing", "c": "missing"}
+
+
+def test_a_column_over_several_files_of_one_table(data):
+    data.write("p/1.csv", "id,site\n1,a\n2,b\n")
+    data.write("p/2.csv", "id,site\n3,a\n")
+    data.register(files="p/*.csv", by="site")
+    assert data.slices()["a"]["sha256"] == rows_digest("id,site\n1,a\n3,a\n", lambda *_: True)
+    assert data.slices()["a"]["sources"] == ["p/1.csv", "p/2.csv"]
+    assert data.verify() == {"a": "same", "b": "same"}
+
+
+def test_folders_named_by_key_and_value(data):
+    for name in ("site=a/1.bin", "site=a/2.bin", "site=b/1.bin"):
+        data.write(f"hive/{name}", name)
+    data.register(files="hive", by="site")
+    slices = data.slices()
+    lines = "".join(f"{hashlib.sha256(name.encode()).hexdigest()}  hive/{name}\n"
+                    for name in ("site=a/1.bin", "site=a/2.bin"))
+    assert slices["a"]["sha256"] == hashlib.sha256(lines.encode()).hexdigest(), "as sha256sum | sha256sum does"
+    assert slices["a"]["rule"] == {"kind": "files/1", "column": "site", "value": "a"}
+    assert data.verify() == {"a": "same", "b": "same"}
+
+
+def test_row_ranges_of_a_set_and_of_a_slice(data):
+    data.write("all.csv", CSV)
+    data.register(files="all.csv", rows=["0-1", "2-3"])
+    assert data.slices()["2-3"]["sha256"] == rows_digest(CSV, lambda i, _: 2 <= i <= 3)
+    assert data.slices()["2-3"]["rule"] == {"kind": "rows/1", "range": [2, 3]}
+    assert data.verify() == {"0-1": "same", "2-3": "same"}
+    one = data.releases.describe("1.0.1", data=[{"name": "d", "role": "training", "slices": [
+        {"name": "first", "file": "../m-1.0.0/all.csv", "range": "0-1"}]}])
+    data.backstay("register", one)
+    manifest = data.backstay("show", "m@1.0.1", "--json").json["manifest"]
+    assert manifest["data"][0]["slices"][0]["sha256"] == data.slices()["0-1"]["sha256"]
+
+
+def test_parquet_as_a_whole_and_by_row_group(data):
+    shutil.copy(DATA / "rows.parquet", data.folder)
+    content = (DATA / "rows.parquet").read_bytes()
+    data.register(files="rows.parquet", row_groups=True)
+    slices = data.slices()
+    # Offsets as pyarrow tells them of this file.
+    for index, (rows, begin, end) in enumerate(PARQUET_GROUPS):
+        slice = slices[f"rows.parquet#{index}"]
+        assert slice["rows"] == rows and slice["sha256"] == hashlib.sha256(content[begin:end]).hexdigest()
+    assert data.verify() == dict.fromkeys(slices, "same")
+    columns = {c["name"]: c for c in data.profile(slices["rows.parquet#1"])["columns"]}
+    assert columns["id"] == {"name": "id", "type": "integer", "missing": 0, "min": 4.0, "max": 7.0}
+    assert columns["at"] == {"name": "at", "type": "other", "missing": 0}
+    whole = data.releases.describe("1.0.1", data=[{"name": "d", "role": "training", "slices": [
+        {"name": "all", "file": "../m-1.0.0/rows.parquet"}]}])
+    data.backstay("register", whole)
+    slice = data.backstay("show", "m@1.0.1", "--json").json["manifest"]["data"][0]["slices"][0]
+    assert slice["sha256"] == hashlib.sha256(content).hexdigest() and slice["rows"] == 10
+    assert {c["name"]: c["missing"] for c in data.profile(slice, "1.0.1")["columns"]}["x"] == 2
+
+
+PARQUET_GROUPS = [(4, 4, 739), (4, 739, 1493), (2, 1493, 2222)]
+
+
+def test_what_can_not_be_sliced_is_refused(data):
+    shutil.copy(DATA / "rows.parquet", data.folder)
+    data.write("all.csv", CSV)
+    data.write("bad.csv", 'a,b\n1,2\n3\n')
+    assert "row_groups" in data.register(13, files="rows.parquet", by="site").err
+    assert "has no column 'ward'" in data.register(2, files="all.csv", by="ward").err
+    assert "line 3" in data.register(2, files="bad.csv", by="a").err
+    assert "No file matches" in data.register(3, files="*.tsv").err
+    assert "has 4 rows" in data.register(2, files="all.csv", rows="0-4").err
+    assert "no range of rows" in data.register(2, files="all.csv", rows="9-4").err
+    assert "goes with neither" in data.register(2, files="all.csv", rows="0-1", by="site").err
+    assert "PAR1" in data.register(2, files="all.csv", row_groups=True).err
+    (data.folder / "link.csv").symlink_to(data.folder / "all.csv")
+    assert "symbolic link" in data.register(2, files="link*.csv").err
+    assert data.backstay("list", "--json").json == []
+
+
+def test_a_table_that_is_none_keeps_its_digest_and_loses_its_profile(data):
+    data.write("bad.csv", 'a,b\n1,2\n3\n')
+    done = data.register(files="bad.csv")
+    assert "warning: bad.csv line 3" in done.err
+    assert data.slices()["bad.csv"]["rows"] == 2 and "profile_sha256" not in data.slices()["bad.csv"]
+
+
+def test_profile_false_keeps_none(data):
+    data.write("all.csv", CSV)
+    data.register(files="all.csv", profile=False)
+    assert "profile_sha256" not in data.slices()["all.csv"] and data.slices()["all.csv"]["rows"] == 4
+
+
+def test_a_count_of_rows_that_is_not_true_is_refused(data):
+    data.write("all.csv", CSV)
+    shutil.copy(DATA / "rows.parquet", data.folder)
+    for file, rows in (("all.csv", 4), ("rows.parquet", 10)):
+        wrong = data.register(2, slices=[{"name": "s", "file": file, "rows": rows + 1}]).err
+        assert f"says that the slice 's' has {rows + 1} rows, but {file} has {rows}" in wrong
+    data.register(slices=[{"name": "s", "file": "all.csv", "rows": 4}])
+
+
+def test_a_profile_is_shown_as_a_table_and_a_slice_that_is_not_there_is_named(data):
+    data.write("all.csv", CSV)
+    data.register(files="all.csv")
+    assert "COLUMN" in data.backstay("slice", "profile", "m@1.0.0", "d/all.csv").out
+    assert "There are: d/all.csv" in data.backstay("slice", "profile", "m@1.0.0", "d/none", code=3).err

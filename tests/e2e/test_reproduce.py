@@ -1,0 +1,169 @@
+"""A version's environment compared and built again, and a whole version reproduced in a folder."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from program import BIN
+from test_capture_code import Repository
+from tiny_wheel import make_wheel
+
+HASH = "a" * 64
+EVIL = "x'; touch ran #\n$(touch ran)`touch ran`"
+
+
+def check_bill(path) -> dict:
+    text = path.read_text()
+    errors = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    assert errors is None, errors
+    return json.loads(text)
+
+
+def test_verify_says_what_differs(backstay, releases):
+    releases.register("1.0.0", environment={"os": "Plan 9", "python": "2.7.1", "frameworks": {"PyTest": "0.1", "gone": "1"}})
+    got = backstay("env", "verify", "m@1.0.0", "--python", sys.executable, "--json", code=10).json
+    here = {d["what"]: (d["recorded"], d["here"]) for d in got["differences"]}
+    assert here["PyTest"] == ("0.1", pytest.__version__) and here["gone"] == ("1", "")
+    assert here["python"] == ("2.7.1", ".".join(map(str, sys.version_info[:3]))) and here["system"][0] == "Plan 9"
+    assert got["same"] == ["hardware"]
+    # A difference is an answer, not an error: it is printed on standard output.
+    shown = subprocess.run([BIN / "backstay", "env", "verify", "m@1.0.0", "--python", sys.executable], text=True,
+                           env=backstay.environment, capture_output=True)
+    assert shown.returncode == 10 and "(none)" in shown.stdout and shown.stderr == ""
+
+
+def test_verify_finds_the_same_machine_the_same(backstay, releases):
+    backstay("register", releases.describe("1.0.0"), "--python", sys.executable)
+    got = backstay("env", "verify", "m@1.0.0", "--python", sys.executable, "--json").json
+    assert got["differences"] == [] and {"system", "hardware", "python", "pytest"} <= set(got["same"])
+    assert "python and packages: give --python" in backstay("env", "verify", "m@1.0.0", "--json").json["not_compared"]
+
+
+def test_build_writes_a_pinned_dockerfile_and_a_valid_bill_of_materials(backstay, releases):
+    releases.register("0.9.0", model="base")
+    file = releases.describe("1.0.0", environment={"lock_files": ["requirements.txt"], "image": f"train@sha256:{HASH}"},
+                             parents=["base@0.9.0"], external_parents=["hf://google-bert/bert@1"], signature={"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 30]}]})
+    (file.parent / "requirements.txt").write_text(f"numpy==1.26.4 --hash=sha256:{HASH}\n")
+    backstay("register", file)
+    built = backstay("env", "build", "m@1.0.0", "--to", "out", "--json").json
+    assert built["notes"] == [] and set(built["files"]) == {"Dockerfile", "lock/requirements.txt", "sbom.cdx.json"}
+    dockerfile = (backstay.folder / "out/Dockerfile").read_text()
+    assert f"\nFROM train@sha256:{HASH}\n" in dockerfile
+    assert '"--require-hashes","-r","lock/requirements.txt"' in dockerfile
+    bill = check_bill(backstay.folder / "out/sbom.cdx.json")
+    model = bill["metadata"]["component"]
+    assert model["type"] == "machine-learning-model" and model["modelCard"]["modelParameters"]["datasets"]
+    assert [a["name"] for a in model["pedigree"]["ancestors"]] == ["base", "hf://google-bert/bert@1"]
+    assert "pkg:pypi/numpy@1.26.4" in {c.get("purl") for c in bill["components"]}
+    weights = hashlib.sha256(b"weights of 1.0.0").hexdigest()
+    assert weights in {c["hashes"][0]["content"] for c in bill["components"] if c["type"] == "file"}
+    assert "exists already" in backstay("env", "build", "m@1.0.0", "--to", "out", code=5).err
+
+
+def test_build_says_what_it_can_not_pin(backstay, releases):
+    releases.register("1.0.0", environment={"frameworks": {"numpy": "1.26.4"}, "python": "3.11.2"})
+    built = backstay("env", "build", "m@1.0.0", "--to", "out", "--json").json
+    assert len(built["notes"]) == 2
+    assert "FROM python:3.11.2-slim" in (backstay.folder / "out/Dockerfile").read_text()
+    assert "numpy==1.26.4\n" in (backstay.folder / "out/requirements.txt").read_text()
+
+
+def test_hostile_names_reach_neither_docker_nor_a_shell(backstay, releases):
+    releases.register("1.0.0", code={"commit": "0a1b2c3", "repository": EVIL, "command": EVIL},
+                      environment={"frameworks": {"a\nRUN touch": "1"}, "python": "3\nRUN touch ran"}, config={EVIL: EVIL},
+                      changelog=EVIL)
+    backstay("reproduce", "m@1.0.0", "--to", "out", "--json", code=10)
+    check_bill(backstay.folder / "out/environment/sbom.cdx.json")
+    lines = (backstay.folder / "out/environment/Dockerfile").read_text().splitlines()
+    assert not any(line.startswith("RUN touch") for line in lines)
+    assert "RUN touch" not in (backstay.folder / "out/environment/requirements.txt").read_text()
+    script = backstay.folder / "out/reproduce.sh"
+    harmless = script.read_text().replace("(cd code && sh -c ", "(true ")
+    subprocess.run(["sh", "-c", "backstay() { :; }; env() { :; }; git() { :; }; python3() { :; }; venv() { :; };"
+                    + harmless.replace("'python3'", "true").replace("'venv/bin/python'", "true").replace("'env'", "true")
+                    .replace("'git'", "true")], cwd=backstay.folder / "out", check=True)
+    assert not list(backstay.folder.rglob("ran"))
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    wheel, digest = make_wheel(tmp_path / "wheels", "tiny", "1.0")
+    return f"--no-index\n--find-links {wheel.parent}\ntiny==1.0 --hash=sha256:{digest}\n"
+
+
+def test_a_virtual_environment_is_made_with_hashes_checked(backstay, releases, wheels):
+    file = releases.describe("1.0.0", environment={"lock_files": ["requirements.txt"]})
+    (file.parent / "requirements.txt").write_text(wheels)
+    backstay("register", file)
+    backstay("env", "build", "m@1.0.0", "--to", "out", "--venv", "--python", sys.executable)
+    python = backstay.folder / "out/venv/bin/python"
+    assert subprocess.check_output([python, "-c", "import tiny; print(tiny.version)"], text=True) == "1.0\n"
+    make_wheel(backstay.folder / "wheels", "tiny", "1.0")  # The same name ...
+    with open(next((backstay.folder / "wheels").glob("*.whl")), "ab") as wheel:
+        wheel.write(b"changed")  # ... with other content.
+    refused = backstay("env", "build", "m@1.0.0", "--to", "again", "--venv", "--python", sys.executable, code=10)
+    assert "hash" in refused.err.lower()
+
+
+@pytest.fixture
+def made(backstay, releases, tmp_path):
+    """A version from a work tree with an uncommitted change, data and a lock file."""
+    file = releases.describe("1.0.0", code={"command": "python train.py"}, data=[
+        {"name": "d", "role": "training", "files": "all.csv", "by": "site"},
+        {"name": "t", "role": "test", "slices": [{"name": "elsewhere", "sha256": HASH}]}],
+        environment={"lock_files": ["requirements.txt"]})
+    folder = file.parent
+    (folder / ".gitignore").write_text("files/\nversion.yaml\nall.csv\n")
+    (folder / "train.py").write_text("a = 1\n")
+    (folder / "requirements.txt").write_text(f"numpy==1.26.4 --hash=sha256:{HASH}\n")
+    repository = Repository(folder)
+    repository.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    repository.commit()
+    repository.git("clone", "-q", "--bare", ".", str(tmp_path / "origin.git"))
+    (folder / "train.py").write_text("a = 2\n")
+    (folder / "all.csv").write_text("id,site\n1,a\n2,b\n")
+    backstay("register", file)
+    return folder
+
+
+def states(done) -> dict[str, str]:
+    return {part["what"]: part["state"] for part in done.json["parts"]}
+
+
+def test_everything_is_restored_in_one_folder(backstay, made):
+    done = backstay("reproduce", "m@1.0.0", "--to", "again", "--data", made, "--json", code=10)
+    assert states(done) == {"model": "verified", "code": "verified", "uncommitted changes": "verified",
+                            "data d/a": "verified", "data d/b": "verified", "data t/elsewhere": "missing",
+                            "environment": "restored"}
+    again = backstay.folder / "again"
+    assert (again / "code/train.py").read_text() == "a = 2\n"
+    assert (again / "data/all.csv").read_text() == "id,site\n1,a\n2,b\n"
+    assert (again / "model/weights.bin").read_bytes() == b"weights of 1.0.0"
+    check_bill(again / "environment/sbom.cdx.json")
+    script = (again / "reproduce.sh").read_text()
+    assert "'checkout' '--quiet' '--detach'" in script and "(cd code && sh -c 'python train.py')" in script
+    assert "data d/a: **verified**" in (again / "README.md").read_text()
+    assert "exists already" in backstay("reproduce", "m@1.0.0", "--to", "again", code=5).err
+
+
+def test_changed_data_is_found_and_missing_code_does_not_stop_the_rest(backstay, made, tmp_path):
+    (made / "all.csv").write_text("id,site\n1,a\n2,b\n3,b\n")
+    done = backstay("reproduce", "m@1.0.0", "--to", "again", "--data", made, "--repository", tmp_path / "nowhere",
+                    "--link", "--json", code=9)
+    got = states(done)
+    assert got["data d/a"] == "verified" and got["data d/b"] == "changed" and got["code"] == "missing"
+    assert got["uncommitted changes"] == "restored" and (backstay.folder / "again/uncommitted.patch").exists()
+    assert (backstay.folder / "again/data/all.csv").stat().st_ino == (made / "all.csv").stat().st_ino
+
+
+def test_a_repository_can_not_name_a_command(backstay, releases, tmp_path):
+    releases.register("1.0.0", code={"commit": "0a1b2c3", "repository": f"ext::sh -c touch% {tmp_path}/ran"})
+    assert states(backstay("reproduce", "m@1.0.0", "--to", "again", "--json", code=10))["code"] == "missing"
+    releases.register("1.0.1", code={"commit": "0a1b2c3", "repository": f"--upload-pack=touch {tmp_path}/ran"})
+    assert states(backstay("reproduce", "m@1.0.1", "--to", "more", "--json", code=10))["code"] == "missing"
+    assert not (tmp_path / "ran").exists()
