@@ -14,8 +14,6 @@ namespace {
 
 using wire::Fields;
 
-constexpr std::size_t kMaxGuardrails = 32;
-
 void read_address(Fields& fields, const char* key, gateway::Address& out) {
   std::string text;
   fields.optional(key, text);
@@ -54,20 +52,10 @@ void read_backend(Fields& fields, BackendConfig& out) {
 }
 
 void read_guardrails(Fields& fields, EndpointConfig& endpoint) {
-  if (!fields.has("guardrails")) {
-    endpoint.guardrails = guardrails::default_guardrails();
-  }
-  std::set<std::string> names;
-  fields.each("guardrails", [&](Fields& item) {
-    guardrails::GuardrailSpec& spec = endpoint.guardrails.emplace_back();
-    wire::read_guardrail(item, spec);
-    if (auto valid = guardrails::validate(spec); !valid)
-      item.fail("objective", valid.error().message, valid.error().hint);
-    if (!names.insert(spec.name).second)
-      item.fail("name", fmt::format("is '{}' a second time", spec.name), "Give each its own.");
-  });
-  if (endpoint.guardrails.size() > kMaxGuardrails)
-    fields.fail("guardrails", "has more than 32 items", "Keep those that would stop a release.");
+  guardrails::Policy policy;
+  wire::read_policy(fields, policy);
+  endpoint.guardrails = std::move(policy.guardrails);
+  endpoint.family = policy.family;
   auto values = monitor::plan_values(endpoint.guardrails);
   if (values) {
     endpoint.values = std::move(*values);

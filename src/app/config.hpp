@@ -36,6 +36,7 @@ struct EndpointConfig {
   milliseconds deadline{10'000};
   std::uint64_t replay_limit_bytes = 1024 * 1024;
   std::vector<guardrails::GuardrailSpec> guardrails;
+  guardrails::Family family;
   monitor::ValuePlan values;
   rollout::Plan plan;
 };

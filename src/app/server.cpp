@@ -61,7 +61,8 @@ gateway::GatewayConfig gateway_config(const Config& config) {
 std::vector<monitor::EndpointConfig> monitor_config(const Config& config) {
   std::vector<monitor::EndpointConfig> out;
   for (const EndpointConfig& endpoint : config.endpoints)
-    out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan});
+    out.push_back(
+        {endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan, endpoint.family});
   return out;
 }
 
