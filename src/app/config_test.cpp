@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/policy_templates.hpp"
+
 namespace backstay::app {
 namespace {
 
@@ -81,6 +83,23 @@ endpoints:
   EXPECT_EQ(endpoint.guardrails[1].restarts, guardrails::kUsualRestarts);
   EXPECT_EQ(endpoint.values.slots[0], (monitor::ValueSlots{0, 1, -1}));
   EXPECT_EQ(endpoint.values.slots[1], (monitor::ValueSlots{2, -1, 3}));
+}
+
+TEST(Config, APolicyMayHaveAFileOfItsOwn) {
+  for (const wire::PolicyTemplate& item : wire::policy_templates()) {
+    Config config = read("endpoints: [{name: a, model: m, policy: policies/a.yaml}]").value();
+    std::filesystem::path asked;
+    const auto loaded = load_policies(config, [&](const std::filesystem::path& path) -> Result<std::string> {
+      asked = path;
+      return std::string(item.text);
+    });
+    ASSERT_TRUE(loaded) << item.name << ": " << loaded.error().message;
+    EXPECT_EQ(asked, "/etc/backstay/policies/a.yaml");
+    EXPECT_NE(config.endpoints[0].family.control, guardrails::Family::Control::kEach);
+    EXPECT_EQ(config.endpoints[0].values.slots.size(), config.endpoints[0].guardrails.size());
+  }
+  EXPECT_NE(refusal("endpoints: [{name: a, model: m, policy: p.yaml, guardrails: []}]").find("beside policy"),
+            std::string::npos);
 }
 
 TEST(Config, RoutesThatAreGivenTakeThePlaceOfTheUsualOnes) {

@@ -151,6 +151,7 @@ class Server {
 Result<void> serve(const std::filesystem::path& config_file) {
   TRY(const std::string text, read_file(config_file));
   TRY(Config config, read_config(config_file, text));
+  TRY_DO(load_policies(config, read_file));
   raise_descriptor_limit();
   sigset_t signals;
   sigemptyset(&signals);

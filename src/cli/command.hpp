@@ -44,6 +44,7 @@ void add_audit_commands(const Context& context);
 void add_signing_commands(const Context& context);
 void add_scan_commands(const Context& context);
 void add_store_commands(const Context& context);
+void add_guardrail_commands(const Context& context);
 
 /// The text of a file; "-" is standard input.
 Result<std::string> read_text(const std::string& path);
