@@ -32,6 +32,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     wire::Fields guardrail_fields(*document);
     wire::read_guardrail(guardrail_fields, guardrail);
     if (guardrail_fields.finish()) CHECK(guardrails::validate(guardrail));
+    guardrails::Policy policy;
+    wire::Fields policy_fields(*document);
+    wire::read_policy(policy_fields, policy);
+    if (policy_fields.finish()) CHECK(guardrails::validate(policy));
   }
   return 0;
 }

@@ -19,7 +19,7 @@ Server::Server(World& world, ServerWatcher& watcher)
     : world_(world),
       watcher_(watcher),
       directory_(cell_, {kEndpoint}),
-      watch_(world.scenario.guardrails, std::vector<int>(world.scenario.guardrails.size(), -1)),
+      watch_(world.scenario.guardrails, std::vector<monitor::ValueSlots>(world.scenario.guardrails.size())),
       driver_(*this, *this, world.timeline) {
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });

@@ -14,8 +14,6 @@ namespace {
 
 using wire::Fields;
 
-constexpr std::size_t kMaxGuardrails = 32;
-
 void read_address(Fields& fields, const char* key, gateway::Address& out) {
   std::string text;
   fields.optional(key, text);
@@ -53,21 +51,18 @@ void read_backend(Fields& fields, BackendConfig& out) {
   });
 }
 
-void read_guardrails(Fields& fields, EndpointConfig& endpoint) {
-  if (!fields.has("guardrails")) {
-    endpoint.guardrails = guardrails::default_guardrails();
+void read_guardrails(Fields& fields, const std::filesystem::path& folder, EndpointConfig& endpoint) {
+  std::string file;
+  fields.optional("policy", file);
+  if (!file.empty()) {
+    endpoint.policy_file = folder / file;
+    for (const char* key : {"guardrails", "family"})
+      if (fields.has(key)) fields.fail(key, "is given beside policy", "Write it in the policy's file.");
   }
-  std::set<std::string> names;
-  fields.each("guardrails", [&](Fields& item) {
-    guardrails::GuardrailSpec& spec = endpoint.guardrails.emplace_back();
-    wire::read_guardrail(item, spec);
-    if (auto valid = guardrails::validate(spec); !valid)
-      item.fail("objective", valid.error().message, valid.error().hint);
-    if (!names.insert(spec.name).second)
-      item.fail("name", fmt::format("is '{}' a second time", spec.name), "Give each its own.");
-  });
-  if (endpoint.guardrails.size() > kMaxGuardrails)
-    fields.fail("guardrails", "has more than 32 items", "Keep those that would stop a release.");
+  guardrails::Policy policy;
+  wire::read_policy(fields, policy);
+  endpoint.guardrails = std::move(policy.guardrails);
+  endpoint.family = policy.family;
   auto values = monitor::plan_values(endpoint.guardrails);
   if (values) {
     endpoint.values = std::move(*values);
@@ -84,7 +79,7 @@ void read_rollout(Fields& fields, rollout::Plan& plan) {
   });
 }
 
-void read_endpoint(Fields& fields, EndpointConfig& out) {
+void read_endpoint(Fields& fields, const std::filesystem::path& folder, EndpointConfig& out) {
   fields.required("name", out.name);
   fields.required("model", out.model);
   for (const auto& [key, name] : {std::pair{"name", &out.name}, std::pair{"model", &out.model}}) {
@@ -109,7 +104,7 @@ void read_endpoint(Fields& fields, EndpointConfig& out) {
   fields.optional("deadline", out.deadline);
   if (out.deadline <= milliseconds{0}) fields.fail("deadline", "is not above zero", "Write it like 2s.");
   fields.optional("replay_limit_bytes", out.replay_limit_bytes);
-  read_guardrails(fields, out);
+  read_guardrails(fields, folder, out);
   read_rollout(fields, out.plan);
 }
 
@@ -134,7 +129,7 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
   std::set<std::string> routes;
   fields.each("endpoints", [&](Fields& item) {
     EndpointConfig& endpoint = config.endpoints.emplace_back();
-    read_endpoint(item, endpoint);
+    read_endpoint(item, name.parent_path(), endpoint);
     if (!names.insert(endpoint.name).second)
       item.fail("name", fmt::format("is '{}' a second time", endpoint.name), "Give each its own.");
     for (const std::string& route : endpoint.routes) {
@@ -147,6 +142,19 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
     fields.fail("endpoints", "is missing or empty", "Name at least one: endpoints: [{name: diagnosis, model: m}]");
   TRY_DO(fields.finish());
   return config;
+}
+
+Result<void> load_policies(Config& config,
+                           const std::function<Result<std::string>(const std::filesystem::path&)>& read) {
+  for (EndpointConfig& endpoint : config.endpoints) {
+    if (endpoint.policy_file.empty()) continue;
+    TRY(const std::string text, read(endpoint.policy_file));
+    TRY(guardrails::Policy policy, wire::policy_from_yaml(endpoint.policy_file.string(), text));
+    TRY(endpoint.values, monitor::plan_values(policy.guardrails));
+    endpoint.guardrails = std::move(policy.guardrails);
+    endpoint.family = policy.family;
+  }
+  return {};
 }
 
 }  // namespace backstay::app

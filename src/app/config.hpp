@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,7 +36,9 @@ struct EndpointConfig {
   std::string sticky_cookie;
   milliseconds deadline{10'000};
   std::uint64_t replay_limit_bytes = 1024 * 1024;
+  std::filesystem::path policy_file;  ///< Where the guardrails are; empty: here.
   std::vector<guardrails::GuardrailSpec> guardrails;
+  guardrails::Family family;
   monitor::ValuePlan values;
   rollout::Plan plan;
 };
@@ -51,5 +54,9 @@ struct Config {
 
 /// `name` is the file's path. Unknown keys are refused with the nearest valid one, and everything is validated.
 Result<Config> read_config(const std::filesystem::path& name, const std::string& text);
+
+/// Reads the policies that endpoints have in files of their own.
+Result<void> load_policies(Config& config,
+                           const std::function<Result<std::string>(const std::filesystem::path&)>& read);
 
 }  // namespace backstay::app

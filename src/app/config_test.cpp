@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/policy_templates.hpp"
+
 namespace backstay::app {
 namespace {
 
@@ -56,6 +58,50 @@ endpoints:
   EXPECT_EQ(endpoint.plan.steps.at(0).ppm, 100'000u);
 }
 
+TEST(Config, TakesTheTestAndWhatTheGuardrailsDoTogether) {
+  const Config config = read(R"(
+endpoints:
+  - name: chat
+    model: assistant
+    family: {control: e_bh, alpha: 0.02}
+    guardrails:
+      - name: tokens
+        signal: {kind: response_value, json_pointer: /tokens, per: {json_pointer: /calls}}
+        objective: {relative_to: stable, tolerance: 1.1, better: lower}
+        test: ratio_vs_stable
+        restart_every: 0
+      - name: helpful
+        signal: {kind: response_value, json_pointer: /helpful, segment: {header: X-Group, is: 2}}
+        objective: {relative_to: stable, margin: 0.02}
+)")
+                            .value();
+  const EndpointConfig& endpoint = config.endpoints.at(0);
+  EXPECT_EQ(endpoint.family, (guardrails::Family{guardrails::Family::Control::kEBh, 0.02}));
+  EXPECT_EQ(endpoint.guardrails[0].restarts.every, 0u);
+  EXPECT_EQ(guardrails::chosen_test(endpoint.guardrails[0]), guardrails::TestKind::kRatioVsStable);
+  EXPECT_EQ(guardrails::chosen_test(endpoint.guardrails[1]), guardrails::TestKind::kMeanVsStable);
+  EXPECT_EQ(endpoint.guardrails[1].restarts, guardrails::kUsualRestarts);
+  EXPECT_EQ(endpoint.values.slots[0], (monitor::ValueSlots{0, 1, -1}));
+  EXPECT_EQ(endpoint.values.slots[1], (monitor::ValueSlots{2, -1, 3}));
+}
+
+TEST(Config, APolicyMayHaveAFileOfItsOwn) {
+  for (const wire::PolicyTemplate& item : wire::policy_templates()) {
+    Config config = read("endpoints: [{name: a, model: m, policy: policies/a.yaml}]").value();
+    std::filesystem::path asked;
+    const auto loaded = load_policies(config, [&](const std::filesystem::path& path) -> Result<std::string> {
+      asked = path;
+      return std::string(item.text);
+    });
+    ASSERT_TRUE(loaded) << item.name << ": " << loaded.error().message;
+    EXPECT_EQ(asked, "/etc/backstay/policies/a.yaml");
+    EXPECT_NE(config.endpoints[0].family.control, guardrails::Family::Control::kEach);
+    EXPECT_EQ(config.endpoints[0].values.slots.size(), config.endpoints[0].guardrails.size());
+  }
+  EXPECT_NE(refusal("endpoints: [{name: a, model: m, policy: p.yaml, guardrails: []}]").find("beside policy"),
+            std::string::npos);
+}
+
 TEST(Config, RoutesThatAreGivenTakeThePlaceOfTheUsualOnes) {
   const Config config = read("endpoints: [{name: a, model: m, routes: [/v2/models/a, /a]}]").value();
   EXPECT_EQ(config.endpoints.at(0).routes, (std::vector<std::string>{"/v2/models/a", "/a"}));
@@ -85,6 +131,27 @@ TEST(Config, SaysWhatIsWrong) {
            {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: latency}, objective: {at_least: "
             "1s}}]}]",
             "at_most"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: error}, objective: {at_most: 0.1}, "
+            "test: ratio_vs_stable}]}]",
+            "Leave test out, or use: rate."},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: error}, objective: {at_most: 0.1}, "
+            "test: t_test}]}]",
+            "'t_test'"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: 'response_value', json_pointer: "
+            "/x}, objective: {relative_to: stable, tolerance: 2}}]}]",
+            "margin"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: 'response_value', json_pointer: "
+            "/x}, objective: {relative_to: stable, margin: 3}}]}]",
+            "value_vs_stable"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: 'response_value', json_pointer: /x, "
+            "segment: {header: g}}, objective: {relative_to: stable}}]}]",
+            "at_least: 0.5"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: error}, objective: {relative_to: "
+            "stable}}], family: {control: fdr}}]",
+            "each, bonferroni, e_bh"},
+           {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: error}, objective: {relative_to: "
+            "stable}}], family: {alpha: 0.1}}]",
+            "no use"},
        })
     EXPECT_NE(refusal(text).find(part), std::string::npos) << text << "\n-> " << refusal(text);
 }

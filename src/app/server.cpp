@@ -61,7 +61,8 @@ gateway::GatewayConfig gateway_config(const Config& config) {
 std::vector<monitor::EndpointConfig> monitor_config(const Config& config) {
   std::vector<monitor::EndpointConfig> out;
   for (const EndpointConfig& endpoint : config.endpoints)
-    out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan});
+    out.push_back(
+        {endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan, endpoint.family});
   return out;
 }
 
@@ -151,6 +152,7 @@ class Server {
 Result<void> serve(const std::filesystem::path& config_file) {
   TRY(const std::string text, read_file(config_file));
   TRY(Config config, read_config(config_file, text));
+  TRY_DO(load_policies(config, read_file));
   raise_descriptor_limit();
   sigset_t signals;
   sigemptyset(&signals);

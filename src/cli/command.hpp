@@ -47,6 +47,7 @@ void add_store_commands(const Context& context);
 void add_search_commands(const Context& context);
 void add_slice_commands(const Context& context);
 void add_environment_commands(const Context& context);
+void add_guardrail_commands(const Context& context);
 
 /// The text of a file; "-" is standard input.
 Result<std::string> read_text(const std::string& path);

@@ -133,6 +133,7 @@ int run(int argc, char** argv, const Program& program) {
   add_store_commands(context);
   add_slice_commands(context);
   add_environment_commands(context);
+  add_guardrail_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
   serve->footer("\nExample:\n  backstay serve --config backstay.yaml");

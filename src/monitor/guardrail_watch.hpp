@@ -1,7 +1,7 @@
 #pragma once
 
-#include <array>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/result.hpp"
@@ -11,20 +11,41 @@
 
 namespace backstay::monitor {
 
+/// Which of an outcome's values a guardrail takes; -1: it needs none.
+struct ValueSlots {
+  int value = -1;
+  int per = -1;
+  int segment = -1;
+  bool operator==(const ValueSlots&) const = default;
+};
 /// Where the gateway has to look for the values that guardrails need, and which of them each guardrail takes.
 struct ValuePlan {
   std::vector<gateway::ValueSource> sources;
-  std::vector<int> slots;  ///< By guardrail; -1: it needs none.
+  std::vector<ValueSlots> slots;  ///< By guardrail.
 };
 /// Fails when more than traffic::kMaxValues different values are wanted.
 Result<ValuePlan> plan_values(const std::vector<guardrails::GuardrailSpec>& specs);
+
+/// Finds the two answers to a mirrored request, whichever comes first: what waits for its partner is found by its
+/// prediction id in one of kSlots places, and forgotten when a newer one needs the place.
+class PairTable {
+ public:
+  /// The other answer to this request, when it was here before; else this one waits.
+  std::optional<traffic::Outcome> match(const traffic::Outcome& outcome);
+  void clear() { waiting_.clear(); }
+
+ private:
+  static constexpr std::size_t kSlots = 4096;
+  std::vector<traffic::Outcome> waiting_;
+};
 
 /// The guardrails of one endpoint at work on its outcomes. Not thread-safe.
 class GuardrailWatch {
  public:
   using OnBreach = std::function<void(const guardrails::Evidence&)>;
 
-  GuardrailWatch(std::vector<guardrails::GuardrailSpec> specs, std::vector<int> slots);
+  GuardrailWatch(std::vector<guardrails::GuardrailSpec> specs, std::vector<ValueSlots> slots,
+                 guardrails::Family family = {});
 
   /// Forgets all evidence.
   void reset();
@@ -38,11 +59,19 @@ class GuardrailWatch {
 
  private:
   void feed(std::size_t index, const guardrails::Measurement& measurement, const OnBreach& on_breach);
-  float value_of(std::size_t index, const traffic::Outcome& outcome) const;
+  void judge_together(const OnBreach& on_breach);
+  /// What the guardrail's signal is on this outcome; nullopt: it says nothing.
+  std::optional<double> signal_of(std::size_t index, const traffic::Outcome& outcome) const;
+  bool in_segment(std::size_t index, const traffic::Outcome& outcome) const;
+  void observe_pair(std::size_t index, const traffic::Outcome& candidate, const traffic::Outcome& stable,
+                    const OnBreach& on_breach);
 
   std::vector<guardrails::GuardrailSpec> specs_;
-  std::vector<int> slots_;
+  std::vector<ValueSlots> slots_;
+  guardrails::Family family_;
   std::vector<guardrails::Guardrail> guardrails_;
+  std::vector<double> log_es_, scratch_;  ///< For e-BH.
+  PairTable pairs_;
 };
 
 }  // namespace backstay::monitor

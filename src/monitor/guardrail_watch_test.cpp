@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
+
 namespace backstay::monitor {
 namespace {
 
@@ -53,7 +56,7 @@ TEST_F(GuardrailWatchTest, GuardrailsOnTheSameValueShareASlot) {
   GuardrailSpec other = safety();
   other.signal.json_pointer = "/else";
   const ValuePlan plan = plan_values({safety(), other, sensitivity(), guardrails::default_guardrails()[0]}).value();
-  EXPECT_EQ(plan.slots, (std::vector<int>{0, 1, 0, -1}));
+  EXPECT_EQ(plan.slots, (std::vector<ValueSlots>{{0}, {1}, {0}, {}}));
   EXPECT_EQ(plan.sources.size(), 2u);
 }
 
@@ -118,12 +121,104 @@ TEST_F(GuardrailWatchTest, LabelsJudgeOnlyTheCasesTheyAreAbout) {
   EXPECT_EQ(breached, std::vector<std::string>{"sensitivity"});
 }
 
+TEST_F(GuardrailWatchTest, ASegmentIsJudgedOnItsOwn) {
+  GuardrailSpec children = safety();
+  children.name = "children";
+  children.signal.segment.json_pointer = "/group";
+  children.signal.where = guardrails::Predicate{guardrails::Predicate::Op::kIs, 2};
+  GuardrailWatch watch = watch_of({safety(), children});
+  Outcome outcome = answered(1);
+  for (int i = 0; i < 600; ++i) {
+    outcome.values[1] = i % 20 == 0 ? 2 : 1;
+    outcome.values[0] = i % 40 == 0 ? 0 : 1;  // Half of the children's answers, one in forty of all.
+    see(watch, outcome);
+  }
+  EXPECT_EQ(breached, std::vector<std::string>{"children"});
+  see(watch, answered(0));  // In no segment.
+  EXPECT_LE(watch.evidence()[1].candidate_n, 30u);
+}
+
+TEST_F(GuardrailWatchTest, MirroredRequestsAreJudgedInPairs) {
+  GuardrailSpec paired = safety();
+  paired.objective = {};
+  paired.test = guardrails::TestKind::kPairedRate;
+  ASSERT_TRUE(validate(paired));
+  GuardrailWatch watch = watch_of({paired});
+  std::uint64_t id = 0;
+  // `first`: which version's answer is seen first.
+  const auto pair = [&](float candidate, float stable, bool first) {
+    Outcome own = answered(candidate);
+    own.role = traffic::Role::kShadow;
+    Outcome other = answered(stable);
+    own.prediction = other.prediction = {1, ++id};
+    if (first) watch.observe(own, true, 0.5, note);
+    watch.observe(other, false, 0.5, note);
+    if (!first) watch.observe(own, true, 0.5, note);
+  };
+  for (int i = 0; i < 200; ++i) pair(0, 0, i % 2 == 0);  // Both are unsafe: the request is to blame.
+  EXPECT_NEAR(watch.evidence()[0].log_e, 0.0, 1e-12);
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 200u);
+  for (int i = 0; i < 12; ++i) pair(0, 1, i % 2 == 0);
+  EXPECT_EQ(breached, std::vector<std::string>{"safety"});
+}
+
+TEST_F(GuardrailWatchTest, AnswersWithoutPartnersAreNoPairs) {
+  GuardrailSpec paired = safety();
+  paired.objective = {};
+  paired.test = guardrails::TestKind::kPairedRate;
+  GuardrailWatch watch = watch_of({paired});
+  for (std::uint64_t id = 1; id < 10'000; ++id) {
+    Outcome lonely = answered(0);
+    lonely.role = id % 2 == 0 ? traffic::Role::kShadow : traffic::Role::kStable;
+    lonely.prediction = {1, id};
+    watch.observe(lonely, id % 2 == 0, 0.5, note);
+  }
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 0u);
+}
+
+TEST_F(GuardrailWatchTest, SeveralThatAreSomewhatBadAreEnoughTogether) {
+  std::vector<GuardrailSpec> segments;
+  for (int group = 0; group < 4; ++group) {
+    segments.push_back(safety());
+    segments.back().name = "group " + std::to_string(group);
+    segments.back().signal.segment.json_pointer = "/group";
+    segments.back().signal.where = guardrails::Predicate{guardrails::Predicate::Op::kIs, static_cast<double>(group)};
+  }
+  // Unsafe answers of every group in turn, until something breaches.
+  const auto needed = [&](guardrails::Family::Control control) {
+    GuardrailWatch watch(segments, plan_values(segments).value().slots, {control, 0.01});
+    breached.clear();
+    int n = 0;
+    for (; breached.empty(); ++n) {
+      Outcome outcome = answered(n % 12 < 8 ? 1 : 0);
+      outcome.values[1] = static_cast<float>(n % 4);
+      see(watch, outcome);
+    }
+    return n;
+  };
+  const int bonferroni = needed(guardrails::Family::Control::kBonferroni);
+  EXPECT_EQ(breached.size(), 1u);
+  const int e_bh = needed(guardrails::Family::Control::kEBh);
+  EXPECT_GE(breached.size(), 2u);
+  EXPECT_LT(e_bh, bonferroni);
+}
+
+TEST_F(GuardrailWatchTest, WhatOnlyFlagsIsNotTakenBackByTheOthers) {
+  std::vector<GuardrailSpec> both{safety(), safety()};
+  both[1].name = "flagged";
+  both[1].action = guardrails::Action::kFlag;
+  GuardrailWatch watch(both, plan_values(both).value().slots, {guardrails::Family::Control::kEBh, 0.01});
+  for (int i = 0; breached.empty(); ++i) see(watch, answered(i % 6 == 0 ? 0 : 1));
+  EXPECT_EQ(breached, std::vector<std::string>{"safety"});
+  EXPECT_LT(watch.evidence()[0].log_limit, std::log(200.0));
+}
+
 TEST_F(GuardrailWatchTest, StartsAnewAfterAReset) {
   GuardrailWatch watch = watch_of({safety()});
   see(watch, answered(0), 2);
   watch.reset();
   EXPECT_EQ(watch.evidence()[0].candidate_n, 0u);
-  EXPECT_EQ(watch.evidence()[0].log_e, 0.0);
+  EXPECT_NEAR(watch.evidence()[0].log_e, 0.0, 1e-12);
 }
 
 }  // namespace

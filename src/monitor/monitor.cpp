@@ -50,8 +50,16 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       const bool wants_labels = std::any_of(config.guardrails.begin(), config.guardrails.end(), [](const auto& spec) {
         return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
       });
-      endpoints_.push_back(
-          {config, GuardrailWatch(config.guardrails, config.slots), {}, {}, 0, {}, {}, {}, 0, wants_labels});
+      endpoints_.push_back({config,
+                            GuardrailWatch(config.guardrails, config.slots, config.family),
+                            {},
+                            {},
+                            0,
+                            {},
+                            {},
+                            {},
+                            0,
+                            wants_labels});
     }
   }
   ~Loop() override { stop(); }

@@ -23,8 +23,9 @@ struct EndpointConfig {
   std::string name;
   std::string model;
   std::vector<guardrails::GuardrailSpec> guardrails;
-  std::vector<int> slots;  ///< From plan_values().
-  rollout::Plan plan;      ///< For rollouts that bring none of their own.
+  std::vector<ValueSlots> slots;  ///< From plan_values().
+  rollout::Plan plan;             ///< For rollouts that bring none of their own.
+  guardrails::Family family;
 };
 
 /// The control loop: one thread that drains outcomes, feeds the guardrails, runs the rollouts and publishes routing.

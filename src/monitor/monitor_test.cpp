@@ -117,7 +117,7 @@ class MonitorTest : public ::testing::Test {
     endpoints[0].name = "e";
     endpoints[0].model = "m";
     endpoints[0].guardrails = guardrails;
-    endpoints[0].slots = std::vector<int>(guardrails.size(), -1);
+    endpoints[0].slots = std::vector<ValueSlots>(guardrails.size());
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(

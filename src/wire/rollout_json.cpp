@@ -15,6 +15,7 @@ using guardrails::Action;
 using guardrails::Objective;
 using guardrails::Predicate;
 using guardrails::Signal;
+using guardrails::TestKind;
 
 json plan_json(const rollout::Plan& plan) {
   json steps = json::array();
@@ -65,21 +66,28 @@ void read_phase(Fields& fields, rollout::Phase& phase) {
                    phase);
 }
 
-void read_predicate(Fields& fields, std::optional<Predicate>& out) {
-  fields.object("ok_when", [&](Fields& predicate) {
-    constexpr std::pair<const char*, Predicate::Op> kOps[] = {{"at_least", Predicate::Op::kAtLeast},
-                                                              {"above", Predicate::Op::kAbove},
-                                                              {"at_most", Predicate::Op::kAtMost},
-                                                              {"below", Predicate::Op::kBelow}};
-    for (const auto& [key, op] : kOps) {
-      double value = std::nan("");
-      predicate.optional(key, value);
-      if (!std::isnan(value)) out = Predicate{op, value};
-    }
-    if (!out)
-      predicate.fail("at_least", "is missing; so are above, at_most and below",
-                     "Say which values are good, like ok_when: {at_least: 0.5}.");
-  });
+std::optional<Predicate> read_comparison(Fields& fields) {
+  constexpr std::pair<const char*, Predicate::Op> kOps[] = {{"at_least", Predicate::Op::kAtLeast},
+                                                            {"above", Predicate::Op::kAbove},
+                                                            {"at_most", Predicate::Op::kAtMost},
+                                                            {"below", Predicate::Op::kBelow},
+                                                            {"is", Predicate::Op::kIs}};
+  std::optional<Predicate> out;
+  for (const auto& [key, op] : kOps) {
+    double value = std::nan("");
+    fields.optional(key, value);
+    if (!std::isnan(value)) out = Predicate{op, value};
+  }
+  if (!out)
+    fields.fail("at_least", "is missing; so are above, at_most, below and is",
+                "Say which values are meant, like {at_least: 0.5}.");
+  return out;
+}
+
+void read_value(Fields& fields, guardrails::Value& out) {
+  fields.optional("json_pointer", out.json_pointer);
+  fields.optional("header", out.header);
+  if (!out.given()) fields.fail("json_pointer", "is missing; so is header", "Say where in the response the value is.");
 }
 
 void read_signal(Fields& fields, Signal& out) {
@@ -94,7 +102,12 @@ void read_signal(Fields& fields, Signal& out) {
                             out.kind);
     signal.optional("json_pointer", out.json_pointer);
     signal.optional("header", out.header);
-    read_predicate(signal, out.ok_when);
+    signal.object("ok_when", [&](Fields& predicate) { out.ok_when = read_comparison(predicate); });
+    signal.object("per", [&](Fields& per) { read_value(per, out.per); });
+    signal.object("segment", [&](Fields& segment) {
+      read_value(segment, out.segment);
+      out.where = read_comparison(segment);
+    });
     signal.optional("positive_at", out.positive_at);
     std::string among = "all";
     signal.optional("among", among);
@@ -134,6 +147,13 @@ void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
       objective.fail("at_least", "is one of three: at_least, at_most and relative_to", "Give exactly one of them.");
     objective.optional("tolerance", out.tolerance);
     objective.optional("quantile", out.quantile);
+    objective.optional("margin", out.margin);
+    objective.optional("sigma", out.sigma);
+    std::string better = "higher";
+    objective.optional("better", better);
+    read_word<guardrails::Better>(objective, "better", better,
+                                  {{"higher", guardrails::Better::kHigher}, {"lower", guardrails::Better::kLower}},
+                                  out.better);
     if (signal == Signal::Kind::kLatency) read_bound(objective, "slack", signal, out.slack_seconds);
   });
 }
@@ -221,8 +241,23 @@ void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
   if (!fields.has("signal")) fields.fail("signal", "is missing", "Say what is measured, like signal: {kind: error}.");
   read_signal(fields, spec.signal);
   read_objective(fields, spec.signal.kind, spec.objective);
+  std::string test = "automatic";
+  fields.optional("test", test);
+  read_word<TestKind>(fields, "test", test,
+                      {{"automatic", TestKind::kAutomatic},
+                       {"rate", TestKind::kRate},
+                       {"rate_vs_stable", TestKind::kRateVsStable},
+                       {"mean", TestKind::kMean},
+                       {"mean_vs_stable", TestKind::kMeanVsStable},
+                       {"value_vs_stable", TestKind::kValueVsStable},
+                       {"ratio_vs_stable", TestKind::kRatioVsStable},
+                       {"latency_vs_stable", TestKind::kLatencyVsStable},
+                       {"paired_rate", TestKind::kPairedRate},
+                       {"paired_mean", TestKind::kPairedMean}},
+                      spec.test);
   fields.optional("alpha", spec.alpha);
   fields.optional("min_samples", spec.min_samples);
+  fields.optional("restart_every", spec.restarts.every);
   milliseconds window{0};
   fields.optional("window", window);
   if (window > milliseconds{0}) spec.window = window;
@@ -234,10 +269,38 @@ void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
     fields.fail("name", "is refused: " + valid.error().message, valid.error().hint);
 }
 
+void read_policy(Fields& fields, guardrails::Policy& policy) {
+  using Control = guardrails::Family::Control;
+  if (!fields.has("guardrails")) policy.guardrails = guardrails::default_guardrails();
+  fields.each("guardrails", [&](Fields& item) { read_guardrail(item, policy.guardrails.emplace_back()); });
+  fields.object("family", [&](Fields& family) {
+    std::string control = "each";
+    family.optional("control", control);
+    read_word<Control>(family, "control", control,
+                       {{"each", Control::kEach}, {"bonferroni", Control::kBonferroni}, {"e_bh", Control::kEBh}},
+                       policy.family.control);
+    family.optional("alpha", policy.family.alpha);
+    if (policy.family.control == Control::kEach && family.has("alpha"))
+      family.fail("alpha", "has no use with control each", "Give each guardrail its alpha, or write control: e_bh.");
+  });
+  if (auto valid = guardrails::validate(policy); !valid)
+    fields.fail("guardrails", "is refused: " + valid.error().message, valid.error().hint);
+}
+
+Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::string& text) {
+  TRY(const Document document, Document::from_yaml(name, text));
+  guardrails::Policy policy;
+  Fields fields(document);
+  read_policy(fields, policy);
+  TRY_DO(fields.finish());
+  return policy;
+}
+
 std::string to_json(const guardrails::Evidence& e) {
   // e-values can be larger than any double: the logarithm is what is exact.
   const json root{
       {"guardrail", e.name},
+      {"test", guardrails::to_string(e.test)},
       {"action", guardrails::to_string(e.action)},
       {"log_e", e.log_e},
       {"log_limit", e.log_limit},

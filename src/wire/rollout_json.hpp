@@ -27,9 +27,19 @@ void read_plan(Fields& fields, rollout::Plan& plan);
 ///     name: safety
 ///     signal: {kind: response_value, json_pointer: /safety, ok_when: {at_least: 0.5}}
 ///     objective: {at_least: 0.95}
+///     test: rate
 ///     window: 1h
 ///     action: rollback
 void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec);
+
+/// Reads `guardrails` and `family` of an endpoint or of a file of their own; without guardrails they are the usual
+/// ones.
+///
+///     guardrails: [...]
+///     family: {control: e_bh, alpha: 0.01}
+void read_policy(Fields& fields, guardrails::Policy& policy);
+/// A file of its own. `name` is what errors call it.
+Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::string& text);
 
 /// Evidence for the audit log and for status.
 std::string to_json(const guardrails::Evidence& evidence);

@@ -12,86 +12,17 @@ namespace {
 using Kind = Signal::Kind;
 using Goal = Objective::Kind;
 
-Unexpected wrong(const GuardrailSpec& spec, const std::string& what, std::string hint) {
-  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("The guardrail '{}' {}.", spec.name, what),
-                    std::move(hint));
-}
-
-bool is_mean(const GuardrailSpec& spec) {
-  return spec.signal.kind == Kind::kResponseValue && !spec.signal.ok_when;
-}
-
-using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, RelativeLatencyTest>;
-
-Test make_test(const GuardrailSpec& spec) {
-  const Objective& goal = spec.objective;
-  if (goal.kind == Goal::kRelativeToStable) {
-    if (spec.signal.kind == Kind::kLatency) return RelativeLatencyTest(goal.tolerance, goal.slack_seconds);
-    return RelativeRateTest(goal.tolerance);
-  }
-  if (is_mean(spec)) return BoundedMeanTest(goal.bound);
-  if (spec.signal.kind == Kind::kLatency) return AbsoluteRateTest(1 - goal.quantile);
-  return AbsoluteRateTest(goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound);
-}
-
 std::string odds(double log_e) {
   if (log_e > 13.8) return "more than 1,000,000";
   const double e = std::exp(log_e);
   return e < 10 ? fmt::format("{:.1f}", e) : fmt::format("{:.0f}", e);
 }
 
+double mean_of(double sum, std::uint64_t n) {
+  return n == 0 ? 0.0 : sum / static_cast<double>(n);
+}
+
 }  // namespace
-
-bool Predicate::holds(double x) const {
-  switch (op) {
-    case Op::kAtLeast: return x >= value;
-    case Op::kAbove: return x > value;
-    case Op::kAtMost: return x <= value;
-    case Op::kBelow: return x < value;
-  }
-  return false;
-}
-
-const char* to_string(Action action) {
-  switch (action) {
-    case Action::kRollBack: return "rollback";
-    case Action::kPause: return "pause";
-    case Action::kFlag: return "flag";
-  }
-  return "rollback";
-}
-
-Result<void> validate(const GuardrailSpec& spec) {
-  const Objective& goal = spec.objective;
-  if (spec.name.empty()) return wrong(spec, "has no name", "Give it one, like safety.");
-  if (!(spec.alpha > 0 && spec.alpha <= 0.5)) return wrong(spec, "has an alpha outside of (0, 0.5]", "0.01 is usual.");
-  if (spec.signal.kind == Kind::kResponseValue && spec.signal.json_pointer.empty() == spec.signal.header.empty())
-    return wrong(spec, "needs exactly one of json_pointer and header", "Say where in the response the value is.");
-  if (spec.signal.kind == Kind::kFeedback && spec.signal.json_pointer.empty() && spec.signal.header.empty())
-    return wrong(spec, "doesn't say where the predicted score is", "Give json_pointer or header.");
-  if (!spec.signal.json_pointer.empty() && spec.signal.json_pointer.front() != '/')
-    return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
-  if (goal.kind == Goal::kRelativeToStable) {
-    if (is_mean(spec)) return wrong(spec, "compares a score with stable", "Give ok_when, or an objective at_least.");
-    if (!(goal.tolerance >= 1))
-      return wrong(spec, "has a tolerance below 1", "1.5 lets the candidate be half as bad again.");
-    if (!(goal.slack_seconds >= 0)) return wrong(spec, "has a slack below zero", "Write slack: 5ms.");
-    return {};
-  }
-  if (spec.signal.kind == Kind::kLatency) {
-    if (goal.kind != Goal::kAtMost || !(goal.bound > 0))
-      return wrong(spec, "needs a latency objective at_most above zero", "Write at_most: 250ms.");
-    if (!(goal.quantile > 0 && goal.quantile < 1))
-      return wrong(spec, "has a quantile outside of (0, 1)", "Write quantile: 0.99.");
-    return {};
-  }
-  if (goal.kind == Goal::kAtMost && spec.signal.kind != Kind::kError)
-    return wrong(spec, "has an objective at_most",
-                 "Signals other than errors and latency take at_least: the share that is good.");
-  if (!(goal.bound > 0 && goal.bound < 1))
-    return wrong(spec, "has an objective outside of (0, 1)", "Write it as a ratio: 0.95.");
-  return {};
-}
 
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label) {
   const bool positive = label >= 0.5;
@@ -115,50 +46,138 @@ bool ClusterSet::insert(std::uint64_t key) {
   }
 }
 
+Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec) {
+  const Objective& goal = spec.objective;
+  switch (chosen_test(spec)) {
+    case TestKind::kMean: return BoundedMeanTest(goal.bound, spec.restarts);
+    case TestKind::kMeanVsStable: return RelativeMeanTest(goal.margin, spec.restarts);
+    case TestKind::kValueVsStable: return RelativeValueTest(goal.margin, goal.sigma, goal.better, spec.restarts);
+    case TestKind::kRatioVsStable: return RelativeRatioTest(goal.tolerance, goal.better, spec.restarts);
+    case TestKind::kLatencyVsStable: return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts);
+    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kPairedMean: return PairedMeanTest(goal.margin, spec.restarts);
+    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kAutomatic:
+    case TestKind::kRate: break;
+  }
+  if (spec.signal.kind == Kind::kLatency) return AbsoluteRateTest(1 - goal.quantile, spec.restarts);
+  return AbsoluteRateTest(goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound, spec.restarts);
+}
+
 Guardrail::Guardrail(GuardrailSpec spec, double alpha)
-    : spec_(std::move(spec)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
+    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
+
+bool Guardrail::is_bad(double value) const {
+  if (std::isnan(value)) return true;
+  switch (spec_.signal.kind) {
+    case Kind::kError: return value > 0.5;
+    case Kind::kFeedback: return value < 0.5;
+    case Kind::kLatency: return value > spec_.objective.bound;
+    case Kind::kResponseValue: return !spec_.signal.ok_when->holds(value);
+  }
+  return true;
+}
+
+// Of a score in [0, 1]; an answer without one is as bad as can be.
+double Guardrail::loss(double value) const {
+  if (std::isnan(value)) return 1.0;
+  return spec_.objective.better == Better::kHigher ? 1 - value : value;
+}
+
+void Guardrail::count(const Measurement& m) {
+  ++(m.candidate ? candidate_n_ : stable_n_);
+  if (is_paired(kind_)) ++stable_n_;
+  if (std::isnan(m.value)) {
+    missing_ += m.candidate ? 1 : 0;
+    return;
+  }
+  (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
+  if (is_paired(kind_) && !std::isnan(m.second)) stable_sum_ += m.second;
+  if (kind_ == TestKind::kRatioVsStable && !std::isnan(m.second))
+    (m.candidate ? candidate_per_ : stable_per_) += m.second;
+}
 
 bool Guardrail::observe(const Measurement& m) {
-  if (breached_) return false;
-  if (m.candidate) {
-    if (!first_at_) first_at_ = m.at;
-    if (spec_.window && m.at - *first_at_ > *spec_.window) return false;
+  if (breached_ || window_over_) return false;
+  if (m.candidate && !first_at_) first_at_ = m.at;
+  // Both arms end together: one that is watched longer would tip the comparison.
+  if (spec_.window && first_at_ && m.at - *first_at_ > *spec_.window) {
+    window_over_ = true;
+    return false;
   }
-  ++(m.candidate ? candidate_n_ : stable_n_);
-  const bool missing = std::isnan(m.value);
-  missing_ += missing && m.candidate ? 1 : 0;
-  if (!missing) (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
-
+  count(m);
   bool may_have_risen = false;
-  if (spec_.signal.kind == Kind::kLatency && relative()) {
-    const bool bets = clusters_.insert(m.cluster);
-    std::get<RelativeLatencyTest>(test_).observe(m.candidate, m.assignment_probability, m.value, bets);
-    may_have_risen = m.candidate;
-  } else if (is_mean(spec_)) {
-    if (m.candidate) std::get<BoundedMeanTest>(test_).observe(missing ? 0.0 : m.value);
-    may_have_risen = m.candidate;
-  } else {
-    bool bad = m.value > 0.5;
-    if (spec_.signal.kind == Kind::kFeedback) bad = m.value < 0.5;
-    if (spec_.signal.kind == Kind::kLatency) bad = m.value > spec_.objective.bound;
-    if (spec_.signal.kind == Kind::kResponseValue) bad = !spec_.signal.ok_when->holds(m.value);
-    may_have_risen = observe_rate(m, bad || missing);
+  switch (kind_) {
+    case TestKind::kRate:
+    case TestKind::kAutomatic:
+    case TestKind::kRateVsStable: may_have_risen = observe_rate(m); break;
+    case TestKind::kPairedRate:
+    case TestKind::kPairedMean: may_have_risen = observe_pair(m); break;
+    default: may_have_risen = observe_value(m); break;
   }
-  if (!may_have_risen || candidate_n_ < spec_.min_samples || log_e() < log_limit_) return false;
+  // The number of outcomes doesn't look ahead, so neither do the restarts.
+  if (m.candidate && spec_.restarts.every > 0 && candidate_n_ % spec_.restarts.every == 0)
+    std::visit([](auto& test) { test.restart(); }, test_);
+  return may_have_risen && breach_at(log_limit_);
+}
+
+bool Guardrail::breach_at(double log_limit) {
+  if (!may_act() || log_e() < log_limit) return false;
+  log_limit_ = log_limit;
   breached_ = true;
   return true;
 }
 
 // True when the evidence against the candidate may have grown: only a bad outcome of its own can do that.
-bool Guardrail::observe_rate(const Measurement& m, bool bad) {
+bool Guardrail::observe_rate(const Measurement& m) {
+  const bool bad = is_bad(m.value);
   if (bad) ++(m.candidate ? candidate_bad_ : stable_bad_);
-  if (relative()) {
+  if (kind_ == TestKind::kRateVsStable) {
     if (bad && clusters_.insert(m.cluster))
       std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
   } else if (m.candidate) {
     std::get<AbsoluteRateTest>(test_).observe(bad);
   }
   return bad && m.candidate;
+}
+
+// Also what stable does may add to the evidence of these.
+bool Guardrail::observe_value(const Measurement& m) {
+  if (kind_ == TestKind::kMean) {
+    if (m.candidate) std::get<BoundedMeanTest>(test_).observe(std::isnan(m.value) ? 0.0 : m.value);
+    return m.candidate;
+  }
+  const bool bets = clusters_.insert(m.cluster);
+  if (kind_ == TestKind::kLatencyVsStable) {
+    std::get<RelativeLatencyTest>(test_).observe(m.candidate, m.assignment_probability, m.value, bets);
+    return m.candidate;
+  }
+  if (!bets) return false;
+  if (kind_ == TestKind::kMeanVsStable) {
+    std::get<RelativeMeanTest>(test_).observe(m.candidate, m.assignment_probability, loss(m.value));
+    return true;
+  }
+  // No number stands for a missing value that may be of any size.
+  if (!std::isfinite(m.value) || !std::isfinite(m.second)) return false;
+  if (kind_ == TestKind::kValueVsStable) {
+    std::get<RelativeValueTest>(test_).observe(m.candidate, m.value);
+  } else {
+    std::get<RelativeRatioTest>(test_).observe(m.candidate, m.value, m.second);
+  }
+  return true;
+}
+
+bool Guardrail::observe_pair(const Measurement& m) {
+  if (kind_ == TestKind::kPairedMean) {
+    std::get<PairedMeanTest>(test_).observe(loss(m.value), loss(m.second));
+    return true;
+  }
+  const bool candidate = is_bad(m.value);
+  const bool stable = is_bad(m.second);
+  candidate_bad_ += candidate ? 1 : 0;
+  stable_bad_ += stable ? 1 : 0;
+  std::get<PairedRateTest>(test_).observe(candidate, stable);
+  return candidate;
 }
 
 double Guardrail::log_e() const {
@@ -168,6 +187,7 @@ double Guardrail::log_e() const {
 Evidence Guardrail::evidence() const {
   Evidence out;
   out.name = spec_.name;
+  out.test = kind_;
   out.action = spec_.action;
   out.log_e = log_e();
   out.log_limit = log_limit_;
@@ -176,51 +196,59 @@ Evidence Guardrail::evidence() const {
   out.stable_n = stable_n_;
   out.stable_bad = stable_bad_;
   out.missing = missing_;
-  if (candidate_n_ > 0) out.candidate_mean = candidate_sum_ / static_cast<double>(candidate_n_);
-  if (stable_n_ > 0) out.stable_mean = stable_sum_ / static_cast<double>(stable_n_);
+  out.candidate_mean = mean_of(candidate_sum_, candidate_n_);
+  out.stable_mean = mean_of(stable_sum_, stable_n_);
+  if (kind_ == TestKind::kRatioVsStable) {
+    out.candidate_mean = candidate_per_ == 0 ? 0 : candidate_sum_ / candidate_per_;
+    out.stable_mean = stable_per_ == 0 ? 0 : stable_sum_ / stable_per_;
+  }
   out.breached = breached_;
   out.sentence = sentence(out);
   return out;
 }
 
-std::string Guardrail::sentence(const Evidence& e) const {
-  std::string seen;
-  const double good =
-      e.candidate_n == 0 ? 1 : 1 - static_cast<double>(e.candidate_bad) / static_cast<double>(e.candidate_n);
-  if (relative() && spec_.signal.kind == Kind::kLatency) {
-    seen = fmt::format("the candidate took {:.1f} ms on average over {} requests, stable {:.1f} ms over {}",
-                       e.candidate_mean * 1e3, e.candidate_n, e.stable_mean * 1e3, e.stable_n);
-  } else if (relative()) {
-    seen = fmt::format("{} of {} candidate outcomes were bad against {} of {} on stable", e.candidate_bad,
-                       e.candidate_n, e.stable_bad, e.stable_n);
-  } else if (is_mean(spec_)) {
-    seen = fmt::format("the candidate's mean is {:.3f} over {} outcomes; the objective is at least {:g}",
-                       e.candidate_mean, e.candidate_n, spec_.objective.bound);
-  } else if (spec_.signal.kind == Kind::kLatency) {
-    seen = fmt::format("{} of {} candidate answers took longer than {:g} s; the objective allows {:g}%",
-                       e.candidate_bad, e.candidate_n, spec_.objective.bound, (1 - spec_.objective.quantile) * 100);
-  } else {
-    const bool at_least = spec_.objective.kind == Goal::kAtLeast;
-    seen = fmt::format("{} of {} candidate outcomes were bad ({:.1f}% good); the objective is at {} {:g}% {}",
-                       e.candidate_bad, e.candidate_n, good * 100, at_least ? "least" : "most",
-                       spec_.objective.bound * 100, at_least ? "good" : "bad");
+std::string Guardrail::seen(const Evidence& e) const {
+  const double good = 1 - mean_of(static_cast<double>(e.candidate_bad), std::max<std::uint64_t>(e.candidate_n, 1));
+  switch (kind_) {
+    case TestKind::kLatencyVsStable:
+      return fmt::format("the candidate took {:.1f} ms on average over {} requests, stable {:.1f} ms over {}",
+                         e.candidate_mean * 1e3, e.candidate_n, e.stable_mean * 1e3, e.stable_n);
+    case TestKind::kRateVsStable:
+      return fmt::format("{} of {} candidate outcomes were bad against {} of {} on stable", e.candidate_bad,
+                         e.candidate_n, e.stable_bad, e.stable_n);
+    case TestKind::kPairedRate:
+      return fmt::format("of {} requests that both versions answered the candidate got {} wrong, stable {}",
+                         e.candidate_n, e.candidate_bad, e.stable_bad);
+    case TestKind::kMeanVsStable:
+    case TestKind::kValueVsStable:
+    case TestKind::kPairedMean:
+      return fmt::format("the candidate's mean is {:.4g} over {} outcomes, stable's {:.4g} over {}", e.candidate_mean,
+                         e.candidate_n, e.stable_mean, e.stable_n);
+    case TestKind::kRatioVsStable:
+      return fmt::format("the candidate's ratio is {:.4g} over {} outcomes, stable's {:.4g} over {}", e.candidate_mean,
+                         e.candidate_n, e.stable_mean, e.stable_n);
+    case TestKind::kMean:
+      return fmt::format("the candidate's mean is {:.3f} over {} outcomes; the objective is at least {:g}",
+                         e.candidate_mean, e.candidate_n, spec_.objective.bound);
+    case TestKind::kAutomatic:
+    case TestKind::kRate: break;
   }
+  if (spec_.signal.kind == Kind::kLatency)
+    return fmt::format("{} of {} candidate answers took longer than {:g} s; the objective allows {:g}%",
+                       e.candidate_bad, e.candidate_n, spec_.objective.bound, (1 - spec_.objective.quantile) * 100);
+  const bool at_least = spec_.objective.kind == Goal::kAtLeast;
+  return fmt::format("{} of {} candidate outcomes were bad ({:.1f}% good); the objective is at {} {:g}% {}",
+                     e.candidate_bad, e.candidate_n, good * 100, at_least ? "least" : "most",
+                     spec_.objective.bound * 100, at_least ? "good" : "bad");
+}
+
+std::string Guardrail::sentence(const Evidence& e) const {
   const double limit = std::exp(e.log_limit);
   return fmt::format(
-      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen, odds(e.log_e), limit,
+      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), odds(e.log_e), limit,
       e.breached ? fmt::format(
                        ": a version that meets the objective would show this less than once in {:.0f} releases.", limit)
                  : std::string("."));
-}
-
-std::vector<GuardrailSpec> default_guardrails() {
-  GuardrailSpec errors;
-  errors.name = "errors";
-  GuardrailSpec latency;
-  latency.name = "latency";
-  latency.signal.kind = Kind::kLatency;
-  latency.objective.tolerance = 1.5;
-  return {errors, latency};
 }
 
 }  // namespace backstay::guardrails

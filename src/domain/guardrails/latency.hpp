@@ -29,11 +29,15 @@ class LatencySketch {
 /// client minds. Any threshold that is known before the outcome is valid, so the slack costs nothing but power.
 class RelativeLatencyTest {
  public:
-  explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0)
+  explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0, const RestartPlan& restarts = {})
       : slack_seconds_(slack_seconds),
-        tests_{RelativeRateTest(tolerance), RelativeRateTest(tolerance), RelativeRateTest(tolerance)} {}
+        tests_{RelativeRateTest(tolerance, restarts), RelativeRateTest(tolerance, restarts),
+               RelativeRateTest(tolerance, restarts)} {}
   /// `bets`: this outcome may count as evidence (it is not the second of its cluster); stable's sketch learns anyway.
   void observe(bool candidate, double pi, double seconds, bool bets = true);
+  void restart() {
+    for (RelativeRateTest& test : tests_) test.restart();
+  }
   double log_e() const;
 
  private:

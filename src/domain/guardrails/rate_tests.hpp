@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 
+#include "domain/guardrails/spending.hpp"
+
 /// Anytime-valid tests (e-processes): non-negative, started at 1, supermartingales while the null hypothesis holds, so
 /// by Ville's inequality P(E ever reaches 1/alpha) <= alpha however often one looks. All work in logarithms, mix over a
 /// grid of alternatives, allocate nothing and are plain copyable values. Not thread-safe.
@@ -11,63 +13,71 @@
 /// Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2023).
 namespace backstay::guardrails {
 
-/// ln of the mean of exp(values).
-double log_mean_exp(const double* values, std::size_t count);
-
 /// H0: P(bad | past) <= p0. Outcomes need be neither independent nor identically distributed.
 /// E = mean_j prod (q_j/p0 | (1-q_j)/(1-p0)), odds(q_j) = r_j odds(p0), r in {1.25, 1.5, 2, 3, 5, 10}. Depends on the
 /// counts only, so observing is one increment.
 class AbsoluteRateTest {
  public:
+  enum class Evidence : std::uint8_t {
+    kAgainst,  ///< That the rate is above p0.
+    kFor,      ///< The mirror image, r in {1/1.25 .. 1/10}: H0 is P(bad | past) >= p0, a large E that it is below.
+  };
   /// `p0` in (0, 1).
-  explicit AbsoluteRateTest(double p0);
+  explicit AbsoluteRateTest(double p0, const RestartPlan& restarts = {}, Evidence evidence = Evidence::kAgainst);
   void observe(bool bad) { ++(bad ? bad_ : good_); }
-  double log_e() const;
-  std::uint64_t bad() const { return bad_; }
-  std::uint64_t count() const { return bad_ + good_; }
+  void restart();
+  double log_e() const { return capitals_now().log_e(); }
+  std::uint64_t bad() const { return settled_bad_ + bad_; }
+  std::uint64_t count() const { return bad() + settled_good_ + good_; }
 
  private:
   static constexpr std::size_t kGrid = 6;
+  Capitals<kGrid> capitals_now() const;
+
   std::array<double, kGrid> bad_step_{};
   std::array<double, kGrid> good_step_{};
-  std::uint64_t bad_ = 0;
+  Capitals<kGrid> capitals_;  ///< At the last restart.
+  std::uint64_t bad_ = 0;     ///< Since then, like good_.
   std::uint64_t good_ = 0;
+  std::uint64_t settled_bad_ = 0;
+  std::uint64_t settled_good_ = 0;
 };
 
 /// H0: the candidate's bad rate is at most `tolerance` times stable's, whatever that is and however it drifts. Only bad
 /// outcomes are told: under H0 each came from the candidate with probability at most pi' = t pi / (t pi + 1 - pi), pi
 /// being the chance its request had of going to the candidate. L_j += A ln r_j - ln(pi' r_j + 1 - pi'), r in
-/// {1.25, 1.5, 2, 3, 5, 10, 20}.
+/// {1.25, 1.5, 2, 3, 5, 10, 20}. Assumes that the draw was independent of the outcome and pi known before it.
 class RelativeRateTest {
  public:
-  explicit RelativeRateTest(double tolerance = 1.0) : tolerance_(tolerance) {}
+  explicit RelativeRateTest(double tolerance = 1.0, const RestartPlan& restarts = {})
+      : capitals_(restarts), tolerance_(tolerance) {}
   /// `pi` outside of (0, 1) tells nothing and is ignored.
   void observe_bad(bool candidate, double pi);
-  double log_e() const { return log_mean_exp(logs_.data(), logs_.size()); }
+  void restart() { capitals_.restart(); }
+  double log_e() const { return capitals_.log_e(); }
 
  private:
-  std::array<double, 7> logs_{};
+  static constexpr std::size_t kGrid = 7;
+  Capitals<kGrid> capitals_;
   double tolerance_;
+  double pi_ = 0;  ///< That price_ was computed for: it changes with the rollout's steps, not with each request.
+  std::array<double, kGrid> price_{};
 };
 
-/// H0: E[score | past] >= m for scores in [0, 1] (a safety score, an agreement). Betting with a predictable plug-in
-/// bet: K *= 1 + lambda (X - (1 - m)), X = 1 - score, lambda = (mu - m')/(sd^2 + (mu - m')^2) clipped to [0, 1/(2 m')],
-/// mu and sd^2 lagged by one.
-class BoundedMeanTest {
+/// H0: of the pairs in which exactly one of the two versions was bad, at most t / (1 + t) are the candidate's, t being
+/// the tolerance. For a shadow step, where both versions answer the same request: what both get wrong (a broken input)
+/// cancels. McNemar's test as an e-process: the RelativeRateTest on discordant pairs with pi = 1/2.
+class PairedRateTest {
  public:
-  /// `at_least` in (0, 1).
-  explicit BoundedMeanTest(double at_least) : limit_(1.0 - at_least) {}
-  void observe(double score);
-  double log_e() const { return log_capital_; }
-  std::uint64_t count() const { return count_; }
-  double mean() const { return count_ == 0 ? 0.0 : 1.0 - sum_ / static_cast<double>(count_); }
+  explicit PairedRateTest(double tolerance = 1.0, const RestartPlan& restarts = {}) : test_(tolerance, restarts) {}
+  void observe(bool candidate_bad, bool stable_bad) {
+    if (candidate_bad != stable_bad) test_.observe_bad(candidate_bad, 0.5);
+  }
+  void restart() { test_.restart(); }
+  double log_e() const { return test_.log_e(); }
 
  private:
-  double limit_;
-  double log_capital_ = 0;
-  double sum_ = 0;
-  double squares_ = 0;  ///< Of X minus the mean before it.
-  std::uint64_t count_ = 0;
+  RelativeRateTest test_;
 };
 
 }  // namespace backstay::guardrails

@@ -1,0 +1,126 @@
+#include "domain/guardrails/forecast.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "domain/guardrails/draws.hpp"
+#include "domain/guardrails/information.hpp"
+
+namespace backstay::guardrails {
+namespace {
+
+using Verdict = Forecast::Verdict;
+
+GuardrailSpec errors() {
+  return default_guardrails()[0];
+}
+
+TEST(Information, IsTheReferencesBound) {
+  const double nats = std::log(100.0);
+  EXPECT_NEAR(nats / rate_information(0.10, 0.05), 223.0, 0.05);
+  EXPECT_NEAR(nats / rate_information(0.20, 0.05), 32.9, 0.05);
+  EXPECT_NEAR(nats / relative_information(0.03, 0.01, 0.05, 1), 378, 1);
+  EXPECT_EQ(relative_information(0.02, 0.01, 0.05, 2), 0.0);
+  EXPECT_EQ(rate_information(0.05, 0.05), 0.0);
+  // Nearest allowed pair, found the slow way.
+  double least = 1;
+  for (double stable = 0.0101; stable < 0.02; stable += 1e-6)
+    least = std::min(least, 0.2 * coin_divergence(0.05, 2 * stable) + 0.8 * coin_divergence(0.01, stable));
+  EXPECT_NEAR(relative_information(0.05, 0.01, 0.2, 2), least / 0.2, 1e-8);
+}
+
+TEST(Draws, HaveTheMeansAndSpreadsThatWereAskedFor) {
+  Random random(1);
+  Moments score, wide, latency;
+  for (int i = 0; i < 100'000; ++i) {
+    score.add(draw_score(random, 0.9, 0.1));
+    wide.add(draw_score(random, 0.9, 0.3));
+    latency.add(std::log(draw_lognormal(random, 0.02, 0.5)));
+  }
+  EXPECT_NEAR(score.mean(), 0.9, 0.002);
+  EXPECT_NEAR(std::sqrt(score.variance()), 0.1, 0.002);
+  EXPECT_NEAR(std::sqrt(wide.variance()), 0.3, 0.003);
+  EXPECT_NEAR(latency.mean(), std::log(0.02), 0.01);
+  EXPECT_NEAR(std::sqrt(latency.variance()), 0.5, 0.01);
+}
+
+TEST(Forecast, IsWhatTheReferenceMeasured) {
+  // 100 requests/s, 5%, errors 1% -> 3%: 485 candidate outcomes on average, 97 s.
+  GuardrailSpec spec = errors();
+  spec.restarts = {};
+  const Forecast f = forecast(spec, 0.01, {0.99, 0.97, 0}, {100, 0.05, 3600, 1, 0}, 1, 200).value();
+  EXPECT_EQ(f.verdict, Verdict::kEnough);
+  EXPECT_GT(f.median_outcomes, 300);
+  EXPECT_LT(f.median_outcomes, 560);
+  EXPECT_NEAR(f.median_seconds, f.median_outcomes / 5, 15);
+  EXPECT_NEAR(f.bound_outcomes, 378, 1);
+  EXPECT_LE(f.false_alarms, 0.035);
+  EXPECT_TRUE(std::is_sorted(f.detected_by.begin(), f.detected_by.end()));
+}
+
+TEST(Forecast, IsTheSameForTheSameSeed) {
+  const auto once = [](std::uint64_t seed) {
+    return forecast(errors(), 0.01, {0.98, 0.93, 0}, {50, 0.1, 300, 1, 0}, seed, 60).value();
+  };
+  EXPECT_EQ(once(7).detected_by, once(7).detected_by);
+  EXPECT_NE(once(7).median_seconds, once(8).median_seconds);
+}
+
+TEST(Forecast, SaysWhenThereIsNeverEnoughTraffic) {
+  const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {0.1, 0.05, 600, 1, 0}, 1, 100).value();
+  EXPECT_EQ(f.verdict, Verdict::kNever);
+  EXPECT_NE(f.sentence.find("never be enough traffic"), std::string::npos) << f.sentence;
+  EXPECT_TRUE(std::isinf(f.median_seconds));
+  // Labels that arrive after the step.
+  EXPECT_EQ(forecast(errors(), 0.01, {0.98, 0.5, 0}, {100, 0.05, 600, 1, 3600}, 1, 20).value().verdict,
+            Verdict::kNever);
+}
+
+TEST(Forecast, TellsAnAllowedEffectFromABaselineThatIsBadItself) {
+  GuardrailSpec spec = errors();
+  spec.objective = {Objective::Kind::kAtMost, 0.05};
+  EXPECT_EQ(forecast(spec, 0.01, {0.98, 0.96, 0}, {}, 1, 10).value().verdict, Verdict::kAllowed);
+  EXPECT_EQ(forecast(spec, 0.01, {0.90, 0.80, 0}, {}, 1, 10).value().verdict, Verdict::kBaselineBreaches);
+  EXPECT_EQ(forecast(spec, 0.01, {0.98, 0.80, 0}, {}, 1, 50).value().verdict, Verdict::kEnough);
+}
+
+TEST(Forecast, KnowsEveryTest) {
+  GuardrailSpec score = errors();
+  score.signal.kind = Signal::Kind::kResponseValue;
+  score.signal.json_pointer = "/score";
+  GuardrailSpec absolute = score;
+  absolute.objective = {Objective::Kind::kAtLeast, 0.85};
+  GuardrailSpec paired = score;
+  paired.test = TestKind::kPairedMean;
+  GuardrailSpec value = score;
+  value.test = TestKind::kValueVsStable;
+  GuardrailSpec ratio = score;
+  ratio.signal.per.json_pointer = "/calls";
+  const GuardrailSpec latency = default_guardrails()[1];
+  for (const GuardrailSpec& spec : {score, absolute, paired, value, ratio}) {
+    ASSERT_TRUE(validate(spec)) << to_string(chosen_test(spec));
+    const Forecast f = forecast(spec, 0.01, {0.9, 0.7, 0}, {100, 0.1, 1200, 1, 0}, 1, 30).value();
+    EXPECT_EQ(f.verdict, Verdict::kEnough) << to_string(chosen_test(spec));
+    EXPECT_LE(f.false_alarms, 0.1) << to_string(chosen_test(spec));
+  }
+  EXPECT_EQ(forecast(latency, 0.01, {0.02, 0.05, 0}, {100, 0.1, 600, 1, 0}, 1, 20).value().verdict, Verdict::kEnough);
+}
+
+TEST(Forecast, RefusesWhatMakesNoSense) {
+  EXPECT_FALSE(forecast(errors(), 0.01, {98, 93, 0}, {}, 1, 10));
+  EXPECT_FALSE(forecast(errors(), 0.01, {0.98, 0.93, 0}, {0, 0.05, 600, 1, 0}, 1, 10));
+  EXPECT_FALSE(forecast(errors(), 0.01, {0.98, 0.93, 0}, {100, 2, 600, 1, 0}, 1, 10));
+  EXPECT_FALSE(forecast(errors(), 0.01, {0.98, std::nan(""), 0}, {}, 1, 10));
+  EXPECT_FALSE(forecast(default_guardrails()[1], 0.01, {0, 0.1, 0}, {}, 1, 10));
+}
+
+TEST(Forecast, HeavyTrafficIsSimulatedInPart) {
+  const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {1e6, 0.05, 3600, 1, 0}, 1, 1'000).value();
+  EXPECT_LT(f.simulated_seconds, 3600);
+  EXPECT_EQ(f.runs, 100u);
+  EXPECT_EQ(f.verdict, Verdict::kEnough);
+}
+
+}  // namespace
+}  // namespace backstay::guardrails

@@ -1,0 +1,177 @@
+#include "domain/guardrails/guardrail_spec.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace backstay::guardrails {
+
+namespace {
+
+using Kind = Signal::Kind;
+using Goal = Objective::Kind;
+
+Unexpected wrong(const GuardrailSpec& spec, const std::string& what, std::string hint) {
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("The guardrail '{}' {}.", spec.name, what),
+                    std::move(hint));
+}
+
+// The tests that fit signal and objective; the first one is taken when none is named.
+std::vector<TestKind> fitting(const GuardrailSpec& spec) {
+  const bool relative = spec.objective.kind == Goal::kRelativeToStable;
+  const bool value = spec.signal.kind == Kind::kResponseValue && !spec.signal.ok_when;
+  if (spec.signal.kind == Kind::kLatency) return {relative ? TestKind::kLatencyVsStable : TestKind::kRate};
+  if (value && !relative) return {TestKind::kMean};
+  if (value && spec.signal.per.given()) return {TestKind::kRatioVsStable};
+  if (value && spec.objective.sigma > 0) return {TestKind::kValueVsStable};
+  if (value) return {TestKind::kMeanVsStable, TestKind::kValueVsStable, TestKind::kPairedMean};
+  if (!relative) return {TestKind::kRate};
+  if (spec.signal.kind == Kind::kFeedback) return {TestKind::kRateVsStable};
+  return {TestKind::kRateVsStable, TestKind::kPairedRate};
+}
+
+Result<void> check_values(const GuardrailSpec& spec) {
+  const Signal& signal = spec.signal;
+  if (signal.kind == Kind::kResponseValue && signal.json_pointer.empty() == signal.header.empty())
+    return wrong(spec, "needs exactly one of json_pointer and header", "Say where in the response the value is.");
+  if (signal.kind == Kind::kFeedback && signal.json_pointer.empty() && signal.header.empty())
+    return wrong(spec, "doesn't say where the predicted score is", "Give json_pointer or header.");
+  for (const Value& value : {Value{signal.json_pointer, signal.header}, signal.per, signal.segment}) {
+    if (!value.json_pointer.empty() && value.json_pointer.front() != '/')
+      return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
+    if (!value.json_pointer.empty() && !value.header.empty())
+      return wrong(spec, "has a json_pointer and a header for one value", "Give one of them.");
+  }
+  if (signal.segment.given() != signal.where.has_value())
+    return wrong(spec, "has half of a segment", "Write segment: {json_pointer: /group, at_least: 1}.");
+  if (signal.per.given() && (signal.kind != Kind::kResponseValue || signal.ok_when))
+    return wrong(spec, "divides something that is no value", "per is for response_value without ok_when.");
+  if (signal.per.given() && spec.objective.kind != Goal::kRelativeToStable)
+    return wrong(spec, "has a ratio without relative_to: stable", "Write objective: {relative_to: stable}.");
+  return {};
+}
+
+Result<void> check_relative(const GuardrailSpec& spec) {
+  const Objective& goal = spec.objective;
+  if (!(goal.tolerance >= 1 && goal.tolerance <= 1e6))
+    return wrong(spec, "has a tolerance below 1", "1.5 lets the candidate be half as bad again.");
+  if (!(goal.slack_seconds >= 0)) return wrong(spec, "has a slack below zero", "Write slack: 5ms.");
+  if (!(goal.margin >= 0 && std::isfinite(goal.margin)))
+    return wrong(spec, "has a margin below zero", "Write margin: 0.01, in the value's unit.");
+  if (!(goal.sigma >= 0 && std::isfinite(goal.sigma)))
+    return wrong(spec, "has a sigma below zero", "Write sigma: 2.5, in the value's unit.");
+  const TestKind test = chosen_test(spec);
+  const bool mean =
+      test == TestKind::kMeanVsStable || test == TestKind::kValueVsStable || test == TestKind::kPairedMean;
+  if (goal.tolerance != 1 && mean)
+    return wrong(spec, "has a tolerance for a mean", "Means take margin: how much worse than stable nobody minds.");
+  if (goal.margin != 0 && !mean)
+    return wrong(spec, "has a margin without a mean", "Rates, ratios and latencies take tolerance: 1.5.");
+  if (goal.margin > 1 && test != TestKind::kValueVsStable)
+    return wrong(spec, "has a margin above 1 for a score in [0, 1]",
+                 "For values outside of [0, 1] write test: value_vs_stable.");
+  if (goal.sigma != 0 && test != TestKind::kValueVsStable)
+    return wrong(spec, "has a sigma that its test doesn't take", "Write test: value_vs_stable.");
+  return {};
+}
+
+}  // namespace
+
+bool Predicate::holds(double x) const {
+  switch (op) {
+    case Op::kAtLeast: return x >= value;
+    case Op::kAbove: return x > value;
+    case Op::kAtMost: return x <= value;
+    case Op::kBelow: return x < value;
+    case Op::kIs: return x == value;
+  }
+  return false;
+}
+
+const char* to_string(Action action) {
+  switch (action) {
+    case Action::kRollBack: return "rollback";
+    case Action::kPause: return "pause";
+    case Action::kFlag: return "flag";
+  }
+  return "rollback";
+}
+
+const char* to_string(TestKind test) {
+  switch (test) {
+    case TestKind::kAutomatic: return "automatic";
+    case TestKind::kRate: return "rate";
+    case TestKind::kRateVsStable: return "rate_vs_stable";
+    case TestKind::kMean: return "mean";
+    case TestKind::kMeanVsStable: return "mean_vs_stable";
+    case TestKind::kValueVsStable: return "value_vs_stable";
+    case TestKind::kRatioVsStable: return "ratio_vs_stable";
+    case TestKind::kLatencyVsStable: return "latency_vs_stable";
+    case TestKind::kPairedRate: return "paired_rate";
+    case TestKind::kPairedMean: return "paired_mean";
+  }
+  return "automatic";
+}
+
+TestKind chosen_test(const GuardrailSpec& spec) {
+  return spec.test == TestKind::kAutomatic ? fitting(spec).front() : spec.test;
+}
+
+Result<void> validate(const GuardrailSpec& spec) {
+  const Objective& goal = spec.objective;
+  if (spec.name.empty()) return wrong(spec, "has no name", "Give it one, like safety.");
+  if (!(spec.alpha > 0 && spec.alpha <= 0.5)) return wrong(spec, "has an alpha outside of (0, 0.5]", "0.01 is usual.");
+  if (!(spec.restarts.first > 0 && spec.restarts.first <= 1))
+    return wrong(spec, "begins with a share outside of (0, 1]", "0.75 is usual.");
+  TRY_DO(check_values(spec));
+  const std::vector<TestKind> tests = fitting(spec);
+  if (spec.test != TestKind::kAutomatic && std::find(tests.begin(), tests.end(), spec.test) == tests.end()) {
+    std::string known;
+    for (const TestKind test : tests) known += (known.empty() ? "" : ", ") + std::string(to_string(test));
+    return wrong(spec,
+                 fmt::format("has the test '{}', which doesn't fit its signal and objective", to_string(spec.test)),
+                 fmt::format("Leave test out, or use: {}.", known));
+  }
+  if (goal.kind == Goal::kRelativeToStable) return check_relative(spec);
+  if (spec.signal.kind == Kind::kLatency) {
+    if (goal.kind != Goal::kAtMost || !(goal.bound > 0))
+      return wrong(spec, "needs a latency objective at_most above zero", "Write at_most: 250ms.");
+    if (!(goal.quantile > 0 && goal.quantile < 1))
+      return wrong(spec, "has a quantile outside of (0, 1)", "Write quantile: 0.99.");
+    return {};
+  }
+  if (goal.kind == Goal::kAtMost && spec.signal.kind != Kind::kError)
+    return wrong(spec, "has an objective at_most",
+                 "Signals other than errors and latency take at_least: the share that is good.");
+  if (!(goal.bound > 0 && goal.bound < 1))
+    return wrong(spec, "has an objective outside of (0, 1)", "Write it as a ratio: 0.95.");
+  return {};
+}
+
+Result<void> validate(const Policy& policy) {
+  if (!(policy.family.alpha > 0 && policy.family.alpha <= 0.5))
+    return Unexpected(ErrorCode::kInvalidArgument, "The family's alpha is outside of (0, 0.5].", "0.01 is usual.");
+  if (policy.guardrails.size() > kMaxGuardrails)
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      fmt::format("There are {} guardrails; {} is the most.", policy.guardrails.size(), kMaxGuardrails),
+                      "Keep those that would stop a release.");
+  std::set<std::string> names;
+  for (const GuardrailSpec& spec : policy.guardrails) {
+    if (!names.insert(spec.name).second) return wrong(spec, "is there a second time", "Give each a name of its own.");
+  }
+  return {};
+}
+
+std::vector<GuardrailSpec> default_guardrails() {
+  GuardrailSpec errors;
+  errors.name = "errors";
+  GuardrailSpec latency;
+  latency.name = "latency";
+  latency.signal.kind = Kind::kLatency;
+  latency.objective.tolerance = 1.5;
+  return {errors, latency};
+}
+
+}  // namespace backstay::guardrails

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "domain/guardrails/ratio_tests.hpp"
+#include "domain/guardrails/spending.hpp"
+
+/// What a guardrail is told to do. Values that wire/rollout_json.hpp reads.
+namespace backstay::guardrails {
+
+struct Predicate {
+  enum class Op : std::uint8_t { kAtLeast, kAbove, kAtMost, kBelow, kIs };
+  Op op = Op::kAtLeast;
+  double value = 0;
+  bool holds(double x) const;
+  bool operator==(const Predicate&) const = default;
+};
+
+/// Where a number is in a response.
+struct Value {
+  std::string json_pointer;
+  std::string header;
+  bool given() const { return !json_pointer.empty() || !header.empty(); }
+  bool operator==(const Value&) const = default;
+};
+
+/// What is measured on each request.
+struct Signal {
+  enum class Kind : std::uint8_t {
+    kError,          ///< The version failed (see traffic::is_error).
+    kLatency,        ///< Seconds from sending the request to the last byte of the answer.
+    kResponseValue,  ///< A number in the response: by JSON pointer or header.
+    kFeedback,       ///< Whether the prediction was right, known when its label arrives.
+  };
+  enum class Among : std::uint8_t { kAll, kPositives, kNegatives };
+
+  Kind kind = Kind::kError;
+  std::string json_pointer;          ///< Where the value is; for kFeedback: the predicted score.
+  std::string header;                ///< Or the response header it is in.
+  std::optional<Predicate> ok_when;  ///< kResponseValue: good or bad; without it the value is a score in [0, 1].
+  double positive_at = 0.5;          ///< kFeedback: a score from here on predicts "positive".
+  Among among = Among::kAll;         ///< kFeedback: judge only cases whose label is so: positives give sensitivity.
+  Value per;                         ///< kResponseValue: divided by this; the ratio of the sums is what is compared.
+  /// Only outcomes of a segment: those whose value at `segment` holds this. It must be something that the version can't
+  /// change, like an echo of the request; an outcome without it is in no segment.
+  Value segment;
+  std::optional<Predicate> where;
+  bool operator==(const Signal&) const = default;
+};
+
+/// What the signal must be.
+struct Objective {
+  enum class Kind : std::uint8_t {
+    kAtLeast,  ///< The share of good outcomes, or the mean score, is at least `bound`.
+    kAtMost,   ///< kError: the bad share is at most `bound`. kLatency: the `quantile` is at most `bound` seconds.
+    kRelativeToStable,  ///< Bad at most `tolerance` times as often as stable.
+  };
+  Kind kind = Kind::kRelativeToStable;
+  double bound = 0;
+  double tolerance = 1.0;
+  double quantile = 0.99;
+  double slack_seconds = 0.005;  ///< kRelativeToStable, kLatency: how much slower than stable nobody minds.
+  double margin = 0;  ///< kRelativeToStable, means: how much worse than stable nobody minds, in the value's unit.
+  double sigma = 0;   ///< Test::kValueVsStable: no standard deviation is above this; 0: estimate it.
+  Better better = Better::kHigher;  ///< kRelativeToStable, means and ratios.
+  bool operator==(const Objective&) const = default;
+};
+
+enum class Action : std::uint8_t { kRollBack, kPause, kFlag };
+const char* to_string(Action action);
+
+/// The sequential test: which assumptions are bought with which power. docs/statistics.md says when to take which.
+enum class TestKind : std::uint8_t {
+  kAutomatic,        ///< What fits signal and objective: see chosen_test().
+  kRate,             ///< AbsoluteRateTest
+  kRateVsStable,     ///< RelativeRateTest
+  kMean,             ///< BoundedMeanTest
+  kMeanVsStable,     ///< RelativeMeanTest
+  kValueVsStable,    ///< RelativeValueTest
+  kRatioVsStable,    ///< RelativeRatioTest
+  kLatencyVsStable,  ///< RelativeLatencyTest
+  kPairedRate,       ///< PairedRateTest: shadow steps only
+  kPairedMean,       ///< PairedMeanTest: shadow steps only
+};
+const char* to_string(TestKind test);
+
+struct GuardrailSpec {
+  std::string name;
+  Signal signal;
+  Objective objective;
+  TestKind test = TestKind::kAutomatic;
+  double alpha = 0.01;                 ///< Chance of ever acting on a version that meets the objective.
+  std::uint64_t min_samples = 0;       ///< Candidate outcomes before it may act.
+  std::optional<milliseconds> window;  ///< Only this long after the candidate's first outcome ("the first hour").
+  Action action = Action::kRollBack;
+  RestartPlan restarts = kUsualRestarts;  ///< For what breaks after a healthy start.
+  bool operator==(const GuardrailSpec&) const = default;
+};
+/// The test that a valid specification names or, when it names none, that fits it.
+TestKind chosen_test(const GuardrailSpec& spec);
+inline bool is_paired(TestKind test) {
+  return test == TestKind::kPairedRate || test == TestKind::kPairedMean;
+}
+/// Refuses combinations that have no test, with what to write instead.
+Result<void> validate(const GuardrailSpec& spec);
+
+/// Errors and latency against stable: what every rollout has when nothing else is configured.
+std::vector<GuardrailSpec> default_guardrails();
+
+/// What the guardrails of one endpoint may do wrong together.
+struct Family {
+  enum class Control : std::uint8_t {
+    kEach,        ///< Each has its own alpha; together at most their sum.
+    kBonferroni,  ///< Each has alpha divided by their number.
+    kEBh,  ///< As Bonferroni, and a rollback also when e-BH over the values of the moment rejects: several guardrails
+           ///< or segments that are all somewhat bad.
+  };
+  Control control = Control::kEach;
+  double alpha = 0.01;
+  bool operator==(const Family&) const = default;
+};
+
+/// What is watched on one endpoint.
+struct Policy {
+  std::vector<GuardrailSpec> guardrails;
+  Family family;
+  bool operator==(const Policy&) const = default;
+};
+inline constexpr std::size_t kMaxGuardrails = 32;
+/// Of what its guardrails have in common; each was validated on its own.
+Result<void> validate(const Policy& policy);
+
+}  // namespace backstay::guardrails
