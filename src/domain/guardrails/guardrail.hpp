@@ -126,13 +126,13 @@ class Guardrail {
   /// True when this observation made it breach. After that nothing changes any more.
   bool observe(const Measurement& measurement);
   bool breached() const { return breached_; }
+  double log_e() const;  ///< ln of the e-value.
   const GuardrailSpec& spec() const { return spec_; }
   Evidence evidence() const;
 
  private:
   bool observe_rate(const Measurement& m, bool bad);
   bool relative() const { return spec_.objective.kind == Objective::Kind::kRelativeToStable; }
-  double log_e() const;
   std::string sentence(const Evidence& evidence) const;
 
   GuardrailSpec spec_;
