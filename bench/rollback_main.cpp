@@ -13,6 +13,7 @@
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "storage/memory/memory_ledger.hpp"
+#include "storage/recordings/local_recordings.hpp"
 
 /// bench-rollback REPETITIONS SHARE_PPM THREADS: how long a candidate that began to fail still gets requests after the
 /// outcome that decided its rollback. A real gateway and monitor on real sockets in one process, so that one clock
@@ -133,7 +134,7 @@ class Rollbacks {
     must(made);
     gateway_ = *std::move(made);
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, system_clock(),
+        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, &recordings_, system_clock(),
                                 [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   BackendSpec spec;
                                   spec.endpoint = endpoint;
@@ -153,6 +154,7 @@ class Rollbacks {
   ~Rollbacks() {
     gateway_->stop(seconds(1));
     monitor_->stop();
+    std::filesystem::remove_all(recordings_folder_);
   }
 
   void run() {
@@ -249,6 +251,10 @@ class Rollbacks {
   Versions versions_;
   gateway::RoutingCell cell_;
   MemoryLedger ledger_;
+  // As in the server, so that what recording costs is in the figures.
+  const std::filesystem::path recordings_folder_ =
+      std::filesystem::temp_directory_path() / fmt::format("backstay-bench-rollback-{}", getpid());
+  LocalRecordings recordings_{recordings_folder_};
   ReadyBackends backends_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<monitor::Monitor> monitor_;

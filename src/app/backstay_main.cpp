@@ -22,6 +22,7 @@ class OpenedDirectory : public cli::OpenRegistry {
     return services::LogSigner{std::move(key)};
   }
   RecordCheck& record_check() override { return directory_.ledger(); }
+  RecordingStore& recordings() override { return directory_.recordings(); }
   BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }
   Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) override {
     std::error_code failure;

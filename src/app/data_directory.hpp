@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "signing/key.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
+#include "storage/recordings/local_recordings.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
 
 namespace backstay::app {
@@ -23,6 +24,7 @@ namespace backstay::app {
 ///     serving/           versions that are checked out for workers
 ///     environments/      locked virtual environments of the Python worker
 ///     logs/              what backends printed
+///     recordings/        what rollouts' guardrails were shown (0700)
 class DataDirectory {
  public:
   /// Makes what is not there.
@@ -32,6 +34,7 @@ class DataDirectory {
   SqliteLedger& ledger() const { return *ledger_; }
   BlobStore& blobs() const { return *blobs_; }
   BlobUpkeep& blob_upkeep() const { return *blobs_; }
+  RecordingStore& recordings() const { return *recordings_; }
 
   /// One server per data directory; kConflict when another one runs. Held until this object goes. Removes what a server
   /// that was killed had half checked out.
@@ -48,6 +51,7 @@ class DataDirectory {
   std::filesystem::path root_;
   std::unique_ptr<LocalBlobStore> blobs_;
   std::unique_ptr<SqliteLedger> ledger_;
+  std::unique_ptr<LocalRecordings> recordings_;
   Descriptor lock_;
 };
 

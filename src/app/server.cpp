@@ -89,7 +89,7 @@ class Server {
         }));
     monitor_ = std::make_unique<monitor::Monitor>(
         monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
-                                system_clock(),
+                                &data_->recordings(), system_clock(),
                                 [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());

@@ -10,6 +10,7 @@
 #include "ports/machine.hpp"
 #include "ports/programs.hpp"
 #include "ports/record_check.hpp"
+#include "ports/recordings.hpp"
 #include "ports/signature_store.hpp"
 #include "ports/version_search.hpp"
 #include "ports/work_tree.hpp"
@@ -30,6 +31,7 @@ class OpenRegistry {
   virtual Result<services::LogSigner> log_signer() = 0;
   virtual BlobUpkeep& blob_upkeep() = 0;
   virtual RecordCheck& record_check() = 0;
+  virtual RecordingStore& recordings() = 0;
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;

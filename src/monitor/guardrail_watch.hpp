@@ -56,6 +56,8 @@ class GuardrailWatch {
   void observe_label(const traffic::Outcome& outcome, bool candidate, double pi, double label, Monotonic now,
                      const OnBreach& on_breach);
   std::vector<guardrails::Evidence> evidence() const;
+  /// Of one guardrail: ln of its e-value.
+  double log_e(std::size_t index) const { return guardrails_[index].log_e(); }
 
  private:
   void feed(std::size_t index, const guardrails::Measurement& measurement, const OnBreach& on_breach);

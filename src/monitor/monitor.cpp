@@ -10,8 +10,10 @@
 #include "domain/guardrails/latency.hpp"
 #include "monitor/feedback_join.hpp"
 #include "monitor/inbox.hpp"
+#include "monitor/recorder.hpp"
 #include "monitor/task_thread.hpp"
 #include "services/drive_rollout.hpp"
+#include "wire/policy_json.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::monitor {
@@ -50,16 +52,18 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       const bool wants_labels = std::any_of(config.guardrails.begin(), config.guardrails.end(), [](const auto& spec) {
         return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
       });
-      endpoints_.push_back({config,
-                            GuardrailWatch(config.guardrails, config.slots, config.family),
-                            {},
-                            {},
-                            0,
-                            {},
-                            {},
-                            {},
-                            0,
-                            wants_labels});
+      endpoints_.push_back(
+          {config,
+           GuardrailWatch(config.guardrails, config.slots, config.family),
+           Recorder(ports_.recordings, wire::to_json(guardrails::Policy{config.guardrails, config.family})),
+           {},
+           {},
+           0,
+           {},
+           {},
+           {},
+           0,
+           wants_labels});
     }
   }
   ~Loop() override { stop(); }
@@ -86,6 +90,10 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (thread_.joinable()) {
       inbox_.post([this] { stopping_ = true; });
       thread_.join();
+      for (Endpoint& endpoint : endpoints_) {
+        record_progress(endpoint);
+        endpoint.recorder.finish();
+      }
     }
     commit_thread_.finish();
     backend_thread_.finish();
@@ -183,6 +191,11 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     Endpoint& endpoint = find(name);
     endpoint.watch.reset();
     endpoint.samples = 0;
+    if (const rollout::State* state = driver_.active(name)) {
+      Observation reset;
+      reset.kind = Observation::Kind::kReset;
+      endpoint.recorder.show(state->id, reset, ports_.clock.monotonic());
+    }
   }
 
   // CommitQueue
@@ -222,6 +235,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   struct Endpoint {
     EndpointConfig config;
     GuardrailWatch watch;
+    Recorder recorder;
     std::map<std::string, VersionCounts> versions;
     std::optional<rollout::State> step;  ///< That `samples` belong to.
     std::uint64_t samples = 0;
@@ -298,7 +312,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     }
     if (candidate) ++endpoint.samples;
     endpoint.now = outcome.at;
-    endpoint.watch.observe(outcome, candidate, chance(endpoint, outcome),
+    const double pi = chance(endpoint, outcome);
+    endpoint.recorder.show(state->id, {Observation::Kind::kOutcome, candidate, pi, 0, {}, outcome}, outcome.at);
+    endpoint.watch.observe(outcome, candidate, pi,
                            [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
   }
 
@@ -309,7 +325,11 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     const std::string& version = directory_.named(outcome.version).version;
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
     endpoint.now = ports_.clock.monotonic();
-    endpoint.watch.observe_label(outcome, version == state->candidate, chance(endpoint, outcome), label, endpoint.now,
+    const bool candidate = version == state->candidate;
+    const double pi = chance(endpoint, outcome);
+    endpoint.recorder.show(state->id, {Observation::Kind::kLabel, candidate, pi, label, endpoint.now, outcome},
+                           endpoint.now);
+    endpoint.watch.observe_label(outcome, candidate, pi, label, endpoint.now,
                                  [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
   }
 
@@ -348,6 +368,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
       endpoint.decided_at = endpoint.now;
     }
+    endpoint.recorder.decided();
   }
 
   bool is_ready(const std::string& endpoint, const std::string& version) const {
@@ -373,12 +394,18 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
   void tick() {
-    for (const Endpoint& endpoint : endpoints_) {
+    for (Endpoint& endpoint : endpoints_) {
       const rollout::State* state = driver_.active(endpoint.config.name);
+      record_progress(endpoint);
       const bool counted = state != nullptr && endpoint.step && same_step(*endpoint.step, *state);
       const bool up = state != nullptr && is_ready(endpoint.config.name, state->candidate);
       driver_.tick(endpoint.config.name, {counted ? endpoint.samples : 0, up});
     }
+  }
+
+  void record_progress(Endpoint& endpoint) {
+    const rollout::State* state = driver_.active(endpoint.config.name);
+    endpoint.recorder.tick(state != nullptr ? state->id : std::string(), ports_.clock.monotonic());
   }
 
   EndpointStatus report(const Endpoint& endpoint) const {

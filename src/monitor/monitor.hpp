@@ -15,6 +15,7 @@
 #include "ports/backends.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/recordings.hpp"
 
 namespace backstay::monitor {
 
@@ -40,6 +41,7 @@ class Monitor {
     RolloutStore& store;
     LineageStore& lineage;
     AuditLog& audit;
+    RecordingStore* recordings;  ///< nullptr: nothing is recorded.
     const Clock& clock;
     /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread
     /// that has nothing else to do.

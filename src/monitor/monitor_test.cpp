@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 
+#include "monitor/explain_rollout.hpp"
 #include "storage/memory/memory_ledger.hpp"
+#include "storage/recordings/local_recordings.hpp"
 
 namespace backstay::monitor {
 namespace {
@@ -109,6 +113,7 @@ class MonitorTest : public ::testing::Test {
   ~MonitorTest() override {
     gateway->stop(milliseconds(0));
     monitor->stop();
+    std::filesystem::remove_all(folder);
   }
 
   void restart() {
@@ -121,7 +126,7 @@ class MonitorTest : public ::testing::Test {
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(
-        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, system_clock(),
+        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, &recordings, system_clock(),
                        [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                          BackendSpec spec;
                          spec.endpoint = endpoint;
@@ -169,6 +174,9 @@ class MonitorTest : public ::testing::Test {
 
   std::vector<guardrails::GuardrailSpec> guardrails = guardrails::default_guardrails();
   MemoryLedger ledger;
+  const std::filesystem::path folder =
+      std::filesystem::path(::testing::TempDir()) / ("monitor-" + std::to_string(getpid()));
+  LocalRecordings recordings{folder};
   FullDisk disk{ledger};
   ReadyBackends backends;
   gateway::RoutingCell routing;
@@ -235,6 +243,35 @@ TEST_F(MonitorTest, ABreachTakesTheTrafficAndSaysWhichMomentDecided) {
   EXPECT_EQ(share("1.0.0"), traffic::kWhole);
   EXPECT_GT(after.decided_at.value(), before);
   EXPECT_LT(after.decided_at.value() + after.decision_to_zero.value(), system_clock().monotonic());
+}
+
+TEST_F(MonitorTest, ARecordedRolloutIsDecidedAgainBitForBitAlsoAfterARestart) {
+  guardrails.resize(1);
+  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
+  guardrails[0].objective.bound = 0.1;
+  restart();
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  for (int i = 0; i < 200; ++i) request_that_fails();
+  until([&] { return status().rollout->samples > 0 || status().rollout->phase == rollout::Phase::kRolledBack; });
+  restart();  // What was seen until now no longer counts, then as now.
+  until([&] {
+    request_that_fails();
+    return status().rollout->phase == rollout::Phase::kRolledBack;
+  });
+  monitor->stop();  // Everything is written then.
+  const rollout::State stored = ledger.rollouts("e", 1)->front();
+  const auto again = replay(recordings, stored.id, std::nullopt);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(compare(stored, *again).kind, Agreement::Kind::kSame) << compare(stored, *again).sentence;
+  EXPECT_EQ(again->crossings.size(), 1u);
+
+  guardrails[0].objective.bound = 0.9;
+  guardrails[0].alpha = 1e-300;
+  const auto instead = replay(recordings, stored.id, guardrails::Policy{guardrails, {}});
+  ASSERT_TRUE(instead);
+  EXPECT_TRUE(instead->crossings.empty());
+  EXPECT_EQ(instead->candidate_outcomes, again->candidate_outcomes);
 }
 
 TEST_F(MonitorTest, ARestartBringsBackTheSplitOfTheRolloutThatWasUnderWay) {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "monitor/task_thread.hpp"
+#include "ports/recordings.hpp"
+
+namespace backstay::monitor {
+
+/// Records what one endpoint's guardrails are shown. The control loop's thread calls it and never waits for a disk: a
+/// thread of the recorder writes, and a recording ends early rather than let memory grow when the disk can't keep up.
+class Recorder {
+ public:
+  /// `store` may be nullptr: nothing is recorded then. `policy`: wire::to_json of the endpoint's guardrails.
+  Recorder(RecordingStore* store, std::string policy) : store_(store), policy_(std::move(policy)) {}
+
+  /// Shown to the guardrails of this rollout. The first of a rollout begins its recording.
+  void show(const std::string& rollout, const Observation& observation, Monotonic now);
+  /// Something was decided: what led to it is written at once.
+  void decided();
+  /// Time passes: what has waited for a second is written. `rollout`: the one that is under way; empty: none is, and
+  /// the recording ends.
+  void tick(const std::string& rollout, Monotonic now);
+  /// Waits until everything is written. A rollout that is under way is gone on with by the next process.
+  void finish();
+
+ private:
+  void begin(const std::string& rollout);
+  void flush();
+  void end();
+
+  RecordingStore* store_;
+  std::string policy_;
+  std::string rollout_;  ///< That is being recorded; empty: none.
+  std::vector<Observation> waiting_;
+  Monotonic oldest_;  ///< Of what is waiting.
+  std::shared_ptr<std::atomic<std::size_t>> unwritten_ = std::make_shared<std::atomic<std::size_t>>(0);
+  std::shared_ptr<std::atomic<bool>> broken_ = std::make_shared<std::atomic<bool>>(false);
+  std::unique_ptr<TaskThread> thread_;  ///< Made with the first recording.
+};
+
+}  // namespace backstay::monitor

@@ -1,0 +1,128 @@
+#include "monitor/replay.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "monitor/guardrail_watch.hpp"
+#include "wire/policy_json.hpp"
+
+namespace backstay::monitor {
+
+namespace {
+
+using guardrails::Evidence;
+using guardrails::GuardrailSpec;
+
+constexpr std::size_t kMostPoints = 512;
+
+std::string name_of(const gateway::ValueSource& source) {
+  return source.json_pointer.empty() ? "header " + source.header : source.json_pointer;
+}
+
+/// Feeds a recording's observations to guardrails and keeps what comes of it.
+class Replay {
+ public:
+  explicit Replay(const std::optional<guardrails::Policy>& instead) : instead_(instead) {}
+
+  /// From here on these look on, with nothing seen.
+  Result<void> begin(const std::string& policy) {
+    TRY(const guardrails::Policy recorded, wire::policy_from_json(policy));
+    TRY(const ValuePlan recorded_values, plan_values(recorded.guardrails));
+    const guardrails::Policy& decides = instead_ ? *instead_ : recorded;
+    const std::vector<GuardrailSpec>& specs = decides.guardrails;
+    TRY(const ValuePlan values, plan_values(specs));
+    places_.fill(-1);
+    for (std::size_t slot = 0; slot < values.sources.size(); ++slot) {
+      const gateway::ValueSource& wanted = values.sources[slot];
+      const auto found = std::find_if(
+          recorded_values.sources.begin(), recorded_values.sources.end(),
+          [&](const auto& s) { return s.json_pointer == wanted.json_pointer && s.header == wanted.header; });
+      if (found == recorded_values.sources.end())
+        return Unexpected(
+            ErrorCode::kInvalidArgument,
+            fmt::format("The responses' {} was not recorded: no guardrail of that time took it.", name_of(wanted)),
+            "Replay with guardrails on errors, latency and the values that were recorded.");
+      places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
+    }
+    watch_.emplace(specs, values.slots, decides.family);
+    if (out.courses.size() != specs.size()) {
+      out.courses.assign(specs.size(), {});
+      for (std::size_t i = 0; i < specs.size(); ++i) out.courses[i].guardrail = specs[i].name;
+    }
+    return {};
+  }
+
+  void observe(const Observation& recorded) {
+    if (!watch_) return;  // A recording begins with its policy.
+    if (recorded.kind == Observation::Kind::kReset) return watch_->reset();
+    Observation o = recorded;
+    for (std::size_t slot = 0; slot < places_.size(); ++slot)
+      o.outcome.values[slot] =
+          places_[slot] < 0 ? traffic::kNoValue : recorded.outcome.values[static_cast<std::size_t>(places_[slot])];
+    const bool label = o.kind == Observation::Kind::kLabel;
+    const Monotonic at = label ? o.at : o.outcome.at;
+    if (!first_at_) first_at_ = at;
+    out.lasted = at - *first_at_;
+    if (label) ++out.labels;
+    // What the fallback answered in the candidate's place is no draw of the split.
+    if (!label && !o.outcome.fallback) ++(o.candidate ? out.candidate_outcomes : out.stable_outcomes);
+    const auto crossed = [&](const Evidence& evidence) {
+      out.crossings.push_back({out.candidate_outcomes, out.lasted, o.outcome.prediction, evidence});
+    };
+    const std::size_t before = out.crossings.size();
+    if (label) {
+      watch_->observe_label(o.outcome, o.candidate, o.pi, o.label, o.at, crossed);
+    } else {
+      watch_->observe(o.outcome, o.candidate, o.pi, crossed);
+    }
+    // Every point is too many, and the last before a crossing matters most.
+    if (o.candidate && (seen_++ % stride_ == 0 || out.crossings.size() != before)) add_points();
+  }
+
+  Replayed finish() {
+    if (watch_) {
+      add_points();
+      out.at_the_end = watch_->evidence();
+    }
+    return std::move(out);
+  }
+
+  Replayed out;
+
+ private:
+  void add_points() {
+    for (std::size_t i = 0; i < out.courses.size(); ++i)
+      out.courses[i].points.push_back({out.lasted, watch_->log_e(i)});
+    if (out.courses.empty() || out.courses.front().points.size() < kMostPoints) return;
+    stride_ *= 2;
+    for (Course& course : out.courses) {
+      std::size_t kept = 0;
+      for (std::size_t i = 0; i < course.points.size(); i += 2) course.points[kept++] = course.points[i];
+      course.points.resize(kept);
+    }
+  }
+
+  const std::optional<guardrails::Policy>& instead_;
+  std::optional<GuardrailWatch> watch_;
+  std::array<int, traffic::kMaxValues> places_{};  ///< Of a policy's values among the recorded ones.
+  std::optional<Monotonic> first_at_;
+  std::uint64_t seen_ = 0;
+  std::uint64_t stride_ = 1;
+};
+
+}  // namespace
+
+Result<Replayed> replay(const RecordingStore& recordings, const std::string& rollout,
+                        const std::optional<guardrails::Policy>& instead) {
+  Replay work(instead);
+  TRY(const RecordingStore::Recorded recorded,
+      recordings.read(rollout, {[&](const std::string& policy) { return work.begin(policy); },
+                                [&](const Observation& observation) { work.observe(observation); }}));
+  Replayed out = work.finish();
+  out.recorded = recorded;
+  return out;
+}
+
+}  // namespace backstay::monitor

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/traffic/outcome.hpp"
+
+/// What a rollout's guardrails were shown, in the order they were shown it: enough to decide the rollout again, with
+/// the same policy (and to the same bit) or with another one.
+namespace backstay {
+
+/// One thing that a rollout's guardrails were shown.
+struct Observation {
+  enum class Kind : std::uint8_t {
+    kOutcome,  ///< `outcome`.
+    kLabel,    ///< `label` arrived for `outcome` at `at`.
+    kReset,    ///< What was seen so far no longer counts: another phase with another baseline began.
+  };
+  Kind kind = Kind::kOutcome;
+  bool candidate = false;    ///< Whose outcome it is: the candidate's, or stable's.
+  double pi = 0;             ///< The chance that the request had of going to the candidate.
+  double label = 0;          ///< kLabel.
+  Monotonic at;              ///< kLabel. An outcome has its own.
+  traffic::Outcome outcome;  ///< `endpoint` and `version` are not kept: they are numbers of one process.
+};
+
+class RecordingStore {
+ public:
+  virtual ~RecordingStore() = default;
+
+  /// Begins a rollout's recording, or goes on with it after a restart. `policy` says which guardrails look on from here
+  /// (wire/policy_json.hpp); they begin with nothing seen. kInvalidArgument for an id that is no file name.
+  virtual Result<void> begin(const std::string& rollout, const std::string& policy) = 0;
+  /// Adds to the end; it outlives the process when this returns, and a power failure once the recording has ended.
+  /// kResourceExhausted when the recording is as long as it may be; nothing was added then, nor will be.
+  virtual Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) = 0;
+  /// Nothing more comes. `why`: a sentence when something is missing at the end, else empty.
+  virtual Result<void> end(const std::string& rollout, const std::string& why) = 0;
+
+  struct Reader {
+    std::function<Result<void>(const std::string& policy)> policy;
+    std::function<void(const Observation&)> observation;
+  };
+  /// All of it, in order. kNotFound: this rollout was not recorded, or the recording was removed to make room.
+  /// `complete` is false when something may be missing at the end: the limit was reached, the server was killed, or the
+  /// rollout is under way.
+  struct Recorded {
+    bool complete = true;
+    std::string why_not;  ///< A sentence.
+  };
+  virtual Result<Recorded> read(const std::string& rollout, const Reader& reader) const = 0;
+};
+
+}  // namespace backstay
