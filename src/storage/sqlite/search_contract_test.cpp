@@ -77,7 +77,8 @@ void judge(Ledger& ledger, const registry::VersionRef& ref, const std::string& g
 template <class Ledger>
 void name(Ledger& ledger, const registry::VersionRef& ref, const std::string& alias) {
   std::optional<registry::SemanticVersion> before;
-  for (const Alias& known : ledger.aliases(ref.model).value())
+  const std::vector<Alias> all = ledger.aliases(ref.model).value();
+  for (const Alias& known : all)
     if (known.name == alias) before = known.ref.version;
   ASSERT_TRUE(ledger.set_alias(ref.model, alias, ref.version, before, {"ann", "alias.set", ref.str(), "", "{}"}));
 }
