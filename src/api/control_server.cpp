@@ -21,6 +21,8 @@ namespace {
 
 constexpr std::size_t kMaxJsonBytes = 16 * 1024 * 1024;
 constexpr std::size_t kThreads = 16;
+/// A connection has a thread as long as it lasts: after so many requests it is another one's turn.
+constexpr std::size_t kRequestsPerConnection = 100;
 
 bool same_secret(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -46,6 +48,9 @@ void explain(const Router& router, const Request& request, Response& response) {
   if (status == 413 || status == 414)
     return send_problem(response, {ErrorCode::kInvalidArgument, "The request is too large.", "Send a smaller one."},
                         status);
+  if (status == 416)
+    return send_problem(response, {ErrorCode::kInvalidArgument, "The blob has no such range.", "HEAD gives its size."},
+                        status);
   if (status != 404)
     return send_problem(response,
                         {status < 500 ? ErrorCode::kInvalidArgument : ErrorCode::kInternal,
@@ -64,6 +69,7 @@ class ControlServer::Routes {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_payload_max_length(std::numeric_limits<std::size_t>::max());
     server_.set_keep_alive_timeout(2);
+    server_.set_keep_alive_max_count(kRequestsPerConnection);
     server_.set_tcp_nodelay(true);
     server_.set_pre_routing_handler([this](const Request& request, Response& response) {
       return admit(request, response) ? httplib::Server::HandlerResponse::Unhandled

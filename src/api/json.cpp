@@ -130,6 +130,7 @@ const char* title_of(int status) {
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
+    case 416: return "Range Not Satisfiable";
     case 422: return "Unprocessable Content";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "api/answer.hpp"
+#include "api/json.hpp"
 #include "api/routes.hpp"
 #include "base/base64.hpp"
 
@@ -16,6 +17,7 @@ using httplib::Request;
 using httplib::Response;
 using nlohmann::json;
 using services::Uploads;
+using Parts = Router::Parts;
 
 namespace {
 
@@ -89,16 +91,17 @@ void create(Uploads& uploads, const Request& request, Response& response) {
   describe(response, *upload);
 }
 
-void find(const Uploads& uploads, const Request& request, Response& response) {
+void find(const Uploads& uploads, const Request& request, const Parts& parts, Response& response) {
   if (!speaks_tus(request, response)) return;
-  const auto upload = uploads.find(request.matches[1]);
+  const auto upload = uploads.find(parts[0]);
   if (!upload) return send(response, upload.error());
   response.status = 200;
   describe(response, *upload);
   response.set_header("Upload-Length", std::to_string(upload->length));
 }
 
-void append(Uploads& uploads, const Request& request, Response& response, const httplib::ContentReader& content) {
+void append(Uploads& uploads, const Request& request, const Parts& parts, Response& response,
+            const httplib::ContentReader& content) {
   // What isn't read would be taken for the next request.
   const auto refuse = [&](const Error& error, int status) {
     response.set_header("Connection", "close");
@@ -114,7 +117,7 @@ void append(Uploads& uploads, const Request& request, Response& response, const 
     return refuse({ErrorCode::kInvalidArgument, "Upload-Offset is missing or is no number.",
                    "Say where the bytes belong; HEAD tells where the upload is."},
                   400);
-  const auto upload = uploads.append(request.matches[1], *offset, [&](const BlobSink& sink) {
+  const auto upload = uploads.append(parts[0], *offset, [&](const BlobSink& sink) {
     return content(
         [&](const char* data, std::size_t size) { return sink(std::as_bytes(std::span(data, size))).has_value(); });
   });
@@ -123,8 +126,8 @@ void append(Uploads& uploads, const Request& request, Response& response, const 
   describe(response, *upload);
 }
 
-Result<json> put_blob(BlobStore& blobs, const Request& request, const httplib::ContentReader& content) {
-  const std::string hex = request.matches[1];
+Result<json> put_blob(BlobStore& blobs, const Request& request, const std::string& hex,
+                      const httplib::ContentReader& content) {
   TRY(const Digest expected, Digest::from_hex(hex));
   TRY(const std::unique_ptr<BlobWriter> writer, blobs.begin(request.get_header_value<std::uint64_t>("Content-Length")));
   Sha256 hash;
@@ -146,8 +149,8 @@ Result<json> put_blob(BlobStore& blobs, const Request& request, const httplib::C
   return json{{"sha256", blob.sha256.hex()}, {"size_bytes", blob.size_bytes}};
 }
 
-void get_blob(const BlobStore& blobs, const Request& request, Response& response) {
-  const auto sha256 = Digest::from_hex(request.matches[1].str());
+void get_blob(const BlobStore& blobs, const Request& request, const Parts& parts, Response& response) {
+  const auto sha256 = Digest::from_hex(parts[0]);
   if (!sha256) return send(response, sha256.error());
   const auto size = blobs.size(*sha256);
   if (!size) return send(response, size.error());
@@ -182,12 +185,13 @@ void get_blob(const BlobStore& blobs, const Request& request, Response& response
 void add_blob_routes(Router& router, const ControlServer::Ports& ports) {
   BlobStore& blobs = ports.registry.blobs;
   Uploads& uploads = ports.uploads;
-  router.put("/v1/blobs/{sha256}",
-             [&blobs](const Request& request, Response& response, const httplib::ContentReader& content) {
-               reply(response, put_blob(blobs, request, content));
-             });
-  router.get("/v1/blobs/{sha256}", {},
-             [&blobs](const Request& request, Response& response) { get_blob(blobs, request, response); });
+  router.get("/v1/blobs/{sha256}", {}, [&blobs](const Request& request, const Parts& parts, Response& response) {
+    get_blob(blobs, request, parts, response);
+  });
+  router.put("/v1/blobs/{sha256}", [&blobs](const Request& request, const Parts& parts, Response& response,
+                                            const httplib::ContentReader& content) {
+    reply(response, put_blob(blobs, request, parts[0], content));
+  });
   router.options("/v1/uploads", [](const Request&, Response& response) {
     response.status = 204;
     response.set_header("Tus-Resumable", kTusVersion);
@@ -198,13 +202,16 @@ void add_blob_routes(Router& router, const ControlServer::Ports& ports) {
   router.post_headers("/v1/uploads",
                       [&uploads](const Request& request, Response& response) { create(uploads, request, response); });
   const std::string upload = "/v1/uploads/{upload}";
-  router.get(upload, {}, [&uploads](const Request& request, Response& response) { find(uploads, request, response); });
-  router.patch(upload, [&uploads](const Request& request, Response& response, const httplib::ContentReader& content) {
-    append(uploads, request, response, content);
+  router.get(upload, {}, [&uploads](const Request& request, const Parts& parts, Response& response) {
+    find(uploads, request, parts, response);
   });
-  router.remove(upload, [&uploads](const Request& request, Response& response) {
+  router.patch(upload, [&uploads](const Request& request, const Parts& parts, Response& response,
+                                  const httplib::ContentReader& content) {
+    append(uploads, request, parts, response, content);
+  });
+  router.remove(upload, [&uploads](const Request& request, const Parts& parts, Response& response) {
     if (!speaks_tus(request, response)) return;
-    const auto removed = uploads.remove(request.matches[1]);
+    const auto removed = uploads.remove(parts[0]);
     if (!removed) return send(response, removed.error());
     response.status = 204;
   });

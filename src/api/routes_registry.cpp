@@ -17,6 +17,7 @@ using httplib::Request;
 using httplib::Response;
 using nlohmann::json;
 using Ports = ControlServer::Ports;
+using Parts = Router::Parts;
 
 namespace {
 
@@ -30,8 +31,8 @@ Result<services::RegisteredVersion> register_version(const Ports& ports, const s
   return services::register_manifest(ports.registry, std::move(manifest), {actor_of(request)});
 }
 
-Result<registry::VersionRef> ref_of(const Request& request) {
-  return registry::VersionRef::parse(fmt::format("{}@{}", request.matches[1].str(), request.matches[2].str()));
+Result<registry::VersionRef> ref_of(const Parts& parts) {
+  return registry::VersionRef::parse(fmt::format("{}@{}", parts[0], parts[1]));
 }
 
 /// A page of what the filter selects.
@@ -51,8 +52,8 @@ json scorecard_json(const registry::StoredScorecard& stored) {
   return item;
 }
 
-Result<json> add_scorecard(const Ports& ports, const Request& request) {
-  TRY(const registry::VersionRef ref, ref_of(request));
+Result<json> add_scorecard(const Ports& ports, const Parts& parts, const Request& request) {
+  TRY(const registry::VersionRef ref, ref_of(parts));
   TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
   TRY(const registry::StoredScorecard stored,
@@ -60,16 +61,16 @@ Result<json> add_scorecard(const Ports& ports, const Request& request) {
   return scorecard_json(stored);
 }
 
-Result<json> scorecards_of(const Ports& ports, const Request& request) {
-  TRY(const registry::VersionRef ref, ref_of(request));
+Result<json> scorecards_of(const Ports& ports, const Parts& parts) {
+  TRY(const registry::VersionRef ref, ref_of(parts));
   TRY(const auto scorecards, ports.registry.versions.scorecards(ref));
   json list = json::array();
   for (const registry::StoredScorecard& stored : scorecards) list.push_back(scorecard_json(stored));
   return json{{"scorecards", std::move(list)}};
 }
 
-Result<json> verdicts_of(const Ports& ports, const Request& request) {
-  TRY(const registry::VersionRef ref, ref_of(request));
+Result<json> verdicts_of(const Ports& ports, const Parts& parts) {
+  TRY(const registry::VersionRef ref, ref_of(parts));
   TRY(const auto verdicts, ports.registry.versions.verdicts(ref));
   json list = json::array();
   for (const StoredVerdict& verdict : verdicts)
@@ -82,8 +83,8 @@ Result<json> verdicts_of(const Ports& ports, const Request& request) {
   return json{{"verdicts", std::move(list)}};
 }
 
-Result<json> show(const Ports& ports, const Request& request) {
-  TRY(const registry::VersionRef ref, ref_of(request));
+Result<json> show(const Ports& ports, const Parts& parts) {
+  TRY(const registry::VersionRef ref, ref_of(parts));
   TRY(const StoredVersion version, ports.registry.versions.version(ref));
   json body = to_json(version);
   body["manifest"] = json::parse(version.manifest_json);
@@ -91,9 +92,9 @@ Result<json> show(const Ports& ports, const Request& request) {
 }
 
 /// The canonical bytes: their SHA-256 is the version's identity, and the tag.
-void show_manifest(const Ports& ports, const Request& request, Response& response) {
+void show_manifest(const Ports& ports, const Parts& parts, Response& response) {
   const auto version = [&]() -> Result<StoredVersion> {
-    TRY(const registry::VersionRef ref, ref_of(request));
+    TRY(const registry::VersionRef ref, ref_of(parts));
     return ports.registry.versions.version(ref);
   }();
   if (!version) return send(response, version.error());
@@ -108,13 +109,15 @@ void add_registry_routes(Router& router, const Ports& ports) {
   router.get("/v1/versions", {"filter", "cursor", "limit"}, [&ports](const Request& request, Response& response) {
     reply(response, page_of(ports, request, response, request.get_param_value("filter")));
   });
-  router.get("/v1/models/{model}/versions", {"cursor", "limit"}, [&ports](const Request& request, Response& response) {
-    const std::string model = request.matches[1];
-    if (const auto named = registry::check_name("model", model); !named) return send(response, named.error());
-    reply(response, page_of(ports, request, response, services::filter_of_model(model)));
-  });
-  router.post("/v1/models/{model}/versions", [&ports](const Request& request, Response& response) {
-    const auto registered = register_version(ports, request.matches[1], request);
+  router.get("/v1/models/{model}/versions", {"cursor", "limit"},
+             [&ports](const Request& request, const Parts& parts, Response& response) {
+               const std::string& model = parts[0];
+               if (const auto named = registry::check_name("model", model); !named)
+                 return send(response, named.error());
+               reply(response, page_of(ports, request, response, services::filter_of_model(model)));
+             });
+  router.post("/v1/models/{model}/versions", [&ports](const Request& request, const Parts& parts, Response& response) {
+    const auto registered = register_version(ports, parts[0], request);
     if (!registered) return send(response, registered.error());
     json body = to_json(registered->version);
     body["missing"] = registered->missing;
@@ -123,18 +126,21 @@ void add_registry_routes(Router& router, const Ports& ports) {
   });
   const std::string version = "/v1/models/{model}/versions/{version}";
   router.get(version, {},
-             [&ports](const Request& request, Response& response) { reply(response, show(ports, request)); });
-  router.get(version + "/manifest", {},
-             [&ports](const Request& request, Response& response) { show_manifest(ports, request, response); });
-  router.get(version + "/scorecards", {},
-             [&ports](const Request& request, Response& response) { reply(response, scorecards_of(ports, request)); });
-  router.post(version + "/scorecards", [&ports](const Request& request, Response& response) {
-    const auto added = add_scorecard(ports, request);
+             [&ports](const Request&, const Parts& parts, Response& response) { reply(response, show(ports, parts)); });
+  router.get(version + "/manifest", {}, [&ports](const Request&, const Parts& parts, Response& response) {
+    show_manifest(ports, parts, response);
+  });
+  router.get(version + "/scorecards", {}, [&ports](const Request&, const Parts& parts, Response& response) {
+    reply(response, scorecards_of(ports, parts));
+  });
+  router.post(version + "/scorecards", [&ports](const Request& request, const Parts& parts, Response& response) {
+    const auto added = add_scorecard(ports, parts, request);
     if (!added) return send(response, added.error());
     send(response, 201, *added);
   });
-  router.get(version + "/verdicts", {},
-             [&ports](const Request& request, Response& response) { reply(response, verdicts_of(ports, request)); });
+  router.get(version + "/verdicts", {}, [&ports](const Request&, const Parts& parts, Response& response) {
+    reply(response, verdicts_of(ports, parts));
+  });
 }
 
 }  // namespace backstay::api

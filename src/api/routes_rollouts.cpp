@@ -18,6 +18,7 @@ using httplib::Request;
 using httplib::Response;
 using nlohmann::json;
 using Ports = ControlServer::Ports;
+using Parts = Router::Parts;
 
 namespace {
 
@@ -65,27 +66,31 @@ Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
   return labels;
 }
 
-/// What is stored of an endpoint: what an order changes, without counters that change by themselves.
-Result<json> endpoint_of(const Ports& ports, const std::string& endpoint) {
-  TRY(const std::string model, ports.model_of(endpoint));
-  TRY(const std::optional<EndpointRecord> record, ports.records.rollouts.endpoint(endpoint));
-  TRY(const std::vector<rollout::State> newest, ports.records.rollouts.rollouts(endpoint, 1));
-  json body{{"endpoint", endpoint},
-            {"model", model},
-            {"stable", record ? record->stable : ""},
-            {"standby", record ? record->standby : ""},
+/// What an order changes of an endpoint, without counters that change by themselves.
+json deployment_json(const monitor::Deployment& deployment) {
+  json body{{"endpoint", deployment.record.endpoint},
+            {"model", deployment.record.model},
+            {"stable", deployment.record.stable},
+            {"standby", deployment.record.standby},
             {"rollout", nullptr}};
-  if (!newest.empty() && !rollout::is_final(newest[0].phase)) body["rollout"] = to_json(newest[0]);
+  if (deployment.rollout) body["rollout"] = to_json(*deployment.rollout);
   return body;
 }
 
+Result<json> endpoint_of(const Ports& ports, const std::string& endpoint) {
+  TRY(const monitor::Deployment deployment, ports.monitor.deployment(endpoint).get());
+  return deployment_json(deployment);
+}
+
 /// An order with If-Match is for the endpoint as its sender saw it.
-Result<void> check_match(const Ports& ports, const std::string& endpoint, const Request& request) {
+monitor::Monitor::Condition condition_of(const Request& request) {
   if (!request.has_header("If-Match")) return {};
-  TRY(const json now, endpoint_of(ports, endpoint));
-  if (names_tag(request.get_header_value("If-Match"), entity_tag(dump(now) + "\n"))) return {};
-  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("Endpoint '{}' changed since you looked.", endpoint),
-                    "Get it again, decide again, and send its new ETag as If-Match.");
+  return [header = request.get_header_value("If-Match")](const monitor::Deployment& now) -> Result<void> {
+    if (names_tag(header, entity_tag(dump(deployment_json(now)) + "\n"))) return {};
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("Endpoint '{}' changed since you looked.", now.record.endpoint),
+                      "Get it again, decide again, and send its new ETag as If-Match.");
+  };
 }
 
 /// Waits until a decision is durable and answers with the endpoint's status.
@@ -130,7 +135,6 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   fields.optional("plan_yaml", plan_yaml);
   TRY_DO(fields.finish());
 
-  TRY_DO(check_match(ports, endpoint, request));
   TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
   TRY_DO(services::check_rollout(ports.records, endpoint, ref));
   std::optional<rollout::Plan> plan;
@@ -145,7 +149,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   }
   TRY(const std::string warning, services::scan_warning(ports.registry.versions, ref));
   TRY(json item, settled(ports, endpoint,
-                         ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason)));
+                         ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason,
+                                                     condition_of(request))));
   if (!warning.empty()) item["warnings"] = json::array({warning});
   return item;
 }
@@ -170,24 +175,23 @@ Result<void> check_rollback(const Ports& ports, const std::string& endpoint, con
 Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
   TRY(OrderText order, read_order(word, request.body));
   TRY_DO(ports.model_of(endpoint));
-  TRY_DO(check_match(ports, endpoint, request));
   if (!order.to.empty()) {
     TRY(const registry::VersionRef ref, version_of(ports, endpoint, order.to));
     order.to = ref.version.str();
   }
   if (word == "rollback") {
     TRY_DO(check_rollback(ports, endpoint, order.to));
-    return settled(ports, endpoint, ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to));
+    return settled(ports, endpoint,
+                   ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request)));
   }
   rollout::Event event = rollout::Pause{order.actor, order.reason};
   if (word == "resume") event = rollout::Resume{order.actor, order.reason};
   if (word == "promote") event = rollout::Promote{order.actor, order.reason};
-  return settled(ports, endpoint, ports.monitor.handle(endpoint, event));
+  return settled(ports, endpoint, ports.monitor.handle(endpoint, event, condition_of(request)));
 }
 
 /// Newest first; the cursor is the last one's id.
-Result<json> rollouts_of(const Ports& ports, const Request& request, Response& response) {
-  const std::string endpoint = request.matches[1];
+Result<json> rollouts_of(const Ports& ports, const std::string& endpoint, const Request& request, Response& response) {
   const std::string cursor = request.get_param_value("cursor");
   TRY_DO(ports.model_of(endpoint));
   TRY(const std::uint64_t limit, number_of(request, "limit", 50, 1, kMaxPage));
@@ -215,20 +219,23 @@ Result<json> feedback(const Ports& ports, const Request& request) {
 }  // namespace
 
 void add_rollout_routes(Router& router, const Ports& ports) {
-  router.get("/v1/endpoints/{endpoint}", {}, [&ports](const Request& request, Response& response) {
-    reply(response, endpoint_of(ports, request.matches[1]));
+  router.get("/v1/endpoints/{endpoint}", {}, [&ports](const Request&, const Parts& parts, Response& response) {
+    reply(response, endpoint_of(ports, parts[0]));
   });
-  router.post("/v1/endpoints/{endpoint}/rollout", [&ports](const Request& request, Response& response) {
-    reply(response, start_rollout(ports, request.matches[1], request));
-  });
+  router.post("/v1/endpoints/{endpoint}/rollout",
+              [&ports](const Request& request, const Parts& parts, Response& response) {
+                reply(response, start_rollout(ports, parts[0], request));
+              });
   for (const std::string word : {"rollback", "pause", "resume", "promote"}) {
-    router.post("/v1/endpoints/{endpoint}/" + word, [&ports, word](const Request& request, Response& response) {
-      reply(response, order(ports, request.matches[1], word, request));
-    });
+    router.post("/v1/endpoints/{endpoint}/" + word,
+                [&ports, word](const Request& request, const Parts& parts, Response& response) {
+                  reply(response, order(ports, parts[0], word, request));
+                });
   }
-  router.get(
-      "/v1/endpoints/{endpoint}/rollouts", {"cursor", "limit"},
-      [&ports](const Request& request, Response& response) { reply(response, rollouts_of(ports, request, response)); });
+  router.get("/v1/endpoints/{endpoint}/rollouts", {"cursor", "limit"},
+             [&ports](const Request& request, const Parts& parts, Response& response) {
+               reply(response, rollouts_of(ports, parts[0], request, response));
+             });
   router.post("/v1/feedback",
               [&ports](const Request& request, Response& response) { reply(response, feedback(ports, request)); });
 }

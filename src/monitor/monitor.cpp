@@ -103,11 +103,14 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   /// Has the loop's thread act on an endpoint; the future is what the driver answers, once.
   template <class Act>
-  std::future<Result<void>> order(const std::string& endpoint, Act act) {
+  std::future<Result<void>> order(const std::string& endpoint, Condition condition, Act act) {
     const auto promise = std::make_shared<std::promise<Result<void>>>();
-    inbox_.post([this, endpoint, act = std::move(act), promise] {
+    inbox_.post([this, endpoint, condition = std::move(condition), act = std::move(act), promise] {
       auto found = config(endpoint);
       if (!found) return promise->set_value(Unexpected(std::move(found).error()));
+      if (condition) {
+        if (auto holds = condition(deployment(endpoint)); !holds) return promise->set_value(std::move(holds));
+      }
       act(driver_, **found, [promise](Result<void> result) { promise->set_value(std::move(result)); });
     });
     return promise->get_future();
@@ -123,6 +126,11 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     }
     return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", name),
                       fmt::format("The configured endpoints are: {}.", known));
+  }
+
+  Deployment deployment(const std::string& endpoint) const {
+    const rollout::State* state = driver_.active(endpoint);
+    return {driver_.record(endpoint), state == nullptr ? std::nullopt : std::optional(*state)};
   }
 
   void take_status(const BackendStatus& status) {
@@ -483,24 +491,28 @@ void Monitor::on_backend(const BackendStatus& status) {
 
 std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, const std::string& candidate,
                                                  const std::optional<rollout::Plan>& plan, const std::string& actor,
-                                                 const std::string& reason) {
-  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig& config, const auto& done) {
-    driver.start(endpoint, candidate, plan.value_or(config.plan), actor, reason, done);
-  });
+                                                 const std::string& reason, Condition condition) {
+  return loop_->order(endpoint, std::move(condition),
+                      [=](services::RolloutDriver& driver, const EndpointConfig& config, const auto& done) {
+                        driver.start(endpoint, candidate, plan.value_or(config.plan), actor, reason, done);
+                      });
 }
 
 std::future<Result<void>> Monitor::roll_back(const std::string& endpoint, const std::string& actor,
-                                             const std::string& reason, const std::string& to) {
-  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
-    if (to.empty()) return driver.roll_back(endpoint, actor, reason, done);
-    driver.return_to(endpoint, to, actor, reason, done);
-  });
+                                             const std::string& reason, const std::string& to, Condition condition) {
+  return loop_->order(endpoint, std::move(condition),
+                      [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
+                        if (to.empty()) return driver.roll_back(endpoint, actor, reason, done);
+                        driver.return_to(endpoint, to, actor, reason, done);
+                      });
 }
 
-std::future<Result<void>> Monitor::handle(const std::string& endpoint, const rollout::Event& event) {
-  return loop_->order(endpoint, [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
-    driver.handle(endpoint, event, done);
-  });
+std::future<Result<void>> Monitor::handle(const std::string& endpoint, const rollout::Event& event,
+                                          Condition condition) {
+  return loop_->order(endpoint, std::move(condition),
+                      [=](services::RolloutDriver& driver, const EndpointConfig&, const auto& done) {
+                        driver.handle(endpoint, event, done);
+                      });
 }
 
 std::future<FeedbackResult> Monitor::feedback(std::vector<Label> labels) {
@@ -515,6 +527,16 @@ std::future<Status> Monitor::status() {
   auto promise = std::make_shared<std::promise<Status>>();
   std::future<Status> result = promise->get_future();
   loop_->inbox().post([loop = loop_.get(), promise] { promise->set_value(loop->report()); });
+  return result;
+}
+
+std::future<Result<Deployment>> Monitor::deployment(const std::string& endpoint) {
+  auto promise = std::make_shared<std::promise<Result<Deployment>>>();
+  std::future<Result<Deployment>> result = promise->get_future();
+  loop_->inbox().post([loop = loop_.get(), promise, endpoint] {
+    auto found = loop->config(endpoint);
+    promise->set_value(found ? Result<Deployment>(loop->deployment(endpoint)) : Unexpected(std::move(found).error()));
+  });
   return result;
 }
 

@@ -65,18 +65,22 @@ class Monitor {
   /// From the supervisor.
   void on_backend(const BackendStatus& status);
 
+  /// An order is refused with its condition's error. Nothing comes between the condition and the order.
+  using Condition = std::function<Result<void>(const Deployment&)>;
+
   /// These answer when the change is durable.
   std::future<Result<void>> start_rollout(const std::string& endpoint, const std::string& candidate,
                                           const std::optional<rollout::Plan>& plan, const std::string& actor,
-                                          const std::string& reason);
+                                          const std::string& reason, Condition condition = {});
   /// Traffic is taken away at once, whatever the store does.
   /// `to`: the version to return to; empty: whichever a rollback returns to.
   std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason,
-                                      const std::string& to = "");
-  std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event);
+                                      const std::string& to = "", Condition condition = {});
+  std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event, Condition condition = {});
 
   std::future<FeedbackResult> feedback(std::vector<Label> labels);
   std::future<Status> status();
+  std::future<Result<Deployment>> deployment(const std::string& endpoint);
 
  private:
   class Loop;

@@ -291,6 +291,30 @@ TEST_F(MonitorTest, WithoutARolloutRollbackReturnsToTheStandby) {
   EXPECT_EQ(share("1.0.0"), traffic::kWhole);
 }
 
+TEST_F(MonitorTest, OfManyWhoSawTheSameOneIsObeyed) {
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  const std::uint64_t seen = monitor->deployment("e").get()->rollout->revision;
+  const Monitor::Condition unchanged = [seen](const Deployment& now) -> Result<void> {
+    if (now.rollout && now.rollout->revision == seen) return {};
+    return Unexpected(ErrorCode::kFailedPrecondition, "It changed.");
+  };
+  std::vector<std::future<Result<void>>> orders;
+  for (int i = 0; i < 20; ++i) {
+    orders.push_back(i % 2 == 0 ? monitor->handle("e", rollout::Pause{"alice", "wait"}, unchanged)
+                                : monitor->roll_back("e", "bob", "complaints", "", unchanged));
+  }
+  int obeyed = 0;
+  for (auto& order : orders) {
+    const Result<void> result = order.get();
+    obeyed += result ? 1 : 0;
+    if (result) continue;
+    EXPECT_EQ(result.error().code, ErrorCode::kFailedPrecondition) << result.error().message;
+  }
+  EXPECT_EQ(obeyed, 1);
+  EXPECT_TRUE(status().rollout->paused);  // They are taken in order, so it was the first.
+}
+
 TEST_F(MonitorTest, NamesTheEndpointsWhenAskedForAnother) {
   const auto refused = monitor->roll_back("f", "alice", "why").get();
   EXPECT_EQ(refused.error().code, ErrorCode::kNotFound);

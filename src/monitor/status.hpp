@@ -9,6 +9,7 @@
 #include "domain/traffic/split.hpp"
 #include "gateway/gateway.hpp"
 #include "ports/backends.hpp"
+#include "ports/ledger.hpp"
 
 /// What the monitor knows, for people and programs to look at.
 namespace backstay::monitor {
@@ -40,6 +41,12 @@ struct EndpointStatus {
   /// Of the latest guardrail rollback: from the deciding outcome (or label) to the split with the candidate at 0%.
   std::optional<std::chrono::nanoseconds> decision_to_zero;
   std::optional<Monotonic> decided_at;  ///< When that outcome (or label) was.
+};
+
+/// What orders change of an endpoint, without what changes by itself.
+struct Deployment {
+  EndpointRecord record;
+  std::optional<rollout::State> rollout;  ///< The one under way.
 };
 
 struct Status {

@@ -72,8 +72,9 @@ class VersionStore : public ScanStore {
   /// Newest first; an empty model lists all models' versions.
   virtual Result<std::vector<StoredVersion>> versions(const std::string& model) const = 0;
 
-  /// Of every version of the model, in no order.
-  virtual Result<std::vector<registry::SemanticVersion>> numbers(const std::string& model) const = 0;
+  /// The model's greatest version number; not above `most`, if it is given. Takes as long however many there are.
+  virtual Result<std::optional<registry::SemanticVersion>> greatest(
+      const std::string& model, const std::optional<registry::SemanticVersion>& most) const = 0;
 
   virtual Result<registry::StoredScorecard> add_scorecard(const registry::VersionRef& ref,
                                                           const registry::Scorecard& scorecard,

@@ -127,7 +127,7 @@ def test_what_is_not_there_is_not_found(serving, method, path):
 
 @pytest.mark.parametrize("method, path, allowed", [
     ("DELETE", "/v1/models/m/versions/1.0.0", "GET"), ("PATCH", "/v1/models/m/versions", "GET, POST"), ("GET", "/v1/feedback", "POST"),
-    ("POST", "/v1/versions", "GET"), ("OPTIONS", "/v1/status", "GET"), ("POST", "/v1/blobs/" + "0" * 64, "PUT")])
+    ("POST", "/v1/versions", "GET"), ("OPTIONS", "/v1/status", "GET"), ("POST", "/v1/blobs/" + "0" * 64, "GET, PUT")])
 def test_what_a_path_does_not_do_is_told_with_what_it_does(serving, method, path, allowed):
     answer = serving.api(method, path, b"{}" if method == "POST" else None)
     check_problem(answer, 405, "unsupported")

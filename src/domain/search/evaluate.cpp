@@ -66,6 +66,10 @@ bool compare(const Row& row, const Field& field, Comparison comparison, const Va
     case Kind::kVersion: return version_holds(row.ref.version, comparison, value);
     case Kind::kOrdinal: return holds(static_cast<double>(row.ordinal) <=> std::get<double>(value), comparison);
     case Kind::kStage: return text_holds(row.stage, comparison, std::get<Text>(value));
+    case Kind::kAlias:
+      return std::any_of(row.aliases.begin(), row.aliases.end(), [&](const std::string& alias) {
+        return text_holds(alias, comparison, std::get<Text>(value));
+      });
     case Kind::kCreated: return created_holds(row.created, comparison, period_of(value, now));
     case Kind::kRegisteredBy: return text_holds(row.registered_by, comparison, std::get<Text>(value));
     case Kind::kComplete: return row.complete == std::get<bool>(value);
@@ -87,6 +91,7 @@ bool compare(const Row& row, const Field& field, Comparison comparison, const Va
 }
 
 bool has(const Row& row, const Field& field) {
+  if (field.kind == Kind::kAlias) return !row.aliases.empty();
   if (field.kind == Kind::kMetric) return row.metrics.contains({field.name, field.group});
   if (field.kind == Kind::kVerdict) return row.verdicts.contains(field.name);
   return std::any_of(row.facts.begin(), row.facts.end(), [&](const Fact& fact) { return fact.key == field.name; });

@@ -16,6 +16,7 @@ struct Row {
   registry::VersionRef ref;
   std::uint64_t ordinal = 0;
   std::string stage;
+  std::vector<std::string> aliases;
   Timestamp created;
   std::string registered_by;
   bool complete = false;

@@ -161,6 +161,7 @@ class Parser {
 
   Result<Node> presence(Node node, bool absent) {
     switch (node.field.kind) {
+      case Field::Kind::kAlias:
       case Field::Kind::kText:
       case Field::Kind::kScalar:
       case Field::Kind::kRelease:
@@ -169,7 +170,7 @@ class Parser {
       default:
         return not_understood(
             tokens_[at_ - 1].at, fmt::format("every version has {}.", print(node.field)),
-            "NULL is for what some versions have not: metrics, verdicts, and what a manifest may name.");
+            "NULL is for what some versions have not: aliases, metrics, verdicts, and what a manifest may name.");
     }
     node.kind = Node::Kind::kHas;
     return absent ? negated(std::move(node)) : std::move(node);
@@ -223,9 +224,9 @@ class Parser {
     const bool phrase = is_keyword("MATCH");
     ++at_;
     if (node.field.kind == Field::Kind::kChangelog) return words(std::move(node), phrase);
-    const bool text = node.field.kind == Field::Kind::kModel || node.field.kind == Field::Kind::kRegisteredBy ||
-                      node.field.kind == Field::Kind::kText || node.field.kind == Field::Kind::kScalar ||
-                      node.field.kind == Field::Kind::kRelease;
+    const bool text = node.field.kind == Field::Kind::kModel || node.field.kind == Field::Kind::kAlias ||
+                      node.field.kind == Field::Kind::kRegisteredBy || node.field.kind == Field::Kind::kText ||
+                      node.field.kind == Field::Kind::kScalar || node.field.kind == Field::Kind::kRelease;
     if (phrase || !text)
       return not_understood(tokens_[at_ - 1].at,
                             fmt::format("{} has no words to {}.", print(node.field), phrase ? "match" : "contain"),

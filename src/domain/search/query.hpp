@@ -25,6 +25,7 @@ struct Field {
     kVersion,  ///< Compared by the rules of Semantic Versioning.
     kOrdinal,
     kStage,
+    kAlias,  ///< Names the version has now.
     kCreated,
     kRegisteredBy,
     kComplete,

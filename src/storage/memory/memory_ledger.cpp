@@ -74,11 +74,14 @@ Result<std::vector<StoredVersion>> MemoryLedger::versions(const std::string& mod
   return found;
 }
 
-Result<std::vector<registry::SemanticVersion>> MemoryLedger::numbers(const std::string& model) const {
+Result<std::optional<registry::SemanticVersion>> MemoryLedger::greatest(
+    const std::string& model, const std::optional<registry::SemanticVersion>& most) const {
   const std::lock_guard lock(mutex_);
-  std::vector<registry::SemanticVersion> found;
-  for (const Held& held : versions_)
-    if (held.version.ref.model == model) found.push_back(held.version.ref.version);
+  std::optional<registry::SemanticVersion> found;
+  for (const Held& held : versions_) {
+    const registry::SemanticVersion& number = held.version.ref.version;
+    if (held.version.ref.model == model && (!most || number <= *most) && (!found || *found < number)) found = number;
+  }
   return found;
 }
 

@@ -71,6 +71,8 @@ Result<SearchPage> MemoryLedger::search(const search::Query& query, const std::s
     }
     for (const StoredVerdict& verdict : held.verdicts)
       row.verdicts.emplace(verdict.gate, verdict.verdict);  // Newest first.
+    for (const auto& [key, alias] : aliases_)
+      if (alias.ref == held.version.ref) row.aliases.push_back(alias.name);
     const Position place = place_of(row, query.order, after.now);
     if (!cursor.empty() && !before(after, place, query.order.descending)) continue;
     if (search::matches(query.where, row, after.now)) found.emplace_back(place, &held.version);

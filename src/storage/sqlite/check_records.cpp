@@ -55,6 +55,9 @@ class Checker {
         "infrastructure_history o WHERE o.name = h.name)"));
     TRY_DO(check_rollouts());
     TRY_DO(check_endpoints());
+    TRY_DO(sqlite::check_search_index(database_, [this](RecordProblem problem) {
+      report(std::move(problem.table), std::move(problem.row), std::move(problem.what));
+    }));
     return std::move(problems_);
   }
 

@@ -63,6 +63,7 @@ class CheckRecordsTest : public ::testing::Test {
     manifest.ref = ref(version);
     manifest.artifacts = {{"model.onnx", 1, sha256(version)}};
     manifest.code.commit = "5e6f7a8b9c";
+    manifest.changelog = "Trained anew, without site B";
     manifest.data = {{"wdbc", "training", "", {{"site-a", sha256("a"), 80, ""}}}};
     const std::string json = wire::to_canonical_json(manifest);
     ASSERT_TRUE(ledger->add_version(
@@ -192,6 +193,30 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE scans SET verdict = 'dangerous'", "scans: "}, Tampering{"DELETE FROM scans", "scans: "},
         Tampering{"UPDATE scan_exceptions SET expires = expires + 1000000", "scan_exceptions: "},
         Tampering{"UPDATE signatures SET bundle = '[]'", "signatures: "},
+        Tampering{"UPDATE search_versions SET stage = 'Production' WHERE version_id = 2", "search: m@1.1.0"},
+        Tampering{"UPDATE search_versions SET version_key = '' WHERE version_id = 1", "search: m@1.0.0"},
+        Tampering{"UPDATE search_versions SET created = created + 1 WHERE version_id = 1", "search: m@1.0.0"},
+        Tampering{"DELETE FROM search_versions WHERE version_id = 1", "search: m@1.0.0"},
+        Tampering{
+            "INSERT INTO search_versions SELECT 9, model, '9.0.0', version_key, 9, stage, created, registered_by, "
+            "complete, identity FROM search_versions WHERE version_id = 1",
+            "search: version 9"},
+        Tampering{"UPDATE attributes SET text = text || 'b' WHERE version_id = 1 AND key = 'data.slice'",
+                  "search: m@1.0.0"},
+        Tampering{"INSERT INTO attributes VALUES(1, 'config.lr', '0.1', 0.1)", "search: m@1.0.0"},
+        Tampering{"DELETE FROM attributes", "search: m@1.0.0"},
+        Tampering{"UPDATE metrics SET value = 0.95000000000000006", "search: m@1.0.0"},
+        Tampering{"INSERT INTO metrics VALUES(2, 'accuracy', '', 0.99)", "search: m@1.1.0"},
+        Tampering{"DELETE FROM metrics", "search: m@1.0.0"},
+        Tampering{"UPDATE newest_verdicts SET verdict = 'PASS'", "search: m@1.0.0"},
+        Tampering{"DELETE FROM newest_verdicts", "search: m@1.0.0"},
+        Tampering{"INSERT INTO changelogs(rowid, changelog) VALUES(2, 'approved')", "search: m@1.1.0"},
+        Tampering{
+            "INSERT INTO changelogs(changelogs, rowid, changelog) VALUES('delete', 1, 'Trained anew, without site "
+            "B')",
+            "search: m@1.0.0"},
+        Tampering{"UPDATE changelogs_data SET block = zeroblob(length(block))", "search: "},
+        Tampering{"DROP INDEX attributes_by_text", "schema: index attributes_by_text"},
         Tampering{"UPDATE audit_tree SET nodes = zeroblob(length(nodes)) WHERE sequence = 4", "audit_tree: entry 4"},
         Tampering{"DELETE FROM audit_tree WHERE sequence = 4", "audit_tree: entry 4"},
         Tampering{"CREATE TABLE notes(x)", "schema: table notes"},

@@ -48,6 +48,24 @@ TYPED_TEST(LedgerContract, NumbersVersionsPerModelAndListsTheNewestFirst) {
   EXPECT_EQ(this->ledger.versions("").value().size(), 3u);
 }
 
+TYPED_TEST(LedgerContract, GivesTheGreatestVersionNumberOfAModelAndTheGreatestUpToOne) {
+  for (const char* version : {"a@1.9.0", "a@1.10.0", "a@2.0.0-rc.2", "a@2.0.0-rc.10", "b@7.0.0"})
+    ASSERT_TRUE(this->add(version));
+  const auto greatest = [&](const char* model, const char* most) {
+    std::optional<registry::SemanticVersion> limit;
+    if (most != nullptr) limit = registry::SemanticVersion::parse(most).value();
+    const auto found = this->versions.greatest(model, limit).value();
+    return found ? found->str() : "none";
+  };
+  EXPECT_EQ(greatest("a", nullptr), "2.0.0-rc.10");
+  EXPECT_EQ(greatest("a", "2.0.0-rc.9"), "2.0.0-rc.2");
+  EXPECT_EQ(greatest("a", "1.10.0"), "1.10.0");
+  EXPECT_EQ(greatest("a", "1.10.0-rc.1"), "1.9.0");
+  EXPECT_EQ(greatest("a", "1.0.0"), "none");
+  EXPECT_EQ(greatest("b", "9.0.0"), "7.0.0");
+  EXPECT_EQ(greatest("c", nullptr), "none");
+}
+
 TYPED_TEST(LedgerContract, TheSameContentIsTheSameVersionAndIsRecordedOnce) {
   EXPECT_TRUE(this->add("a@1.0.0")->created);
   const auto again = this->add("a@1.0.0");

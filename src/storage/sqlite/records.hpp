@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/audit/entry.hpp"
+#include "domain/registry/manifest.hpp"
 #include "domain/registry/semantic_version.hpp"
 #include "ports/ledger.hpp"
 #include "storage/sqlite/database.hpp"
@@ -31,6 +32,7 @@ Result<void> move_stage(const Database& database, const registry::VersionRef& re
 
 /// Notes what a version was made from, so that it is found by it.
 Result<void> index_lineage(const Database& database, std::int64_t version_id, const std::string& manifest_json);
+Result<void> index_lineage(const Database& database, std::int64_t version_id, const registry::Manifest& manifest);
 /// Notes where an endpoint's traffic goes from this audit entry on, unless it went there before.
 Result<void> record_traffic(const Database& database, const rollout::State& state, const std::string& model,
                             std::uint64_t audit_sequence);

@@ -7,6 +7,7 @@
 #include "storage/sqlite/records.hpp"
 #include "storage/sqlite/row_seal.hpp"
 #include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/search_index.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay {
@@ -96,7 +97,7 @@ class Repair {
     return {};
   }
 
-  /// What is current follows from the history, and what versions are found by from their manifests.
+  /// What is current follows from the history, and what versions are found by from their records.
   Result<void> derive() {
     TRY_DO(database_.execute("DELETE FROM version_data; DELETE FROM version_code; DELETE FROM version_parents"));
     Statement versions = database_.prepare("SELECT id, manifest FROM versions");
@@ -105,7 +106,7 @@ class Repair {
       if (!more) break;
       TRY_DO(sqlite::index_lineage(database_, versions.integer(0), versions.text(1)));
     }
-    return database_.execute(R"sql(
+    TRY_DO(database_.execute(R"sql(
 DELETE FROM stages;
 INSERT INTO stages SELECT version_id, stage FROM stage_history h
   WHERE id = (SELECT MAX(id) FROM stage_history WHERE version_id = h.version_id);
@@ -115,7 +116,8 @@ INSERT INTO aliases SELECT model, name, version_id, audit_sequence FROM alias_hi
 DELETE FROM infrastructure;
 INSERT INTO infrastructure SELECT name, kind, version, schema_sha256, removed FROM infrastructure_history h
   WHERE id = (SELECT MAX(id) FROM infrastructure_history WHERE name = h.name);
-)sql");
+)sql"));
+    return sqlite::rebuild_search_index(database_);
   }
 
   Result<void> derive_endpoints() {
@@ -205,9 +207,10 @@ Result<void> SqliteLedger::repair_records(const std::string& copy, const std::st
   TRY_DO(check_copy(copy));
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
-  Statement attach = database.prepare("ATTACH ? AS copy");
+  Statement attach = database.prepare_once("ATTACH ? AS copy");
   TRY_DO(attach.bind(copy).run());
-  attach = database.prepare("PRAGMA foreign_keys = OFF");  // Rows come table by table; the check looks at all of them.
+  attach =
+      database.prepare_once("PRAGMA foreign_keys = OFF");  // Rows come table by table; the check looks at all of them.
   TRY_DO(attach.run());
   auto repaired = repair_attached(database, copy, impl_->clock, actor);
   TRY_DO(database.execute("PRAGMA foreign_keys = ON; DETACH copy"));

@@ -74,6 +74,15 @@ void judge(Ledger& ledger, const registry::VersionRef& ref, const std::string& g
   ASSERT_TRUE(ledger.add_verdict(ref, verdict, {"ci", "g", "", "", "{}"}));
 }
 
+template <class Ledger>
+void name(Ledger& ledger, const registry::VersionRef& ref, const std::string& alias) {
+  std::optional<registry::SemanticVersion> before;
+  const std::vector<Alias> all = ledger.aliases(ref.model).value();
+  for (const Alias& known : all)
+    if (known.name == alias) before = known.ref.version;
+  ASSERT_TRUE(ledger.set_alias(ref.model, alias, ref.version, before, {"ann", "alias.set", ref.str(), "", "{}"}));
+}
+
 /// All pages, of `limit` versions each; what a page promises is checked on the way.
 std::vector<std::string> names(const VersionSearch& ledger, const std::string& filter, std::size_t limit = 500) {
   const auto query = search::parse(filter);
@@ -116,6 +125,10 @@ class SearchContract : public ::testing::Test {
     measure(ledger, second.ref, "accuracy", 0.97);
     judge(ledger, first.ref, "production", "FAIL");
     judge(ledger, first.ref, "production", "PASS");
+    name(ledger, first.ref, "champion");
+    name(ledger, first.ref, "best");
+    name(ledger, second.ref, "challenger");
+    name(ledger, second.ref, "best");  // It moves.
     store.clock.advance(seconds(3600));
   }
   std::vector<std::string> found(const std::string& filter, std::size_t limit = 500) {
@@ -136,6 +149,9 @@ TYPED_TEST(SearchContract, FindsByEveryKindOfField) {
   EXPECT_THAT(this->found("version = 1.1.*"), ElementsAre("a@1.1.0-rc.1"));
   EXPECT_THAT(this->found("ordinal = 1"), ElementsAre("b@0.9.0", "a@1.0.0"));
   EXPECT_THAT(this->found("stage = Production"), IsEmpty());
+  EXPECT_THAT(this->found("alias = champion"), ElementsAre("a@1.0.0"));
+  EXPECT_THAT(this->found("alias = ch*"), ElementsAre("a@1.1.0-rc.1", "a@1.0.0"));
+  EXPECT_THAT(this->found("alias IS NULL"), ElementsAre("b@0.9.0"));
   EXPECT_THAT(this->found("created = 2025-08-01 AND registered_by = bob"), ElementsAre("a@1.1.0-rc.1"));
   EXPECT_THAT(this->found("created < 2025-08-01 OR created > -1m"), IsEmpty());
   EXPECT_THAT(this->found("complete = false"), ElementsAre("a@1.1.0-rc.1"));
@@ -268,6 +284,11 @@ class Agreement : public ::testing::Test {
         measure(memory.ledger, m.ref, name, value, group);
         measure(disk.ledger, m.ref, name, value, group);
       }
+      while (!chance(3)) {
+        const std::string alias = one_of(aliases);
+        name(memory.ledger, m.ref, alias);
+        name(disk.ledger, m.ref, alias);
+      }
       while (!chance(2)) {
         const std::string word = one_of(verdicts);
         judge(memory.ledger, m.ref, "gate", word);
@@ -287,7 +308,7 @@ class Agreement : public ::testing::Test {
   std::string equal_symbol() { return one_of(std::vector<std::string>{"=", "!=", "LIKE", "NOT LIKE"}); }
 
   std::string comparison() {
-    switch (random.below(17)) {
+    switch (random.below(18)) {
       case 0: return fmt::format("model {} {}", equal_symbol(), one_of(models));
       case 1: return fmt::format("version {} {}", order_symbol(), version());
       case 2: return fmt::format("version = {}.*", random.below(3));
@@ -309,6 +330,9 @@ class Agreement : public ::testing::Test {
                            chance(2)   ? " al"
                            : chance(2) ? " al*"
                                        : " x");
+      case 16:
+        return chance(2) ? fmt::format("alias {} {}", order_symbol(), one_of(aliases))
+                         : fmt::format("alias {} \"{}*\"", chance(2) ? "=" : "!=", one_of(aliases).substr(0, 2));
       default:
         return fmt::format("{} {}IN (\"{}\", {}, {})", one_of(listable), chance(3) ? "NOT " : "", text(), pattern(),
                            one_of(models));
@@ -334,11 +358,12 @@ class Agreement : public ::testing::Test {
   const std::vector<std::string> sets{"zips", "wards"};
   const std::vector<std::string> texts{"alpha", "Alpha", "al pha", "be[t]a", "a%b_c",
                                        "what?", "x",     "0.5",    "10",     "back/slash-1"};
+  const std::vector<std::string> aliases{"champion", "challenger", "x"};
   const std::vector<std::string> metrics{"accuracy", "auc"};
   const std::vector<std::string> verdicts{"PASS", "FAIL", "INSUFFICIENT"};
-  const std::vector<std::string> nullable{"accuracy", "config.lr",  "verdict.gate",
+  const std::vector<std::string> nullable{"accuracy", "config.lr",  "verdict.gate",  "alias",
                                           "parent",   "data.slice", "metrics.auc{g}"};
-  const std::vector<std::string> listable{"model",     "registered_by", "data.slice",
+  const std::vector<std::string> listable{"model",     "registered_by", "alias",   "data.slice",
                                           "config.lr", "code.commit",   "data.set"};
   const std::vector<std::string> orders{"created", "model", "version", "ordinal", "accuracy", "metrics.auc{g}"};
 };
@@ -367,19 +392,22 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
   const fs::path file = disk.folder / "registry.db";
   disk.opened.reset();
   {
-    // As it was with the first schema.
+    // As it was with the schema before.
     const auto raw = sqlite::Database::open(file).value();
     ASSERT_TRUE(
-        raw.execute("DROP TRIGGER search_first_stage; DROP TRIGGER search_stage; DROP TRIGGER search_verdict; DROP "
+        raw.execute("DROP INDEX aliases_by_name; DROP INDEX aliases_of; DROP TRIGGER search_first_stage; DROP TRIGGER "
+                    "search_stage; DROP TRIGGER search_verdict; DROP "
                     "TABLE attributes;"
                     "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE "
                     "search_versions; DROP TABLE answers;"
-                    "PRAGMA user_version = 1"));
+                    "PRAGMA user_version = 5"));
   }
-  const auto reopened = SqliteLedger::open(file, disk.clock).value();
+  const auto opened = SqliteLedger::open(file, disk.clock);
+  ASSERT_TRUE(opened) << opened.error().message;
+  const SqliteLedger& ledger = **opened;
   for (int i = 0; i < 200; ++i) {
     const std::string text = filter(2) + order();
-    ASSERT_EQ(names(*reopened, text), names(memory.ledger, text)) << text;
+    ASSERT_EQ(names(ledger, text), names(memory.ledger, text)) << text;
   }
 }
 

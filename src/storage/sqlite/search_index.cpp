@@ -1,7 +1,8 @@
 #include "storage/sqlite/search_index.hpp"
 
+#include <fmt/format.h>
+
 #include "domain/search/facts.hpp"
-#include "storage/sqlite/records.hpp"
 #include "wire/manifest_json.hpp"
 #include "wire/scorecard_json.hpp"
 
@@ -53,6 +54,12 @@ CREATE TABLE newest_verdicts(
 CREATE INDEX newest_verdicts_by_gate ON newest_verdicts(gate, verdict, version_id);
 CREATE VIRTUAL TABLE changelogs USING fts5(
   changelog, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');
+)sql";
+
+// Names are looked up where they are; the rest follows the records.
+constexpr const char* kFollow = R"sql(
+CREATE INDEX aliases_by_name ON aliases(name, version_id);
+CREATE INDEX aliases_of ON aliases(version_id);
 CREATE TRIGGER search_first_stage AFTER INSERT ON stages BEGIN
   UPDATE search_versions SET stage = new.stage WHERE version_id = new.version_id; END;
 CREATE TRIGGER search_stage AFTER UPDATE OF stage ON stages BEGIN
@@ -62,48 +69,83 @@ CREATE TRIGGER search_verdict AFTER INSERT ON verdicts BEGIN
     ON CONFLICT(version_id, gate) DO UPDATE SET verdict = excluded.verdict; END;
 )sql";
 
-Result<void> index_versions(const Database& database) {
-  Statement select = database.prepare(std::string("SELECT ") + kVersionColumns + " ORDER BY v.id");
-  Statement ids = database.prepare("SELECT v.id FROM versions v JOIN stages s ON s.version_id = v.id ORDER BY v.id");
+Result<void> index_versions(const Database& records, const Database& index) {
+  Statement select = records.prepare(
+      "SELECT v.id, v.model, v.version, v.ordinal, v.identity, v.manifest, s.stage, v.complete, v.registered_at, "
+      "v.registered_by FROM versions v JOIN stages s ON s.version_id = v.id ORDER BY v.id");
   while (true) {
     TRY(const bool more, select.step());
-    TRY_DO(ids.step());
     if (!more) return {};
-    TRY(const StoredVersion version, read_version_row(select));
-    TRY_DO(index_version(database, ids.integer(0), version));
+    auto number = registry::SemanticVersion::parse(select.text(2));
+    if (!number) continue;  // Someone changed it: fsck tells.
+    const StoredVersion version{{select.text(1), std::move(*number)},
+                                static_cast<std::uint64_t>(select.integer(3)),
+                                select.digest(4),
+                                select.text(5),
+                                select.text(6),
+                                select.integer(7) != 0,
+                                select.timestamp(8),
+                                select.text(9)};
+    const auto manifest = wire::manifest_from_json("a stored manifest", version.manifest_json);
+    TRY_DO(index_version(index, select.integer(0), version, manifest ? &*manifest : nullptr));
   }
 }
 
-Result<void> index_scorecards(const Database& database) {
-  Statement select = database.prepare("SELECT version_id, scorecard FROM scorecards ORDER BY id");
+Result<void> index_scorecards(const Database& records, const Database& index) {
+  Statement select = records.prepare("SELECT version_id, scorecard FROM scorecards ORDER BY id");
   while (true) {
     TRY(const bool more, select.step());
     if (!more) return {};
-    TRY(const wire::Document document, wire::Document::from_json("a stored scorecard", select.text(1)));
-    TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
-    TRY_DO(index_scorecard(database, select.integer(0), scorecard));
+    const auto document = wire::Document::from_json("a stored scorecard", select.text(1));
+    if (!document) continue;
+    const auto scorecard = wire::scorecard_from(*document);
+    if (scorecard) TRY_DO(index_scorecard(index, select.integer(0), *scorecard));
+  }
+}
+
+Result<void> index_verdicts(const Database& records, const Database& index) {
+  Statement select = records.prepare("SELECT version_id, gate, verdict FROM verdicts ORDER BY id");
+  Statement put = index.prepare(
+      "INSERT INTO newest_verdicts VALUES(?, ?, ?) ON CONFLICT(version_id, gate) DO UPDATE SET verdict = "
+      "excluded.verdict");
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    TRY_DO(put.reset().bind(select.integer(0), select.text(1), select.text(2)).run());
   }
 }
 
 }  // namespace
 
-Result<void> create_search_index(const Database& database) {
-  TRY_DO(database.execute(kTables));
-  TRY_DO(index_versions(database));
-  TRY_DO(index_scorecards(database));
-  return database.execute(
-      "INSERT INTO newest_verdicts SELECT version_id, gate, verdict FROM verdicts WHERE true ORDER BY id "
-      "ON CONFLICT(version_id, gate) DO UPDATE SET verdict = excluded.verdict");
+Result<void> fill_search_index(const Database& records, const Database& index) {
+  TRY_DO(index.execute(kTables));
+  TRY_DO(index_versions(records, index));
+  TRY_DO(index_scorecards(records, index));
+  return index_verdicts(records, index);
 }
 
-Result<void> index_version(const Database& database, std::int64_t id, const StoredVersion& version) {
+Result<void> create_search_index(const Database& database) {
+  TRY_DO(fill_search_index(database, database));
+  return database.execute(kFollow);
+}
+
+Result<void> rebuild_search_index(const Database& database) {
+  for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict"})
+    TRY_DO(database.execute(fmt::format("DROP TRIGGER IF EXISTS {}", trigger).c_str()));
+  for (const char* index : {"aliases_by_name", "aliases_of"})
+    TRY_DO(database.execute(fmt::format("DROP INDEX IF EXISTS {}", index).c_str()));
+  for (const char* table : {"search_versions", "attributes", "metrics", "newest_verdicts", "changelogs"})
+    TRY_DO(database.execute(fmt::format("DROP TABLE IF EXISTS main.{}", table).c_str()));
+  return create_search_index(database);
+}
+
+Result<void> index_version(const Database& database, std::int64_t id, const StoredVersion& version,
+                           const registry::Manifest* manifest) {
   Statement row = database.prepare("INSERT INTO search_versions VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   row.bind(id, version.ref.model, version.ref.version.str(), search::version_key(version.ref.version), version.ordinal,
            version.stage, version.registered_at, version.registered_by, version.complete, version.identity);
   TRY_DO(row.run());
-  // Services store canonical manifests only; of what is none, there is nothing more to find.
-  const auto manifest = wire::manifest_from_json(version.ref.str(), version.manifest_json);
-  if (!manifest) return {};
+  if (manifest == nullptr) return {};
   for (const search::Fact& fact : search::facts_of(*manifest)) {
     Statement insert = database.prepare(fact.number ? "INSERT INTO attributes VALUES(?, ?, ?, ?)"
                                                     : "INSERT INTO attributes VALUES(?, ?, ?, NULL)");

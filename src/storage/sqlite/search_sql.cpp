@@ -144,6 +144,7 @@ void add_compare(Leaf& leaf, const std::string& alias, const std::string& s, con
       leaf.indexed = leaf.exact = leaf.ordered = false;
       return;
     case Kind::kStage: return add_text(leaf, s + ".stage", comparison, std::get<Text>(value));
+    case Kind::kAlias: leaf.table = "aliases"; return add_text(leaf, v + ".name", comparison, std::get<Text>(value));
     case Kind::kCreated: return add_created(leaf, s + ".created", comparison, search::period_of(value, now));
     case Kind::kRegisteredBy: return add_text(leaf, s + ".registered_by", comparison, std::get<Text>(value));
     case Kind::kComplete:
@@ -172,6 +173,7 @@ Leaf has(const Field& field, const std::string& alias) {
   if (field.kind == Kind::kMetric)
     leaf = {
         "metrics", {fmt::format("{0}.name = ? AND {0}.grp = ?", alias), {field.name, field.group}}, true, true, false};
+  if (field.kind == Kind::kAlias) leaf = {"aliases", {alias + ".name <> ''", {}}, true, true, false};
   if (field.kind == Kind::kVerdict) leaf = {"newest_verdicts", {alias + ".gate = ?", {field.name}}, true, true, false};
   return leaf;
 }

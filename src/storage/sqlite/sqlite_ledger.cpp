@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "domain/search/facts.hpp"
 #include "storage/sqlite/ledger_impl.hpp"
 #include "storage/sqlite/records.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/search_index.hpp"
+#include "wire/manifest_json.hpp"
 #include "wire/rollout_json.hpp"
 #include "wire/scorecard_json.hpp"
 
@@ -46,7 +48,7 @@ Result<std::optional<Digest>> identity_of(const Database& database, const regist
   return std::optional(select.digest(0));
 }
 
-/// The row that was inserted just now, indexed.
+/// The row that was inserted just now, indexed. Services store canonical manifests only; what is none is found by less.
 Result<StoredVersion> inserted_version(const Database& database, std::int64_t id,
                                        const VersionStore::NewVersion& version, const Digest& identity, Timestamp now) {
   Statement ordinal = database.prepare("SELECT ordinal FROM versions WHERE id = ?");
@@ -55,7 +57,9 @@ Result<StoredVersion> inserted_version(const Database& database, std::int64_t id
                        identity,    version.manifest_json,
                        "Staging",   version.complete,
                        now,         version.actor};
-  TRY_DO(sqlite::index_version(database, id, stored));
+  const auto manifest = wire::manifest_from_json("a manifest", version.manifest_json);
+  TRY_DO(sqlite::index_version(database, id, stored, manifest ? &*manifest : nullptr));
+  if (manifest) TRY_DO(sqlite::index_lineage(database, id, *manifest));
   return stored;
 }
 
@@ -87,7 +91,6 @@ Result<VersionStore::Registered> SqliteLedger::add_version(const NewVersion& ver
   TRY_DO(insert.run());
   const std::int64_t id = database.last_insert_id();
   TRY(StoredVersion stored, inserted_version(database, id, version, identity, now));
-  TRY_DO(sqlite::index_lineage(database, id, version.manifest_json));
   if (version.scan) TRY_DO(sqlite::insert_scan(database, id, now, *version.scan, sequence));
   TRY_DO(sqlite::move_stage(database, version.ref, stored.stage, sequence));
   TRY_DO(sqlite::append_sealed(database, now, draft));
@@ -114,17 +117,19 @@ Result<std::vector<StoredVersion>> SqliteLedger::versions(const std::string& mod
   }
 }
 
-Result<std::vector<registry::SemanticVersion>> SqliteLedger::numbers(const std::string& model) const {
+Result<std::optional<registry::SemanticVersion>> SqliteLedger::greatest(
+    const std::string& model, const std::optional<registry::SemanticVersion>& most) const {
   const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT version FROM versions WHERE model = ?");
+  Statement select = impl_->database.prepare(
+      most
+          ? "SELECT version FROM search_versions WHERE model = ? AND version_key <= ? ORDER BY version_key DESC LIMIT 1"
+          : "SELECT version FROM search_versions WHERE model = ? ORDER BY version_key DESC LIMIT 1");
   select.bind(model);
-  std::vector<registry::SemanticVersion> found;
-  while (true) {
-    TRY(const bool more, select.step());
-    if (!more) return found;
-    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(select.text(0)));
-    found.push_back(std::move(version));
-  }
+  if (most) select.bind(search::version_key(*most));
+  TRY(const bool there, select.step());
+  if (!there) return std::optional<registry::SemanticVersion>();
+  TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(select.text(0)));
+  return std::optional(std::move(version));
 }
 
 Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::VersionRef& ref,

@@ -35,7 +35,8 @@ class SqliteLedger : public VersionStore,
   Result<Registered> add_version(const NewVersion& version, const audit::Draft& draft) override;
   Result<StoredVersion> version(const registry::VersionRef& ref) const override;
   Result<std::vector<StoredVersion>> versions(const std::string& model) const override;
-  Result<std::vector<registry::SemanticVersion>> numbers(const std::string& model) const override;
+  Result<std::optional<registry::SemanticVersion>> greatest(
+      const std::string& model, const std::optional<registry::SemanticVersion>& most) const override;
   Result<void> referenced_blobs(const std::function<void(const BlobReference&)>& each) const override;
   Result<registry::StoredScorecard> add_scorecard(const registry::VersionRef& ref, const registry::Scorecard& scorecard,
                                                   const audit::Draft& draft) override;

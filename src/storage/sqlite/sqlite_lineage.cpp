@@ -87,17 +87,21 @@ namespace sqlite {
 Result<void> index_lineage(const Database& database, std::int64_t version_id, const std::string& manifest_json) {
   const auto manifest = wire::manifest_from_json("a stored manifest", manifest_json);
   if (!manifest) return {};  // Nothing to find it by; backstay fsck names it.
-  for (const registry::DataSet& set : manifest->data) {
+  return index_lineage(database, version_id, *manifest);
+}
+
+Result<void> index_lineage(const Database& database, std::int64_t version_id, const registry::Manifest& manifest) {
+  for (const registry::DataSet& set : manifest.data) {
     for (const registry::DataSlice& slice : set.slices) {
       Statement insert = database.prepare("INSERT INTO version_data VALUES(?, ?, ?, ?)");
       TRY_DO(insert.bind(version_id, set.name, slice.name, slice.sha256).run());
     }
   }
-  if (!manifest->code.commit.empty()) {
+  if (!manifest.code.commit.empty()) {
     Statement insert = database.prepare("INSERT INTO version_code VALUES(?, ?)");
-    TRY_DO(insert.bind(version_id, manifest->code.commit).run());
+    TRY_DO(insert.bind(version_id, manifest.code.commit).run());
   }
-  for (const registry::VersionRef& parent : manifest->parents) {
+  for (const registry::VersionRef& parent : manifest.parents) {
     Statement insert = database.prepare("INSERT INTO version_parents VALUES(?, ?, ?)");
     TRY_DO(insert.bind(version_id, parent.model, parent.version.str()).run());
   }
