@@ -40,7 +40,7 @@ struct Code {
 /// How a slice's digest was made, so that anybody can make it again (docs/registering.md says how, byte for byte).
 struct SliceRule {
   /// "" = SHA-256 of the one source file's bytes; "files/1" = of the list of the sources' digests; "rows/1" = of
-  /// chosen rows, each in its canonical form; "row-group/1" = of the bytes of one row group of a Parquet file.
+  /// chosen rows in their canonical form; "row-group/1" = of the bytes of one row group; "row-groups/1" = of a list.
   std::string kind;
   std::string column{};     ///< The partition column, or the key of folders like site=a.
   std::string value{};      ///< Of that column.
