@@ -165,9 +165,9 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest);
 struct Difference {
   std::string section;  ///< "artifacts", "code", "data", "config", "environment", "dependencies", "parents",
                         ///< "signature", "changelog"
-  std::string what;    ///< "training/site-d", "optimizer.lr", ...
-  std::string before;  ///< Empty = was not there.
-  std::string after;   ///< Empty = is gone.
+  std::string what;     ///< "training/site-d", "optimizer.lr", ...
+  std::string before;   ///< Empty = was not there.
+  std::string after;    ///< Empty = is gone.
 };
 
 /// What changed from a to b, grouped by section in the order above; the same slice name with another digest is one
