@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::uint64_t file_size = size + 100'000;
   static_cast<void>(tables::parquet_footer_size("f", text.substr(0, 8), file_size).has_value());
+  const auto by_site = tables::parse_parquet_footer("f", text, file_size, "site");
   const auto footer = tables::parse_parquet_footer("f", text, file_size);
   if (!footer) return 0;
   std::uint64_t last = 0;
@@ -20,7 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(group.columns.size() == footer->columns.size());
     last = group.end;
     CHECK(!footer->profile(i).empty());
+    CHECK(!group.value);
   }
   CHECK(!footer->profile(std::nullopt).empty());
+  if (by_site) CHECK(by_site->profile(std::nullopt) == footer->profile(std::nullopt));
   return 0;
 }

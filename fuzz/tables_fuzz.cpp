@@ -30,7 +30,8 @@ std::string digest_of(Format format, std::string_view text, std::size_t piece, c
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   for (const Format format : {Format::kCsv, Format::kTsv, Format::kJsonl}) {
-    for (const tables::Partition& partition : {tables::Partition{""}, tables::Partition{"a"}}) {
+    for (const tables::Partition& partition :
+         {tables::Partition{""}, tables::Partition{"a"}, tables::Partition{"a", {}, false}}) {
       const std::string whole = digest_of(format, text, size + 1, partition);
       CHECK(digest_of(format, text, 3, partition) == whole);
     }

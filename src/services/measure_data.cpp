@@ -82,12 +82,18 @@ Result<void> plan_set(const fs::path& folder, const wire::VersionSpec::SliceSet&
     plan_folders(all, manifest, out);
     return {};
   }
-  if (!set.by.empty() || !set.ranges.empty()) {
+  const auto is_parquet = [](const FoundFile& file) { return file.name.ends_with(".parquet"); };
+  const bool rows_apart = !set.by.empty() || !set.ranges.empty();
+  if (rows_apart && std::all_of(all.files.begin(), all.files.end(), is_parquet)) {
+    out.push_back(std::move(all));
+    return {};
+  }
+  if (rows_apart) {
     const auto format = tables::format_of(all.files[0].name);
     for (const FoundFile& file : all.files)
       if (!format || tables::format_of(file.name) != format)
         return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", file.name),
-                          "Use .csv, .tsv or .jsonl, folders like site=a, or row_groups: true for Parquet.");
+                          "Use .csv, .tsv, .jsonl or .parquet, one kind in a data set, or folders like site=a.");
     out.push_back(std::move(all));
     return {};
   }
@@ -121,6 +127,7 @@ class Measurement {
     if (plan_.by.empty() && plan_.ranges.empty() && plan_.profile && plan_.files[0].name.ends_with(".parquet"))
       return measure_parquet();
     if (plan_.by.empty() && plan_.ranges.empty()) return measure_file(plan_.files[0]);
+    if (plan_.files[0].name.ends_with(".parquet")) return measure_parquet_parts();
     return measure_rows();
   }
 
@@ -144,7 +151,7 @@ class Measurement {
     DataSlice& slice = slices_[*plan_.slice];
     const auto format = tables::format_of(file.name);
     std::optional<tables::RowSlicer> rows;
-    if (format) rows.emplace(*format, file.name, tables::Partition{});
+    if (format) rows.emplace(*format, file.name, tables::Partition{"", {}, plan_.profile});
     Result<void> readable;
     Sha256 hash;
     std::uint64_t lines = 0;
@@ -190,12 +197,12 @@ class Measurement {
   }
 
   Result<void> measure_row_groups() {
-    constexpr std::size_t kMaxGroups = 1000;
+    const std::size_t limit = tables::max_slices(plan_.profile);
     TRY(const ParquetFile parquet, read_parquet(plan_.files[0], sinks_.read));
-    if (parquet.row_groups.size() > kMaxGroups)
-      return Unexpected(ErrorCode::kResourceExhausted,
-                        fmt::format("{} has more than {} row groups.", plan_.files[0].name, kMaxGroups),
-                        "Write it with larger row groups, or name it as one slice.");
+    if (parquet.row_groups.size() > limit)
+      return Unexpected(
+          ErrorCode::kResourceExhausted, fmt::format("{} has more than {} row groups.", plan_.files[0].name, limit),
+          "Write it with larger row groups, or name it as one slice. With profile: false 10000 are allowed.");
     const std::string name = fs::path(plan_.files[0].name).filename().string();
     for (std::size_t i = 0; i < parquet.row_groups.size(); ++i) {
       DataSlice& slice = slices_.emplace_back();
@@ -207,6 +214,29 @@ class Measurement {
       TRY_DO(keep_profile(parquet.footer.profile(i), slice));
     }
     return {};
+  }
+
+  Result<void> measure_parquet_parts() {
+    TRY(const std::vector<ParquetPart> found,
+        slice_parquet(plan_.files, {plan_.by, plan_.ranges, plan_.profile}, sinks_.read));
+    for (const ParquetPart& each : found) {
+      DataSlice& slice = slice_for(each.value, each.first, each.last);
+      slice.sha256 = each.sha256;
+      TRY_DO(set_rows(slice, each.rows, plan_.files[0].name));
+      slice.rule = {"row-groups/1", plan_.by, each.value, each.first, each.last};
+      // A value's row groups are looked for in all of them again.
+      slice.sources = sources();
+      TRY_DO(keep_profile(each.profile, slice));
+    }
+    return {};
+  }
+
+  /// The slice of the plan, or a new one that is named after what it holds.
+  DataSlice& slice_for(const std::string& value, std::uint64_t first, std::uint64_t last) {
+    if (plan_.slice) return slices_[*plan_.slice];
+    DataSlice& slice = slices_.emplace_back();
+    slice.name = plan_.by.empty() ? fmt::format("{}-{}", first, last) : value.empty() ? "(empty)" : value;
+    return slice;
   }
 
   Result<void> measure_folder() {
@@ -231,17 +261,15 @@ class Measurement {
     const auto format = tables::format_of(plan_.files[0].name);
     if (!format)
       return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", name),
-                        "Use .csv, .tsv or .jsonl.");
-    tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges});
+                        "Use .csv, .tsv, .jsonl or .parquet.");
+    tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges, plan_.profile});
     for (const FoundFile& file : plan_.files) {
       TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return rows.feed(piece); }));
       TRY_DO(rows.end_file());
     }
     TRY(const std::vector<tables::RowSlice> found, rows.finish());
     for (const tables::RowSlice& each : found) {
-      DataSlice& slice = plan_.slice ? slices_[*plan_.slice] : slices_.emplace_back();
-      if (!plan_.slice && !plan_.by.empty()) slice.name = each.value.empty() ? "(empty)" : each.value;
-      if (!plan_.slice && plan_.by.empty()) slice.name = fmt::format("{}-{}", each.first, each.last);
+      DataSlice& slice = slice_for(each.value, each.first, each.last);
       slice.sha256 = each.sha256;
       TRY_DO(set_rows(slice, each.rows, name));
       slice.rule = {"rows/1", plan_.by, each.value, each.first, each.last};
@@ -295,15 +323,21 @@ Result<Digest> digest_again(const fs::path& folder, const DataSlice& slice) {
     plan.files.push_back(std::move(found));
   }
   plan.folders = slice.rule.kind == "files/1";
-  const bool by_value = slice.rule.kind == "rows/1" && !plan.by.empty();
-  if (slice.rule.kind == "rows/1" && !by_value) plan.ranges.emplace_back(slice.rule.first, slice.rule.last);
+  const bool by_rows = slice.rule.kind == "rows/1" || slice.rule.kind == "row-groups/1";
+  const bool by_value = by_rows && !plan.by.empty();
+  if (by_rows && !by_value) plan.ranges.emplace_back(slice.rule.first, slice.rule.last);
   if (slice.rule.kind == "row-group/1") plan.row_groups = true;
   const bool makes_many = by_value || plan.row_groups;
   if (!makes_many) plan.slice = 0;
   std::vector<std::string> warnings;
   const DataSinks sinks{
       [](const FoundFile& file, const auto& sink) { return read_file(file.source, sink); }, {}, warnings};
-  TRY_DO(measure_data({plan}, sinks, scratch));
+  if (auto measured = measure_data({plan}, sinks, scratch); !measured) {
+    Error& error = measured.error();
+    // It could be made once: what can't be any more was changed.
+    if (error.code == ErrorCode::kUnsupported) error.code = ErrorCode::kInvalidArgument;
+    return Unexpected(std::move(error));
+  }
   const std::vector<DataSlice>& made = scratch.data[0].slices;
   if (!makes_many) return made[0].sha256;
   for (std::size_t i = 1; i < made.size(); ++i)

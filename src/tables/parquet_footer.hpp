@@ -17,6 +17,7 @@ struct ParquetFooter {
     std::string name;   ///< Path of names, dotted.
     std::string type;   ///< "boolean", "integer", "number", "text" or "other"
     bool plain = true;  ///< Minimum and maximum mean what their bytes say (no dates, decimals, unsigned numbers).
+    bool operator==(const Column&) const = default;
   };
   struct ColumnPart {
     std::optional<std::uint64_t> missing;
@@ -28,6 +29,9 @@ struct ParquetFooter {
     std::uint64_t begin = 0;  ///< First byte of its pages in the file.
     std::uint64_t end = 0;    ///< After the last.
     std::vector<ColumnPart> columns;
+    /// The value that every row of it has in the column that was asked for ("": missing in all); nothing when its
+    /// statistics don't say so.
+    std::optional<std::string> value;
   };
   std::uint64_t rows = 0;
   std::vector<Column> columns;
@@ -37,12 +41,19 @@ struct ParquetFooter {
   std::string profile(std::optional<std::size_t> group) const;
 };
 
+/// The same of row groups that may be of several files with the same columns.
+std::string parquet_profile(const std::vector<ParquetFooter::Column>& columns,
+                            const std::vector<const ParquetFooter::RowGroup*>& groups);
+
 constexpr std::size_t kParquetTailBytes = 8;
 
 /// How many bytes before the tail the footer takes, from the file's last 8 bytes. kUnsupported for an encrypted one.
 Result<std::uint32_t> parquet_footer_size(const std::string& name, std::string_view tail, std::uint64_t file_size);
 
-/// `footer`: those bytes. Refuses offsets outside of the file and groups that overlap.
-Result<ParquetFooter> parse_parquet_footer(const std::string& name, std::string_view footer, std::uint64_t file_size);
+/// `footer`: those bytes. Refuses offsets outside of the file and groups that overlap. With `column`, a column of texts
+/// or whole numbers that is not nested, row groups tell their value in it; kInvalidArgument when there is none of that
+/// name, kUnsupported when it is of another kind.
+Result<ParquetFooter> parse_parquet_footer(const std::string& name, std::string_view footer, std::uint64_t file_size,
+                                           std::string_view column = {});
 
 }  // namespace backstay::tables

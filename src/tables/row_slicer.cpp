@@ -8,7 +8,6 @@ namespace backstay::tables {
 
 namespace {
 
-constexpr std::size_t kMaxSlices = 1000;
 constexpr std::size_t kMaxValueBytes = 512;
 
 Unexpected invalid(std::string message, std::string hint) {
@@ -22,13 +21,19 @@ RowSlicer::RowSlicer(Format format, const std::string& name, Partition partition
       partition_(std::move(partition)),
       reader_(make_row_reader(format, name, [this](const Row& row) { return take(row); })) {
   const bool whole = partition_.column.empty() && partition_.ranges.empty();
-  by_range_.resize(whole ? 1 : partition_.ranges.size());
+  for (std::size_t i = 0; i < (whole ? 1 : partition_.ranges.size()); ++i) by_range_.push_back(open());
+}
+
+RowSlicer::Open RowSlicer::open() const {
+  Open out;
+  if (partition_.profile) out.profile.emplace();
+  return out;
 }
 
 void RowSlicer::add(Open& slice, const Row& row) {
-  if (slice.profile.rows() == 0) slice.hash.update(reader_->canonical_head());
+  if (slice.rows++ == 0) slice.hash.update(reader_->canonical_head());
   slice.hash.update(row.canonical);
-  slice.profile.add(row);
+  if (slice.profile) slice.profile->add(row);
 }
 
 Result<std::size_t> RowSlicer::partition_column() const {
@@ -49,15 +54,18 @@ Result<void> RowSlicer::take(const Row& row) {
     const std::string_view value = column < row.cells.size() ? row.cells[column].text : std::string_view();
     auto found = by_value_.find(value);
     if (found == by_value_.end()) {
-      if (by_value_.size() >= kMaxSlices || value.size() > kMaxValueBytes)
-        return invalid(fmt::format("{} has more than {} values in '{}', or one longer than {} bytes.", name_,
-                                   kMaxSlices, partition_.column, kMaxValueBytes),
-                       "Partition by a column with few values, such as a site or a month.");
-      found = by_value_.emplace(std::string(value), Open{}).first;
+      const std::size_t limit = max_slices(partition_.profile);
+      if (by_value_.size() >= limit || value.size() > kMaxValueBytes)
+        return invalid(
+            fmt::format("{} has more than {} values in '{}', or one longer than {} bytes.", name_, limit,
+                        partition_.column, kMaxValueBytes),
+            "Partition by a column with few values, such as a site or a month. With profile: false 10000 are allowed.");
+      found = by_value_.emplace(std::string(value), open()).first;
     }
     add(found->second, row);
   } else if (partition_.ranges.empty()) {
-    by_range_[0].profile.add(row);
+    ++by_range_[0].rows;
+    if (by_range_[0].profile) by_range_[0].profile->add(row);
   } else {
     for (std::size_t i = 0; i < by_range_.size(); ++i)
       if (partition_.ranges[i].first <= row_ && row_ <= partition_.ranges[i].second) add(by_range_[i], row);
@@ -68,8 +76,8 @@ Result<void> RowSlicer::take(const Row& row) {
 
 RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
-  out.rows = slice.profile.rows();
-  out.profile = slice.profile.json(reader_->columns());
+  out.rows = slice.rows;
+  if (slice.profile) out.profile = slice.profile->json(reader_->columns());
   out.sha256 = slice.hash.finish();
   return out;
 }

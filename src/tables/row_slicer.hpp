@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/digest.hpp"
@@ -9,10 +10,16 @@
 
 namespace backstay::tables {
 
+/// How many slices one rule may make: a profile takes memory until the table's end.
+constexpr std::size_t max_slices(bool profiled) {
+  return profiled ? 1000 : 10'000;
+}
+
 /// How the rows of a table become slices. With neither, all rows are one slice, which is profiled and not digested.
 struct Partition {
   std::string column;                                             ///< One slice per value of it.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges{};  ///< First and last row, counted from 0.
+  bool profile = true;
 };
 
 struct RowSlice {
@@ -22,10 +29,10 @@ struct RowSlice {
   /// SHA-256 over the canonical head and the canonical forms of the slice's rows, in the files' order ("rows/1").
   Digest sha256;
   std::uint64_t rows = 0;
-  std::string profile;  ///< JSON.
+  std::string profile;  ///< JSON; empty when none was asked for.
 };
 
-/// Digests and profiles the slices of one table, which may be several files, in one pass. Holds at most 1000 slices.
+/// Digests and profiles the slices of one table, which may be several files, in one pass.
 class RowSlicer {
  public:
   RowSlicer(Format format, const std::string& name, Partition partition);
@@ -37,10 +44,12 @@ class RowSlicer {
  private:
   struct Open {
     Sha256 hash;
-    Profile profile;
+    std::uint64_t rows = 0;
+    std::optional<Profile> profile;
   };
   Result<void> take(const Row& row);
   Result<std::size_t> partition_column() const;
+  Open open() const;
   void add(Open& slice, const Row& row);
   RowSlice closed(Open& slice) const;
 

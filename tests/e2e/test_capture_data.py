@@ -154,7 +154,13 @@ def test_what_can_not_be_sliced_is_refused(data):
     shutil.copy(DATA / "rows.parquet", data.folder)
     data.write("all.csv", CSV)
     data.write("bad.csv", 'a,b\n1,2\n3\n')
-    assert "row_groups" in data.register(13, files="rows.parquet", by="site").err
+    assert "has no column 'ward'" in data.register(2, files="rows.parquet", by="ward").err
+    assert "Row group 0 of rows.parquet does not have" in data.register(13, files="rows.parquet", by="site").err
+    assert "does not have one value only in 'id'" in data.register(13, files="rows.parquet", by="id").err
+    assert "neither text nor whole numbers" in data.register(13, files="rows.parquet", by="at").err
+    assert "cuts row group 1 of rows.parquet, which has rows 4-7" in data.register(13, files="rows.parquet", rows="0-4").err
+    assert "There are 10 rows" in data.register(2, files="rows.parquet", rows="8-10").err
+    assert "one kind in a data set" in data.register(13, files=["rows.parquet", "all.csv"], rows="0-3").err
     assert "has no column 'ward'" in data.register(2, files="all.csv", by="ward").err
     assert "line 3" in data.register(2, files="bad.csv", by="a").err
     assert "No file matches" in data.register(3, files="*.tsv").err
@@ -194,3 +200,54 @@ def test_a_profile_is_shown_as_a_table_and_a_slice_that_is_not_there_is_named(da
     data.register(files="all.csv")
     assert "COLUMN" in data.backstay("slice", "profile", "m@1.0.0", "d/all.csv").out
     assert "There are: d/all.csv" in data.backstay("slice", "profile", "m@1.0.0", "d/none", code=3).err
+
+
+# (rows, begin, end, site) of the row groups of sites.parquet, as pyarrow tells them.
+SITES = [(3, 4, 254, "a"), (2, 254, 499, "b"), (4, 499, 755, "a"), (2, 755, 988, "(empty)")]
+
+
+def list_digest(content: bytes, groups, name: str) -> str:
+    """The digest of a list of row groups, as docs/registering.md says."""
+    lines = "".join(f"{hashlib.sha256(content[SITES[i][1]:SITES[i][2]]).hexdigest()}  {name}#{i}\n" for i in groups)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_parquet_by_a_column_of_which_each_row_group_has_one_value(data):
+    content = (DATA / "sites.parquet").read_bytes()
+    data.write("sites.parquet", content)
+    data.register(files="sites.parquet", by="site")
+    slices = data.slices()
+    assert {name: slice["rows"] for name, slice in slices.items()} == {"a": 7, "b": 2, "(empty)": 2}
+    for name in slices:
+        groups = [i for i, group in enumerate(SITES) if group[3] == name]
+        assert slices[name]["sha256"] == list_digest(content, groups, "sites.parquet")
+    assert slices["a"]["rule"] == {"kind": "row-groups/1", "column": "site", "value": "a"}
+    ids = {c["name"]: c for c in data.profile(slices["a"])["columns"]}["id"]
+    assert (ids["min"], ids["max"]) == (0, 8)
+    assert data.verify() == dict.fromkeys(slices, "same")
+    assert "does not have one value only in 'ward'" in data.backstay(
+        "slice", "digest", data.folder / "sites.parquet", "--by", "ward", code=13).err
+    (data.folder / "sites.parquet").write_bytes((DATA / "rows.parquet").read_bytes())
+    assert data.verify(code=9) == dict.fromkeys(slices, "changed")
+
+
+def test_parquet_by_ranges_of_rows_that_begin_and_end_with_row_groups(data):
+    content = (DATA / "sites.parquet").read_bytes()
+    for name in ("p/1.parquet", "p/2.parquet"):
+        data.write(name, content)
+    data.register(files="p/*.parquet", rows=["0-4", "5-13"])
+    slices = data.slices()
+    assert slices["0-4"]["sha256"] == list_digest(content, [0, 1], "p/1.parquet")
+    assert slices["5-13"]["rows"] == 9 and slices["5-13"]["rule"] == {"kind": "row-groups/1", "range": [5, 13]}
+    assert data.verify() == {"0-4": "same", "5-13": "same"}
+    one = data.releases.describe("1.0.1", data=[{"name": "d", "role": "training", "slices": [
+        {"name": "first", "file": "../m-1.0.0/p/1.parquet", "range": "0-4"}]}])
+    data.backstay("register", one)
+
+
+def test_thousands_of_values_are_slices_without_profiles(data):
+    data.write("all.csv", "id\n" + "".join(f"{i}\n" for i in range(1001)))
+    assert "profile: false" in data.register(2, files="all.csv", by="id").err
+    data.register(files="all.csv", by="id", profile=False)
+    assert len(data.slices()) == 1001 and data.slices()["7"]["rows"] == 1
+    assert "profile_sha256" not in data.slices()["7"]

@@ -40,7 +40,7 @@ struct Code {
 /// How a slice's digest was made, so that anybody can make it again (docs/registering.md says how, byte for byte).
 struct SliceRule {
   /// "" = SHA-256 of the one source file's bytes; "files/1" = of the list of the sources' digests; "rows/1" = of
-  /// chosen rows, each in its canonical form; "row-group/1" = of the bytes of one row group of a Parquet file.
+  /// chosen rows in their canonical form; "row-group/1" = of the bytes of one row group; "row-groups/1" = of a list.
   std::string kind;
   std::string column{};     ///< The partition column, or the key of folders like site=a.
   std::string value{};      ///< Of that column.
@@ -165,9 +165,9 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest);
 struct Difference {
   std::string section;  ///< "artifacts", "code", "data", "config", "environment", "dependencies", "parents",
                         ///< "signature", "changelog"
-  std::string what;    ///< "training/site-d", "optimizer.lr", ...
-  std::string before;  ///< Empty = was not there.
-  std::string after;   ///< Empty = is gone.
+  std::string what;     ///< "training/site-d", "optimizer.lr", ...
+  std::string before;   ///< Empty = was not there.
+  std::string after;    ///< Empty = is gone.
 };
 
 /// What changed from a to b, grouped by section in the order above; the same slice name with another digest is one

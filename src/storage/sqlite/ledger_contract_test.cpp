@@ -92,7 +92,7 @@ TYPED_TEST(LedgerContract, TellsEveryBlobThatItsVersionsReferTo) {
   manifest.code.preprocessing = {{"features.py", sha256("features")}};
   manifest.code.dirty_diff_sha256 = sha256("diff").hex();
   manifest.environment.lock_files = {{"uv.lock", sha256("lock")}};
-  manifest.data.push_back({"wards", "training", "", {{"site-a", sha256("site-a"), 0, ""}}});
+  manifest.data = {{"wards", "training", "", {{"site-a", sha256("site-a"), 7, ""}}}};
   manifest.data[0].slices[0].profile_sha256 = sha256("profile").hex();
   ASSERT_TRUE(this->add("a@1.0.0", wire::to_canonical_json(manifest)));
   std::map<Digest, BlobReference> found;

@@ -13,7 +13,7 @@ from typing import Any, Iterator
 from ._errors import BackstayError
 
 _PIECE_BYTES = 1 << 20
-_MAX_SLICES = 1000
+_MAX_SLICES = 10_000
 
 
 def digest_file(path: pathlib.Path) -> tuple[str, int]:
