@@ -120,6 +120,52 @@ def test_answers_without_the_value_count_as_unsafe(released):
     assert rollback_of(setup)["evidence"]["candidate"]["missing"] > 0
 
 
+def test_a_policy_in_a_file_names_its_tests_and_its_segments(released, backstay):
+    (backstay.folder / "policy.yaml").write_text("""\
+family: {control: e_bh, alpha: 0.01}
+guardrails:
+  - name: length
+    signal: {kind: response_value, json_pointer: /words, per: {json_pointer: /answers}, segment: {header: X-Group, is: 2}}
+    objective: {relative_to: stable, tolerance: 1.2, better: lower}
+    test: ratio_vs_stable
+""")
+    setup = released(rollout=HALF, policy="policy.yaml")
+    numbers = itertools.count(1)
+
+    def reply(words: int):
+        def answer(_) -> Reply:
+            number = next(numbers)
+            group = number % 2 + 1
+            many = words if group == 2 else 100  # The other group's answers are as they were.
+            return Reply(body={"words": many + number % 7, "answers": 1}, headers={"X-Group": str(group)})
+
+        return answer
+
+    setup.stable.reply, setup.candidate.reply = reply(100), reply(200)
+    with setup.traffic() as traffic:
+        setup.start()
+        setup.server.wait_for_phase("e", "rolled_back")
+    assert traffic.failures == []
+    evidence = rollback_of(setup)["evidence"]
+    assert evidence["guardrail"] == "length" and evidence["test"] == "ratio_vs_stable"
+    assert evidence["stable"]["mean"] == pytest.approx(103, abs=3)
+    assert evidence["candidate"]["mean"] == pytest.approx(203, abs=3)
+
+
+def test_a_shadow_is_taken_back_by_what_both_versions_answered(released):
+    guardrail = safety(SIGNALS["body"], test="paired_rate")
+    guardrail["objective"] = {"relative_to": "stable"}
+    setup = released(rollout={"steps": [{"shadow": "100%", "for": "1h"}], "watch": "1h"}, guardrails=[guardrail])
+    setup.stable.reply, setup.candidate.reply = behave("body"), behave("body", 3)
+    with setup.traffic() as traffic:
+        setup.start()
+        setup.server.wait_for_phase("e", "rolled_back")
+    assert traffic.failures == [] and set(traffic.versions) == {"1.0.0"}
+    evidence = rollback_of(setup)["evidence"]
+    assert evidence["test"] == "paired_rate" and evidence["stable"]["bad"] == 0
+    assert evidence["candidate"]["bad"] > 5 and "both versions answered" in evidence["sentence"]
+
+
 def test_a_guardrail_that_pauses_keeps_the_step_for_a_person(released):
     setup = released(rollout=HALF, guardrails=[safety(SIGNALS["header"], action="pause")])
     setup.candidate.reply = behave("header", 1)

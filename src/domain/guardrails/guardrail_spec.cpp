@@ -124,7 +124,7 @@ Result<void> validate(const GuardrailSpec& spec) {
   if (spec.name.empty()) return wrong(spec, "has no name", "Give it one, like safety.");
   if (!(spec.alpha > 0 && spec.alpha <= 0.5)) return wrong(spec, "has an alpha outside of (0, 0.5]", "0.01 is usual.");
   if (!(spec.restarts.first > 0 && spec.restarts.first <= 1))
-    return wrong(spec, "begins with a share outside of (0, 1]", "0.75 is usual.");
+    return wrong(spec, "begins with a share outside of (0, 1]", "0.9 is usual.");
   TRY_DO(check_values(spec));
   const std::vector<TestKind> tests = fitting(spec);
   if (spec.test != TestKind::kAutomatic && std::find(tests.begin(), tests.end(), spec.test) == tests.end()) {

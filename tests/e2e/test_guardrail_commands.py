@@ -1,0 +1,95 @@
+"""Guardrails before a release: templates, checks, and what a policy would find with the traffic there is."""
+
+import json
+
+import pytest
+
+KINDS = ["classification", "regression", "ranking", "llm", "imaging"]
+POLICY = """\
+guardrails:
+  - {name: errors, signal: {kind: error}, objective: {relative_to: stable}}
+  - {name: latency, signal: {kind: latency}, objective: {relative_to: stable, tolerance: 1.5}}
+  - name: score
+    signal: {kind: response_value, json_pointer: /score}
+    objective: {relative_to: stable, margin: 0.02}
+"""
+
+
+@pytest.fixture
+def policy(backstay):
+    file = backstay.folder / "policy.yaml"
+    file.write_text(POLICY)
+    return file
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_template_is_a_policy(backstay, kind):
+    text = backstay("guardrail", "template", kind).out
+    assert text.count("#") >= 4
+    checked = backstay("guardrail", "check", "-", "--json", input=text).json["guardrails"]
+    assert len(checked) >= 4 and all(g["restart_every"] == 1000 for g in checked)
+    assert sum(g["alpha"] for g in checked) == pytest.approx(0.01)
+    assert backstay("guardrail", "template", kind, "--json").json["policy"] == text
+
+
+def test_an_unknown_template_names_the_nearest(backstay):
+    assert "imaging" in backstay("guardrail", "template", "imagin", code=3).err
+    assert "classification" in backstay("guardrail", "template", "tabular", code=3).err
+
+
+def test_simulate_tells_time_exposure_and_false_alarms(backstay, policy):
+    ask = ["guardrail", "simulate", policy, "--baseline", "0.98", "--effect", "0.93", "--rate", 200, "--runs", 200]
+    (errors,) = backstay(*ask, "--json").json["guardrails"]
+    assert errors["guardrail"] == "errors" and errors["test"] == "rate_vs_stable" and errors["verdict"] == "enough"
+    assert errors["detected"] == 1.0 and errors["false_alarms"] <= 0.05
+    assert errors["bound_outcomes"] < errors["outcomes_to_detect"]["p90"]
+    assert 0 < errors["seconds_to_detect"]["p50"] <= errors["seconds_to_detect"]["p90"] < 600
+    assert errors["bad_outcomes_until_detected"]["p50"] < errors["outcomes_to_detect"]["p50"]
+    assert backstay(*ask, "--json").json == {"policy": str(policy), "seed": 1, "guardrails": [errors]}
+    text = backstay(*ask).out
+    assert "100%" in text and "#" in text and "enough traffic to find this" in text and "\x1b" not in text
+
+
+def test_simulate_says_when_there_is_never_enough_traffic(backstay, policy):
+    done = backstay("guardrail", "simulate", policy, "--baseline", "0.98", "--effect", "0.93", "--rate", "0.2", "--for",
+                    "10m", "--runs", 50, code=8)
+    assert "never be enough traffic" in done.out
+    late = backstay("guardrail", "simulate", policy, "--baseline", "0.98", "--effect", "0.5", "--delay", "1h", "--runs",
+                    20, "--json", code=8).json
+    assert late["guardrails"][0]["verdict"] == "never" and late["guardrails"][0]["seconds_to_detect"]["p50"] is None
+
+
+def test_simulate_takes_latencies_and_scores(backstay, policy):
+    (latency,) = backstay("guardrail", "simulate", policy, "--baseline", "20ms", "--effect", "60ms", "--runs", 30,
+                          "--json").json["guardrails"]
+    assert latency["guardrail"] == "latency" and latency["verdict"] == "enough"
+    (score,) = backstay("guardrail", "simulate", policy, "--baseline", "0.8", "--effect", "0.6", "--guardrail", "score",
+                        "--weight", "0.2", "--runs", 30, "--json").json["guardrails"]
+    assert score["test"] == "mean_vs_stable" and score["verdict"] == "enough"
+
+
+@pytest.mark.parametrize("words, code, part", [
+    (["--baseline", "0.98", "--effect", "20ms"], 2, "both"),
+    (["--baseline", "98", "--effect", "93"], 2, "[0, 1]"),
+    (["--baseline", "x", "--effect", "0.9"], 2, "0.98"),
+    (["--baseline", "0.9", "--effect", "0.8", "--weight", "5 percent"], 2, "5%"),
+    (["--baseline", "0.9", "--effect", "0.8", "--rate", "0"], 2, "rate"),
+    (["--baseline", "0.9", "--effect", "0.8", "--for", "ever"], 2, "ever"),
+    (["--baseline", "0.9", "--effect", "0.8", "--runs", "0"], 2, "--runs"),
+    (["--baseline", "0.9", "--effect", "0.8", "--guardrail", "latency"], 2, "20ms"),
+    (["--baseline", "0.9", "--effect", "0.8", "--guardrail", "nothing"], 3, "errors, latency, score"),
+])
+def test_simulate_says_what_is_wrong(backstay, policy, words, code, part):
+    assert part in backstay("guardrail", "simulate", policy, *words, code=code).err
+
+
+def test_check_names_the_tests_that_would_fit(backstay):
+    text = POLICY.replace("margin: 0.02}", "margin: 0.02}\n    test: rate")
+    err = backstay("guardrail", "check", "-", code=2, input=text).err
+    assert "mean_vs_stable, value_vs_stable, paired_mean" in err
+
+
+def test_check_takes_json(backstay):
+    text = json.dumps({"family": {"control": "bonferroni", "alpha": 0.02}})
+    rows = backstay("guardrail", "check", "-", "--json", input=text).json["guardrails"]
+    assert [(g["guardrail"], g["alpha"]) for g in rows] == [("errors", 0.01), ("latency", 0.01)]
