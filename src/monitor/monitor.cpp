@@ -203,6 +203,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     ++commits_;
     commit_thread_.post([this, transition, model, done = std::move(done)] {
       Result<void> result = ports_.store.commit(transition, model);
+      if (result && ports_.stored) ports_.stored();
       inbox_.post([this, result = std::move(result), done] {
         --commits_;
         done(result);
@@ -360,7 +361,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
     if (evidence.action == guardrails::Action::kFlag) {
       const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence, json};
-      commit_thread_.post([this, draft] { static_cast<void>(ports_.audit.append(draft)); });
+      commit_thread_.post([this, draft] {
+        if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
+      });
     } else if (evidence.action == guardrails::Action::kPause) {
       driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
     } else {

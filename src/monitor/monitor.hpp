@@ -46,6 +46,8 @@ class Monitor {
     /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread
     /// that has nothing else to do.
     std::function<Result<BackendSpec>(const std::string& endpoint, const std::string& version)> backend_of;
+    /// Told, on the thread that stores, whenever something was; may be empty.
+    std::function<void()> stored{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);
