@@ -17,6 +17,7 @@
 #include "notify/dispatcher.hpp"
 #include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
+#include "storage/sqlite/sqlite_predictions.hpp"
 #include "wire/manifest_json.hpp"
 
 namespace backstay::app {
@@ -91,6 +92,7 @@ class Server {
     TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
           monitor_->on_backend(status);
         }));
+    TRY(predictions_, SqlitePredictions::open(data_->root() / "predictions.db"));
     TRY(std::vector<notify::Target> targets, load_targets(config_.notifications));
     dispatcher_ = std::make_unique<notify::Dispatcher>(
         notify::Dispatcher::Ports{
@@ -100,7 +102,7 @@ class Server {
     dispatcher_->start();
     monitor_ = std::make_unique<monitor::Monitor>(
         monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
-                                &data_->recordings(), system_clock(),
+                                *predictions_, &data_->recordings(), system_clock(),
                                 [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());
@@ -164,6 +166,7 @@ class Server {
   notify::CurlMessenger messenger_;
   std::unique_ptr<notify::Dispatcher> dispatcher_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<SqlitePredictions> predictions_;
   std::unique_ptr<monitor::Monitor> monitor_;
   std::unique_ptr<serving::BackendSupervisor> supervisor_;
   std::unique_ptr<services::Uploads> uploads_;

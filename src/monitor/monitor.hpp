@@ -15,6 +15,7 @@
 #include "ports/backends.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/predictions.hpp"
 #include "ports/recordings.hpp"
 
 namespace backstay::monitor {
@@ -41,6 +42,7 @@ class Monitor {
     RolloutStore& store;
     LineageStore& lineage;
     AuditLog& audit;
+    PredictionStore& predictions;
     RecordingStore* recordings;  ///< nullptr: nothing is recorded.
     const Clock& clock;
     /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread
@@ -77,7 +79,8 @@ class Monitor {
                                       const std::string& to = "");
   std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event);
 
-  std::future<FeedbackResult> feedback(std::vector<Label> labels);
+  /// Answers when the labels are durable; after a failure none of them was taken.
+  std::future<Result<FeedbackResult>> feedback(std::vector<Label> labels);
   std::future<Status> status();
 
  private:
