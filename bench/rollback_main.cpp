@@ -13,6 +13,7 @@
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "storage/memory/memory_ledger.hpp"
+#include "storage/memory/memory_predictions.hpp"
 #include "storage/recordings/local_recordings.hpp"
 
 /// bench-rollback REPETITIONS SHARE_PPM THREADS: how long a candidate that began to fail still gets requests after the
@@ -134,7 +135,8 @@ class Rollbacks {
     must(made);
     gateway_ = *std::move(made);
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, &recordings_, system_clock(),
+        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, predictions_, &recordings_,
+                                system_clock(),
                                 [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   BackendSpec spec;
                                   spec.endpoint = endpoint;
@@ -255,6 +257,7 @@ class Rollbacks {
   const std::filesystem::path recordings_folder_ =
       std::filesystem::temp_directory_path() / fmt::format("backstay-bench-rollback-{}", getpid());
   LocalRecordings recordings_{recordings_folder_};
+  MemoryPredictions predictions_;
   ReadyBackends backends_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<monitor::Monitor> monitor_;

@@ -31,6 +31,7 @@ json versions_json(const monitor::EndpointStatus& endpoint) {
                     {"errors", v.errors},
                     {"replayed", v.replayed},
                     {"mirrored", v.mirrored},
+                    {"labels", v.labels},
                     {"latency_p50_seconds", v.latency_p50_seconds},
                     {"latency_p95_seconds", v.latency_p95_seconds},
                     {"latency_p99_seconds", v.latency_p99_seconds}});

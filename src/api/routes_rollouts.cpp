@@ -43,14 +43,14 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
   return order;
 }
 
-Result<std::vector<monitor::Label>> read_labels(const std::string& body) {
-  std::vector<monitor::Label> labels;
+Result<std::vector<Label>> read_labels(const std::string& body) {
+  std::vector<Label> labels;
   TRY(const wire::Document document, wire::Document::from_json("the request body", body));
   wire::Fields fields(document);
   Result<void> bad;
   fields.each("labels", [&](wire::Fields& item) {
     std::string id;
-    monitor::Label label;
+    Label label;
     item.required("prediction_id", id);
     item.required("label", label.value);
     auto parsed = traffic::PredictionId::parse(id);
@@ -211,8 +211,8 @@ Result<json> rollouts_of(const Ports& ports, const std::string& endpoint, const 
 }
 
 Result<json> feedback(const Ports& ports, const Request& request) {
-  TRY(std::vector<monitor::Label> labels, read_labels(request.body));
-  const monitor::FeedbackResult result = ports.monitor.feedback(std::move(labels)).get();
+  TRY(std::vector<Label> labels, read_labels(request.body));
+  TRY(const monitor::FeedbackResult result, ports.monitor.feedback(std::move(labels)).get());
   return json{{"joined", result.joined}, {"duplicates", result.duplicates}, {"unknown", result.unknown}};
 }
 

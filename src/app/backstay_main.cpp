@@ -22,6 +22,7 @@ class OpenedDirectory : public cli::OpenRegistry {
     return services::LogSigner{std::move(key)};
   }
   RecordCheck& record_check() override { return directory_.ledger(); }
+  NotificationStore& notifications() override { return directory_.ledger(); }
   RecordingStore& recordings() override { return directory_.recordings(); }
   BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }
   Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) override {
@@ -49,5 +50,6 @@ int main(int argc, char** argv) {
   capture::GitWorkTree work_tree;
   capture::LinuxMachine machine;
   capture::SystemPrograms programs;
-  return cli::run(argc, argv, {BACKSTAY_VERSION, open_registry, app::serve, work_tree, machine, programs});
+  return cli::run(argc, argv,
+                  {BACKSTAY_VERSION, open_registry, app::serve, app::test_notification, work_tree, machine, programs});
 }

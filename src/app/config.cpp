@@ -138,6 +138,7 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
                   "Give each endpoint its own routes.");
     }
   });
+  read_notifications(fields, name.parent_path(), config.notifications);
   if (config.endpoints.empty())
     fields.fail("endpoints", "is missing or empty", "Name at least one: endpoints: [{name: diagnosis, model: m}]");
   TRY_DO(fields.finish());

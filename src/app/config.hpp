@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/notification_config.hpp"
 #include "base/result.hpp"
 #include "domain/guardrails/guardrail.hpp"
 #include "domain/rollout/plan.hpp"
@@ -50,6 +51,7 @@ struct Config {
   unsigned gateway_threads = 0;
   gateway::Address control_listen{0x7f000001, 8081};
   std::vector<EndpointConfig> endpoints;
+  std::vector<NotificationConfig> notifications;
 };
 
 /// `name` is the file's path. Unknown keys are refused with the nearest valid one, and everything is validated.

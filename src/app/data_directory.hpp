@@ -16,6 +16,7 @@ namespace backstay::app {
 /// Where everything durable is:
 ///
 ///     registry.db        versions, rollouts, audit log
+///     predictions.db     which version answered what, until labels come; the server's alone
 ///     blobs/             content-addressed files
 ///     store.yaml         limits of the store (store_config.hpp); written by people
 ///     uploads/           blobs that clients are sending in parts (0700)

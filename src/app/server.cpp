@@ -13,8 +13,12 @@
 #include "app/prepare_backend.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
+#include "notify/curl_messenger.hpp"
+#include "notify/dispatcher.hpp"
 #include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
+#include "storage/sqlite/sqlite_predictions.hpp"
+#include "wire/manifest_json.hpp"
 
 namespace backstay::app {
 
@@ -75,6 +79,7 @@ class Server {
     control_.reset();
     if (gateway_) gateway_->stop(kDrain);
     if (monitor_) monitor_->stop();
+    if (dispatcher_) dispatcher_->stop();
     supervisor_.reset();  // Its threads call the monitor.
     if (published_) data_->withdraw_address();
   }
@@ -87,13 +92,22 @@ class Server {
     TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
           monitor_->on_backend(status);
         }));
+    TRY(predictions_, SqlitePredictions::open(data_->root() / "predictions.db"));
+    TRY(std::vector<notify::Target> targets, load_targets(config_.notifications));
+    dispatcher_ = std::make_unique<notify::Dispatcher>(
+        notify::Dispatcher::Ports{
+            data_->ledger(), data_->ledger(), messenger_, system_clock(),
+            [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); }},
+        std::move(targets));
+    dispatcher_->start();
     monitor_ = std::make_unique<monitor::Monitor>(
         monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
-                                &data_->recordings(), system_clock(),
+                                *predictions_, &data_->recordings(), system_clock(),
                                 [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());
-                                }},
+                                },
+                                [this] { dispatcher_->wake(); }},
         monitor_config(config_));
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
@@ -127,6 +141,17 @@ class Server {
  private:
   services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
 
+  /// Empty: not known.
+  std::string commit_of(const std::string& endpoint, const std::string& version) const {
+    const auto found = endpoint_of(endpoint);
+    const auto number = registry::SemanticVersion::parse(version);
+    if (!found || !number) return "";
+    const auto stored = data_->ledger().version({(*found)->model, *number});
+    if (!stored) return "";
+    const auto manifest = wire::manifest_from_json("the manifest", stored->manifest_json);
+    return manifest ? manifest->code.commit : "";
+  }
+
   Result<const EndpointConfig*> endpoint_of(const std::string& name) const {
     for (const EndpointConfig& endpoint : config_.endpoints) {
       if (endpoint.name == name) return &endpoint;
@@ -138,7 +163,10 @@ class Server {
   const Config config_;
   std::unique_ptr<DataDirectory> data_;
   gateway::RoutingCell routing_;
+  notify::CurlMessenger messenger_;
+  std::unique_ptr<notify::Dispatcher> dispatcher_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::unique_ptr<SqlitePredictions> predictions_;
   std::unique_ptr<monitor::Monitor> monitor_;
   std::unique_ptr<serving::BackendSupervisor> supervisor_;
   std::unique_ptr<services::Uploads> uploads_;
@@ -148,6 +176,33 @@ class Server {
 };
 
 }  // namespace
+
+Result<void> test_notification(const std::filesystem::path& config_file, const std::string& name) {
+  TRY(const std::string text, read_file(config_file));
+  TRY(const Config config, read_config(config_file, text));
+  TRY(const std::vector<notify::Target> targets, load_targets(config.notifications));
+  std::string known;
+  for (const notify::Target& target : targets) {
+    known += (known.empty() ? "" : ", ") + target.name;
+    if (target.name != name) continue;
+    if (target.kind == notify::Target::Kind::kGithub)
+      return Unexpected(ErrorCode::kUnsupported,
+                        "A GitHub deployment is of a commit: there is nothing to test it with.",
+                        "Start a rollout; backstay notify list shows what was not delivered.");
+    wire::Notice notice;
+    notice.at = system_clock().now();
+    notice.event = "rollout.pause";
+    notice.endpoint = config.endpoints.front().name;
+    notice.actor = "backstay";
+    notice.reason = "This is a test of the notification target " + name + ": nothing was released.";
+    const notify::Delivery delivery = notify::deliver(notify::CurlMessenger(), target, notice, notice.at);
+    if (delivery.delivered) return {};
+    return Unexpected(ErrorCode::kUnavailable, fmt::format("{} was not told. {}", name, delivery.why_not),
+                      "Check its address and secret in the configuration.");
+  }
+  return Unexpected(ErrorCode::kNotFound, fmt::format("There is no notification target '{}'.", name),
+                    known.empty() ? "The configuration has none." : fmt::format("The configuration has: {}.", known));
+}
 
 Result<void> serve(const std::filesystem::path& config_file) {
   TRY(const std::string text, read_file(config_file));

@@ -41,6 +41,7 @@ void add_lineage_commands(const Context& context);
 void add_infrastructure_commands(const Context& context);
 void add_release_commands(const Context& context);
 void add_replay_commands(const Context& context);
+void add_notify_commands(const Context& context);
 void add_audit_commands(const Context& context);
 void add_signing_commands(const Context& context);
 void add_scan_commands(const Context& context);

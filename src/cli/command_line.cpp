@@ -128,6 +128,7 @@ int run(int argc, char** argv, const Program& program) {
   add_search_commands(context);
   add_release_commands(context);
   add_replay_commands(context);
+  add_notify_commands(context);
   add_audit_commands(context);
   add_signing_commands(context);
   add_scan_commands(context);

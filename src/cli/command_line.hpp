@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
 #include "ports/machine.hpp"
+#include "ports/notifications.hpp"
 #include "ports/programs.hpp"
 #include "ports/record_check.hpp"
 #include "ports/recordings.hpp"
@@ -32,6 +33,7 @@ class OpenRegistry {
   virtual BlobUpkeep& blob_upkeep() = 0;
   virtual RecordCheck& record_check() = 0;
   virtual RecordingStore& recordings() = 0;
+  virtual NotificationStore& notifications() = 0;
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;
@@ -43,6 +45,8 @@ struct Program {
   std::function<Result<std::unique_ptr<OpenRegistry>>(const std::filesystem::path& data_dir)> open_registry;
   /// Runs until it is told to stop.
   std::function<Result<void>(const std::filesystem::path& config)> serve;
+  /// Sends a message to a notification target of a configuration now.
+  std::function<Result<void>(const std::filesystem::path& config, const std::string& target)> test_notification;
   WorkTree& work_tree;
   Machine& machine;
   Programs& programs;

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "domain/guardrails/latency.hpp"
-#include "monitor/feedback_join.hpp"
+#include "monitor/feedback.hpp"
 #include "monitor/inbox.hpp"
 #include "monitor/recorder.hpp"
 #include "monitor/task_thread.hpp"
@@ -47,7 +47,11 @@ std::optional<gateway::Address> address_of(const BackendStatus& status) {
 class Monitor::Loop : public services::RolloutWorld, public services::CommitQueue {
  public:
   Loop(Ports ports, const std::vector<EndpointConfig>& configs)
-      : ports_(std::move(ports)), directory_(ports_.routing, names(configs)), driver_(*this, *this, ports_.clock) {
+      : ports_(std::move(ports)),
+        directory_(ports_.routing, names(configs)),
+        driver_(*this, *this, ports_.clock),
+        feedback_(ports_.predictions, inbox_, ports_.clock,
+                  [this](const Prediction& prediction, double label) { take_label(prediction, label); }) {
     for (const EndpointConfig& config : configs) {
       const bool wants_labels = std::any_of(config.guardrails.begin(), config.guardrails.end(), [](const auto& spec) {
         return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
@@ -82,6 +86,10 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
                    newest.empty() ? std::nullopt : std::optional(newest.front()), number);
     }
+    TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
+    for (const LabelTotal& total : totals)
+      for (Endpoint& endpoint : endpoints_)
+        if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].traffic.labels = total.labels;
     thread_ = std::thread([this] { run(); });
     return {};
   }
@@ -95,6 +103,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
         endpoint.recorder.finish();
       }
     }
+    feedback_.finish();
     commit_thread_.finish();
     backend_thread_.finish();
   }
@@ -145,18 +154,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     tell_if_ready();
   }
 
-  FeedbackResult take_labels(const std::vector<Label>& labels) {
+  void take_labels(std::vector<Label> labels, Feedback::Done done) {
     drain();  // So that an answer that a client has is known here.
-    FeedbackResult result;
-    for (const Label& label : labels) {
-      const FeedbackJoin::Joined joined = predictions_.label(label.prediction);
-      if (joined.fate == FeedbackJoin::Fate::kDuplicate) ++result.duplicates;
-      if (joined.fate == FeedbackJoin::Fate::kUnknown) ++result.unknown;
-      if (joined.fate != FeedbackJoin::Fate::kJoined) continue;
-      ++result.joined;
-      take_label(joined.outcome, label.value);
-    }
-    return result;
+    feedback_.take(std::move(labels), std::move(done));
   }
 
   Status report() {
@@ -211,6 +211,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     ++commits_;
     commit_thread_.post([this, transition, model, done = std::move(done)] {
       Result<void> result = ports_.store.commit(transition, model);
+      if (result && ports_.stored) ports_.stored();
       inbox_.post([this, result = std::move(result), done] {
         --commits_;
         done(result);
@@ -309,7 +310,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     const std::string& version = directory_.named(outcome.version).version;
     count(endpoint, version, outcome);
     const bool mirrored = outcome.role == Role::kShadow;
-    if (endpoint.wants_labels && !mirrored && !outcome.replayed) predictions_.remember(outcome);
+    if (endpoint.wants_labels && !mirrored && !outcome.replayed)
+      feedback_.remember({endpoint.config.name, version, outcome});
 
     const rollout::State* state = driver_.active(endpoint.config.name);
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
@@ -326,11 +328,16 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
                            [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
   }
 
-  void take_label(const Outcome& outcome, double label) {
-    Endpoint& endpoint = endpoints_[outcome.endpoint];
+  void take_label(const Prediction& prediction, double label) {
+    const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
+                                    [&](const Endpoint& e) { return e.config.name == prediction.endpoint; });
+    if (found == endpoints_.end()) return;  // It is no longer served; the label is stored.
+    Endpoint& endpoint = *found;
+    const std::string& version = prediction.version;
+    const Outcome& outcome = prediction.outcome;
     ++endpoint.labels_joined;
+    ++endpoint.versions[version].traffic.labels;
     const rollout::State* state = driver_.active(endpoint.config.name);
-    const std::string& version = directory_.named(outcome.version).version;
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
     endpoint.now = ports_.clock.monotonic();
     const bool candidate = version == state->candidate;
@@ -368,7 +375,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
     if (evidence.action == guardrails::Action::kFlag) {
       const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence, json};
-      commit_thread_.post([this, draft] { static_cast<void>(ports_.audit.append(draft)); });
+      commit_thread_.post([this, draft] {
+        if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
+      });
     } else if (evidence.action == guardrails::Action::kPause) {
       driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
     } else {
@@ -402,6 +411,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
   void tick() {
+    feedback_.tick();
     for (Endpoint& endpoint : endpoints_) {
       const rollout::State* state = driver_.active(endpoint.config.name);
       record_progress(endpoint);
@@ -451,7 +461,6 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   Inbox inbox_;
   gateway::RoutingDirectory directory_;
   std::vector<Endpoint> endpoints_;
-  FeedbackJoin predictions_;
   std::map<std::pair<std::string, std::string>, BackendStatus> statuses_;
   services::RolloutDriver driver_;
   std::function<void()> when_ready_;
@@ -459,6 +468,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   bool stopping_ = false;
   std::thread thread_;
   // They post to the inbox: gone before it.
+  Feedback feedback_;
   TaskThread commit_thread_;
   TaskThread backend_thread_;
 };
@@ -515,11 +525,13 @@ std::future<Result<void>> Monitor::handle(const std::string& endpoint, const rol
                       });
 }
 
-std::future<FeedbackResult> Monitor::feedback(std::vector<Label> labels) {
-  auto promise = std::make_shared<std::promise<FeedbackResult>>();
-  std::future<FeedbackResult> result = promise->get_future();
-  loop_->inbox().post(
-      [loop = loop_.get(), promise, labels = std::move(labels)] { promise->set_value(loop->take_labels(labels)); });
+std::future<Result<FeedbackResult>> Monitor::feedback(std::vector<Label> labels) {
+  auto promise = std::make_shared<std::promise<Result<FeedbackResult>>>();
+  std::future<Result<FeedbackResult>> result = promise->get_future();
+  loop_->inbox().post([loop = loop_.get(), promise, labels = std::move(labels)]() mutable {
+    loop->take_labels(std::move(labels),
+                      [promise](Result<FeedbackResult> joined) { promise->set_value(std::move(joined)); });
+  });
   return result;
 }
 

@@ -15,6 +15,7 @@
 #include "ports/backends.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/predictions.hpp"
 #include "ports/recordings.hpp"
 
 namespace backstay::monitor {
@@ -41,11 +42,14 @@ class Monitor {
     RolloutStore& store;
     LineageStore& lineage;
     AuditLog& audit;
+    PredictionStore& predictions;
     RecordingStore* recordings;  ///< nullptr: nothing is recorded.
     const Clock& clock;
     /// Says how a version is served behind an endpoint. May take long (it checks artifacts out); called from a thread
     /// that has nothing else to do.
     std::function<Result<BackendSpec>(const std::string& endpoint, const std::string& version)> backend_of;
+    /// Told, on the thread that stores, whenever something was; may be empty.
+    std::function<void()> stored{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);
@@ -78,7 +82,8 @@ class Monitor {
                                       const std::string& to = "", Condition condition = {});
   std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event, Condition condition = {});
 
-  std::future<FeedbackResult> feedback(std::vector<Label> labels);
+  /// Answers when the labels are durable; after a failure none of them was taken.
+  std::future<Result<FeedbackResult>> feedback(std::vector<Label> labels);
   std::future<Status> status();
   std::future<Result<Deployment>> deployment(const std::string& endpoint);
 

@@ -12,6 +12,7 @@
 
 #include "monitor/explain_rollout.hpp"
 #include "storage/memory/memory_ledger.hpp"
+#include "storage/memory/memory_predictions.hpp"
 #include "storage/recordings/local_recordings.hpp"
 
 namespace backstay::monitor {
@@ -126,7 +127,7 @@ class MonitorTest : public ::testing::Test {
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(
-        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, &recordings, system_clock(),
+        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, predictions, &recordings, system_clock(),
                        [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                          BackendSpec spec;
                          spec.endpoint = endpoint;
@@ -177,6 +178,7 @@ class MonitorTest : public ::testing::Test {
   const std::filesystem::path folder =
       std::filesystem::path(::testing::TempDir()) / ("monitor-" + std::to_string(getpid()));
   LocalRecordings recordings{folder};
+  MemoryPredictions predictions;
   FullDisk disk{ledger};
   ReadyBackends backends;
   gateway::RoutingCell routing;

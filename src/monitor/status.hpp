@@ -21,6 +21,7 @@ struct VersionTraffic {
   std::uint64_t errors = 0;
   std::uint64_t replayed = 0;  ///< Errors that the client never saw.
   std::uint64_t mirrored = 0;
+  std::uint64_t labels = 0;  ///< That its answers got, ever.
   double latency_p50_seconds = 0;
   double latency_p95_seconds = 0;
   double latency_p99_seconds = 0;
@@ -54,10 +55,6 @@ struct Status {
   gateway::GatewayCounters gateway;
 };
 
-struct Label {
-  traffic::PredictionId prediction;
-  double value = 0;
-};
 struct FeedbackResult {
   std::uint64_t joined = 0;
   std::uint64_t duplicates = 0;

@@ -32,8 +32,13 @@ Transition unchanged(const State& state) {
 /// What every change has: the next revision, and a note.
 Transition change(const State& state, Note note) {
   // Versions and ids hold no character that JSON would escape.
-  if (note.evidence == "{}")
-    note.evidence = fmt::format(R"({{"from":"{}","rollout":"{}","to":"{}"}})", state.stable, state.id, state.candidate);
+  const std::string which =
+      fmt::format(R"("from":"{}","rollout":"{}","to":"{}")", state.stable, state.id, state.candidate);
+  if (note.evidence == "{}") {
+    note.evidence = "{" + which + "}";
+  } else if (!note.evidence.empty() && note.evidence.front() == '{') {
+    note.evidence.insert(1, which + ",");
+  }
   Transition out;
   out.state = state;
   out.state.revision = state.revision + 1;

@@ -7,6 +7,7 @@
 #include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/notifications.hpp"
 #include "ports/releases.hpp"
 #include "ports/signature_store.hpp"
 #include "ports/version_search.hpp"
@@ -23,7 +24,8 @@ class MemoryLedger : public VersionStore,
                      public AuditLog,
                      public SignatureStore,
                      public VersionSearch,
-                     public IdempotencyStore {
+                     public IdempotencyStore,
+                     public NotificationStore {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -88,6 +90,13 @@ class MemoryLedger : public VersionStore,
   Result<std::optional<StoredAnswer>> answer(const std::string& key) const override;
   Result<void> remember(const std::string& key, const StoredAnswer& answer) override;
 
+  Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const override;
+  Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) override;
+  Result<void> bury(const DeadLetter& letter) override;
+  Result<std::vector<DeadLetter>> dead_letters(const std::string& target) const override;
+  Result<std::uint64_t> make_due(const std::string& target) override;
+  Result<void> remove(const std::string& target, std::uint64_t sequence) override;
+
  private:
   struct Held {
     StoredVersion version;
@@ -130,6 +139,8 @@ class MemoryLedger : public VersionStore,
   std::vector<Blocked> quarantines_;
   std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
   std::map<std::string, std::pair<Timestamp, StoredAnswer>> answers_;
+  std::map<std::string, std::uint64_t> told_up_to_;
+  std::map<std::pair<std::string, std::uint64_t>, DeadLetter> dead_letters_;
   std::int64_t next_id_ = 1;
 };
 

@@ -267,8 +267,16 @@ Result<void> add_answers(const Database& database) {
       "NULL, body TEXT NOT NULL, at INTEGER NOT NULL) STRICT; CREATE INDEX answers_by_age ON answers(at);");
 }
 
+Result<void> notifications(const Database& database) {
+  return database.execute(
+      "CREATE TABLE told(target TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;"
+      "CREATE TABLE dead_letters(target TEXT NOT NULL, sequence INTEGER NOT NULL, why TEXT NOT NULL, at INTEGER NOT "
+      "NULL, due INTEGER NOT NULL, PRIMARY KEY(target, sequence)) STRICT;");
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first, releases, audit_tree, signatures, scans, create_search_index, add_answers};
+constexpr Migration kMigrations[] = {first,       releases,     audit_tree, signatures, scans, create_search_index,
+                                     add_answers, notifications};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

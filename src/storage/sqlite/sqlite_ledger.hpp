@@ -7,6 +7,7 @@
 #include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
+#include "ports/notifications.hpp"
 #include "ports/record_check.hpp"
 #include "ports/releases.hpp"
 #include "ports/signature_store.hpp"
@@ -25,7 +26,8 @@ class SqliteLedger : public VersionStore,
                      public RecordCheck,
                      public SignatureStore,
                      public VersionSearch,
-                     public IdempotencyStore {
+                     public IdempotencyStore,
+                     public NotificationStore {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -106,6 +108,13 @@ class SqliteLedger : public VersionStore,
 
   Result<std::optional<StoredAnswer>> answer(const std::string& key) const override;
   Result<void> remember(const std::string& key, const StoredAnswer& answer) override;
+
+  Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const override;
+  Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) override;
+  Result<void> bury(const DeadLetter& letter) override;
+  Result<std::vector<DeadLetter>> dead_letters(const std::string& target) const override;
+  Result<std::uint64_t> make_due(const std::string& target) override;
+  Result<void> remove(const std::string& target, std::uint64_t sequence) override;
 
  private:
   struct Impl;

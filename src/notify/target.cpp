@@ -1,0 +1,139 @@
+#include "notify/target.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/base64.hpp"
+#include "signing/hmac.hpp"
+
+namespace backstay::notify {
+
+using wire::Notice;
+
+namespace {
+
+constexpr std::string_view kSecretPrefix = "whsec_";
+
+Delivery judged(Target::Kind kind, const Result<Sent>& sent) {
+  if (!sent) return {false, true, sent.error().message};
+  const int status = sent->status;
+  if (kind == Target::Kind::kMail) {
+    // RFC 5321: 4yz may go better later.
+    if (status < 400) return {true, false, ""};
+    return {false, status < 500, fmt::format("The mail server answered {}.", status)};
+  }
+  if (status >= 200 && status < 300) return {true, false, ""};
+  // Everything else that the other side says of the message itself it will say again.
+  const bool again = status == 408 || status == 425 || status == 429 || status >= 500;
+  return {false, again, fmt::format("It answered {}.", status)};
+}
+
+Message post(const Target& target, std::string body) {
+  Message out;
+  out.url = target.url;
+  out.headers = {"Content-Type: application/json"};
+  out.body = std::move(body);
+  return out;
+}
+
+Message webhook(const Target& target, const Notice& notice, Timestamp now) {
+  Message out = post(target, wire::webhook_body(notice));
+  const std::string id = fmt::format("audit-{}", notice.sequence);
+  const std::int64_t seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
+  out.headers.push_back("webhook-id: " + id);
+  out.headers.push_back(fmt::format("webhook-timestamp: {}", seconds));
+  if (!target.secret.empty())
+    out.headers.push_back("webhook-signature: " + webhook_signature(target.secret, id, seconds, out.body));
+  return out;
+}
+
+Message mail(const Target& target, const Notice& notice) {
+  Message out;
+  out.kind = Message::Kind::kMail;
+  out.url = target.url;
+  out.from = target.from;
+  out.to = target.to;
+  out.user = target.user;
+  out.password = target.secret;
+  out.body = wire::mail_text(notice, target.from, target.to);
+  return out;
+}
+
+Message github(const Target& target, const char* method, const std::string& path, std::string body) {
+  Message out = post(target, std::move(body));
+  out.method = method;
+  out.url = fmt::format("{}/repos/{}{}", target.url, target.repository, path);
+  out.headers.emplace_back("Accept: application/vnd.github+json");
+  out.headers.emplace_back("X-GitHub-Api-Version: 2022-11-28");
+  out.headers.push_back("Authorization: Bearer " + target.secret);
+  return out;
+}
+
+/// Only what can be in a URL unescaped: versions' commits and endpoints' names are.
+bool is_plain(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+  });
+}
+
+/// The commit's deployment to the endpoint, made when there is none yet, gets another status.
+Delivery deploy(const Messenger& messenger, const Target& target, const Notice& notice) {
+  if (notice.commit.empty()) return {false, false, "The candidate's commit is not known: GitHub deploys commits."};
+  if (!is_plain(notice.commit) || !is_plain(notice.endpoint)) return {false, false, "The commit is no commit."};
+  const Result<Sent> found = messenger.send(github(
+      target, "GET", fmt::format("/deployments?sha={}&environment={}&per_page=1", notice.commit, notice.endpoint), ""));
+  Delivery step = judged(target.kind, found);
+  if (!step.delivered) return step;
+  std::optional<std::uint64_t> id = wire::github_deployment_id(found->body);
+  if (!id) {
+    const Result<Sent> made =
+        messenger.send(github(target, "POST", "/deployments", wire::github_deployment_body(notice)));
+    step = judged(target.kind, made);
+    if (!step.delivered) return step;
+    id = wire::github_deployment_id(made->body);
+    if (!id) return {false, false, "GitHub answered without a deployment's id."};
+  }
+  return judged(target.kind, messenger.send(github(target, "POST", fmt::format("/deployments/{}/statuses", *id),
+                                                   wire::github_status_body(notice))));
+}
+
+}  // namespace
+
+bool Target::wants(const std::string& event) const {
+  return std::find(events.begin(), events.end(), event) != events.end();
+}
+
+std::vector<std::string> usual_events(Target::Kind kind) {
+  switch (kind) {
+    case Target::Kind::kPagerDuty: return {"rollout.rollback", "rollout.pause", "rollout.resume", "guardrail.flag"};
+    case Target::Kind::kGithub:
+      return {"rollout.start", "rollout.advance", "rollout.watch", "rollout.done", "rollout.rollback"};
+    default:
+      return {"rollout.start", "rollout.done", "rollout.rollback", "rollout.revert", "rollout.pause", "guardrail.flag"};
+  }
+}
+
+std::string webhook_signature(const std::string& secret, const std::string& id, std::int64_t seconds,
+                              const std::string& body) {
+  std::string key = secret;
+  if (secret.compare(0, kSecretPrefix.size(), kSecretPrefix) == 0) {
+    const auto raw = from_base64(std::string_view(secret).substr(kSecretPrefix.size()));
+    if (raw) key = *raw;
+  }
+  return "v1," + to_base64(signing::hmac_sha256(key, fmt::format("{}.{}.{}", id, seconds, body)));
+}
+
+Delivery deliver(const Messenger& messenger, const Target& target, const Notice& notice, Timestamp now) {
+  switch (target.kind) {
+    case Target::Kind::kWebhook: return judged(target.kind, messenger.send(webhook(target, notice, now)));
+    case Target::Kind::kSlack: return judged(target.kind, messenger.send(post(target, wire::slack_body(notice))));
+    case Target::Kind::kPagerDuty:
+      return judged(target.kind, messenger.send(post(target, wire::pagerduty_body(notice, target.secret))));
+    case Target::Kind::kGithub: return deploy(messenger, target, notice);
+    case Target::Kind::kMail: return judged(target.kind, messenger.send(mail(target, notice)));
+  }
+  return {};
+}
+
+}  // namespace backstay::notify

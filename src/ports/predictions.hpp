@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "domain/traffic/outcome.hpp"
+
+/// Which version answered what, until the label comes: minutes or weeks later.
+namespace backstay {
+
+/// An answer that a client got.
+struct Prediction {
+  std::string endpoint;
+  std::string version;
+  traffic::Outcome
+      outcome;  ///< What a store gives back has no `endpoint`, `version` and `at`: they mean nothing later.
+};
+
+/// What a prediction should have been.
+struct Label {
+  traffic::PredictionId prediction;
+  double value = 0;
+};
+
+/// How many labels a version's answers have got, ever.
+struct LabelTotal {
+  std::string endpoint;
+  std::string version;
+  std::uint64_t labels = 0;
+};
+
+class PredictionStore {
+ public:
+  virtual ~PredictionStore() = default;
+
+  /// Survives the process when this returns. Remembering again changes nothing. The oldest are forgotten when there are
+  /// too many.
+  virtual Result<void> remember(const std::vector<Prediction>& predictions) = 0;
+
+  enum class Fate : std::uint8_t {
+    kJoined,     ///< The first label of this prediction.
+    kDuplicate,  ///< It has one already, which stays.
+    kUnknown,    ///< Not predicted here, or forgotten.
+  };
+  struct Joined {
+    Fate fate = Fate::kUnknown;
+    Prediction prediction;  ///< kJoined.
+  };
+  /// One for each label, in order; all in one transaction, which survives a power failure when this returns. After a
+  /// failure none of them has been joined.
+  virtual Result<std::vector<Joined>> label(const std::vector<Label>& labels, Timestamp now) = 0;
+
+  virtual Result<std::vector<LabelTotal>> totals() const = 0;
+};
+
+}  // namespace backstay

@@ -1,0 +1,123 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "storage/memory/memory_predictions.hpp"
+#include "storage/sqlite/sqlite_predictions.hpp"
+
+// What every store of predictions promises (ports/predictions.hpp).
+namespace backstay {
+namespace {
+
+using Fate = PredictionStore::Fate;
+
+constexpr std::uint64_t kMost = 100;
+
+struct InMemory {
+  MemoryPredictions store{kMost};
+};
+struct OnDisk {
+  std::filesystem::path folder = [] {
+    std::string name = std::filesystem::temp_directory_path() / "backstay-XXXXXX";
+    return std::filesystem::path(mkdtemp(name.data()));
+  }();
+  std::unique_ptr<SqlitePredictions> opened = SqlitePredictions::open(folder / "predictions.db", {kMost}).value();
+  SqlitePredictions& store = *opened;
+  ~OnDisk() { std::filesystem::remove_all(folder); }
+};
+
+Prediction prediction(std::uint64_t number, const std::string& version = "1.0.0") {
+  Prediction out{"e", version, {}};
+  out.outcome.prediction = {5, number};
+  out.outcome.cluster = number * 7;
+  out.outcome.status = 200;
+  out.outcome.role = traffic::Role::kCandidate;
+  out.outcome.candidate_ppm = 50'000;
+  out.outcome.latency_us = 1234;
+  out.outcome.response_bytes = 99;
+  out.outcome.values[2] = 0.1F;
+  return out;
+}
+
+template <class Store>
+class PredictionsContract : public ::testing::Test {
+ protected:
+  Fate label(std::uint64_t number) {
+    return made.store.label({{{5, number}, 1}}, Timestamp(seconds(9))).value().at(0).fate;
+  }
+  Store made;
+  PredictionStore& store = made.store;
+};
+using Stores = ::testing::Types<InMemory, OnDisk>;
+TYPED_TEST_SUITE(PredictionsContract, Stores);
+
+TYPED_TEST(PredictionsContract, TellsWhichVersionAnsweredAndWhat) {
+  ASSERT_TRUE(this->store.remember({prediction(1), prediction(2, "2.0.0")}));
+  const auto joined = this->store.label({{{5, 2}, 1}}, {}).value().at(0);
+  EXPECT_EQ(joined.fate, Fate::kJoined);
+  EXPECT_EQ(joined.prediction.endpoint, "e");
+  EXPECT_EQ(joined.prediction.version, "2.0.0");
+  const traffic::Outcome& o = joined.prediction.outcome;
+  const traffic::Outcome wanted = prediction(2).outcome;
+  EXPECT_EQ(o.prediction, wanted.prediction);
+  EXPECT_EQ(o.cluster, wanted.cluster);
+  EXPECT_EQ(o.status, wanted.status);
+  EXPECT_EQ(o.role, wanted.role);
+  EXPECT_EQ(o.candidate_ppm, wanted.candidate_ppm);
+  EXPECT_EQ(o.latency_us, wanted.latency_us);
+  EXPECT_EQ(o.values[2], wanted.values[2]);
+  EXPECT_TRUE(std::isnan(o.values[0]));
+}
+
+TYPED_TEST(PredictionsContract, JoinsEachOnceInWhateverOrderLabelsCome) {
+  ASSERT_TRUE(this->store.remember({prediction(1), prediction(2), prediction(3)}));
+  const std::vector<Label> labels{{{5, 3}, 1}, {{5, 1}, 0}, {{5, 3}, 0}, {{5, 77}, 1}};
+  const auto joined = this->store.label(labels, {}).value();
+  EXPECT_EQ(joined[0].fate, Fate::kJoined);
+  EXPECT_EQ(joined[1].fate, Fate::kJoined);
+  EXPECT_EQ(joined[2].fate, Fate::kDuplicate);
+  EXPECT_EQ(joined[3].fate, Fate::kUnknown);
+  EXPECT_EQ(this->label(1), Fate::kDuplicate);
+  EXPECT_EQ(this->label(2), Fate::kJoined);
+}
+
+TYPED_TEST(PredictionsContract, RememberingAgainDoesNotForgetTheLabel) {
+  ASSERT_TRUE(this->store.remember({prediction(1)}));
+  EXPECT_EQ(this->label(1), Fate::kJoined);
+  ASSERT_TRUE(this->store.remember({prediction(1)}));
+  EXPECT_EQ(this->label(1), Fate::kDuplicate);
+}
+
+TYPED_TEST(PredictionsContract, ForgetsTheOldestWhenThereAreTooMany) {
+  for (std::uint64_t n = 1; n <= 3 * kMost; ++n) ASSERT_TRUE(this->store.remember({prediction(n)}));
+  EXPECT_EQ(this->label(1), Fate::kUnknown);
+  EXPECT_EQ(this->label(2 * kMost - 1), Fate::kUnknown);
+  EXPECT_EQ(this->label(3 * kMost - kMost / 2), Fate::kJoined);
+  EXPECT_EQ(this->label(3 * kMost), Fate::kJoined);
+}
+
+TYPED_TEST(PredictionsContract, CreditsTheVersionThatAnswered) {
+  ASSERT_TRUE(this->store.remember({prediction(1), prediction(2, "2.0.0"), prediction(3)}));
+  for (const std::uint64_t n : {1, 2, 3, 3}) this->label(n);
+  const auto totals = this->store.totals().value();
+  ASSERT_EQ(totals.size(), 2u);
+  EXPECT_EQ(totals[0].version, "1.0.0");
+  EXPECT_EQ(totals[0].labels, 2u);
+  EXPECT_EQ(totals[1].labels, 1u);
+}
+
+TEST(SqlitePredictions, AreThereAfterARestartWithTheirLabels) {
+  OnDisk disk;
+  ASSERT_TRUE(disk.store.remember({prediction(1), prediction(2)}));
+  ASSERT_TRUE(disk.store.label({{{5, 1}, 1}}, {}));
+  disk.opened.reset();
+  const auto again = SqlitePredictions::open(disk.folder / "predictions.db", {kMost}).value();
+  const auto joined = again->label({{{5, 1}, 1}, {{5, 2}, 1}}, {}).value();
+  EXPECT_EQ(joined[0].fate, Fate::kDuplicate);
+  EXPECT_EQ(joined[1].fate, Fate::kJoined);
+  EXPECT_EQ(again->totals()->front().labels, 2u);
+}
+
+}  // namespace
+}  // namespace backstay

@@ -1,0 +1,180 @@
+#include "wire/notice.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+namespace backstay::wire {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::string_view kSubject = "endpoint ";
+constexpr std::size_t kGithubDescription = 140;  // Its limit.
+
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string text_of(const json& evidence, const char* key) {
+  const auto found = evidence.find(key);
+  return found != evidence.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+json data_of(const Notice& n) {
+  return {{"endpoint", n.endpoint}, {"rollout", n.rollout}, {"from", n.from},          {"to", n.to},
+          {"actor", n.actor},       {"reason", n.reason},   {"headline", headline(n)}, {"audit_sequence", n.sequence},
+          {"severity", severity(n)}};
+}
+
+/// A header's value can't begin another line.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return text;
+}
+
+/// RFC 2047, when it is not plain ASCII.
+std::string header_text(const std::string& text) {
+  const std::string line = one_line(text);
+  const bool ascii = std::all_of(line.begin(), line.end(), [](unsigned char c) { return c < 0x80; });
+  if (ascii) return line;
+  std::string out = "=?UTF-8?Q?";
+  for (const unsigned char c : line)
+    out += std::isalnum(c) != 0 ? std::string(1, static_cast<char>(c)) : fmt::format("={:02X}", c);
+  return out + "?=";
+}
+
+std::string rfc5322_date(Timestamp at) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(at));
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  return fmt::format("{}, {} {} {} {:02}:{:02}:{:02} +0000", kDays[utc.tm_wday], utc.tm_mday, kMonths[utc.tm_mon],
+                     1900 + utc.tm_year, utc.tm_hour, utc.tm_min, utc.tm_sec);
+}
+
+const char* github_state(const Notice& notice) {
+  if (notice.event == "rollout.done") return "success";
+  if (notice.event == "rollout.rollback") return "failure";
+  if (notice.event == "rollout.start") return "queued";
+  return "in_progress";
+}
+
+}  // namespace
+
+std::optional<Notice> notice_of(const audit::Entry& entry) {
+  const bool told = std::any_of(std::begin(kNoticeEvents), std::end(kNoticeEvents),
+                                [&](const char* event) { return entry.draft.action == event; });
+  if (!told || entry.draft.subject.compare(0, kSubject.size(), kSubject) != 0) return std::nullopt;
+  Notice out;
+  out.sequence = entry.sequence;
+  out.at = entry.at;
+  out.event = entry.draft.action;
+  out.endpoint = entry.draft.subject.substr(kSubject.size());
+  out.actor = entry.draft.actor;
+  out.reason = entry.draft.reason;
+  const json evidence = json::parse(entry.draft.evidence, nullptr, false);
+  if (evidence.is_object()) {
+    out.rollout = text_of(evidence, "rollout");
+    out.from = text_of(evidence, "from");
+    out.to = text_of(evidence, "to");
+  }
+  return out;
+}
+
+std::string headline(const Notice& n) {
+  const std::string candidate = n.to.empty() ? "the candidate" : n.to;
+  if (n.event == "rollout.rollback")
+    return n.from.empty() ? fmt::format("{}: {} was rolled back", n.endpoint, candidate)
+                          : fmt::format("{}: {} was rolled back to {}", n.endpoint, candidate, n.from);
+  if (n.event == "rollout.done") return fmt::format("{}: {} is the stable version", n.endpoint, candidate);
+  if (n.event == "rollout.start") return fmt::format("{}: a rollout of {} began", n.endpoint, candidate);
+  if (n.event == "rollout.revert") return fmt::format("{}: returning to {}", n.endpoint, candidate);
+  if (n.event == "rollout.pause") return fmt::format("{}: the rollout of {} was paused", n.endpoint, candidate);
+  if (n.event == "rollout.resume") return fmt::format("{}: the rollout of {} goes on", n.endpoint, candidate);
+  if (n.event == "rollout.watch") return fmt::format("{}: {} serves, and is watched", n.endpoint, candidate);
+  if (n.event == "guardrail.flag") return fmt::format("{}: a guardrail flagged the candidate", n.endpoint);
+  return fmt::format("{}: {}", n.endpoint, n.reason);
+}
+
+const char* severity(const Notice& n) {
+  if (n.event == "rollout.rollback" || n.event == "rollout.revert") return "error";
+  if (n.event == "rollout.pause" || n.event == "guardrail.flag") return "warning";
+  return "info";
+}
+
+std::string webhook_body(const Notice& n) {
+  return dump({{"type", n.event}, {"timestamp", to_rfc3339(n.at)}, {"data", data_of(n)}});
+}
+
+std::string slack_body(const Notice& n) {
+  const std::string icon = std::string_view(severity(n)) == "error"     ? ":rotating_light:"
+                           : std::string_view(severity(n)) == "warning" ? ":warning:"
+                                                                        : ":white_check_mark:";
+  // Slack reads <, > and & as mark-up, also in what a person wrote.
+  std::string reason;
+  for (const char c : n.reason)
+    reason += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  const json text{{"type", "mrkdwn"}, {"text", fmt::format("{} *{}*\n{}", icon, headline(n), reason)}};
+  const json context{{"type", "mrkdwn"},
+                     {"text", fmt::format("{} by {}, audit entry {}", n.event, n.actor, n.sequence)}};
+  return dump({{"text", headline(n)},
+               {"blocks", json::array({{{"type", "section"}, {"text", text}},
+                                       {{"type", "context"}, {"elements", json::array({context})}}})}});
+}
+
+std::string pagerduty_body(const Notice& n, const std::string& routing_key) {
+  return dump({{"routing_key", routing_key},
+               {"event_action", n.event == "rollout.done" || n.event == "rollout.resume" ? "resolve" : "trigger"},
+               {"dedup_key", fmt::format("backstay/{}/{}", n.endpoint, n.rollout.empty() ? "-" : n.rollout)},
+               {"payload",
+                {{"summary", headline(n)},
+                 {"severity", severity(n)},
+                 {"source", n.endpoint},
+                 {"timestamp", to_rfc3339(n.at)},
+                 {"component", n.rollout},
+                 {"class", n.event},
+                 {"custom_details", data_of(n)}}}});
+}
+
+std::string mail_text(const Notice& n, const std::string& from, const std::vector<std::string>& to) {
+  std::string body;
+  for (const char c : n.reason) body += c == '\n' ? "\r\n" : c == '\r' ? "" : std::string(1, c);
+  return fmt::format(
+      "Date: {}\r\nFrom: Backstay <{}>\r\nTo: {}\r\nSubject: {}\r\nMessage-ID: <audit-{}.{}@backstay>\r\n"
+      "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+      "{}\r\n\r\n{}\r\n\r\n{} by {}, audit entry {}. Why: backstay why {}\r\n",
+      rfc5322_date(n.at), one_line(from), one_line(fmt::format("{}", fmt::join(to, ", "))), header_text(headline(n)),
+      n.sequence, one_line(n.endpoint), headline(n), body, n.event, n.actor, n.sequence,
+      n.rollout.empty() ? n.endpoint : n.rollout);
+}
+
+std::string github_deployment_body(const Notice& n) {
+  return dump({{"ref", n.commit},
+               {"environment", n.endpoint},
+               {"description", headline(n).substr(0, kGithubDescription)},
+               {"auto_merge", false},
+               {"required_contexts", json::array()},
+               {"payload", {{"rollout", n.rollout}, {"version", n.to}}}});
+}
+
+std::string github_status_body(const Notice& n) {
+  return dump({{"state", github_state(n)},
+               {"environment", n.endpoint},
+               {"description", (n.reason.empty() ? headline(n) : n.reason).substr(0, kGithubDescription)}});
+}
+
+std::optional<std::uint64_t> github_deployment_id(std::string_view answer) {
+  json value = json::parse(answer, nullptr, false);
+  if (value.is_array()) value = value.empty() ? json() : json(value.front());
+  if (!value.is_object() || !value.contains("id") || !value["id"].is_number_unsigned()) return std::nullopt;
+  return value["id"].get<std::uint64_t>();
+}
+
+}  // namespace backstay::wire

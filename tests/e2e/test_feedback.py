@@ -1,0 +1,74 @@
+"""Labels come late, twice, in any order, after restarts and crashes: each is joined once, and credits the version that answered."""
+
+import json
+import random
+
+from backend import answers
+from program import Server, wait_until
+from released import INFER, LONG
+
+SENSITIVITY = {"name": "sensitivity", "objective": {"at_least": 0.9},
+               "signal": {"kind": "feedback", "json_pointer": "/score", "among": "positives", "positive_at": 0.5}}
+
+
+def predict(setup, count: int) -> dict[str, str]:
+    """Prediction ids and the versions that answered them."""
+    answered = [setup.server.ask("POST", INFER, b"{}") for _ in range(count)]
+    return {answer.headers["Backstay-Prediction-Id"]: answer.version for answer in answered}
+
+
+def tell(setup, ids, label: float = 1) -> dict:
+    answer = setup.server.api("POST", "/v1/feedback",
+                              json.dumps({"labels": [{"prediction_id": each, "label": label} for each in ids]}))
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def labels(setup) -> dict:
+    return {v["version"]: v["labels"] for v in setup.server.status("e")["versions"] if v["labels"]}
+
+
+def scoring(released, **endpoint):
+    setup = released(rollout=LONG, guardrails=[SENSITIVITY], **endpoint)
+    setup.stable.reply = answers(body={"score": 0.9})
+    setup.candidate.reply = answers(body={"score": 0.1})
+    return setup
+
+
+def restart(setup) -> None:
+    setup.server = Server(setup.backstay, setup.config)
+    wait_until(lambda: setup.server.ask("POST", INFER, b"{}").status == 200, "the restarted server to answer")
+
+
+def test_labels_of_before_a_restart_credit_who_answered_and_decide(released):
+    setup = scoring(released)
+    setup.start()
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+    versions = predict(setup, 200)
+    candidates = [each for each, version in versions.items() if version == "2.0.0"]
+    setup.server.stop()
+    restart(setup)
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the rollout to go on")
+    shuffled = list(versions)
+    random.Random(7).shuffle(shuffled)
+    told = tell(setup, shuffled + shuffled[:10] + ["f" * 32])
+    assert told == {"joined": 200, "duplicates": 10, "unknown": 1}
+    # Every one of the candidate's is wrong: the labels of before decide about the rollout that is under way.
+    status = setup.server.wait_for_phase("e", "rolled_back")
+    assert "sensitivity" in status["rollout"]["cause"]["reason"]
+    assert labels(setup) == {"1.0.0": 200 - len(candidates), "2.0.0": len(candidates)}
+    setup.server.stop()
+
+
+def test_what_was_acknowledged_before_kill_9_is_joined_exactly_once(released):
+    setup = scoring(released)
+    ids = list(predict(setup, 120))
+    for round_ in range(3):
+        part = ids[40 * round_: 40 * (round_ + 1)]
+        acknowledged = part[:20]
+        assert tell(setup, acknowledged)["joined"] == 20
+        setup.server.kill()
+        restart(setup)
+        assert tell(setup, part) == {"joined": 20, "duplicates": 20, "unknown": 0}
+        assert labels(setup) == {"1.0.0": 40 * (round_ + 1)}
+    setup.server.stop()
