@@ -7,7 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "base/utf8.hpp"
+#include "base/text.hpp"
 #include "tables/thrift_reader.hpp"
 
 namespace backstay::tables {
