@@ -58,6 +58,12 @@ Result<double> read_share(const char* option, const std::string& text) {
   return value;
 }
 
+Result<double> read_seconds(const char* option, const std::string& text) {
+  const auto duration = parse_duration(text);
+  if (!duration) return refuse(option, text, duration.error().hint);
+  return static_cast<double>(duration->count()) / 1e3;
+}
+
 struct Level {
   double value = 0;
   bool duration = false;
@@ -108,10 +114,8 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   traffic.requests_per_second = a.rate;
   TRY(traffic.weight, read_share("--weight", a.weight));
   TRY(traffic.judged, read_share("--judged", a.judged));
-  TRY(const milliseconds step, parse_duration(a.step));
-  TRY(const milliseconds delay, parse_duration(a.delay));
-  traffic.seconds = static_cast<double>(step.count()) / 1e3;
-  traffic.delay_seconds = static_cast<double>(delay.count()) / 1e3;
+  TRY(traffic.seconds, read_seconds("--for", a.step));
+  TRY(traffic.delay_seconds, read_seconds("--delay", a.delay));
   if (a.runs == 0 || a.runs > kMostRuns)
     return refuse("--runs", std::to_string(a.runs), fmt::format("It is from 1 to {}.", kMostRuns));
   TRY(const std::vector<GuardrailSpec> specs, asked(policy, a, baseline));

@@ -4,10 +4,12 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "base/random.hpp"
 #include "domain/guardrails/e_bh.hpp"
+#include "domain/guardrails/latency.hpp"
 #include "domain/guardrails/mean_tests.hpp"
 #include "domain/guardrails/rate_tests.hpp"
 #include "domain/guardrails/ratio_tests.hpp"
@@ -18,6 +20,12 @@ namespace backstay::guardrails {
 namespace {
 
 constexpr RestartPlan kQuick{0.75, 3};
+
+// What owns nothing allocates nothing.
+template <class... Tests>
+constexpr bool kPlainValues = (std::is_trivially_copyable_v<Tests> && ...);
+static_assert(kPlainValues<AbsoluteRateTest, RelativeRateTest, PairedRateTest, BoundedMeanTest, RelativeMeanTest,
+                           PairedMeanTest, RelativeValueTest, RelativeRatioTest, RelativeLatencyTest, Cuped>);
 
 /// One step of an experiment: what can happen, with which probability.
 template <class Test>
