@@ -160,6 +160,9 @@ std::string Statement::blob(int column) const {
 }
 
 Result<Database> Database::open(const std::filesystem::path& path) {
+  // Nobody reads SQLite's statistics of memory, which take a lock at each allocation.
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(configured);
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
@@ -220,17 +223,41 @@ int Patience::is_over(void* self) {
   return patience.clock_.monotonic() > patience.deadline_ ? 1 : 0;
 }
 
+namespace {
+
+/// What a statement checks at once and what at the commit is part of its compiled form. Every statement that writes is
+/// compiled within a transaction, so all of them defer.
+Result<void> defer_foreign_keys(const Database& database) {
+  // SQLite sets the flag when it compiles the pragma; running it would have every prepared statement compiled anew.
+  static_cast<void>(database.prepare_once("PRAGMA defer_foreign_keys = ON"));
+  Statement flag = database.prepare_once("PRAGMA defer_foreign_keys");
+  TRY_DO(flag.step());
+  if (flag.integer(0) != 0) return {};
+  return database.execute("PRAGMA defer_foreign_keys = ON");  // A SQLite that does it when it is run.
+}
+
+}  // namespace
+
 Result<Transaction> Transaction::begin(const Database& database) {
   TRY_DO(database.execute("BEGIN IMMEDIATE"));
   Transaction transaction(database);
   // Until the commit: rows name the audit entry that seals them, which comes after them.
-  TRY_DO(database.execute("PRAGMA defer_foreign_keys = ON"));
+  TRY_DO(defer_foreign_keys(database));
   return transaction;
 }
 
 Transaction::~Transaction() {
   // After some failures SQLite has rolled back already; then this one fails, as it may.
   if (database_ != nullptr) static_cast<void>(database_->execute("ROLLBACK"));
+}
+
+Result<ReadTransaction> ReadTransaction::begin(const Database& database) {
+  TRY_DO(database.execute("BEGIN"));
+  return ReadTransaction(database);
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (database_ != nullptr) static_cast<void>(database_->execute("COMMIT"));
 }
 
 Result<void> Transaction::commit() {

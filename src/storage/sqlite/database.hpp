@@ -136,6 +136,20 @@ class Patience {
   const Clock& clock_;
 };
 
+/// While it lives, statements that read see the same, and the file is locked once instead of by each of them. Goes
+/// after its statements.
+class ReadTransaction {
+ public:
+  static Result<ReadTransaction> begin(const Database& database);
+  ReadTransaction(ReadTransaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  ReadTransaction& operator=(ReadTransaction&&) = delete;
+  ~ReadTransaction();
+
+ private:
+  explicit ReadTransaction(const Database& database) : database_(&database) {}
+  const Database* database_;
+};
+
 /// BEGIN IMMEDIATE on begin(), ROLLBACK unless commit() succeeded.
 class Transaction {
  public:

@@ -33,11 +33,14 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(const std::filesystem::
 namespace {
 
 Result<StoredVersion> load_version(const Database& database, const registry::VersionRef& ref) {
-  TRY(const std::int64_t id, sqlite::find_version(database, ref));
-  Statement select = database.prepare(fmt::format("SELECT {} WHERE v.id = ?", sqlite::kVersionColumns));
-  select.bind(id);
-  TRY_DO(select.step());
-  return sqlite::read_version_row(select);
+  Statement select =
+      database.prepare(fmt::format("SELECT {} WHERE v.model = ? AND v.version = ?", sqlite::kVersionColumns));
+  TRY(const bool there, select.bind(ref.model, ref.version.str()).step());
+  if (there) return sqlite::read_version_row(select);
+  auto found = sqlite::find_version(database, ref);
+  if (!found) return Unexpected(std::move(found).error());
+  return Unexpected(ErrorCode::kIntegrity, fmt::format("{} has no stage.", ref.str()),
+                    "Someone changed the registry's file: run backstay fsck.");
 }
 
 Result<std::optional<Digest>> identity_of(const Database& database, const registry::VersionRef& ref) {

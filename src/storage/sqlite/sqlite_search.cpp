@@ -208,6 +208,7 @@ Result<SearchPage> SqliteLedger::search(const search::Query& query, const std::s
   if (!cursor.empty()) {
     TRY(after, search::position_from(query, cursor));
   }
+  TRY(const sqlite::ReadTransaction snapshot, sqlite::ReadTransaction::begin(database));
   const sqlite::Patience patience(database, impl_->clock.monotonic() + impl_->search_tuning.patience, impl_->clock);
   // One more than a page tells whether there is a next one.
   const std::size_t wanted = limit + 1;
