@@ -120,8 +120,8 @@ class ControlServer::Routes {
  private:
   /// Before the body is read. What is refused here may leave a body unread, so the connection ends.
   bool admit(const Request& request, Response& response) const {
-    // The library would compress what is JSON, which takes longer than the answer, and would make another entity of
-    // what a strong tag stands for. It hands its own request out as const.
+    // The library would compress what is JSON: another entity than a strong tag stands for, and an eighth of the CPU
+    // time of getting a version. It hands its own request out as const.
     const_cast<Request&>(request).headers.erase("Accept-Encoding");
     const bool open_to_all = request.path == "/livez";
     if (!open_to_all && !same_secret(request.get_header_value("Authorization"), "Bearer " + token_)) {

@@ -67,7 +67,7 @@ bool is_json(const Request& request) {
 }  // namespace
 
 Router::Router(httplib::Server& server, IdempotencyStore& answers) : idempotency_(answers) {
-  // The library tries one pattern after the other, which costs more than most answers: it gets one for everything.
+  // The library tries one regular expression after the other: it gets one for everything.
   const char* everything = R"([\s\S]*)";
   const auto plain = [this](const Request& request, Response& response) { dispatch(request, response); };
   const auto streamed = [this](const Request& request, Response& response, const httplib::ContentReader& content) {
