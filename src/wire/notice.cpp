@@ -151,8 +151,8 @@ std::string mail_text(const Notice& n, const std::string& from, const std::vecto
       "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
       "{}\r\n\r\n{}\r\n\r\n{} by {}, audit entry {}. Why: backstay why {}\r\n",
       rfc5322_date(n.at), one_line(from), one_line(fmt::format("{}", fmt::join(to, ", "))), header_text(headline(n)),
-      n.sequence, one_line(n.endpoint), headline(n), body, n.event, n.actor, n.sequence,
-      n.rollout.empty() ? n.endpoint : n.rollout);
+      n.sequence, one_line(n.endpoint), one_line(headline(n)), body, n.event, n.actor, n.sequence,
+      one_line(n.rollout.empty() ? n.endpoint : n.rollout));
 }
 
 std::string github_deployment_body(const Notice& n) {

@@ -102,7 +102,8 @@ TEST(RolloutStep, ABreachTakesTrafficAwayBeforeTheCommit) {
     ASSERT_NE(traffic_of(t.before_commit), nullptr);
     EXPECT_EQ(candidate_ppm(traffic_of(t.before_commit)->split), 0U);
     EXPECT_TRUE(has<ReleaseBackend>(t.after_commit));
-    EXPECT_EQ(t.notes.at(0).evidence, "{\"e\":200}");
+    EXPECT_EQ(t.notes.at(0).evidence, R"({"from":"1.0.0","rollout":"diagnosis-1","to":"2.0.0","e":200})");
+    EXPECT_EQ(t.state.cause->evidence, R"({"e":200})");
     EXPECT_EQ(t.state.cause->trigger, "guardrail");
   }
 }

@@ -108,9 +108,8 @@ TYPED_TEST(LedgerContract, TellsEveryBlobThatItsVersionsReferTo) {
   manifest.ref = this->ref("a@1.1.0");
   ASSERT_TRUE(this->add("a@1.1.0", wire::to_canonical_json(manifest)));
   bool required = false;
-  ASSERT_TRUE(this->ledger.referenced_blobs([&](const BlobReference& blob) {
-    required = required || (blob.sha256 == sha256("diff") && blob.required);
-  }));
+  ASSERT_TRUE(this->ledger.referenced_blobs(
+      [&](const BlobReference& blob) { required = required || (blob.sha256 == sha256("diff") && blob.required); }));
   EXPECT_TRUE(required);
   ASSERT_TRUE(this->add("a@2.0.0", "{not a manifest"));
   EXPECT_FALSE(this->ledger.referenced_blobs([](const BlobReference&) {}));

@@ -70,16 +70,28 @@ TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
     ASSERT_TRUE(raw.execute("PRAGMA foreign_keys = OFF"));
     for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict"})
       ASSERT_TRUE(raw.execute(fmt::format("DROP TRIGGER {}", trigger).c_str()));
-    for (const char* table : {"search_versions", "attributes",
-                              "metrics",         "newest_verdicts",
-                              "changelogs",      "answers",
-                              "audit_tree",      "signatures",
-                              "scans",           "scan_exceptions",
-                              "aliases",         "alias_history",
-                              "infrastructure",  "infrastructure_history",
-                              "version_data",    "version_code",
-                              "version_parents", "servings",
-                              "traffic",         "quarantines"})
+    for (const char* table : {"search_versions",
+                              "attributes",
+                              "metrics",
+                              "newest_verdicts",
+                              "changelogs",
+                              "answers",
+                              "told",
+                              "dead_letters",
+                              "audit_tree",
+                              "signatures",
+                              "scans",
+                              "scan_exceptions",
+                              "aliases",
+                              "alias_history",
+                              "infrastructure",
+                              "infrastructure_history",
+                              "version_data",
+                              "version_code",
+                              "version_parents",
+                              "servings",
+                              "traffic",
+                              "quarantines"})
       ASSERT_TRUE(raw.execute(fmt::format("DROP TABLE {}", table).c_str()));
     for (const char* index : {"rollouts_of_model", "audit_by_subject", "versions_by_entry", "scorecards_by_entry",
                               "verdicts_by_entry", "stage_history_by_entry"})
