@@ -63,6 +63,7 @@ json endpoint_json(const monitor::EndpointStatus& endpoint) {
            {"versions", versions_json(endpoint)},
            {"backends", backends_json(endpoint.backends)},
            {"labels_joined", endpoint.labels_joined},
+           {"waiting_for", endpoint.waiting_for},
            {"trouble", endpoint.trouble}};
   if (endpoint.rollout) out["rollout"] = to_json(*endpoint.rollout);
   if (endpoint.decision_to_zero)

@@ -186,6 +186,7 @@ Result<json> order(const Ports& ports, const std::string& endpoint, const std::s
   }
   rollout::Event event = rollout::Pause{order.actor, order.reason};
   if (word == "resume") event = rollout::Resume{order.actor, order.reason};
+  if (word == "approve") event = rollout::Approve{order.actor, order.reason};
   if (word == "promote") event = rollout::Promote{order.actor, order.reason};
   return settled(ports, endpoint, ports.monitor.handle(endpoint, event, condition_of(request)));
 }
@@ -226,7 +227,7 @@ void add_rollout_routes(Router& router, const Ports& ports) {
               [&ports](const Request& request, const Parts& parts, Response& response) {
                 reply(response, start_rollout(ports, parts[0], request));
               });
-  for (const std::string word : {"rollback", "pause", "resume", "promote"}) {
+  for (const std::string word : {"rollback", "pause", "resume", "approve", "promote"}) {
     router.post("/v1/endpoints/{endpoint}/" + word,
                 [&ports, word](const Request& request, const Parts& parts, Response& response) {
                   reply(response, order(ports, parts[0], word, request));

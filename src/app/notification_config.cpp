@@ -76,8 +76,9 @@ void read_target(Fields& fields, const std::filesystem::path& folder, Notificati
   fields.optional("from", target.from);
   fields.optional("to", target.to);
   fields.optional("user", target.user);
-  if (target.kind == Kind::kPagerDuty && target.url.empty()) target.url = "https://events.pagerduty.com/v2/enqueue";
-  if (target.kind == Kind::kGithub && target.url.empty()) target.url = "https://api.github.com";
+  const bool usual = target.url.empty() && out.url_file.empty();
+  if (target.kind == Kind::kPagerDuty && usual) target.url = "https://events.pagerduty.com/v2/enqueue";
+  if (target.kind == Kind::kGithub && usual) target.url = "https://api.github.com";
   check_address(fields, "url", target);
   if (target.url.empty() == out.url_file.empty())
     fields.fail("url", "or url_file must be given, and not both", "Say where to, or name the file that does.");

@@ -11,6 +11,7 @@
 #include "app/config.hpp"
 #include "app/data_directory.hpp"
 #include "app/prepare_backend.hpp"
+#include "base/random.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "notify/curl_messenger.hpp"
@@ -94,6 +95,7 @@ class Server {
         }));
     TRY(predictions_, SqlitePredictions::open(data_->root() / "predictions.db"));
     TRY(std::vector<notify::Target> targets, load_targets(config_.notifications));
+    targets.push_back(notify::log_target());
     dispatcher_ = std::make_unique<notify::Dispatcher>(
         notify::Dispatcher::Ports{
             data_->ledger(), data_->ledger(), messenger_, system_clock(),
@@ -191,7 +193,8 @@ Result<void> test_notification(const std::filesystem::path& config_file, const s
                         "Start a rollout; backstay notify list shows what was not delivered.");
     wire::Notice notice;
     notice.at = system_clock().now();
-    notice.event = "rollout.pause";
+    notice.event = "test";
+    notice.id = fmt::format("test-{:016x}", secure_random());
     notice.endpoint = config.endpoints.front().name;
     notice.actor = "backstay";
     notice.reason = "This is a test of the notification target " + name + ": nothing was released.";

@@ -17,9 +17,30 @@ struct Arguments {
   std::string config;
 };
 
+/// kNotFound when a server never had a target of that name.
+Result<void> check_name(const NotificationStore& notifications, const std::string& name) {
+  if (name.empty()) return {};
+  TRY(const std::vector<ToldTarget> targets, notifications.targets());
+  std::vector<std::string> names;
+  for (const ToldTarget& target : targets) {
+    if (target.name == name) return {};
+    if (target.name.front() != '(') names.push_back(target.name);
+  }
+  return Unexpected(ErrorCode::kNotFound, fmt::format("There is no notification target '{}'.", name),
+                    names.empty() ? "No server with notifications was started on this registry yet."
+                                  : fmt::format("There are: {}.", fmt::join(names, ", ")));
+}
+
 Result<ExitCode> list(const Context& context, const Arguments& a) {
   TRY(const auto opened, context.open());
-  TRY(const std::vector<DeadLetter> letters, opened->notifications().dead_letters(a.target));
+  NotificationStore& notifications = opened->notifications();
+  TRY_DO(check_name(notifications, a.target));
+  TRY(const std::vector<DeadLetter> letters, notifications.dead_letters(a.target));
+  TRY(const std::vector<ToldTarget> targets, notifications.targets());
+  json troubles = json::array();
+  for (const ToldTarget& target : targets)
+    if (!target.trouble.empty() && (a.target.empty() || target.name == a.target))
+      troubles.push_back({{"target", target.name}, {"trouble", target.trouble}});
   if (context.common.json) {
     json out = json::array();
     for (const DeadLetter& letter : letters)
@@ -28,11 +49,14 @@ Result<ExitCode> list(const Context& context, const Arguments& a) {
                      {"why", letter.why},
                      {"at", to_rfc3339(letter.at)},
                      {"due", letter.due}});
-    print_json({{"dead_letters", std::move(out)}});
+    print_json({{"dead_letters", std::move(out)}, {"being_tried", std::move(troubles)}});
     return kOk;
   }
+  for (const json& trouble : troubles)
+    fmt::print("{} is being tried again: {}\n", trouble["target"].get<std::string>(),
+               trouble["trouble"].get<std::string>());
   if (letters.empty()) {
-    fmt::print("everything was delivered\n");
+    if (troubles.empty()) fmt::print("everything was delivered\n");
     return kOk;
   }
   std::vector<std::vector<std::string>> rows{{"TARGET", "AUDIT ENTRY", "GIVEN UP AT", "", "WHY"}};
@@ -46,6 +70,7 @@ Result<ExitCode> list(const Context& context, const Arguments& a) {
 
 Result<ExitCode> retry(const Context& context, const Arguments& a) {
   TRY(const auto opened, context.open());
+  TRY_DO(check_name(opened->notifications(), a.target));
   TRY(const std::uint64_t due, opened->notifications().make_due(a.target));
   if (context.common.json) {
     print_json({{"due", due}});

@@ -143,6 +143,7 @@ void add_release_commands(const Context& context) {
   context.on(command, [context, arguments] { return start(context, *arguments); });
 
   for (const auto& [word, help] : {std::pair{"pause", "Stay at the current step"}, std::pair{"resume", "Go on"},
+                                   std::pair{"approve", "Say that the step which waits for a person may begin"},
                                    std::pair{"promote", "Skip what is left of the steps"}}) {
     command = context.add(*rollout, word, help, fmt::format("backstay rollout {} diagnosis --reason \"...\"", word));
     with_reason(command, false);

@@ -63,7 +63,8 @@ Result<ExitCode> why(const Context& context, const Arguments& a) {
   if (again) {
     replayed = *std::move(again);
   } else if (again.error().code != ErrorCode::kNotFound) {
-    return Unexpected(std::move(again).error());
+    // The audit log can tell without it.
+    fmt::print(stderr, "warning: the recording can't be read: {}\n", again.error().message);
   }
   const monitor::Explanation explanation = monitor::explain(rollout, entries, replayed);
   if (context.common.json) {

@@ -132,6 +132,8 @@ std::string status_view(const json& status) {
                        endpoint["model"].get<std::string>());
     const json& rollout = endpoint["rollout"];
     if (!rollout.is_null()) out += phase_line(rollout) + "\n";
+    if (const std::string waits = endpoint.value("waiting_for", ""); !waits.empty())
+      out += coloured(Colour::kDim, "waits for: " + waits) + "\n";
     if (!rollout.is_null() && rollout.contains("cause") && rollout["cause"].is_object())
       out += coloured(Colour::kDim, rollout["cause"].value("reason", "")) + "\n";
     const bool empty = endpoint["split"]["arms"].empty() && !is_under_way(rollout);

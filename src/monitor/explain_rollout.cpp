@@ -39,8 +39,8 @@ std::string seen(const Evidence& evidence) {
 }
 
 std::string headline(const State& s) {
-  const std::string back = s.stable.empty() ? "nothing serves now" : s.stable + " serves";
-  if (s.phase == Phase::kDone) return fmt::format("{}: {} is the endpoint's stable version.", s.id, s.candidate);
+  const std::string back = s.stable.empty() ? "nothing served then" : s.stable + " served on";
+  if (s.phase == Phase::kDone) return fmt::format("{}: {} became the endpoint's stable version.", s.id, s.candidate);
   if (s.phase != Phase::kRolledBack)
     return fmt::format("{}: {} is under way ({}{}).", s.id, s.candidate, rollout::to_string(s.phase),
                        s.paused ? ", paused" : "");
@@ -127,8 +127,9 @@ std::string length_text(nanoseconds length) {
 }
 
 const Crossing* first_crossing(const Replayed& replayed, Action action) {
-  const auto found = std::find_if(replayed.crossings.begin(), replayed.crossings.end(),
-                                  [&](const Crossing& c) { return c.evidence.action == action; });
+  const auto from = replayed.crossings.begin() + static_cast<std::ptrdiff_t>(replayed.since_restart);
+  const auto found =
+      std::find_if(from, replayed.crossings.end(), [&](const Crossing& c) { return c.evidence.action == action; });
   return found == replayed.crossings.end() ? nullptr : &*found;
 }
 

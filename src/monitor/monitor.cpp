@@ -310,8 +310,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     const std::string& version = directory_.named(outcome.version).version;
     count(endpoint, version, outcome);
     const bool mirrored = outcome.role == Role::kShadow;
-    if (endpoint.wants_labels && !mirrored && !outcome.replayed)
-      feedback_.remember({endpoint.config.name, version, outcome});
+    if (endpoint.wants_labels && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
 
     const rollout::State* state = driver_.active(endpoint.config.name);
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
@@ -328,6 +327,15 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
                            [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
   }
 
+  /// Whose label may come. What was no draw of the split between two versions (the fallback's answers, and stable's
+  /// while requests are mirrored) has no chance to bet on.
+  void remember(const Endpoint& endpoint, const std::string& version, const Outcome& outcome) {
+    Prediction prediction{endpoint.config.name, version, outcome};
+    if (outcome.fallback || !directory_.split(endpoint.config.name).shadow.empty())
+      prediction.outcome.candidate_ppm = 0;
+    feedback_.remember(std::move(prediction));
+  }
+
   void take_label(const Prediction& prediction, double label) {
     const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
                                     [&](const Endpoint& e) { return e.config.name == prediction.endpoint; });
@@ -341,7 +349,10 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
     endpoint.now = ports_.clock.monotonic();
     const bool candidate = version == state->candidate;
-    const double pi = chance(endpoint, outcome);
+    // The draw of a prediction that was made before this rollout was another one's: it tells of the version, and
+    // nothing of the two versions against one another. The id has whole seconds.
+    const bool drawn_here = outcome.prediction.at() > state->started_at;
+    const double pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
     endpoint.recorder.show(state->id, {Observation::Kind::kLabel, candidate, pi, label, endpoint.now, outcome},
                            endpoint.now);
     endpoint.watch.observe_label(outcome, candidate, pi, label, endpoint.now,
@@ -374,7 +385,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     const std::string& name = endpoint.config.name;
     if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
     if (evidence.action == guardrails::Action::kFlag) {
-      const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence, json};
+      const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence,
+                               rollout::with_versions(*driver_.active(name), json)};
       commit_thread_.post([this, draft] {
         if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
       });
@@ -438,6 +450,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (const rollout::State* state = driver_.latest(name)) {
       out.rollout = *state;
       out.guardrails = endpoint.watch.evidence();
+      rollout::State seen = *state;
+      if (endpoint.step && same_step(*endpoint.step, seen)) seen.samples = endpoint.samples;
+      out.waiting_for = rollout::waiting_for(seen, ports_.clock.now());
     }
     for (const auto& [version, counts] : endpoint.versions) {
       VersionTraffic traffic = counts.traffic;
@@ -504,7 +519,15 @@ std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, co
                                                  const std::string& reason, Condition condition) {
   return loop_->order(endpoint, std::move(condition),
                       [=](services::RolloutDriver& driver, const EndpointConfig& config, const auto& done) {
-                        driver.start(endpoint, candidate, plan.value_or(config.plan), actor, reason, done);
+                        rollout::Plan chosen = plan.value_or(config.plan);
+                        if (plan) {
+                          // Hours and freezes are the endpoint's: another plan adds to them.
+                          const rollout::Calendar& always = config.plan.calendar;
+                          if (!chosen.calendar.hours) chosen.calendar.hours = always.hours;
+                          chosen.calendar.freezes.insert(chosen.calendar.freezes.end(), always.freezes.begin(),
+                                                         always.freezes.end());
+                        }
+                        driver.start(endpoint, candidate, chosen, actor, reason, done);
                       });
 }
 

@@ -34,44 +34,44 @@ void Recorder::tick(const std::string& rollout, Monotonic now) {
 
 void Recorder::finish() {
   if (!thread_) return;
-  decided();
+  if (!rollout_.empty()) {
+    flush();
+    thread_->post([store = store_, rollout = rollout_, progress = progress_] {
+      if (!progress->failed) static_cast<void>(store->suspend(rollout));
+    });
+  }
   thread_->finish();
 }
 
 void Recorder::begin(const std::string& rollout) {
   end();
   rollout_ = rollout;
-  *broken_ = false;
+  progress_ = std::make_shared<Progress>();
   if (!thread_) thread_ = std::make_unique<TaskThread>();
-  thread_->post([store = store_, rollout, policy = policy_, broken = broken_] {
-    if (!store->begin(rollout, policy)) *broken = true;
+  thread_->post([store = store_, rollout, policy = policy_, progress = progress_] {
+    if (!store->begin(rollout, policy)) progress->failed = true;
   });
 }
 
 void Recorder::flush() {
   std::vector<Observation> observations = std::exchange(waiting_, {});
   waiting_.reserve(kAtOnce);
-  if (*broken_) return;  // What follows a gap can't be replayed.
-  if (*unwritten_ + observations.size() > kMostUnwritten) {
-    *broken_ = true;
-    thread_->post([store = store_, rollout = rollout_] {
-      static_cast<void>(store->end(rollout, "The disk could not keep up with the traffic."));
-    });
-    return;
-  }
-  *unwritten_ += observations.size();
-  thread_->post([store = store_, rollout = rollout_, observations = std::move(observations), unwritten = unwritten_,
-                 broken = broken_] {
-    if (!*broken && !store->append(rollout, observations)) *broken = true;
-    *unwritten -= observations.size();
+  if (progress_->unwritten + observations.size() > kMostUnwritten) progress_->failed = true;
+  if (progress_->failed) return;
+  progress_->unwritten += observations.size();
+  thread_->post([store = store_, rollout = rollout_, observations = std::move(observations), progress = progress_] {
+    if (!progress->failed && !store->append(rollout, observations)) progress->failed = true;
+    progress->unwritten -= observations.size();
   });
 }
 
 void Recorder::end() {
   if (rollout_.empty()) return;
   flush();
-  thread_->post(
-      [store = store_, rollout = std::exchange(rollout_, {})] { static_cast<void>(store->end(rollout, "")); });
+  thread_->post([store = store_, rollout = std::exchange(rollout_, {}), progress = progress_] {
+    const char* why = progress->failed ? "Something could not be written, or not as fast as it came." : "";
+    static_cast<void>(store->end(rollout, why));
+  });
 }
 
 }  // namespace backstay::monitor

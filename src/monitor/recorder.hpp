@@ -28,6 +28,11 @@ class Recorder {
   void finish();
 
  private:
+  /// Of one recording; its tasks on the thread share it.
+  struct Progress {
+    std::atomic<std::size_t> unwritten{0};
+    std::atomic<bool> failed{false};  ///< Something is missing: what follows a gap can't be replayed.
+  };
   void begin(const std::string& rollout);
   void flush();
   void end();
@@ -35,10 +40,9 @@ class Recorder {
   RecordingStore* store_;
   std::string policy_;
   std::string rollout_;  ///< That is being recorded; empty: none.
+  std::shared_ptr<Progress> progress_;
   std::vector<Observation> waiting_;
-  Monotonic oldest_;  ///< Of what is waiting.
-  std::shared_ptr<std::atomic<std::size_t>> unwritten_ = std::make_shared<std::atomic<std::size_t>>(0);
-  std::shared_ptr<std::atomic<bool>> broken_ = std::make_shared<std::atomic<bool>>(false);
+  Monotonic oldest_;                    ///< Of what is waiting.
   std::unique_ptr<TaskThread> thread_;  ///< Made with the first recording.
 };
 

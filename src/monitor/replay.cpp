@@ -47,7 +47,14 @@ class Replay {
       places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
     }
     watch_.emplace(specs, values.slots, decides.family);
-    if (out.courses.size() != specs.size()) {
+    out.since_restart = out.crossings.size();
+    // The clock that outcomes have begins anew with the machine.
+    base_ = out.lasted;
+    first_at_.reset();
+    const bool same = out.courses.size() == specs.size() &&
+                      std::equal(specs.begin(), specs.end(), out.courses.begin(),
+                                 [](const GuardrailSpec& a, const Course& b) { return a.name == b.guardrail; });
+    if (!same) {
       out.courses.assign(specs.size(), {});
       for (std::size_t i = 0; i < specs.size(); ++i) out.courses[i].guardrail = specs[i].name;
     }
@@ -64,7 +71,7 @@ class Replay {
     const bool label = o.kind == Observation::Kind::kLabel;
     const Monotonic at = label ? o.at : o.outcome.at;
     if (!first_at_) first_at_ = at;
-    out.lasted = at - *first_at_;
+    out.lasted = base_ + std::max<nanoseconds>(at - *first_at_, nanoseconds{0});
     if (label) ++out.labels;
     // What the fallback answered in the candidate's place is no draw of the split.
     if (!label && !o.outcome.fallback) ++(o.candidate ? out.candidate_outcomes : out.stable_outcomes);
@@ -107,7 +114,8 @@ class Replay {
   const std::optional<guardrails::Policy>& instead_;
   std::optional<GuardrailWatch> watch_;
   std::array<int, traffic::kMaxValues> places_{};  ///< Of a policy's values among the recorded ones.
-  std::optional<Monotonic> first_at_;
+  std::optional<Monotonic> first_at_;              ///< Since the last restart.
+  nanoseconds base_{0};                            ///< What was recorded before that.
   std::uint64_t seen_ = 0;
   std::uint64_t stride_ = 1;
 };

@@ -34,6 +34,7 @@ struct EndpointStatus {
   std::string standby;
   traffic::Split split;  ///< In force now.
   std::optional<rollout::State> rollout;
+  std::string waiting_for;  ///< What the rollout waits for, a sentence; empty: nothing, or there is none.
   std::vector<guardrails::Evidence> guardrails;  ///< Of the latest rollout.
   std::vector<VersionTraffic> versions;
   std::vector<BackendStatus> backends;

@@ -81,6 +81,7 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
     curl_easy_setopt(curl, CURLOPT_USE_SSL, message.password.empty() ? CURLUSESSL_TRY : CURLUSESSL_ALL);
     curl_easy_setopt(curl, CURLOPT_MAIL_FROM, message.from.c_str());
     for (const std::string& to : message.to) recipients.add(to);
+    curl_easy_setopt(curl, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // One who left must not keep it from the others.
     curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients.get());
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_mail);
     curl_easy_setopt(curl, CURLOPT_READDATA, &upload);

@@ -1,5 +1,7 @@
 #include "notify/dispatcher.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace backstay::notify {
@@ -9,6 +11,7 @@ using wire::Notice;
 namespace {
 
 constexpr std::size_t kPage = 256;
+constexpr std::size_t kIdDigits = 12;
 /// Entries of other processes, and letters that someone wants sent again, wake nobody.
 constexpr milliseconds kLook{2'000};
 
@@ -65,9 +68,12 @@ void Dispatcher::run(const Target& target) {
   }
 }
 
-std::optional<Notice> Dispatcher::wanted(const Target& target, const audit::Entry& entry) const {
+Result<std::optional<Notice>> Dispatcher::wanted(const Target& target, const audit::Entry& entry) const {
   std::optional<Notice> notice = wire::notice_of(entry);
-  if (!notice || !target.wants(notice->event)) return std::nullopt;
+  if (!notice || !target.wants(notice->event)) return std::optional<Notice>();
+  // The log's first entry is no other log's.
+  TRY(const std::vector<audit::Entry> first, ports_.audit.read(1, 1));
+  notice->id = fmt::format("{}-{}", first.at(0).hash.hex().substr(0, kIdDigits), entry.sequence);
   if (!notice->to.empty() && target.kind == Target::Kind::kGithub)
     notice->commit = ports_.commit_of(notice->endpoint, notice->to);
   return notice;
@@ -83,7 +89,8 @@ Result<void> Dispatcher::turn(const Target& target, bool& down) {
   for (std::uint64_t next = *told + 1;;) {
     TRY(const std::vector<audit::Entry> page, ports_.audit.read(next, kPage));
     for (const audit::Entry& entry : page) {
-      if (const std::optional<Notice> notice = wanted(target, entry)) {
+      TRY(const std::optional<Notice> notice, wanted(target, entry));
+      if (notice) {
         const Delivery delivery = insist(target, *notice, down ? 1 : patience_.tries);
         down = !delivery.delivered && delivery.again;
         if (delivery.delivered) {
@@ -105,7 +112,10 @@ Result<void> Dispatcher::resend_due(const Target& target, bool& down) {
   for (const DeadLetter& letter : letters) {
     if (!letter.due) continue;
     TRY(const std::vector<audit::Entry> entries, ports_.audit.read(letter.sequence, 1));
-    const std::optional<Notice> notice = entries.empty() ? std::nullopt : wanted(target, entries.front());
+    std::optional<Notice> notice;
+    if (!entries.empty()) {
+      TRY(notice, wanted(target, entries.front()));
+    }
     Delivery delivery{true, false, ""};  // Nothing to tell any more.
     if (notice) delivery = insist(target, *notice, 1);
     down = !delivery.delivered && delivery.again;
@@ -122,6 +132,8 @@ Delivery Dispatcher::insist(const Target& target, const Notice& notice, unsigned
   for (unsigned number = 1;; ++number) {
     Delivery delivery = deliver(ports_.messenger, target, notice, ports_.clock.now());
     if (delivery.delivered || !delivery.again || number >= tries) return delivery;
+    static_cast<void>(ports_.store.set_trouble(
+        target.name, fmt::format("audit entry {}, tried {} times: {}", notice.sequence, number, delivery.why_not)));
     if (!wait(pause_after(patience_, number))) return delivery;
   }
 }

@@ -53,7 +53,7 @@ class Dispatcher {
   /// Sends until it is delivered, refused, or tried often enough.
   Delivery insist(const Target& target, const wire::Notice& notice, unsigned tries);
   Result<void> resend_due(const Target& target, bool& down);
-  std::optional<wire::Notice> wanted(const Target& target, const audit::Entry& entry) const;
+  Result<std::optional<wire::Notice>> wanted(const Target& target, const audit::Entry& entry) const;
   /// False: stopped meanwhile.
   bool wait(milliseconds longest);
 

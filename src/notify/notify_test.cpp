@@ -57,7 +57,9 @@ wire::Notice notice_of(const audit::Draft& draft) {
   entry.sequence = 7;
   entry.at = Timestamp(seconds(1'700'000'000));
   entry.draft = draft;
-  return wire::notice_of(entry).value();
+  wire::Notice notice = wire::notice_of(entry).value();
+  notice.id = "0a1b2c-7";
+  return notice;
 }
 
 Target target(Target::Kind kind, const char* secret = "") {
@@ -91,17 +93,20 @@ TEST(Webhook, HasTheSameIdHoweverOftenItIsSent) {
                         Timestamp(seconds(1'700'000'100 + later)))
                     .delivered);
   const auto sent = messenger.wait_for(2);
-  EXPECT_TRUE(has(sent[0], "webhook-id: audit-7") && has(sent[1], "webhook-id: audit-7"));
+  EXPECT_TRUE(has(sent[0], "webhook-id: 0a1b2c-7") && has(sent[1], "webhook-id: 0a1b2c-7"));
   EXPECT_TRUE(has(sent[1], "webhook-timestamp: 1700000160"));
   const json body = json::parse(sent[0].body);
   EXPECT_EQ(body["type"], "rollout.rollback");
   EXPECT_EQ(body["data"]["headline"], "e: 2.0.0 was rolled back to 1.0.0");
   EXPECT_EQ(body["data"]["severity"], "error");
+  EXPECT_EQ(body["data"]["serves"], "1.0.0");
 }
 
 TEST(Slack, ReadsWhatAPersonWroteAsText) {
   FakeMessenger messenger;
-  deliver(messenger, target(Target::Kind::kSlack), notice_of(rollback()), {});
+  audit::Draft draft = rollback();
+  draft.actor = "<!channel>";
+  deliver(messenger, target(Target::Kind::kSlack), notice_of(draft), {});
   const json body = json::parse(messenger.wait_for(1)[0].body);
   EXPECT_NE(body["blocks"][0]["text"]["text"].get<std::string>().find("&lt;bad&gt; &amp; \"worse\""),
             std::string::npos);
@@ -238,6 +243,7 @@ TEST_F(DispatcherTest, TriesAgainAndThenKeepsADeadLetter) {
   const auto dispatcher = start();
   // Three tries of the first, one of the second, since the target is down; the third goes through.
   until([&] { return ledger.told_up_to("t")->value() == 3; });
+  EXPECT_EQ(ledger.targets()->front().trouble, "");
   EXPECT_EQ(messenger.count(), 5u);
   const auto letters = ledger.dead_letters("t").value();
   ASSERT_EQ(letters.size(), 2u);
@@ -265,6 +271,7 @@ TEST_F(DispatcherTest, StoppingDoesNotWaitForATargetThatIsDown) {
                         {target(Target::Kind::kWebhook)}, {1000, std::chrono::hours(1), std::chrono::hours(1)});
   dispatcher.start();
   messenger.wait_for(1);
+  until([&] { return ledger.targets()->front().trouble == "audit entry 1, tried 1 times: It answered 503."; });
   dispatcher.stop();
   EXPECT_TRUE(ledger.dead_letters("t")->empty());  // The next process tries it again.
   EXPECT_EQ(ledger.told_up_to("t")->value(), 0u);

@@ -39,7 +39,7 @@ Message post(const Target& target, std::string body) {
 
 Message webhook(const Target& target, const Notice& notice, Timestamp now) {
   Message out = post(target, wire::webhook_body(notice));
-  const std::string id = fmt::format("audit-{}", notice.sequence);
+  const std::string& id = notice.id;
   const std::int64_t seconds = std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
   out.headers.push_back("webhook-id: " + id);
   out.headers.push_back(fmt::format("webhook-timestamp: {}", seconds));
@@ -110,8 +110,17 @@ std::vector<std::string> usual_events(Target::Kind kind) {
     case Target::Kind::kGithub:
       return {"rollout.start", "rollout.advance", "rollout.watch", "rollout.done", "rollout.rollback"};
     default:
-      return {"rollout.start", "rollout.done", "rollout.rollback", "rollout.revert", "rollout.pause", "guardrail.flag"};
+      return {"rollout.start", "rollout.done", "rollout.rollback", "rollout.revert",
+              "rollout.pause", "rollout.ask",  "guardrail.flag"};
   }
+}
+
+Target log_target() {
+  Target out;
+  out.name = "(log)";  // No name that a configuration can give.
+  out.kind = Target::Kind::kLog;
+  out.events.assign(std::begin(wire::kNoticeEvents), std::end(wire::kNoticeEvents));
+  return out;
 }
 
 std::string webhook_signature(const std::string& secret, const std::string& id, std::int64_t seconds,
@@ -131,6 +140,7 @@ Delivery deliver(const Messenger& messenger, const Target& target, const Notice&
     case Target::Kind::kPagerDuty:
       return judged(target.kind, messenger.send(post(target, wire::pagerduty_body(notice, target.secret))));
     case Target::Kind::kGithub: return deploy(messenger, target, notice);
+    case Target::Kind::kLog: fmt::print(stderr, "{}\n", wire::log_line(notice)); return {true, false, ""};
     case Target::Kind::kMail: return judged(target.kind, messenger.send(mail(target, notice)));
   }
   return {};

@@ -18,6 +18,7 @@ struct Target {
     kPagerDuty,  ///< Events API v2.
     kGithub,     ///< Deployments and their statuses.
     kMail,       ///< SMTP.
+    kLog,        ///< Standard error of this process.
   };
   std::string name;
   Kind kind = Kind::kWebhook;
@@ -34,6 +35,9 @@ struct Target {
 };
 /// The events that a kind is told of when nothing else is said.
 std::vector<std::string> usual_events(Target::Kind kind);
+
+/// What the server prints: every event, a line each.
+Target log_target();
 
 /// What one try came to. `again`: it may go better later.
 struct Delivery {

@@ -20,6 +20,13 @@ struct DeadLetter {
   bool due = false;  ///< Someone wants it sent again.
 };
 
+/// How far a target has been told.
+struct ToldTarget {
+  std::string name;
+  std::uint64_t told_up_to = 0;  ///< An audit entry's sequence.
+  std::string trouble;           ///< Why the next message is being tried again; empty: none is.
+};
+
 /// Durable when a call returns; thread-safe. None of it is evidence: the audit log is.
 class NotificationStore {
  public:
@@ -27,6 +34,11 @@ class NotificationStore {
   /// The audit entry up to which the target has been told; nullopt: it is new.
   virtual Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const = 0;
   virtual Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) = 0;
+  /// What the last try of a message that is being tried again came to. Gone once the target is told or the letter
+  /// buried. The target must have been told of something before.
+  virtual Result<void> set_trouble(const std::string& target, const std::string& why) = 0;
+  /// By name.
+  virtual Result<std::vector<ToldTarget>> targets() const = 0;
   /// Keeps the letter and moves the target on to it, in one transaction. Burying it again updates it.
   virtual Result<void> bury(const DeadLetter& letter) = 0;
   /// By target and sequence; an empty target: all.

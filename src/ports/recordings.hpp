@@ -31,12 +31,15 @@ class RecordingStore {
  public:
   virtual ~RecordingStore() = default;
 
-  /// Begins a rollout's recording, or goes on with it after a restart. `policy` says which guardrails look on from here
+  /// Begins a rollout's recording, or goes on with it after a restart; one that has ended whole is of another rollout
+  /// that had the same id and never was, and is begun anew. `policy` says which guardrails look on from here
   /// (wire/policy_json.hpp); they begin with nothing seen. kInvalidArgument for an id that is no file name.
   virtual Result<void> begin(const std::string& rollout, const std::string& policy) = 0;
   /// Adds to the end; it outlives the process when this returns, and a power failure once the recording has ended.
-  /// kResourceExhausted when the recording is as long as it may be; nothing was added then, nor will be.
+  /// kResourceExhausted when the recording is as long as it may be: it ends there.
   virtual Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) = 0;
+  /// The process ends in good order while the rollout is under way: nothing is missing up to here.
+  virtual Result<void> suspend(const std::string& rollout) = 0;
   /// Nothing more comes. `why`: a sentence when something is missing at the end, else empty.
   virtual Result<void> end(const std::string& rollout, const std::string& why) = 0;
 

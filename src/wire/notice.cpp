@@ -24,10 +24,24 @@ std::string text_of(const json& evidence, const char* key) {
   return found != evidence.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+/// The version that serves now, when the event settles that.
+std::string serves(const Notice& n) {
+  if (n.event == "rollout.rollback") return n.from;
+  if (n.event == "rollout.done" || n.event == "rollout.watch") return n.to;
+  return "";
+}
+
 json data_of(const Notice& n) {
-  return {{"endpoint", n.endpoint}, {"rollout", n.rollout}, {"from", n.from},          {"to", n.to},
-          {"actor", n.actor},       {"reason", n.reason},   {"headline", headline(n)}, {"audit_sequence", n.sequence},
-          {"severity", severity(n)}};
+  return {{"endpoint", n.endpoint},       {"rollout", n.rollout},   {"stable", n.from},   {"candidate", n.to},
+          {"serves", serves(n)},          {"actor", n.actor},       {"reason", n.reason}, {"headline", headline(n)},
+          {"audit_sequence", n.sequence}, {"severity", severity(n)}};
+}
+
+/// Slack reads <, > and & as mark-up, also in what a person wrote.
+std::string slack_text(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+  return out;
 }
 
 /// A header's value can't begin another line.
@@ -99,14 +113,21 @@ std::string headline(const Notice& n) {
   if (n.event == "rollout.pause") return fmt::format("{}: the rollout of {} was paused", n.endpoint, candidate);
   if (n.event == "rollout.resume") return fmt::format("{}: the rollout of {} goes on", n.endpoint, candidate);
   if (n.event == "rollout.watch") return fmt::format("{}: {} serves, and is watched", n.endpoint, candidate);
+  if (n.event == "rollout.ask")
+    return fmt::format("{}: the rollout of {} waits for an approval", n.endpoint, candidate);
   if (n.event == "guardrail.flag") return fmt::format("{}: a guardrail flagged the candidate", n.endpoint);
   return fmt::format("{}: {}", n.endpoint, n.reason);
 }
 
 const char* severity(const Notice& n) {
   if (n.event == "rollout.rollback" || n.event == "rollout.revert") return "error";
-  if (n.event == "rollout.pause" || n.event == "guardrail.flag") return "warning";
+  if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag") return "warning";
   return "info";
+}
+
+std::string log_line(const Notice& n) {
+  return one_line(fmt::format("{} {} {} by {}{}{}", to_rfc3339(n.at).substr(0, 19) + "Z", severity(n), headline(n),
+                              n.actor, n.reason.empty() ? "" : ": ", n.reason));
 }
 
 std::string webhook_body(const Notice& n) {
@@ -117,14 +138,11 @@ std::string slack_body(const Notice& n) {
   const std::string icon = std::string_view(severity(n)) == "error"     ? ":rotating_light:"
                            : std::string_view(severity(n)) == "warning" ? ":warning:"
                                                                         : ":white_check_mark:";
-  // Slack reads <, > and & as mark-up, also in what a person wrote.
-  std::string reason;
-  for (const char c : n.reason)
-    reason += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  const json text{{"type", "mrkdwn"}, {"text", fmt::format("{} *{}*\n{}", icon, headline(n), reason)}};
+  const json text{{"type", "mrkdwn"},
+                  {"text", fmt::format("{} *{}*\n{}", icon, slack_text(headline(n)), slack_text(n.reason))}};
   const json context{{"type", "mrkdwn"},
-                     {"text", fmt::format("{} by {}, audit entry {}", n.event, n.actor, n.sequence)}};
-  return dump({{"text", headline(n)},
+                     {"text", fmt::format("{} by {}, audit entry {}", n.event, slack_text(n.actor), n.sequence)}};
+  return dump({{"text", slack_text(headline(n))},
                {"blocks", json::array({{{"type", "section"}, {"text", text}},
                                        {{"type", "context"}, {"elements", json::array({context})}}})}});
 }
@@ -132,7 +150,8 @@ std::string slack_body(const Notice& n) {
 std::string pagerduty_body(const Notice& n, const std::string& routing_key) {
   return dump({{"routing_key", routing_key},
                {"event_action", n.event == "rollout.done" || n.event == "rollout.resume" ? "resolve" : "trigger"},
-               {"dedup_key", fmt::format("backstay/{}/{}", n.endpoint, n.rollout.empty() ? "-" : n.rollout)},
+               {"dedup_key",
+                fmt::format("backstay/{}/{}", n.id.substr(0, n.id.rfind('-')), n.rollout.empty() ? n.id : n.rollout)},
                {"payload",
                 {{"summary", headline(n)},
                  {"severity", severity(n)},
@@ -147,11 +166,11 @@ std::string mail_text(const Notice& n, const std::string& from, const std::vecto
   std::string body;
   for (const char c : n.reason) body += c == '\n' ? "\r\n" : c == '\r' ? "" : std::string(1, c);
   return fmt::format(
-      "Date: {}\r\nFrom: Backstay <{}>\r\nTo: {}\r\nSubject: {}\r\nMessage-ID: <audit-{}.{}@backstay>\r\n"
+      "Date: {}\r\nFrom: Backstay <{}>\r\nTo: {}\r\nSubject: {}\r\nMessage-ID: <{}@backstay>\r\n"
       "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
       "{}\r\n\r\n{}\r\n\r\n{} by {}, audit entry {}. Why: backstay why {}\r\n",
       rfc5322_date(n.at), one_line(from), one_line(fmt::format("{}", fmt::join(to, ", "))), header_text(headline(n)),
-      n.sequence, one_line(n.endpoint), one_line(headline(n)), body, n.event, n.actor, n.sequence,
+      one_line(n.id), one_line(headline(n)), body, n.event, n.actor, n.sequence,
       one_line(n.rollout.empty() ? n.endpoint : n.rollout));
 }
 

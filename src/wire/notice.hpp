@@ -15,8 +15,10 @@ namespace backstay::wire {
 /// An event of a release.
 struct Notice {
   std::uint64_t sequence = 0;  ///< The audit entry's: the same event has the same one however often it is told.
+  /// The same however often it is told, and no other's, also of another registry. Filled in by who has the registry.
+  std::string id;
   Timestamp at;
-  std::string event;  ///< "rollout.rollback", ...; one of kNoticeEvents.
+  std::string event;  ///< "rollout.rollback", ...; one of kNoticeEvents, or "test".
   std::string endpoint;
   std::string rollout;  ///< May be empty.
   std::string from;     ///< Versions.
@@ -26,9 +28,9 @@ struct Notice {
   std::string commit;  ///< Of the candidate's code; empty: not known. Filled in by who has the registry.
 };
 
-inline constexpr const char* kNoticeEvents[] = {"rollout.start", "rollout.advance",  "rollout.watch",
-                                                "rollout.done",  "rollout.rollback", "rollout.revert",
-                                                "rollout.pause", "rollout.resume",   "guardrail.flag"};
+inline constexpr const char* kNoticeEvents[] = {
+    "rollout.start", "rollout.advance", "rollout.watch", "rollout.done",    "rollout.rollback", "rollout.revert",
+    "rollout.pause", "rollout.resume",  "rollout.ask",   "rollout.approve", "guardrail.flag"};
 
 /// nullopt: not an event of a release.
 std::optional<Notice> notice_of(const audit::Entry& entry);
@@ -38,6 +40,8 @@ std::string headline(const Notice& notice);
 /// "error": a version was taken back; "warning": someone should look; "info".
 const char* severity(const Notice& notice);
 
+/// Time, severity, headline, who and why, on one line.
+std::string log_line(const Notice& notice);
 /// {"type", "timestamp", "data": {...}} as Standard Webhooks has it.
 std::string webhook_body(const Notice& notice);
 std::string slack_body(const Notice& notice);

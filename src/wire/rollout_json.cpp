@@ -21,12 +21,26 @@ json plan_json(const rollout::Plan& plan) {
   json steps = json::array();
   for (const rollout::Step& step : plan.steps) {
     const char* kind = step.kind == rollout::Step::Kind::kShadow ? "shadow" : "canary";
-    steps.push_back({{kind, step.ppm / 1e6}, {"for", to_string(step.min_duration)}, {"samples", step.min_samples}});
+    json item{{kind, step.ppm / 1e6}, {"for", to_string(step.min_duration)}, {"samples", step.min_samples}};
+    if (step.approval) item["approval"] = true;
+    steps.push_back(std::move(item));
   }
-  return {{"steps", std::move(steps)},
-          {"holdback", plan.holdback_ppm / 1e6},
-          {"watch", to_string(plan.watch)},
-          {"ready_timeout", to_string(plan.ready_timeout)}};
+  json out{{"steps", std::move(steps)},
+           {"holdback", plan.holdback_ppm / 1e6},
+           {"watch", to_string(plan.watch)},
+           {"ready_timeout", to_string(plan.ready_timeout)}};
+  if (plan.approve_promotion) out["approve_promotion"] = true;
+  if (plan.calendar.hours) {
+    const rollout::OpeningHours& hours = *plan.calendar.hours;
+    out["hours"] = {{"days", rollout::days_text(hours.days)},
+                    {"from", rollout::time_of_day_text(hours.from)},
+                    {"until", rollout::time_of_day_text(hours.until)},
+                    {"utc_offset", rollout::utc_offset_text(hours.utc_offset)}};
+  }
+  for (const rollout::Freeze& freeze : plan.calendar.freezes)
+    out["freezes"].push_back(
+        {{"from", to_rfc3339(freeze.from)}, {"until", to_rfc3339(freeze.until)}, {"reason", freeze.reason}});
+  return out;
 }
 
 void read_time(Fields& fields, const char* key, Timestamp& out) {
@@ -175,6 +189,8 @@ std::string to_json(const rollout::State& state) {
             {"phase_since", to_rfc3339(state.phase_since)},
             {"last_up", to_rfc3339(state.last_up)},
             {"samples", state.samples},
+            {"approved", state.approved},
+            {"asked", state.asked},
             {"revision", state.revision}};
   if (state.cause) {
     root["cause"] = {{"trigger", state.cause->trigger},
@@ -206,6 +222,12 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   if (fields.has("last_up")) read_time(fields, "last_up", state.last_up);
   fields.optional("samples", state.samples);
   fields.optional("revision", state.revision);
+  std::uint64_t approved = 0;
+  std::uint64_t asked = 0;
+  fields.optional("approved", approved);
+  fields.optional("asked", asked);
+  state.approved = static_cast<std::size_t>(approved);
+  state.asked = static_cast<std::size_t>(asked);
   fields.object("cause", [&](Fields& cause) {
     state.cause.emplace();
     cause.required("trigger", state.cause->trigger);
@@ -217,6 +239,40 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   state.step_index = static_cast<std::size_t>(step_index);
   return state;
 }
+
+namespace {
+
+template <class T>
+void read_parsed(Fields& fields, const char* key, Result<T> (*parse)(const std::string&), T& out) {
+  if (!fields.has(key)) return;
+  std::string text;
+  fields.optional(key, text);
+  if (auto value = parse(text)) {
+    out = *value;
+  } else {
+    fields.fail(key, fmt::format("is '{}'", text), value.error().hint);
+  }
+}
+
+void read_calendar(Fields& fields, rollout::Calendar& calendar) {
+  fields.object("hours", [&](Fields& item) {
+    rollout::OpeningHours& hours = calendar.hours.emplace();
+    hours.days = 0x7f;
+    read_parsed(item, "days", rollout::parse_days, hours.days);
+    read_parsed(item, "from", rollout::parse_time_of_day, hours.from);
+    read_parsed(item, "until", rollout::parse_time_of_day, hours.until);
+    read_parsed(item, "utc_offset", rollout::parse_utc_offset, hours.utc_offset);
+  });
+  if (fields.has("freezes")) calendar.freezes.clear();
+  fields.each("freezes", [&](Fields& item) {
+    rollout::Freeze& freeze = calendar.freezes.emplace_back();
+    read_time(item, "from", freeze.from);
+    read_time(item, "until", freeze.until);
+    item.optional("reason", freeze.reason);
+  });
+}
+
+}  // namespace
 
 void read_plan(Fields& fields, rollout::Plan& plan) {
   if (fields.has("steps")) plan.steps.clear();
@@ -230,7 +286,10 @@ void read_plan(Fields& fields, rollout::Plan& plan) {
     step.optional_share("canary", item.ppm);
     step.optional("for", item.min_duration);
     step.optional("samples", item.min_samples);
+    step.optional("approval", item.approval);
   });
+  fields.optional("approve_promotion", plan.approve_promotion);
+  read_calendar(fields, plan.calendar);
   fields.optional_share("holdback", plan.holdback_ppm);
   fields.optional("watch", plan.watch);
   fields.optional("ready_timeout", plan.ready_timeout);

@@ -13,13 +13,16 @@ namespace backstay::wire {
 std::string to_json(const rollout::State& state);
 Result<rollout::State> rollout_from_json(const std::string& text);
 
-/// Reads a plan's members (steps, holdback, watch, ready_timeout) into `plan`, which keeps its defaults for the others.
+/// Reads a plan's members into `plan`, which keeps its defaults for the others.
 ///
 ///     steps:
 ///       - {shadow: 100%, for: 5m, samples: 500}
 ///       - {canary: 5%, for: 10m, samples: 1000}
 ///     holdback: 5%
 ///     watch: 1h
+///     approve_promotion: true
+///     hours: {days: mon-fri, from: "09:00", until: "17:00", utc_offset: "+01:00"}
+///     freezes: [{from: 2026-12-20T00:00:00Z, until: 2027-01-04T00:00:00Z, reason: holidays}]
 void read_plan(Fields& fields, rollout::Plan& plan);
 
 /// Reads one guardrail of a configuration:

@@ -75,6 +75,13 @@ TEST(RolloutJson, ReadsBackWhatItWrote) {
   state.stable = "1.0.0";
   state.candidate = "2.0.0";
   state.plan = rollout::default_plan();
+  state.plan.steps[1].approval = true;
+  state.plan.approve_promotion = true;
+  state.plan.calendar.hours =
+      rollout::OpeningHours{0x1f, std::chrono::hours(9), std::chrono::hours(17), std::chrono::minutes(-90)};
+  state.plan.calendar.freezes = {{Timestamp(std::chrono::hours(24)), Timestamp(std::chrono::hours(48)), "holidays"}};
+  state.approved = 2;
+  state.asked = 3;
   state.phase = rollout::Phase::kRolledBack;
   state.step_index = 1;
   state.started_at = Timestamp(microseconds(1'700'000'000'123'456));

@@ -72,3 +72,22 @@ def test_what_was_acknowledged_before_kill_9_is_joined_exactly_once(released):
         assert tell(setup, part) == {"joined": 20, "duplicates": 20, "unknown": 0}
         assert labels(setup) == {"1.0.0": 40 * (round_ + 1)}
     setup.server.stop()
+
+
+def test_a_label_of_before_this_rollout_tells_nothing_against_stable(released):
+    """The draw that sent it to its version was another experiment's, with other chances."""
+    relative = {**SENSITIVITY, "objective": {"relative_to": "stable"}}
+    setup = released(rollout={"steps": [{"canary": "50%", "for": "0s"}], "watch": "1h", "holdback": "20%"},
+                     guardrails=[relative])
+    setup.stable.reply = setup.candidate.reply = answers(body={"score": 0.1})
+    setup.start()
+    setup.server.wait_for_phase("e", "watching")
+    old = [each for each, version in predict(setup, 150).items() if version == "1.0.0"]
+    setup.backstay("rollout", "promote", "e", "--reason", "go")
+    setup.server.wait_for_phase("e", "done")
+    setup.backstay("rollout", "start", "e", "m@1.0.0", "--plan", setup.plan("steps: [{canary: 5%, for: 1h}]\nwatch: 1h\n"))
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+    assert tell(setup, old)["joined"] == len(old) > 10
+    status = setup.server.status("e")
+    assert status["rollout"]["phase"] == "stepping" and status["guardrails"][0]["log_e"] == 0
+    assert status["guardrails"][0]["candidate"]["bad"] == len(old)  # Seen, and no bet.

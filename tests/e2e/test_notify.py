@@ -95,9 +95,10 @@ def test_a_rollback_is_told_by_a_webhook_whose_signature_holds(told, receiver, b
     _, _, headers, body = receiver.got[-1]
     lower = {name.lower(): value for name, value in headers.items()}
     data = Webhook(SECRET).verify(body, lower)["data"]
-    assert (data["from"], data["to"], data["rollout"], data["severity"]) == ("1.0.0", "2.0.0", "e-2", "error")
+    assert (data["stable"], data["candidate"], data["rollout"], data["severity"]) == ("1.0.0", "2.0.0", "e-2", "error")
+    assert data["serves"] == "1.0.0"
     (entry,) = [e for e in backstay.audit() if e["action"] == "rollout.rollback"]
-    assert lower["webhook-id"] == f"audit-{entry['sequence']}" and data["reason"] == entry["reason"]
+    assert lower["webhook-id"].endswith(f"-{entry['sequence']}") and data["reason"] == entry["reason"]
     assert "everything was delivered" in backstay("notify", "list").out
 
 
@@ -116,6 +117,8 @@ def test_a_receiver_that_is_down_or_refuses_holds_up_no_rollback_and_loses_nothi
     assert backstay("notify", "retry", "ops", "--json").json == {"due": 2}
     wait_until(lambda: letters() == [], "the letters to be sent again")
     assert receiver.events()[-2:] == ["rollout.start", "rollout.rollback"]
+    assert "away is being tried again: audit entry" in backstay("notify", "list").out
+    assert "There are: away, ops." in backstay("notify", "list", "nobody", code=3).err
     setup.server.stop()  # Although the other target is still being tried.
 
 

@@ -217,3 +217,42 @@ def test_a_sticky_user_stays_on_one_version_and_never_flips_back(released):
     setup.server.wait_for_phase("e", "watching")
     later = versions()
     assert all(later[user] == {"2.0.0"} for user in moved)
+
+
+APPROVED = {"steps": [{"canary": "20%", "for": "0s", "samples": 5}, {"canary": "50%", "for": "0s", "samples": 5, "approval": True}],
+            "watch": "0s", "holdback": "0%"}
+
+
+def test_a_step_that_takes_a_person_waits_for_one_and_a_rollback_does_not(released):
+    setup = released(rollout=APPROVED)
+    with setup.traffic() as traffic:
+        setup.start()
+        status = setup.server.wait_for("e", lambda s: "An approval: 50%" in s["waiting_for"], "the question")
+        assert setup.shares() == {"2.0.0": 0.2, "1.0.0": 0.8}
+        assert "waits for: An approval" in setup.backstay("status").out
+        wait_until(lambda: [e for e in setup.backstay.audit() if e["action"] == "rollout.ask"], "the question's entry")
+        setup.backstay("rollout", "approve", "e", "--reason", "the ward is content")
+        setup.server.wait_for_phase("e", "done")
+    assert traffic.failures == [] and status["rollout"]["phase"] == "stepping"
+    actions = [(e["action"], e["actor"]) for e in setup.backstay.audit() if e["subject"] == "endpoint e"]
+    assert ("rollout.ask", "backstay") in actions and ("rollout.approve", "tester") in actions
+
+
+def test_a_frozen_endpoint_goes_nowhere_but_back(released):
+    freeze = {"from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "reason": "holidays"}
+    setup = released(rollout={**QUICK, "freezes": [freeze]})
+    plan = setup.plan("steps: [{canary: 50%}]\nwatch: 0s\n")
+    setup.start("--plan", plan)  # A plan of one's own does not lift it.
+    setup.server.wait_for("e", lambda s: "Frozen until 2100-01-01T00:00Z: holidays." == s["waiting_for"], "the freeze")
+    assert setup.shares() == {"1.0.0": 1.0}
+    setup.backstay("rollback", "e", "--reason", "another time")
+    assert setup.server.status("e")["rollout"]["phase"] == "rolled_back"
+
+
+def test_wrong_hours_are_told_with_how_to_write_them(released):
+    setup = released()
+    for text, part in [("hours: {days: monday}", "mon-fri"), ("hours: {from: 9am}", '"09:00"'),
+                       ("hours: {from: \"17:00\", until: \"09:00\"}", "hold no time"),
+                       ("freezes: [{from: 2026-01-02T00:00:00Z, until: 2026-01-01T00:00:00Z}]", "ends before it begins")]:
+        refused = setup.backstay("rollout", "start", "e", "m@2.0.0", "--plan", setup.plan(text + "\n"), code=2)
+        assert part in refused.err

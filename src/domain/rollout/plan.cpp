@@ -37,7 +37,7 @@ Result<void> Plan::validate() const {
     return Unexpected(ErrorCode::kInvalidArgument, "The plan's watch or ready_timeout is negative or zero.",
                       "Use durations such as 1h.");
   }
-  return {};
+  return calendar.validate();
 }
 
 Plan default_plan() {

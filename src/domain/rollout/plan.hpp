@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "domain/rollout/calendar.hpp"
 
 namespace backstay::rollout {
 
@@ -16,6 +17,7 @@ struct Step {
   std::uint32_t ppm = 0;          ///< In (0, 1'000'000].
   milliseconds min_duration{0};   ///< Both must hold before the next step:
   std::uint64_t min_samples = 0;  ///< outcomes of the candidate seen in this step.
+  bool approval = false;          ///< Begins only after a person said so.
   bool operator==(const Step&) const = default;
 };
 
@@ -27,8 +29,14 @@ struct Plan {
   milliseconds watch{0};
   milliseconds ready_timeout{60'000};  ///< How long the candidate may be not ready, at first or later, before the
                                        ///< rollout fails.
+  bool approve_promotion = false;      ///< The candidate gets everything only after a person said so.
+  Calendar calendar;                   ///< When a step may begin, and the rollout end, by itself.
   bool operator==(const Plan&) const = default;
 
+  /// Whether entering this step (steps.size(): promotion) takes a person.
+  bool needs_approval(std::size_t index) const {
+    return index < steps.size() ? steps[index].approval : approve_promotion;
+  }
   /// Shadow steps come first, canary shares rise; says which step is wrong.
   Result<void> validate() const;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace backstay::rollout {
 
 namespace {
@@ -31,14 +33,7 @@ Transition unchanged(const State& state) {
 
 /// What every change has: the next revision, and a note.
 Transition change(const State& state, Note note) {
-  // Versions and ids hold no character that JSON would escape.
-  const std::string which =
-      fmt::format(R"("from":"{}","rollout":"{}","to":"{}")", state.stable, state.id, state.candidate);
-  if (note.evidence == "{}") {
-    note.evidence = "{" + which + "}";
-  } else if (!note.evidence.empty() && note.evidence.front() == '{') {
-    note.evidence.insert(1, which + ",");
-  }
+  note.evidence = with_versions(state, std::move(note.evidence));
   Transition out;
   out.state = state;
   out.state.revision = state.revision + 1;
@@ -139,6 +134,37 @@ Transition give_up(const State& state, Timestamp now) {
                    {"backend_failed", kSelf, fmt::format("{} was not ready for {}.", state.candidate, limit), "{}"});
 }
 
+/// Which step would begin next; plan.steps.size(): promotion.
+std::size_t next_index(const State& state) {
+  return state.phase == Phase::kWarming ? 0 : state.step_index + 1;
+}
+
+bool lacks_approval(const State& state, std::size_t index) {
+  return state.plan.needs_approval(index) && state.approved <= index;
+}
+
+std::string step_text(const State& state, std::size_t index) {
+  if (index >= state.plan.steps.size()) return "the promotion of " + state.candidate;
+  const Step& step = state.plan.steps[index];
+  return step.kind == Step::Kind::kShadow
+             ? fmt::format("a copy of {} of the requests to {}", percent(step.ppm), state.candidate)
+             : fmt::format("{} of the requests to {}", percent(step.ppm), state.candidate);
+}
+
+/// Begins the next step, unless the plan says that it must wait: for a person, who is asked once, or for the hour.
+Transition go_on(const State& state, Timestamp now) {
+  const std::size_t index = next_index(state);
+  if (lacks_approval(state, index)) {
+    if (state.asked > index) return unchanged(state);
+    Transition out =
+        change(state, {kSelf, "rollout.ask", fmt::format("Waits for an approval: {}.", step_text(state, index)), "{}"});
+    out.state.asked = index + 1;
+    return out;
+  }
+  if (state.plan.calendar.closed(now)) return unchanged(state);
+  return enter_step(state, index, now);
+}
+
 Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   Transition out = unchanged(state);
   out.state.samples = tick.samples;
@@ -146,15 +172,15 @@ Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   if (up) out.state.last_up = now;
   if (now - out.state.last_up >= state.plan.ready_timeout) return give_up(state, now);
   if (state.paused || !up) return out;
-  if (state.phase == Phase::kWarming) return enter_step(out.state, 0, now);
+  if (state.phase == Phase::kWarming) return go_on(out.state, now);
   const auto since = now - state.phase_since;
   if (state.phase == Phase::kWatching) {
-    if (since < state.plan.watch) return out;
+    if (since < state.plan.watch || state.plan.calendar.closed(now)) return out;
     return finish(out.state, now, kSelf, fmt::format("{} held through the watch.", state.candidate));
   }
   const Step& step = state.plan.steps[state.step_index];
   if (since < step.min_duration || tick.samples < step.min_samples) return out;
-  return enter_step(out.state, state.step_index + 1, now);
+  return go_on(out.state, now);
 }
 
 Transition on_ready(const State& state, Timestamp now) {
@@ -165,13 +191,23 @@ Transition on_ready(const State& state, Timestamp now) {
   if (state.phase == Phase::kWarming) {
     // A paused rollout goes on with the first tick after it is resumed. Nothing holds up the return to a standby.
     if (state.paused && !state.revert) return unchanged(ready);
-    return enter_step(ready, 0, now);
+    return state.revert ? enter_step(ready, 0, now) : go_on(ready, now);
   }
   // Back after a restart of the server: the share it had before.
   Transition out = change(ready, {kSelf, "rollout.resume_traffic",
                                   fmt::format("{} is ready again and gets its share back.", state.candidate), "{}"});
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
+}
+
+Transition approve(const State& state, const Approve& event) {
+  for (std::size_t index = next_index(state); index <= state.plan.steps.size(); ++index) {
+    if (state.phase == Phase::kWatching || !lacks_approval(state, index)) continue;
+    Transition out = change(state, {event.actor, "rollout.approve", event.reason, "{}"});
+    out.state.approved = index + 1;
+    return out;
+  }
+  return unchanged(state);
 }
 
 Transition on_restarted(const State& state, Timestamp now) {
@@ -231,9 +267,15 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
   fresh.candidate_ready = false;
   fresh.step_index = 0;
   fresh.samples = 0;
+  fresh.approved = fresh.asked = 0;
   fresh.started_at = fresh.phase_since = fresh.last_up = now;
   fresh.revision = 0;
-  if (fresh.stable.empty()) fresh.plan.steps.clear();  // There is nothing to compare a first deployment with.
+  if (fresh.stable.empty()) {
+    // There is nothing to compare a first deployment with, and nothing that it could disturb.
+    fresh.plan.steps.clear();
+    fresh.plan.approve_promotion = false;
+    fresh.plan.calendar = {};
+  }
   Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, "{}"});
   out.after_commit.emplace_back(EnsureBackend{fresh.candidate});
   out.after_commit.emplace_back(ResetGuardrails{});  // What is shown while it warms up is its own.
@@ -267,10 +309,45 @@ Transition step(const State& state, const Event& event, Timestamp now) {
                           out.state.phase_since = now;  // The time it stood still doesn't count.
                           return out;
                         },
+                        [&](const Approve& order) { return approve(state, order); },
                         [&](const Promote& order) { return on_promote(state, order, now); },
                         [&](const Restarted&) { return on_restarted(state, now); },
                     },
                     event);
+}
+
+std::string with_versions(const State& state, std::string evidence) {
+  // Versions and ids hold no character that JSON would escape.
+  const std::string which =
+      fmt::format(R"("from":"{}","rollout":"{}","to":"{}")", state.stable, state.id, state.candidate);
+  if (evidence.size() > 2 && evidence.front() == '{') return evidence.insert(1, which + ",");
+  return "{" + which + "}";
+}
+
+std::string waiting_for(const State& state, Timestamp now) {
+  if (is_final(state.phase)) return "";
+  if (state.paused) return "It is paused: backstay rollout resume.";
+  if (!state.candidate_ready) return fmt::format("{} is not ready yet.", state.candidate);
+  const auto left = [&](milliseconds whole) {
+    const auto rest = whole - std::chrono::duration_cast<milliseconds>(now - state.phase_since);
+    return backstay::to_string(milliseconds(std::max<std::int64_t>(rest.count() / 1000 * 1000, 0)));
+  };
+  const std::optional<std::string> closed = state.plan.calendar.closed(now);
+  if (state.phase == Phase::kWatching) {
+    if (now - state.phase_since < state.plan.watch) return fmt::format("The watch: {} left.", left(state.plan.watch));
+    return closed.value_or("");
+  }
+  if (state.phase == Phase::kStepping) {
+    const Step& step = state.plan.steps[state.step_index];
+    if (now - state.phase_since < step.min_duration)
+      return fmt::format("Time in this step: {} left.", left(step.min_duration));
+    if (state.samples < step.min_samples)
+      return fmt::format("Outcomes of the candidate: {} of {}.", state.samples, step.min_samples);
+  }
+  const std::size_t index = next_index(state);
+  if (lacks_approval(state, index))
+    return fmt::format("An approval: {}. backstay rollout approve", step_text(state, index));
+  return closed.value_or("");
 }
 
 }  // namespace backstay::rollout

@@ -51,6 +51,8 @@ struct State {
   Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
   Timestamp last_up;           ///< When the candidate was last ready, or began to be waited for.
   std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
+  std::size_t approved = 0;    ///< Steps with a smaller index may begin: a person said so. plan.steps.size() + 1: all.
+  std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
   bool operator==(const State&) const = default;
@@ -88,13 +90,17 @@ struct Resume {
   std::string actor;
   std::string reason;
 };
-struct Promote {  ///< Fast track: skip what is left of the steps.
+struct Approve {  ///< The next step that takes a person's approval may begin, as soon as its time has come.
+  std::string actor;
+  std::string reason;
+};
+struct Promote {  ///< Fast track: skip what is left of the steps, approvals and closed hours too.
   std::string actor;
   std::string reason;
 };
 struct Restarted {};  ///< The server came back and loaded this state: emit again what makes the world match it.
-using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, Pause, Resume, Promote,
-                           Restarted>;
+using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, Pause, Resume, Approve,
+                           Promote, Restarted>;
 
 // --- effects: idempotent, replayable
 // ------------------------------------------------------------------------------------------
@@ -152,6 +158,12 @@ struct Transition {
 Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason);
 
 Transition step(const State& state, const Event& event, Timestamp now);
+
+/// An entry's evidence, a JSON object, with the rollout and its versions in it.
+std::string with_versions(const State& state, std::string evidence);
+
+/// What the rollout waits for, a sentence; empty when it is over.
+std::string waiting_for(const State& state, Timestamp now);
 
 /// The split that belongs to a state: what the gateway must be serving. While the candidate isn't ready (warming, or
 /// after a restart) stable serves everything. Without arms: nothing to serve yet, a first deployment that is warming.

@@ -199,6 +199,77 @@ TEST(RolloutStep, ShadowServesNothingAndItsEvidenceIsNotCarriedOn) {
   EXPECT_FALSE(has<ResetGuardrails>(step(canary.state, Tick{1'000}, at(20)).after_commit));
 }
 
+State with_approvals() {
+  State state = fresh();
+  state.plan.steps[1].approval = true;
+  state.plan.approve_promotion = true;
+  return step(start(state, at(0), "alice", "why").state, CandidateReady{}, at(1)).state;
+}
+
+Transition tick(const State& state, int minute) {
+  return step(state, Tick{1'000'000, true}, at(minute));
+}
+
+TEST(Approval, AStepWaitsForAPersonWhoIsAskedOnce) {
+  State state = with_approvals();
+  EXPECT_EQ(candidate_ppm(split_of(state)), 50'000U);
+  const Transition asked = tick(state, 20);
+  ASSERT_TRUE(asked.changed);
+  EXPECT_EQ(asked.notes.at(0).action, "rollout.ask");
+  EXPECT_EQ(asked.notes.at(0).reason, "Waits for an approval: 25% of the requests to 2.0.0.");
+  EXPECT_EQ(asked.state.step_index, 0U);
+  EXPECT_FALSE(tick(asked.state, 30).changed);
+  EXPECT_NE(waiting_for(asked.state, at(30)).find("An approval"), std::string::npos);
+
+  const Transition approved = step(asked.state, Approve{"bob", "looks good"}, at(31));
+  EXPECT_EQ(approved.notes.at(0).action, "rollout.approve");
+  EXPECT_EQ(approved.notes.at(0).actor, "bob");
+  const Transition next = tick(approved.state, 32);
+  EXPECT_EQ(next.state.step_index, 1U);
+}
+
+TEST(Approval, GivenBeforeItIsAskedForCoversTheNextStepOnly) {
+  State state = step(with_approvals(), Approve{"bob", ""}, at(2)).state;
+  state = tick(state, 20).state;
+  EXPECT_EQ(state.step_index, 1U);
+  const Transition asked = tick(state, 40);
+  EXPECT_EQ(asked.notes.at(0).action, "rollout.ask");
+  EXPECT_EQ(asked.state.phase, Phase::kStepping);
+  state = step(asked.state, Approve{"bob", ""}, at(41)).state;
+  EXPECT_EQ(tick(state, 42).state.phase, Phase::kWatching);
+  EXPECT_FALSE(step(state, Approve{"bob", "again"}, at(43)).changed);
+}
+
+TEST(Approval, NeverHoldsUpARollback) {
+  const State asked = tick(with_approvals(), 20).state;
+  for (const Event& event :
+       {Event(RollBack{"alice", "no"}), Event(Breach{"errors", "too many", "{}"}), Event(CandidateFailed{"gone"})})
+    EXPECT_EQ(step(asked, event, at(21)).state.phase, Phase::kRolledBack);
+}
+
+TEST(Calendar, OutsideOfItsHoursARolloutStandsAndStillRollsBack) {
+  State state = fresh();
+  // 1 January 1970 was a Thursday; at() counts from its midnight.
+  state.plan.calendar.hours = OpeningHours{0b0001000, std::chrono::hours(9), std::chrono::hours(17), {}};
+  state = step(start(state, at(0), "alice", "why").state, CandidateReady{}, at(1)).state;
+  EXPECT_EQ(state.phase, Phase::kWarming);
+  EXPECT_EQ(waiting_for(state, at(1)), "It is outside of the hours thu 09:00-17:00 (Z).");
+  state = tick(state, 9 * 60).state;
+  EXPECT_EQ(state.phase, Phase::kStepping);
+  EXPECT_FALSE(tick(state, 17 * 60).changed);
+  EXPECT_EQ(step(state, Breach{"errors", "too many", "{}"}, at(17 * 60)).state.phase, Phase::kRolledBack);
+  EXPECT_EQ(step(state, RollBack{"alice", "no"}, at(18 * 60)).state.phase, Phase::kRolledBack);
+}
+
+TEST(Calendar, AFirstDeploymentWaitsForNobody) {
+  State state = fresh();
+  state.stable.clear();
+  state.plan.approve_promotion = true;
+  state.plan.calendar.freezes = {{at(0), at(1'000), "holidays"}};
+  state = step(start(state, at(0), "alice", "why").state, CandidateReady{}, at(1)).state;
+  EXPECT_EQ(state.phase, Phase::kDone);
+}
+
 TEST(Plan, SaysWhichStepIsWrong) {
   EXPECT_TRUE(default_plan().validate());
   EXPECT_TRUE(blue_green_plan().validate());

@@ -92,6 +92,8 @@ class MemoryLedger : public VersionStore,
 
   Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const override;
   Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) override;
+  Result<void> set_trouble(const std::string& target, const std::string& why) override;
+  Result<std::vector<ToldTarget>> targets() const override;
   Result<void> bury(const DeadLetter& letter) override;
   Result<std::vector<DeadLetter>> dead_letters(const std::string& target) const override;
   Result<std::uint64_t> make_due(const std::string& target) override;
@@ -139,7 +141,7 @@ class MemoryLedger : public VersionStore,
   std::vector<Blocked> quarantines_;
   std::map<std::string, std::string> models_;  ///< Of endpoints that had a rollout.
   std::map<std::string, std::pair<Timestamp, StoredAnswer>> answers_;
-  std::map<std::string, std::uint64_t> told_up_to_;
+  std::map<std::string, ToldTarget> told_;
   std::map<std::pair<std::string, std::uint64_t>, DeadLetter> dead_letters_;
   std::int64_t next_id_ = 1;
 };

@@ -127,7 +127,7 @@ std::string encode_observations(std::span<const Observation> observations) {
   });
   std::string packed(ZSTD_compressBound(raw.size()), '\0');
   const std::size_t size = ZSTD_compress(packed.data(), packed.size(), raw.data(), raw.size(), kZstdLevel);
-  packed.resize(size);  // It can't fail: the room is enough.
+  packed.resize(ZSTD_isError(size) != 0 ? 0 : size);  // Only without memory; such a block can't be read.
   return encode_block(BlockKind::kObservations, packed);
 }
 
@@ -137,7 +137,7 @@ Result<BlockHead> decode_head(std::span<const std::byte, kBlockHead> bytes) {
   const auto kind = get<std::uint8_t>(bytes.data() + 4);
   head.payload_bytes = get<std::uint32_t>(bytes.data() + 8);
   head.checksum = get<std::uint64_t>(bytes.data() + 12);
-  if (kind < 1 || kind > 3) return damaged("is of no known kind");
+  if (kind < 1 || kind > 4) return damaged("is of no known kind");
   if (head.payload_bytes > kMaxPayload) return damaged("is longer than any");
   head.kind = static_cast<BlockKind>(kind);
   return head;

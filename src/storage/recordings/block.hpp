@@ -16,9 +16,10 @@
 ///     payload kPolicy:      the policy's text kObservations zstd of: count u32 | each field of all observations after
 ///     one another (columns compress better) kEnd:         why something is missing at the end, a sentence; empty:
 ///     nothing is
+///     kPause:       nothing: the server stopped in good order, and another policy block follows
 namespace backstay::recordings {
 
-enum class BlockKind : std::uint8_t { kPolicy = 1, kObservations = 2, kEnd = 3 };
+enum class BlockKind : std::uint8_t { kPolicy = 1, kObservations = 2, kEnd = 3, kPause = 4 };
 
 inline constexpr std::size_t kBlockHead = 20;
 inline constexpr std::size_t kMaxPayload = 16 * 1024 * 1024;

@@ -123,6 +123,7 @@ Result<LocalRecordings::Open> LocalRecordings::open(const std::string& rollout) 
     if (!block && block.error().code != ErrorCode::kIntegrity) return Unexpected(std::move(block).error());
     if (!block || !*block) break;
     out.ended = (*block)->head.kind == BlockKind::kEnd;
+    out.whole = out.ended && (*block)->payload.empty();
     out.bytes += kBlockHead + (*block)->payload.size();
   }
   if (::ftruncate(out.file.get(), static_cast<off_t>(out.bytes)) != 0)
@@ -142,6 +143,12 @@ Result<void> LocalRecordings::begin(const std::string& rollout, const std::strin
   const std::lock_guard lock(mutex_);
   open_.erase(rollout);
   TRY(Open opened, open(rollout));
+  if (opened.whole) {
+    if (::ftruncate(opened.file.get(), 0) != 0)
+      return Unexpected(error_from_errno(errno, "cannot begin the recording of " + rollout));
+    opened.bytes = 0;
+    opened.ended = opened.whole = false;
+  }
   TRY_DO(make_room(rollout));
   if (!opened.ended) TRY_DO(write(opened, rollout, recordings::encode_block(BlockKind::kPolicy, policy)));
   open_.emplace(rollout, std::move(opened));
@@ -178,16 +185,25 @@ Result<void> LocalRecordings::append(const std::string& rollout, const std::vect
   return {};
 }
 
-Result<void> LocalRecordings::end(const std::string& rollout, const std::string& why) {
+Result<void> LocalRecordings::close(const std::string& rollout, const std::string& last_block) {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(rollout);
   if (found == open_.end()) return {};
   Open file = std::move(found->second);
   open_.erase(found);
-  if (!file.ended) TRY_DO(write(file, rollout, recordings::encode_block(BlockKind::kEnd, why)));
-  if (::fdatasync(file.file.get()) != 0)
+  if (!file.ended) TRY_DO(write(file, rollout, last_block));
+  const Descriptor folder(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (::fdatasync(file.file.get()) != 0 || !folder || ::fsync(folder.get()) != 0)
     return Unexpected(error_from_errno(errno, "cannot write the recording of " + rollout));
   return {};
+}
+
+Result<void> LocalRecordings::suspend(const std::string& rollout) {
+  return close(rollout, recordings::encode_block(BlockKind::kPause, ""));
+}
+
+Result<void> LocalRecordings::end(const std::string& rollout, const std::string& why) {
+  return close(rollout, recordings::encode_block(BlockKind::kEnd, why));
 }
 
 Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollout, const Reader& reader) const {
@@ -198,6 +214,8 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
         ErrorCode::kNotFound, fmt::format("There is no recording of {}.", rollout),
         "Old recordings are removed to make room for new ones; rollouts of before there were recordings have none.");
   if (!file) return Unexpected(error_from_errno(errno, "cannot open " + path.string()));
+  std::string gap;  // Why something is missing before the end.
+  bool paused = true;
   for (std::uint64_t offset = 0;;) {
     auto block = block_at(file.get(), offset, path.string());
     if (!block) {
@@ -206,12 +224,21 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
     }
     if (!*block) return Recorded{false, "It has no end yet: the rollout is under way, or the server was killed."};
     const std::vector<std::byte>& payload = (*block)->payload;
-    switch ((*block)->head.kind) {
+    const BlockKind kind = (*block)->head.kind;
+    if (kind == BlockKind::kPolicy && !paused)
+      gap = "The server was killed in between: what came just before that is missing.";
+    paused = kind == BlockKind::kPause;
+    switch (kind) {
       case BlockKind::kPolicy: TRY_DO(reader.policy(text_of(payload))); break;
-      case BlockKind::kEnd: return Recorded{payload.empty(), text_of(payload)};
+      case BlockKind::kPause: break;
+      case BlockKind::kEnd: {
+        const std::string why = payload.empty() ? gap : text_of(payload);
+        return Recorded{why.empty(), why};
+      }
       case BlockKind::kObservations: {
-        TRY(const std::vector<Observation> observations, recordings::decode_observations(payload));
-        for (const Observation& observation : observations) reader.observation(observation);
+        const auto observations = recordings::decode_observations(payload);
+        if (!observations) return Recorded{false, observations.error().message};
+        for (const Observation& observation : *observations) reader.observation(observation);
         break;
       }
     }

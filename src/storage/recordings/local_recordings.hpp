@@ -23,6 +23,7 @@ class LocalRecordings : public RecordingStore {
 
   Result<void> begin(const std::string& rollout, const std::string& policy) override;
   Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) override;
+  Result<void> suspend(const std::string& rollout) override;
   Result<void> end(const std::string& rollout, const std::string& why) override;
   Result<Recorded> read(const std::string& rollout, const Reader& reader) const override;
 
@@ -31,10 +32,12 @@ class LocalRecordings : public RecordingStore {
     Descriptor file;
     std::uint64_t bytes = 0;
     bool ended = false;
+    bool whole = false;  ///< It has ended, and nothing is missing.
   };
   Result<std::filesystem::path> path_of(const std::string& rollout) const;
   Result<void> make_room(const std::string& rollout) const;
   Result<Open> open(const std::string& rollout) const;
+  Result<void> close(const std::string& rollout, const std::string& last_block);
   Result<void> write(Open& open, const std::string& rollout, const std::string& block) const;
 
   std::filesystem::path root_;

@@ -115,7 +115,38 @@ TEST_F(LocalRecordingsTest, GoesOnAfterARestartBehindTheLastWholeBlock) {
   const Read back = read("e-1");
   EXPECT_EQ(back.policies, (std::vector<std::string>{"before", "after"}));
   EXPECT_EQ(back.observations.size(), 15u);
-  EXPECT_TRUE(back.recorded.complete);
+  EXPECT_NE(back.recorded.why_not.find("The server was killed in between"), std::string::npos);
+}
+
+TEST_F(LocalRecordingsTest, SaysWhenTheServerWasKilledInBetweenAndNotWhenItStopped) {
+  for (const bool stopped : {true, false}) {
+    const std::string id = stopped ? "e-1" : "e-2";
+    {
+      LocalRecordings store(root);
+      ASSERT_TRUE(store.begin(id, "p"));
+      ASSERT_TRUE(store.append(id, some(0, 3)));
+      if (stopped) {
+        ASSERT_TRUE(store.suspend(id));
+      }
+    }
+    LocalRecordings store(root);
+    ASSERT_TRUE(store.begin(id, "p"));
+    ASSERT_TRUE(store.end(id, ""));
+    EXPECT_EQ(read(id).recorded.complete, stopped);
+    EXPECT_EQ(read(id).observations.size(), 3u);
+  }
+}
+
+TEST_F(LocalRecordingsTest, AnIdThatIsGivenOutAgainIsRecordedAnew) {
+  LocalRecordings store(root);
+  ASSERT_TRUE(store.begin("e-1", "never was"));
+  ASSERT_TRUE(store.append("e-1", some(0, 3)));
+  ASSERT_TRUE(store.end("e-1", ""));
+  ASSERT_TRUE(store.begin("e-1", "is"));
+  ASSERT_TRUE(store.append("e-1", some(10, 2)));
+  ASSERT_TRUE(store.end("e-1", ""));
+  EXPECT_EQ(read("e-1").policies, std::vector<std::string>{"is"});
+  EXPECT_EQ(read("e-1").observations.size(), 2u);
 }
 
 TEST_F(LocalRecordingsTest, AnyChangedByteEndsWhatIsRead) {

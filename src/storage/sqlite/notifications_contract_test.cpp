@@ -35,6 +35,17 @@ TYPED_TEST(NotificationsContract, ABuriedLetterIsKeptAndMovesItsTargetOn) {
   EXPECT_EQ(this->notifications.dead_letters("")->size(), 3u);
 }
 
+TYPED_TEST(NotificationsContract, TroubleIsToldUntilTheTargetIs) {
+  ASSERT_TRUE(this->notifications.set_told_up_to("ops", 7));
+  ASSERT_TRUE(this->notifications.set_trouble("ops", "It answered 500."));
+  ASSERT_TRUE(this->notifications.set_trouble("nobody", "x"));
+  ASSERT_EQ(this->notifications.targets()->size(), 1u);
+  EXPECT_EQ(this->notifications.targets()->front().trouble, "It answered 500.");
+  EXPECT_EQ(this->notifications.targets()->front().told_up_to, 7u);
+  ASSERT_TRUE(this->notifications.set_told_up_to("ops", 8));
+  EXPECT_EQ(this->notifications.targets()->front().trouble, "");
+}
+
 TYPED_TEST(NotificationsContract, LettersAreSentAgainWhenSomeoneWantsThatAndGoneAfterThat) {
   ASSERT_TRUE(this->notifications.bury({"ops", 4, "No answer.", this->at, false}));
   ASSERT_TRUE(this->notifications.bury({"chat", 9, "No answer.", this->at, false}));

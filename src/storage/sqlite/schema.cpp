@@ -269,7 +269,7 @@ Result<void> add_answers(const Database& database) {
 
 Result<void> notifications(const Database& database) {
   return database.execute(
-      "CREATE TABLE told(target TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;"
+      "CREATE TABLE told(target TEXT PRIMARY KEY, sequence INTEGER NOT NULL, trouble TEXT NOT NULL) STRICT;"
       "CREATE TABLE dead_letters(target TEXT NOT NULL, sequence INTEGER NOT NULL, why TEXT NOT NULL, at INTEGER NOT "
       "NULL, due INTEGER NOT NULL, PRIMARY KEY(target, sequence)) STRICT;");
 }

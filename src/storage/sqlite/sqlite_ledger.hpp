@@ -111,6 +111,8 @@ class SqliteLedger : public VersionStore,
 
   Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const override;
   Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) override;
+  Result<void> set_trouble(const std::string& target, const std::string& why) override;
+  Result<std::vector<ToldTarget>> targets() const override;
   Result<void> bury(const DeadLetter& letter) override;
   Result<std::vector<DeadLetter>> dead_letters(const std::string& target) const override;
   Result<std::uint64_t> make_due(const std::string& target) override;

@@ -11,7 +11,9 @@ namespace {
 
 Result<void> put_told(const Database& database, const std::string& target, std::uint64_t sequence) {
   Statement put = database.prepare(
-      "INSERT INTO told VALUES(?, ?) ON CONFLICT(target) DO UPDATE SET sequence = max(sequence, excluded.sequence)");
+      "INSERT INTO told VALUES(?, ?, '') ON CONFLICT(target) DO UPDATE SET sequence = max(sequence, "
+      "excluded.sequence), "
+      "trouble = ''");
   return put.bind(target, sequence).run();
 }
 
@@ -28,6 +30,23 @@ Result<std::optional<std::uint64_t>> SqliteLedger::told_up_to(const std::string&
 Result<void> SqliteLedger::set_told_up_to(const std::string& target, std::uint64_t sequence) {
   const std::lock_guard lock(impl_->mutex);
   return put_told(impl_->database, target, sequence);
+}
+
+Result<void> SqliteLedger::set_trouble(const std::string& target, const std::string& why) {
+  const std::lock_guard lock(impl_->mutex);
+  Statement set = impl_->database.prepare("UPDATE told SET trouble = ? WHERE target = ?");
+  return set.bind(why, target).run();
+}
+
+Result<std::vector<ToldTarget>> SqliteLedger::targets() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare("SELECT target, sequence, trouble FROM told ORDER BY target");
+  std::vector<ToldTarget> out;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return out;
+    out.push_back({select.text(0), static_cast<std::uint64_t>(select.integer(1)), select.text(2)});
+  }
 }
 
 Result<void> SqliteLedger::bury(const DeadLetter& letter) {

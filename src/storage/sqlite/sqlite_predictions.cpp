@@ -1,7 +1,12 @@
 #include "storage/sqlite/sqlite_predictions.hpp"
 
+#include <fcntl.h>
+
 #include <array>
+#include <cerrno>
 #include <cstring>
+
+#include "base/descriptor.hpp"
 
 namespace backstay {
 
@@ -80,6 +85,9 @@ std::string key_of(const traffic::PredictionId& id) {
 }  // namespace
 
 Result<std::unique_ptr<SqlitePredictions>> SqlitePredictions::open(const std::filesystem::path& path, Limits limits) {
+  // Responses' values are in it. SQLite gives its log the same mode.
+  if (const Descriptor made(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); !made)
+    return Unexpected(error_from_errno(errno, "cannot open " + path.string()));
   TRY(Database database, Database::open(path));
   if (auto made = database.execute(kSchema); !made) return Unexpected(std::move(made).error().within(path.string()));
   auto out = std::unique_ptr<SqlitePredictions>(new SqlitePredictions(std::move(database), limits));
