@@ -216,7 +216,7 @@ def test_what_a_guardrail_took_back_needs_new_evidence_and_a_new_verdict(release
     refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
     assert "nothing was measured since" in refused.err and "backstay scorecard add" in refused.err
     releases.measure("2.0.0")
-    assert "judge it" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=10).err
+    assert "Judge it again" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=10).err
     releases.gate("2.0.0")
     setup.candidate.reply = answers()
     setup.start()

@@ -75,6 +75,7 @@ def test_after_a_rollback_the_same_order_stays_and_says_how_to_go_further_back(r
     setup.server.wait_for_phase("e", "watching")
     setup.backstay("rollout", "promote", "e", "--reason", "sure")
     setup.server.wait_for_phase("e", "done")
+    setup.backstay("restore", "m@1.0.0", "--reason", "to compare it again")
     setup.backstay("rollout", "start", "e", "m@1.0.0", "--reason", "compare again")
     setup.backstay("rollback", "e", "--reason", "enough")
     again = setup.backstay("rollback", "e", "--reason", "a second person, a second later")

@@ -59,8 +59,9 @@ struct Verdict {
 
 /// Judges a version. A rate passes when its confidence limit clears the bound, fails when the opposite limit breaches
 /// it, and is insufficient in between, so a small sample can't pass. What is no rate is judged by the limits of its
-/// scorecard; without limits, times and what was not sampled are compared as they are, and anything else can't pass. The newest scorecard that has a metric counts. An incomplete
-/// manifest is a row that fails and names what is missing, and so is a scan that found worse than the gate allows
+/// scorecard; without limits, times and what was not sampled are compared as they are, and anything else can't pass.
+/// The newest scorecard that has a metric counts. An incomplete manifest is a row that fails and names what is missing,
+/// and so is a scan that found worse than the gate allows
 /// (`scan` may be null: then there is no such row). Any FAIL fails the whole; else any INSUFFICIENT makes it so.
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest,
                  const std::vector<registry::StoredScorecard>& scorecards, const ScanEvidence* scan = nullptr);
