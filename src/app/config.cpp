@@ -5,6 +5,8 @@
 #include <set>
 
 #include "domain/registry/semantic_version.hpp"
+#include "serving/backend_url.hpp"
+#include "serving/supervised_backend.hpp"
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
 
@@ -24,6 +26,12 @@ void read_address(Fields& fields, const char* key, gateway::Address& out) {
   } else {
     fields.fail(key, parsed.error().message, "Write it like 127.0.0.1:8080.");
   }
+}
+
+void check_url(Fields& backend, const std::string& key, const std::string& url) {
+  // What stands for these is known later, and any name does here.
+  const auto parsed = serving::parse_backend_url(serving::substitute(url, {{"version", "1.0.0"}, {"endpoint", "e"}}));
+  if (!parsed) backend.fail(key.c_str(), "is refused: " + parsed.error().message, parsed.error().hint);
 }
 
 void read_backend(Fields& fields, BackendConfig& out) {
@@ -46,6 +54,8 @@ void read_backend(Fields& fields, BackendConfig& out) {
     backend.optional("threads", out.threads);
     if (out.kind == BackendSpec::Kind::kUrl && out.url.empty() && out.urls.empty())
       backend.fail("url", "is missing", "Say where the server is: url: http://127.0.0.1:9000");
+    if (!out.url.empty()) check_url(backend, "url", out.url);
+    for (const auto& [version, url] : out.urls) check_url(backend, "urls." + version, url);
     if (out.kind == BackendSpec::Kind::kProcess && out.command.empty())
       backend.fail("command", "is missing", "Give it as a list: command: [python3, serve.py, --port, \"{port}\"]");
   });
@@ -60,7 +70,7 @@ void read_guardrails(Fields& fields, const std::filesystem::path& folder, Endpoi
       if (fields.has(key)) fields.fail(key, "is given beside policy", "Write it in the policy's file.");
   }
   guardrails::Policy policy;
-  wire::read_policy(fields, policy);
+  wire::read_written_policy(fields, policy);
   endpoint.guardrails = std::move(policy.guardrails);
   endpoint.family = policy.family;
   auto values = monitor::plan_values(endpoint.guardrails);

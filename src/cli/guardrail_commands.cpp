@@ -68,13 +68,14 @@ struct Level {
   double value = 0;
   bool duration = false;
 };
-// 0.98, or a latency like 20ms.
+// 0.98, 98%, or a latency like 20ms.
 Result<Level> read_level(const char* option, const std::string& text) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   if (end != text.c_str() && *end == '\0') return Level{value, false};
+  if (end != text.c_str() && std::string_view(end) == "%") return Level{value / 100, false};
   const auto duration = parse_duration(text);
-  if (!duration) return refuse(option, text, "Write a share or mean like 0.98, or a latency like 20ms.");
+  if (!duration) return refuse(option, text, "Write a share or mean like 0.98 or 98%, or a latency like 20ms.");
   return Level{static_cast<double>(duration->count()) / 1e3, true};
 }
 
@@ -104,6 +105,14 @@ Result<std::vector<GuardrailSpec>> asked(const Policy& policy, const Arguments& 
   return out;
 }
 
+// For a guardrail that measures something else than what the levels are levels of.
+std::string how_to_ask(const GuardrailSpec& spec) {
+  if (spec.signal.kind == guardrails::Signal::Kind::kLatency)
+    return "It measures latency: give --baseline and --effect like 20ms.";
+  if (guardrails::measures_share(spec)) return "It measures a share: give --baseline and --effect like 98%.";
+  return fmt::format("It measures a value with levels of its own: name it with --guardrail {}.", spec.name);
+}
+
 Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   TRY(const Policy policy, read_policy_file(a.file));
   TRY(const Level baseline, read_level("--baseline", a.baseline));
@@ -121,6 +130,7 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   TRY(const std::vector<GuardrailSpec> specs, asked(policy, a, baseline));
 
   json all = json::array();
+  json left_out = json::array();
   std::string text;
   bool enough = true;
   for (const GuardrailSpec& spec : specs) {
@@ -132,8 +142,15 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
     all.push_back(to_json(question, found));
     text += (text.empty() ? "" : "\n") + forecast_text(question, found, true);
   }
+  for (const GuardrailSpec& spec : policy.guardrails) {
+    if (!a.guardrail.empty() || std::find(specs.begin(), specs.end(), spec) != specs.end()) continue;
+    const std::string how = how_to_ask(spec);
+    left_out.push_back({{"guardrail", spec.name}, {"how", how}});
+    text += fmt::format("{}Not simulated: {}. {}\n", left_out.size() == 1 ? "\n" : "", spec.name, how);
+  }
   if (context.common.json) {
-    print_json({{"policy", a.file}, {"seed", a.seed}, {"guardrails", std::move(all)}});
+    print_json(
+        {{"policy", a.file}, {"seed", a.seed}, {"guardrails", std::move(all)}, {"not_simulated", std::move(left_out)}});
   } else {
     fmt::print("{}", text);
   }
@@ -198,9 +215,11 @@ void add_guardrail_commands(const Context& context) {
       *group, "simulate", "How soon a policy finds a bad release, and how often it takes a good one back",
       "backstay guardrail simulate policy.yaml --baseline 0.98 --effect 0.93 --rate 100 --weight 5% --for 10m");
   command->add_option("POLICY", a.file, "File with guardrails; - is standard input")->required();
-  command->add_option("--baseline", a.baseline, "Share of good outcomes (or mean, or median latency) on stable")
+  command
+      ->add_option("--baseline", a.baseline,
+                   "Share of good outcomes (98%, 0.98), or mean, or median latency (20ms), on stable")
       ->required();
-  command->add_option("--effect", a.effect, "The same on the bad candidate")->required();
+  command->add_option("--effect", a.effect, "The same on the bad candidate, so a worse one")->required();
   command->add_option("--guardrail", a.guardrail, "Only this one (default: all that measure such a thing)");
   command->add_option("--rate", a.rate, "Requests per second of the endpoint")->capture_default_str();
   command->add_option("--weight", a.weight, "The candidate's share")->capture_default_str();

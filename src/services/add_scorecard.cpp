@@ -8,6 +8,7 @@ namespace backstay::services {
 
 Result<registry::StoredScorecard> add_scorecard(VersionStore& versions, const registry::VersionRef& ref,
                                                 const registry::Scorecard& scorecard, const Actor& actor) {
+  TRY_DO(registry::validate(scorecard));
   return versions.add_scorecard(ref, scorecard,
                                 {actor.name, "scorecard.add", ref.str(),
                                  fmt::format("{} measured on {} by {}", registry::to_string(scorecard.kind),

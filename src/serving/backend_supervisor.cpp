@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "serving/backend_url.hpp"
 #include "serving/supervised_backend.hpp"
 
 namespace backstay::serving {
@@ -27,31 +28,19 @@ struct Target {
 
 /// "http://host:port" to an IPv4 address.
 Result<Target> resolve(const std::string& url) {
-  constexpr std::string_view kScheme = "http://";
-  std::string rest = url.starts_with(kScheme) ? url.substr(kScheme.size()) : "";
-  while (rest.ends_with('/')) rest.pop_back();
-  const std::size_t colon = rest.rfind(':');
-  unsigned port = 80;
-  if (colon != std::string::npos) {
-    const auto parsed = std::from_chars(rest.data() + colon + 1, rest.data() + rest.size(), port);
-    if (parsed.ptr != rest.data() + rest.size()) port = 0;
-    rest.resize(colon);
-  }
-  if (rest.empty() || port == 0 || port > 65535 || rest.find('/') != std::string::npos)
-    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a backend's URL.", url),
-                      "Write http://HOST:PORT, without a path.");
+  TRY(const BackendUrl parsed, parse_backend_url(url));
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  if (const int code = getaddrinfo(rest.c_str(), nullptr, &hints, &found); code != 0)
+  if (const int code = getaddrinfo(parsed.host.c_str(), nullptr, &hints, &found); code != 0)
     return Unexpected(ErrorCode::kUnavailable,
-                      fmt::format("The host '{}' can't be found: {}.", rest, gai_strerror(code)),
+                      fmt::format("The host '{}' can't be found: {}.", parsed.host, gai_strerror(code)),
                       "Check the name, or write its address.");
   char text[INET_ADDRSTRLEN] = {};
   inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(found->ai_addr)->sin_addr, text, sizeof text);
   freeaddrinfo(found);
-  return Target{text, static_cast<std::uint16_t>(port)};
+  return Target{text, parsed.port};
 }
 
 bool same(const BackendSpec& a, const BackendSpec& b) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "wire/policy_json.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::wire {
@@ -35,6 +36,14 @@ TEST(Policy, WithoutGuardrailsHasTheUsualOnes) {
   const auto policy = policy_from_yaml("p", "family: {control: bonferroni, alpha: 0.05}").value();
   EXPECT_EQ(policy.guardrails, guardrails::default_guardrails());
   EXPECT_DOUBLE_EQ(policy.family.alpha, 0.05);
+}
+
+TEST(Policy, AnEmptyListOfGuardrailsIsRefusedButInARecording) {
+  const auto refused = policy_from_yaml("p", "guardrails: []");
+  ASSERT_FALSE(refused);
+  EXPECT_NE((refused.error().message + refused.error().hint).find("Leave it out for the usual ones"), std::string::npos)
+      << refused.error().message;
+  EXPECT_TRUE(policy_from_json(to_json(guardrails::Policy{})).value().guardrails.empty());
 }
 
 TEST(Policy, RefusesUnknownKeysAndDoubleNames) {

@@ -346,11 +346,19 @@ void read_policy(Fields& fields, guardrails::Policy& policy) {
     fields.fail("guardrails", "is refused: " + valid.error().message, valid.error().hint);
 }
 
+void read_written_policy(Fields& fields, guardrails::Policy& policy) {
+  read_policy(fields, policy);
+  if (policy.guardrails.empty())
+    fields.fail("guardrails", "is empty, and a release without guardrails is never taken back",
+                "Leave it out for the usual ones (errors, latency), or write one: guardrails: [{name: errors, signal: "
+                "{kind: error}, objective: {relative_to: stable}}]; `action: flag` only tells.");
+}
+
 Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::string& text) {
   TRY(const Document document, Document::from_yaml(name, text));
   guardrails::Policy policy;
   Fields fields(document);
-  read_policy(fields, policy);
+  read_written_policy(fields, policy);
   TRY_DO(fields.finish());
   return policy;
 }

@@ -41,6 +41,9 @@ void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec);
 ///     guardrails: [...]
 ///     family: {control: e_bh, alpha: 0.01}
 void read_policy(Fields& fields, guardrails::Policy& policy);
+/// The same as a person writes it, in a configuration or a file: an empty list of guardrails is refused. (Recordings of
+/// rollouts from before that have one.)
+void read_written_policy(Fields& fields, guardrails::Policy& policy);
 /// A file of its own. `name` is what errors call it.
 Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::string& text);
 

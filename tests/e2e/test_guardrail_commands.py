@@ -45,9 +45,28 @@ def test_simulate_tells_time_exposure_and_false_alarms(backstay, policy):
     assert errors["bound_outcomes"] < errors["outcomes_to_detect"]["p90"]
     assert 0 < errors["seconds_to_detect"]["p50"] <= errors["seconds_to_detect"]["p90"] < 600
     assert errors["bad_outcomes_until_detected"]["p50"] < errors["outcomes_to_detect"]["p50"]
-    assert backstay(*ask, "--json").json == {"policy": str(policy), "seed": 1, "guardrails": [errors]}
+    assert backstay(*ask, "--json").json == {
+        "policy": str(policy), "seed": 1, "guardrails": [errors],
+        "not_simulated": [
+            {"guardrail": "latency", "how": "It measures latency: give --baseline and --effect like 20ms."},
+            {"guardrail": "score", "how": "It measures a value with levels of its own: name it with --guardrail score."}]}
     text = backstay(*ask).out
+    assert "Not simulated: latency." in text and "Not simulated: score." in text
+    assert "in time: 100% of such releases" in text
     assert "100%" in text and "#" in text and "enough traffic to find this" in text and "\x1b" not in text
+
+
+def test_simulate_takes_percents_and_wants_nine_in_ten(backstay, policy):
+    ask = ["guardrail", "simulate", policy, "--effect", "93%", "--weight", "5%", "--runs", 200, "--seed", 1]
+    shares = backstay(*ask, "--baseline", "98%", "--for", "10m", "--json").json
+    assert shares == backstay(*ask, "--baseline", "0.98", "--for", "10m", "--json").json
+    found = {}
+    for seconds in range(30, 200, 10):
+        asked = backstay.start(*ask, "--baseline", "98%", "--for", f"{seconds}s", "--json")
+        out, err = asked.communicate()
+        found[seconds] = json.loads(out)["guardrails"][0]["detected"]
+        assert asked.returncode == (0 if found[seconds] >= 0.9 else 8), err
+    assert any(0.8 <= share < 0.9 for share in found.values()) and max(found.values()) >= 0.9
 
 
 def test_simulate_says_when_there_is_never_enough_traffic(backstay, policy):
@@ -71,6 +90,8 @@ def test_simulate_takes_latencies_and_scores(backstay, policy):
 @pytest.mark.parametrize("words, code, part", [
     (["--baseline", "0.98", "--effect", "20ms"], 2, "both"),
     (["--baseline", "98", "--effect", "93"], 2, "[0, 1]"),
+    (["--baseline", "93%", "--effect", "98%"], 2, "better than the baseline"),
+    (["--baseline", "20ms", "--effect", "10ms"], 2, "better than the baseline"),
     (["--baseline", "x", "--effect", "0.9"], 2, "0.98"),
     (["--baseline", "0.9", "--effect", "0.8", "--weight", "5 percent"], 2, "5%"),
     (["--baseline", "0.9", "--effect", "0.8", "--rate", "0"], 2, "rate"),
@@ -87,6 +108,10 @@ def test_check_names_the_tests_that_would_fit(backstay):
     text = POLICY.replace("margin: 0.02}", "margin: 0.02}\n    test: rate")
     err = backstay("guardrail", "check", "-", code=2, input=text).err
     assert "mean_vs_stable, value_vs_stable, paired_mean" in err
+
+
+def test_a_policy_without_guardrails_is_refused(backstay):
+    assert "never taken back" in backstay("guardrail", "check", "-", code=2, input="guardrails: []").err
 
 
 def test_check_takes_json(backstay):

@@ -203,7 +203,7 @@ def test_a_slow_candidate_is_taken_back(released):
     assert "took longer than 0.1 s" in rollback_of(setup)["reason"]
 
 
-def test_what_a_guardrail_took_back_needs_a_new_verdict(released, releases):
+def test_what_a_guardrail_took_back_needs_new_evidence_and_a_new_verdict(released, releases):
     setup = released(rollout=HALF)
     setup.candidate.reply = answers(status=500)
     with setup.traffic():
@@ -212,7 +212,11 @@ def test_what_a_guardrail_took_back_needs_a_new_verdict(released, releases):
     rollback_of(setup)
     refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
     assert "A guardrail took m@2.0.0 back" in refused.err
+    releases.gate("2.0.0")
+    refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
+    assert "nothing was measured since" in refused.err and "backstay scorecard add" in refused.err
     releases.measure("2.0.0")
+    assert "Judge it again" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=10).err
     releases.gate("2.0.0")
     setup.candidate.reply = answers()
     setup.start()

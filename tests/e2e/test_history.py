@@ -69,9 +69,12 @@ def test_only_what_nobody_uses_is_archived(released):
     setup.backstay("archive", "m@2.0.0", "--reason", "no good")
     setup.backstay("archive", "m@2.0.0", "--reason", "no good", code=5)
     assert setup.stages()["2.0.0"] == "Archived"
+    refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
+    assert "m@2.0.0 is archived" in refused.err and "backstay restore m@2.0.0" in refused.err
     setup.backstay("restore", "m@2.0.0", "--reason", "it was")
     setup.backstay("restore", "m@1.0.0", "--reason", "x", code=5)
     assert setup.stages() == {"1.0.0": "Production", "2.0.0": "Staging"}
+    setup.start()
 
 
 def test_a_candidate_that_is_still_warming_is_in_use(backstay, releases, server):

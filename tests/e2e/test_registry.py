@@ -109,6 +109,21 @@ def test_a_gate_says_pass_fail_or_insufficient_by_its_exit_code(backstay, releas
     assert all(v["evidence"]["rows"] and v["decided_by"] == "tester" for v in verdicts)
 
 
+def test_a_percentage_is_no_rate(backstay, releases):
+    releases.register("1.0.0")
+    card = releases.write("percent.json", {"kind": "quality", "metrics": [
+        {"name": "accuracy", "value": 98.8, "samples": 3}]})
+    assert "write 0.988" in backstay("scorecard", "add", "m@1.0.0", "--file", card, code=2).err
+    releases.measure("1.0.0", {"kind": "quality", "metrics": [{"name": "our_score", "value": 98.8, "samples": 3}]})
+    gate = {"name": "g", "rules": [{"metric": "our_score", "at_least": 0.9}]}
+    assert "98.8 looks like a percentage" in releases.gate("1.0.0", gate, code=8).out
+    gate = {"name": "g", "rules": [{"metric": "accuracy", "at_least": 90}]}
+    assert "Write it as a share" in releases.gate("1.0.0", gate, code=2).err
+    releases.measure("1.0.0", {"kind": "latency", "metrics": [
+        {"name": "latency_p95_seconds", "value": 12.5, "samples": 100}]})
+    releases.gate("1.0.0", {"name": "g", "rules": [{"metric": "latency_p95_seconds", "at_most": 20}]})
+
+
 def test_a_gate_finds_bias_between_groups(backstay, releases):
     def groups(a, b):
         return {"kind": "bias", "dataset": "d", "metrics": [

@@ -22,6 +22,19 @@ def test_a_version_without_a_verdict_or_an_incomplete_one_is_not_rolled_out(back
     assert len(setup.server.api("GET", "/v1/endpoints/e/rollouts").json["rollouts"]) == 1
 
 
+def test_a_verdict_that_is_older_than_a_scorecard_does_not_count(released, releases):
+    setup = released()
+    releases.measure("2.0.0", {"kind": "quality", "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
+    refused = setup.backstay("rollout", "start", "e", "m@2.0.0", code=10)
+    assert "Gate 'production' judged m@2.0.0 before its newest scorecard" in refused.err
+    assert "backstay gate m@2.0.0" in refused.err
+    releases.gate("2.0.0", code=6)
+    assert "says FAIL" in setup.backstay("rollout", "start", "e", "m@2.0.0", code=10).err
+    releases.measure("2.0.0")
+    releases.gate("2.0.0")
+    setup.start()
+
+
 def test_a_good_version_takes_over_step_by_step_and_nobody_notices(released):
     setup = released()
     with setup.traffic() as traffic:
@@ -62,6 +75,7 @@ def test_after_a_rollback_the_same_order_stays_and_says_how_to_go_further_back(r
     setup.server.wait_for_phase("e", "watching")
     setup.backstay("rollout", "promote", "e", "--reason", "sure")
     setup.server.wait_for_phase("e", "done")
+    setup.backstay("restore", "m@1.0.0", "--reason", "to compare it again")
     setup.backstay("rollout", "start", "e", "m@1.0.0", "--reason", "compare again")
     setup.backstay("rollback", "e", "--reason", "enough")
     again = setup.backstay("rollback", "e", "--reason", "a second person, a second later")
@@ -176,7 +190,8 @@ def test_a_wrong_plan_starts_nothing(released):
 
 def test_a_shadow_gets_copies_and_no_client_gets_its_answers(released):
     setup = released(rollout={**QUICK, "steps": [{"shadow": "100%", "for": "0s", "samples": 50}], "watch": "0s"},
-                     guardrails=[])
+                     guardrails=[{"name": "errors", "signal": {"kind": "error"}, "objective": {"at_most": 0.5},
+                                  "action": "flag"}])
     setup.candidate.reply = answers(body={"from": "shadow"})
     setup.start("--plan", setup.plan("steps: [{shadow: 100%, for: 1h, samples: 50}]\nwatch: 0s\nholdback: 0%\n"))
     setup.server.wait_for_phase("e", "stepping")

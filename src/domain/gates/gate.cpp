@@ -31,14 +31,39 @@ std::map<std::string, Measured> find_groups(const std::string& name, const std::
   return found;
 }
 
+bool is_time(const Measured& measured) {
+  const std::string& name = measured.metric->name;
+  return measured.kind == registry::ScorecardKind::kLatency || name.ends_with("_seconds");
+}
+
+bool has_limits(const Measured& measured) {
+  return measured.metric->lower && measured.metric->upper;
+}
+
 bool is_rate(const Measured& measured) {
-  const bool time = measured.kind == registry::ScorecardKind::kLatency || measured.metric->name.ends_with("_seconds");
-  return !time && measured.metric->value >= 0 && measured.metric->value <= 1;
+  return !is_time(measured) && measured.metric->value >= 0 && measured.metric->value <= 1;
+}
+
+// Why it may not pass a rule whatever its value says; empty: it may. Nothing tells how far chance moves a mean of
+// samples that is no rate.
+std::string lacks(const Measured& measured, const Rule& rule) {
+  const Metric& metric = *measured.metric;
+  if (is_time(measured) || is_rate(measured)) return "";
+  const bool share = rule.bound > 0 && rule.bound <= 1 && rule.kind == Rule::Kind::kAtLeast;
+  if (metric.value > 1 && metric.value <= 100 && (share || registry::is_known_rate(metric.name)) &&
+      !has_limits(measured))
+    return fmt::format("{:g} looks like a percentage: add a scorecard with {:g}.", metric.value, metric.value / 100);
+  if (registry::is_known_rate(metric.name)) return "A rate lies in [0, 1]: add a scorecard with a share.";
+  if (has_limits(measured) || (metric.samples == 0 && !share)) return "";
+  return fmt::format(
+      "{:g} on {} samples has no confidence limits: add a scorecard with lower and upper, or a rate "
+      "in [0, 1].",
+      metric.value, metric.samples);
 }
 
 Interval limits_of(const Measured& measured, double confidence) {
   const Metric& metric = *measured.metric;
-  if (metric.lower && metric.upper) return {*metric.lower, *metric.upper};
+  if (has_limits(measured)) return {*metric.lower, *metric.upper};
   if (is_rate(measured)) return wilson(metric.value, metric.samples, confidence);
   return {metric.value, metric.value};
 }
@@ -75,10 +100,23 @@ Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
   const bool at_least = rule.kind == Rule::Kind::kAtLeast;
   const bool passes = at_least ? limits.lower >= rule.bound : limits.upper <= rule.bound;
   const bool fails = at_least ? limits.upper < rule.bound : limits.lower > rule.bound;
+  const std::string lacking = lacks(measured, rule);
+  if (passes && !lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
   if (passes) return row(rule, observed, Decision::kPass, "Clears the bound with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Misses the bound, beyond what chance explains.");
   return row(rule, observed, Decision::kInsufficient,
              fmt::format("{} samples cannot tell: measure on more.", measured.metric->samples));
+}
+
+// Of the difference of two groups. Limits that were given are combined as Newcombe's method 10 combines Wilson's.
+Interval gap_limits(const Measured& high, const Measured& low, double confidence) {
+  const Metric& a = *high.metric;
+  const Metric& b = *low.metric;
+  if (is_rate(high) && is_rate(low)) return newcombe(a.value, a.samples, b.value, b.samples, confidence);
+  const double gap = a.value - b.value;
+  if (!has_limits(high) || !has_limits(low)) return {gap, gap};
+  return {gap - std::hypot(a.value - *a.lower, *b.upper - b.value),
+          gap + std::hypot(*a.upper - a.value, b.value - *b.lower)};
 }
 
 Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, double confidence) {
@@ -92,12 +130,14 @@ Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, d
   const Metric& worst = *low->second.metric;
   const Metric& best = *high->second.metric;
   const double gap = best.value - worst.value;
-  Interval limits{gap, gap};
-  if (is_rate(low->second) && is_rate(high->second))
-    limits = newcombe(best.value, best.samples, worst.value, worst.samples, confidence);
+  const Interval limits = gap_limits(high->second, low->second, confidence);
+  std::string lacking = lacks(low->second, rule);
+  if (lacking.empty()) lacking = lacks(high->second, rule);
   const std::string observed = fmt::format("{:.3f} [{:.3f}, {:.3f}] {} vs {}", gap, std::max(limits.lower, 0.0),
                                            limits.upper, high->first, low->first);
-  if (limits.upper <= rule.bound) return row(rule, observed, Decision::kPass, "The groups are alike, with confidence.");
+  const bool passes = limits.upper <= rule.bound;
+  if (passes && !lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
+  if (passes) return row(rule, observed, Decision::kPass, "The groups are alike, with confidence.");
   if (limits.lower > rule.bound)
     return row(rule, observed, Decision::kFail,
                fmt::format("'{}' is served worse than '{}'.", low->first, high->first));
@@ -159,6 +199,11 @@ Result<void> validate(const Gate& gate) {
       return Unexpected(
           ErrorCode::kInvalidArgument,
           fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)), "");
+    if (rule.kind != Rule::Kind::kMinSamples && rule.bound > 1 && registry::is_known_rate(rule.metric))
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("The bound of the rule '{}' is above 1, and {} is in [0, 1].", name_of(rule), rule.metric),
+          "Write it as a share: 0.9 for 90%.");
   }
   return {};
 }

@@ -39,7 +39,7 @@ struct ScanEvidence {
   std::string found;                     ///< The imports it names, or the first finding.
   std::string accepted;  ///< "alice until 2026-12-01": who answers for what is dangerous; empty: nobody.
 };
-/// Refuses a gate without rules, and bounds that can't be met or missed.
+/// Refuses a gate without rules, bounds that can't be met or missed, and bounds of known rates above 1.
 Result<void> validate(const Gate& gate);
 
 enum class Decision : std::uint8_t { kPass, kFail, kInsufficient };
@@ -58,9 +58,10 @@ struct Verdict {
 };
 
 /// Judges a version. A rate passes when its confidence limit clears the bound, fails when the opposite limit breaches
-/// it, and is insufficient in between, so a small sample can't pass; values that are not rates (latencies) are compared
-/// as they are unless their scorecard gives limits. The newest scorecard that has a metric counts. An incomplete
-/// manifest is a row that fails and names what is missing, and so is a scan that found worse than the gate allows
+/// it, and is insufficient in between, so a small sample can't pass. What is no rate is judged by the limits of its
+/// scorecard; without limits, times and what was not sampled are compared as they are, and anything else can't pass.
+/// The newest scorecard that has a metric counts. An incomplete manifest is a row that fails and names what is missing,
+/// and so is a scan that found worse than the gate allows
 /// (`scan` may be null: then there is no such row). Any FAIL fails the whole; else any INSUFFICIENT makes it so.
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest,
                  const std::vector<registry::StoredScorecard>& scorecards, const ScanEvidence* scan = nullptr);

@@ -81,6 +81,51 @@ TEST(Gate, LatenciesAreComparedAsTheyAre) {
   EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("latency_p95_seconds", 0.04, 100)})}), Decision::kPass);
 }
 
+std::string explained(const Rule& rule, const std::vector<StoredScorecard>& cards) {
+  return evaluate({"g", 0.95, {rule}}, complete(), cards).rows.at(1).explanation;
+}
+
+TEST(Gate, APercentageDoesNotPassAsAnEnormousRate) {
+  const auto measured = [](const char* name, double value) {
+    return std::vector{card(ScorecardKind::kQuality, {metric(name, value, 3)})};
+  };
+  for (const char* name : {"accuracy", "our_score"}) {
+    const Rule rule{Rule::Kind::kAtLeast, name, "", 0.9};
+    EXPECT_EQ(decide(rule, measured(name, 12)), Decision::kInsufficient) << name;
+    EXPECT_NE(explained(rule, measured(name, 98.8)).find("98.8 looks like a percentage"), std::string::npos) << name;
+    EXPECT_EQ(decide(rule, measured(name, 1'000)), Decision::kInsufficient) << name;
+  }
+  EXPECT_EQ(decide({Rule::Kind::kAtMost, "error_rate", "", 0.1}, measured("error_rate", -3)), Decision::kInsufficient);
+  EXPECT_EQ(decide({Rule::Kind::kMaxGap, "accuracy", "", 0.5},
+                   {card(ScorecardKind::kBias, {metric("accuracy", 98, 9, "a"), metric("accuracy", 97.9, 9, "b")})}),
+            Decision::kInsufficient);
+  EXPECT_FALSE(validate({"g", 0.95, {{Rule::Kind::kAtLeast, "accuracy", "", 90}}}));
+  EXPECT_TRUE(validate({"g", 0.95, {{Rule::Kind::kMinSamples, "accuracy", "", 90}}}));
+  EXPECT_TRUE(validate({"g", 0.95, {{Rule::Kind::kAtMost, "perplexity", "", 90}}}));
+}
+
+TEST(Gate, AMeanOfSamplesThatIsNoRateNeedsLimits) {
+  const Rule rule{Rule::Kind::kAtMost, "perplexity", "", 15};
+  Metric perplexity = metric("perplexity", 12, 500);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {perplexity})}), Decision::kInsufficient);
+  EXPECT_NE(explained(rule, {card(ScorecardKind::kQuality, {perplexity})}).find("lower and upper"), std::string::npos);
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("perplexity", 16, 500)})}), Decision::kFail);
+  perplexity.lower = 11;
+  perplexity.upper = 13;
+  EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {perplexity})}), Decision::kPass);
+  // What was counted or weighed, not sampled.
+  EXPECT_EQ(
+      decide({Rule::Kind::kAtMost, "size_mb", "", 50}, {card(ScorecardKind::kQuality, {metric("size_mb", 40, 0)})}),
+      Decision::kPass);
+  // Two groups: the limits of the gap are those of both together, 1 -/+ sqrt(2).
+  Metric other = perplexity;
+  perplexity.group = "a";
+  other = {"perplexity", "b", 13, 500, 12, 14};
+  const std::vector cards{card(ScorecardKind::kBias, {perplexity, other})};
+  EXPECT_EQ(decide({Rule::Kind::kMaxGap, "perplexity", "", 2.5}, cards), Decision::kPass);
+  EXPECT_EQ(decide({Rule::Kind::kMaxGap, "perplexity", "", 2.4}, cards), Decision::kInsufficient);
+}
+
 TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {
   Manifest manifest = complete();
   manifest.changelog.clear();

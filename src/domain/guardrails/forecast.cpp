@@ -23,7 +23,7 @@ constexpr std::size_t kPoints = 60;
 constexpr double kMostObservations = 6e7;  ///< A few seconds.
 constexpr std::uint64_t kFewestRuns = 100;
 constexpr double kLatencySigma = 0.5;  ///< Of the logarithm; services have .3 to .8.
-constexpr double kLikely = 0.8;
+constexpr double kLikely = 0.9;
 const double kNoTime = std::numeric_limits<double>::infinity();
 
 bool is_score(TestKind test) {
@@ -169,6 +169,12 @@ Result<void> check(const GuardrailSpec& spec, const Expectation& e, const Traffi
     if (spec.signal.kind == Kind::kLatency && !(level > 0))
       return refuse(fmt::format("{:g} s is no latency.", level), "Write it like 20ms.");
   }
+  const bool better = lower_is_worse(spec) ? e.effect > e.baseline : e.effect < e.baseline;
+  if (better)
+    return refuse(fmt::format("For '{}' {:g} is better than the baseline {:g}: there is nothing bad to find.",
+                              spec.name, e.effect, e.baseline),
+                  measures_share(spec) ? "Both are shares of good outcomes: a bad release has fewer than the baseline."
+                                       : "Give the level of a bad release as the effect.");
   if (!(e.spread >= 0 && std::isfinite(e.spread))) return refuse("The spread is below zero.", "Write it like 0.1.");
   if (!(t.requests_per_second > 0 && t.requests_per_second <= 1e7))
     return refuse("The rate is not in (0, 10,000,000] requests/s.", "Write it like 100.");
@@ -187,12 +193,23 @@ Verdict judge(const Forecast& f, const GuardrailSpec& spec, const Expectation& e
   return Verdict::kEnough;
 }
 
+// Rounded down: what is not quite everything is not called that.
+std::string percent_of(double share) {
+  return fmt::format("{:.0f}%", std::floor(share * 100 + 1e-9));
+}
+
 std::string sentence_of(const Forecast& f) {
   switch (f.verdict) {
-    case Verdict::kEnough: return "There is enough traffic to find this in time.";
+    case Verdict::kEnough:
+      return fmt::format(
+          "There is enough traffic to find this in time: {} of such releases would be found within the "
+          "step.",
+          percent_of(f.detected));
     case Verdict::kUnlikely:
-      return fmt::format("There is too little traffic: {:.0f}% of such releases would be found within the step.",
-                         f.detected * 100);
+      return fmt::format(
+          "There is too little traffic: only {} of such releases would be found within the step; {:g}% "
+          "are wanted. Give it more time, weight or requests.",
+          percent_of(f.detected), kLikely * 100);
     case Verdict::kNever:
       if (f.bound_outcomes > f.candidate_outcomes)
         return fmt::format(

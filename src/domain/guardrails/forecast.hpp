@@ -30,7 +30,7 @@ struct TrafficForecast {
 
 struct Forecast {
   enum class Verdict : std::uint8_t {
-    kEnough,            ///< At least 8 in 10 bad releases are found in time.
+    kEnough,            ///< At least 9 in 10 bad releases are found in time.
     kUnlikely,          ///< Fewer.
     kNever,             ///< Not even the best possible test would, on average.
     kAllowed,           ///< The objective allows this effect.
@@ -54,6 +54,7 @@ struct Forecast {
   std::vector<double> detected_by, false_by;
 };
 
+/// Refuses an effect that is better than the baseline: no guardrail looks for that.
 /// `alpha`: what the guardrail may spend (its own or its part of the family's). `runs` of each kind; fewer when the
 /// traffic is heavy.
 Result<Forecast> forecast(const GuardrailSpec& spec, double alpha, const Expectation& expectation,

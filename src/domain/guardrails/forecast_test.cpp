@@ -115,6 +115,31 @@ TEST(Forecast, RefusesWhatMakesNoSense) {
   EXPECT_FALSE(forecast(default_guardrails()[1], 0.01, {0, 0.1, 0}, {}, 1, 10));
 }
 
+TEST(Forecast, AnEffectThatIsBetterThanTheBaselineIsRefused) {
+  const auto refused = forecast(errors(), 0.01, {0.93, 0.98, 0}, {}, 1, 10);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("better than the baseline"), std::string::npos) << refused.error().message;
+  EXPECT_FALSE(forecast(default_guardrails()[1], 0.01, {0.05, 0.02, 0}, {}, 1, 10));
+}
+
+TEST(Forecast, IsEnoughOnlyWhenNineInTenAreFoundAndSaysHowMany) {
+  // 0.98 -> 0.93 at 5 outcomes of the candidate a second: somewhere in between a minute and five most are found.
+  double last = 0;
+  bool between = false;
+  for (double seconds = 20; seconds <= 240; seconds += 10) {
+    const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {100, 0.05, seconds, 1, 0}, 1, 200).value();
+    EXPECT_GE(f.detected, last);
+    last = f.detected;
+    EXPECT_EQ(f.verdict == Verdict::kEnough, f.detected >= 0.9) << f.sentence;
+    if (f.verdict == Verdict::kNever) continue;
+    const auto percent = std::to_string(static_cast<int>(std::floor(f.detected * 100 + 1e-9))) + "%";
+    EXPECT_NE(f.sentence.find(percent), std::string::npos) << f.sentence;
+    between |= f.detected >= 0.8 && f.detected < 0.9;
+  }
+  EXPECT_TRUE(between);
+  EXPECT_GE(last, 0.9);
+}
+
 TEST(Forecast, HeavyTrafficIsSimulatedInPart) {
   const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {1e6, 0.05, 3600, 1, 0}, 1, 1'000).value();
   EXPECT_LT(f.simulated_seconds, 3600);

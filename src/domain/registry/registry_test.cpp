@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "domain/registry/manifest.hpp"
+#include "domain/registry/scorecard.hpp"
 #include "domain/registry/semantic_version.hpp"
 
 namespace backstay::registry {
@@ -97,6 +100,26 @@ TEST(Manifest, AnImageThatCanMoveKeepsAVersionFromProduction) {
   EXPECT_EQ(missing_parts(m).size(), before + 1);
   m.environment.image = "train@sha256:" + std::string(64, '0');
   EXPECT_EQ(missing_parts(m).size(), before);
+}
+
+TEST(Scorecard, ARateLiesInTheUnitInterval) {
+  const auto refusal = [](const char* name, double value, std::optional<double> lower = {},
+                          std::optional<double> upper = {}) -> std::string {
+    const auto valid = validate(Scorecard{ScorecardKind::kQuality, "d", "e", {{name, "", value, 3, lower, upper}}});
+    return valid ? "" : valid.error().message + " " + valid.error().hint;
+  };
+  EXPECT_EQ(refusal("accuracy", 1), "");
+  EXPECT_EQ(refusal("accuracy", 0), "");
+  EXPECT_NE(refusal("accuracy", 98.8).find("write 0.988"), std::string::npos);
+  EXPECT_NE(refusal("accuracy", -0.1).find("[0, 1]"), std::string::npos);
+  EXPECT_NE(refusal("accuracy", 0.98, 97, 99), "");
+  EXPECT_NE(refusal("accuracy", 0.98, 0.99, 0.97), "");
+  EXPECT_NE(refusal("loss", std::numeric_limits<double>::quiet_NaN()), "");
+  for (const char* rate :
+       {"Balanced-Accuracy", "macro_f1", "f1_macro", "roc_auc", "recall_at_10", "false_positive_rate"})
+    EXPECT_NE(refusal(rate, 12), "") << rate;
+  for (const char* other : {"latency_p95_seconds", "perplexity", "loss", "heart_rate", "precision_bits", "recalls"})
+    EXPECT_EQ(refusal(other, 12), "") << other;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "base/time.hpp"
 
 namespace backstay::registry {
@@ -30,6 +31,14 @@ struct Scorecard {
   std::string evaluator;  ///< Who or what measured it.
   std::vector<Metric> metrics;
 };
+
+/// Whether a metric of this name lies in [0, 1] by its definition: accuracy, macro_f1, roc_auc, recall_at_10,
+/// false_positive_rate, ...
+bool is_known_rate(const std::string& name);
+
+/// Refuses numbers that are not finite, known rates outside of [0, 1] (98.8 for 98.8%), and limits that don't enclose
+/// the value.
+Result<void> validate(const Scorecard& scorecard);
 
 struct StoredScorecard {
   std::int64_t id = 0;
