@@ -64,6 +64,21 @@ def test_uncommitted_changes_are_stored_so_that_git_can_apply_them(backstay, des
     assert (described.folder / "new.py").read_text() == "y = 1\n"
 
 
+def test_untracked_secrets_never_reach_the_store_and_are_named(backstay, described):
+    secret = "wJalrXUtnFEMI-K7MDENG"
+    (described.folder / ".env").write_text(f"AWS_SECRET_ACCESS_KEY={secret}\n")
+    (described.folder / "deploy.sh").write_text(f"export AWS_SECRET_ACCESS_KEY={secret}\n")
+    (described.folder / "new.py").write_text("y = 1\n")
+    for options in (["--dry-run"], []):
+        done = backstay("register", described.folder / "version.yaml", *options)
+        assert "warning: Untracked files that look like secrets are not recorded: .env, deploy.sh." in done.err
+        assert "warning: 1 untracked file is recorded with the uncommitted changes: new.py." in done.err
+    digest = code_of(backstay)["dirty_diff_sha256"]
+    patch = (backstay.data_dir / "blobs/sha256" / digest[:2] / digest).read_bytes()
+    assert b"new.py" in patch and b".env" not in patch
+    assert not [p for p in backstay.data_dir.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+
+
 def test_what_version_yaml_says_wins_and_another_commit_is_a_warning(backstay, described, releases):
     (described.folder / "features.py").write_text("x = 2\n")
     releases.describe("1.0.0", code={"commit": "0a1b2c3", "repository": "elsewhere"})
