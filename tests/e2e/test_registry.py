@@ -145,12 +145,15 @@ def test_the_audit_log_names_who_did_what_and_verifies(backstay, releases):
 
 def test_options_come_before_the_environment(backstay, releases):
     releases.register("1.0.0")
-    assert backstay("list", "--json").json and not backstay("list", "--json", "--data-dir", "elsewhere").json
+    backstay("register", releases.describe("2.0.0"), "--data-dir", "elsewhere")
+    assert [v["version"] for v in backstay("list", "--json").json] == ["1.0.0"]
+    assert [v["version"] for v in backstay("list", "--json", "--data-dir", "elsewhere").json] == ["2.0.0"]
     backstay("scorecard", "add", "m@1.0.0", "--file", releases.write("card.json", QUALITY), "--actor", "alice")
     assert [entry["actor"] for entry in backstay.audit()] == ["tester", "alice"]
 
 
-def test_errors_are_json_when_json_was_asked_for(backstay):
+def test_errors_are_json_when_json_was_asked_for(backstay, releases):
+    releases.register("0.9.0")
     failed = backstay("show", "m@1.0.0", "--json", code=3)
     error = json.loads(failed.err)["error"]
     assert error["code"] == "not_found" and error["message"].endswith(".") and error["hint"]

@@ -43,7 +43,8 @@ def test_pages_follow_each_other_until_the_end(backstay, releases):
 @pytest.mark.parametrize("text, told", [
     ("stagee = Staging", "stage"), ("accuracy > high", "number"), ("model = 'm", "quote"), ("model = m;", "character 10"),
     ("(" * 50 + "model = m" + ")" * 50, "nested"), ("x" * 10_000, "longer"), ("model = 'm' ORDER BY stage", "ordered")])
-def test_a_wrong_filter_is_told_where_and_what_to_do(backstay, text, told):
+def test_a_wrong_filter_is_told_where_and_what_to_do(backstay, releases, text, told):
+    releases.register("1.0.0")
     refused = backstay("search", text, code=2)
     assert told in refused.err
 
