@@ -43,7 +43,8 @@ Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::
                                                          cli::IfMissing missing) {
   std::error_code failure;
   if (missing == cli::IfMissing::kRefuse && !std::filesystem::exists(data_dir / "registry.db", failure) && !failure)
-    return Unexpected(ErrorCode::kNotFound, fmt::format("There is no registry in {}.", data_dir.string()),
+    return Unexpected(ErrorCode::kNotFound,
+                      fmt::format("There is no registry in {}.", std::filesystem::absolute(data_dir).string()),
                       "Check --data-dir and BACKSTAY_DATA_DIR. The first backstay register, or serve, makes one.");
   TRY(app::DataDirectory directory, app::DataDirectory::open(data_dir));
   return std::unique_ptr<cli::OpenRegistry>(std::make_unique<OpenedDirectory>(std::move(directory)));
