@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <csignal>
 
 #include "app/data_directory.hpp"
@@ -37,7 +39,13 @@ class OpenedDirectory : public cli::OpenRegistry {
   app::DataDirectory directory_;
 };
 
-Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::path& data_dir) {
+Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::path& data_dir,
+                                                         cli::IfMissing missing) {
+  std::error_code failure;
+  if (missing == cli::IfMissing::kRefuse && !std::filesystem::exists(data_dir / "registry.db", failure) && !failure)
+    return Unexpected(ErrorCode::kNotFound,
+                      fmt::format("There is no registry in {}.", std::filesystem::absolute(data_dir).string()),
+                      "Check --data-dir and BACKSTAY_DATA_DIR. The first backstay register, or serve, makes one.");
   TRY(app::DataDirectory directory, app::DataDirectory::open(data_dir));
   return std::unique_ptr<cli::OpenRegistry>(std::make_unique<OpenedDirectory>(std::move(directory)));
 }

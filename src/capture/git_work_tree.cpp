@@ -10,6 +10,7 @@
 
 #include "capture/git_repository.hpp"
 #include "capture/program.hpp"
+#include "capture/secret_files.hpp"
 
 namespace backstay::capture {
 
@@ -114,16 +115,14 @@ bool is_in(const std::set<fs::path>& places, fs::path path) {
   return false;
 }
 
-/// Those that go into the diff; the others are told in `omitted`.
-std::vector<std::string> worth_keeping(const fs::path& root, const std::vector<std::string>& untracked,
-                                       const std::set<fs::path>& not_code, std::vector<std::string>& omitted) {
-  std::vector<std::string> kept;
-  const auto omit = [&](const std::string& name, const char* why) {
-    if (omitted.size() < kMaxOmitted) omitted.push_back(fmt::format("{} ({})", name, why));
+/// Sorts them into those that go into the diff, `taken`, and the others.
+void sort_untracked(const std::vector<std::string>& untracked, const std::set<fs::path>& not_code, CodeState& state) {
+  const auto omit = [&](const std::string& name, const std::string& why) {
+    if (state.omitted.size() < kMaxOmitted) state.omitted.push_back(fmt::format("{} ({})", name, why));
   };
   for (const std::string& name : untracked) {
     struct stat info {};
-    const fs::path path = (root / name).lexically_normal();
+    const fs::path path = (state.root / name).lexically_normal();
     if (is_in(not_code, path)) continue;
     if (name.ends_with('/')) {
       omit(name, "a repository of its own");
@@ -131,13 +130,16 @@ std::vector<std::string> worth_keeping(const fs::path& root, const std::vector<s
       omit(name, "no regular file");
     } else if (static_cast<std::uintmax_t>(info.st_size) > kMaxUntrackedBytes) {
       omit(name, "larger than 1 MiB");
-    } else if (kept.size() >= kMaxUntracked) {
+    } else if (const auto secret = looks_like_secret(path); !secret) {
+      omit(name, secret.error().message);
+    } else if (*secret) {
+      state.secrets.push_back(name);
+    } else if (state.taken.size() >= kMaxUntracked) {
       omit(name, "more than 2000 untracked files");
     } else {
-      kept.push_back(name);
+      state.taken.push_back(name);
     }
   }
-  return kept;
 }
 
 }  // namespace
@@ -184,12 +186,12 @@ Result<void> GitWorkTree::diff(CodeState& state, const std::vector<fs::path>& no
     elsewhere.insert(failure ? path : canonical);
   }
   TRY(const std::vector<std::string> untracked, untracked_files(borrowed));
-  const std::vector<std::string> kept = worth_keeping(state.root, untracked, elsewhere, state.omitted);
-  if (!kept.empty()) {
+  sort_untracked(untracked, elsewhere, state);
+  if (!state.taken.empty()) {
     // "Will be added" entries of our copy of the index: no object is written, and the diff shows the files as new.
     Command add = borrowed.git({"add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"});
     add.environment.emplace_back("GIT_LITERAL_PATHSPECS=1");
-    for (const std::string& name : kept) add.input.append(name).push_back('\0');
+    for (const std::string& name : state.taken) add.input.append(name).push_back('\0');
     TRY_DO(output_of(add));
   }
   const Command command =

@@ -110,6 +110,18 @@ TEST_F(GitWorkTreeTest, ItsDiffRestoresChangedNewStagedBinaryAndDeletedFiles) {
   EXPECT_EQ(diff(state), patch);
 }
 
+TEST_F(GitWorkTreeTest, LeavesOutUntrackedSecretsAndTellsWhatItTook) {
+  write(".env", "A=1\n");
+  write("sub/deploy.sh", "DB_PASSWORD=hunter2\n");
+  write("new.py", "b = 1\n");
+  CodeState state = found();
+  const std::string patch = diff(state);
+  EXPECT_EQ(state.taken, (std::vector<std::string>{"new.py"}));
+  EXPECT_EQ(state.secrets, (std::vector<std::string>{".env", "sub/deploy.sh"}));
+  EXPECT_NE(patch.find("new.py"), std::string::npos);
+  EXPECT_EQ(patch.find("hunter2"), std::string::npos);
+}
+
 TEST_F(GitWorkTreeTest, LeavesOutWhatTheVersionKeepsElsewhereAndTellsWhatIsTooLarge) {
   write("model.onnx", "weights");
   write("huge.bin", std::string(1024 * 1024 + 1, 'x'));

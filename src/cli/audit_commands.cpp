@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -114,6 +115,8 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
     return Unexpected(ErrorCode::kInvalidArgument, "--checkpoint is for --verify.",
                       "Say: backstay audit --verify --checkpoint FILE");
   if (arguments.verify) return verify_log(context, arguments);
+  if (arguments.limit == 0)
+    return Unexpected(ErrorCode::kInvalidArgument, "--limit 0 would print nothing.", "Ask for at least 1 entry.");
   TRY(const auto opened, context.open());
   TRY(const std::uint64_t size, opened->records().audit.size());
   const std::uint64_t newest = size > arguments.limit ? size - arguments.limit + 1 : 1;
@@ -131,7 +134,8 @@ Result<ExitCode> show_audit(const Context& context, const Arguments& arguments) 
     const std::string detail = moved_text(entry) + entry.draft.reason;
     if (!detail.empty()) fmt::print("      {}\n", coloured(Colour::kDim, detail));
   }
-  if (from > 1) fmt::print("{} earlier entries: backstay audit --from 1\n", from - 1);
+  if (const std::uint64_t earlier = std::min(from - 1, size); earlier > 0)
+    fmt::print("{} earlier entries: backstay audit --from 1{}\n", earlier, context.data_dir_option());
   return kOk;
 }
 

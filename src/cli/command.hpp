@@ -6,6 +6,7 @@
 
 #include "cli/command_line.hpp"
 #include "cli/exit_code.hpp"
+#include "domain/registry/manifest.hpp"
 
 /// What the groups of commands share.
 namespace backstay::cli {
@@ -14,6 +15,7 @@ namespace backstay::cli {
 struct Common {
   bool json = false;
   std::string data_dir;
+  std::string usual_data_dir;  ///< When no option gives another one.
   std::string actor;
 };
 
@@ -30,8 +32,18 @@ struct Context {
   /// A command with its help, an example, and the common options.
   CLI::App* add(CLI::App& parent, const std::string& name, const std::string& help, const std::string& example) const;
   void on(CLI::App* command, Action does) const;
-  Result<std::unique_ptr<OpenRegistry>> open() const { return program.open_registry(common.data_dir); }
+  Result<std::unique_ptr<OpenRegistry>> open(IfMissing missing = IfMissing::kRefuse) const {
+    return program.open_registry(common.data_dir, missing);
+  }
+  /// " --data-dir FOLDER" when it was given, for a command to go on with that is printed.
+  std::string data_dir_option() const;
 };
+
+/// As a shell takes it for one word.
+std::string quoted(const std::string& text);
+
+/// " + uncommitted changes" when the version's code is not just its commit.
+const char* uncommitted(const registry::Code& code);
 
 void print_json(const nlohmann::json& value);
 

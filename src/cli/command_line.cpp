@@ -68,6 +68,20 @@ void Context::on(CLI::App* command, Action does) const {
   command->callback([this_action = &action, does = std::move(does)] { *this_action = does; });
 }
 
+std::string Context::data_dir_option() const {
+  return common.data_dir == common.usual_data_dir ? "" : " --data-dir " + cli::quoted(common.data_dir);
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string(R"('\'')") : std::string(1, c);
+  return out + "'";
+}
+
+const char* uncommitted(const registry::Code& code) {
+  return code.dirty_diff_sha256.empty() ? "" : " + uncommitted changes";
+}
+
 void print_json(const nlohmann::json& value) {
   fmt::print("{}\n", api::dump(value, 2));
 }
@@ -118,6 +132,7 @@ int run(int argc, char** argv, const Program& program) {
   app.get_formatter()->column_width(34);
   Common common;
   common.data_dir = from_environment("BACKSTAY_DATA_DIR", "backstay-data");
+  common.usual_data_dir = common.data_dir;
   common.actor = from_environment("BACKSTAY_ACTOR", user_name());
   Action action;
   const Context context{app, program, common, action};

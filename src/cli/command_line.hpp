@@ -39,10 +39,16 @@ class OpenRegistry {
   virtual VersionSearch& search() = 0;
 };
 
+/// What becomes of a data directory without a registry.
+enum class IfMissing {
+  kRefuse,  ///< kNotFound: a slip in the path must not look like a registry without versions.
+  kMake,
+};
+
 /// What the commands need from the program around them.
 struct Program {
   std::string version;
-  std::function<Result<std::unique_ptr<OpenRegistry>>(const std::filesystem::path& data_dir)> open_registry;
+  std::function<Result<std::unique_ptr<OpenRegistry>>(const std::filesystem::path& data_dir, IfMissing)> open_registry;
   /// Runs until it is told to stop.
   std::function<Result<void>(const std::filesystem::path& config)> serve;
   /// Sends a message to a notification target of a configuration now.

@@ -22,18 +22,24 @@ struct Arguments {
   std::string python;
   std::string data = ".";
   std::string repository;
+  bool no_packages = false;
   bool venv = false;
   bool link = false;
 };
 
 Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
+  if (arguments.no_packages && !arguments.python.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "--python and --no-packages exclude each other.",
+                      "Give one of them.");
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const StoredVersion stored, opened->registry().versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(stored));
   TRY(const services::EnvironmentComparison found,
       services::compare_environment(manifest.environment, context.program.machine, arguments.python));
-  const ExitCode code = found.differences.empty() ? kOk : kPrecondition;
+  // What nobody looked at is not the same.
+  const bool unknown = found.packages_unknown && !arguments.no_packages;
+  const ExitCode code = found.differences.empty() && !unknown ? kOk : kPrecondition;
   if (context.common.json) {
     json differences = json::array();
     for (const auto& d : found.differences)
@@ -47,7 +53,8 @@ Result<ExitCode> verify(const Context& context, const Arguments& arguments) {
   std::vector<std::vector<std::string>> rows{{"", "RECORDED", "HERE"}};
   for (const auto& d : found.differences) rows.push_back({d.what, d.recorded, d.here.empty() ? "(none)" : d.here});
   if (!found.differences.empty()) fmt::print("{}", table(rows));
-  fmt::print("{} the same, {} different\n", found.same.size(), found.differences.size());
+  fmt::print("{} the same, {} different{}\n", found.same.size(), found.differences.size(),
+             unknown ? "; whether the packages are the same is not known" : "");
   for (const std::string& what : found.not_compared) fmt::print("not compared: {}\n", what);
   return code;
 }
@@ -115,11 +122,12 @@ void add_environment_commands(const Context& context) {
   CLI::App* env = context.app.add_subcommand("env", "What a version ran in");
   env->require_subcommand(1);
 
-  CLI::App* command =
-      context.add(*env, "verify", "Compare this machine with what a version recorded; exit 0 same, 10 different",
-                  "backstay env verify breast-cancer@1.1.0 --python .venv/bin/python");
+  CLI::App* command = context.add(
+      *env, "verify", "Compare this machine with what a version recorded; exit 0 same, 10 different or not known",
+      "backstay env verify breast-cancer@1.1.0 --python .venv/bin/python");
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("--python", a.python, python_help + " whose version and packages are compared, too");
+  command->add_flag("--no-packages", a.no_packages, "Only this machine: packages need not be known");
   context.on(command, [context, arguments] { return verify(context, *arguments); });
 
   command = context.add(*env, "build", "Write Dockerfile, lock files and bill of materials (CycloneDX) of a version",

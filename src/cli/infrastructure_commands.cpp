@@ -95,7 +95,7 @@ void print_checks(const std::vector<DeployedCheck>& checks, bool only_broken) {
 }
 
 Result<ExitCode> declare(const Context& context, const Arguments& a, const std::vector<Infrastructure>& items) {
-  TRY(const auto opened, context.open());
+  TRY(const auto opened, context.open(IfMissing::kMake));
   TRY_DO(services::declare_infrastructure(opened->records(), items, {context.common.actor}, a.reason));
   TRY(const std::vector<DeployedCheck> checks, services::check_infrastructure(opened->records(), {}));
   if (context.common.json) {

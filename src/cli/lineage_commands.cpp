@@ -102,7 +102,7 @@ void print_origin(const services::Origin& origin) {
                  slice.rows > 0 ? fmt::format("  {} rows", slice.rows) : "", slice.sha256.hex().substr(0, 12),
                  slice.note.empty() ? "" : "  " + slice.note);
   }
-  if (!m.code.commit.empty()) fmt::print("  code    {} {}\n", m.code.repository, m.code.commit);
+  if (!m.code.commit.empty()) fmt::print("  code    {} {}{}\n", m.code.repository, m.code.commit, uncommitted(m.code));
   for (const registry::FileDigest& file : m.code.preprocessing)
     fmt::print("  code    {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   for (const auto& [key, value] : m.config) fmt::print("  config  {} = {}\n", key, value);

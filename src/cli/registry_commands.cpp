@@ -74,9 +74,13 @@ void print_warnings(const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
 }
 
+void print_code_line(const registry::Code& code) {
+  if (!code.commit.empty()) fmt::print("code: commit {}{}\n", code.commit.substr(0, 12), uncommitted(code));
+}
+
 Result<ExitCode> register_version(const Context& context, const Arguments& arguments) {
   TRY(Described described, describe(arguments));
-  TRY(const auto opened, context.open());
+  TRY(const auto opened, context.open(IfMissing::kMake));
   // What is captured is not collected before the version that refers to it is in the ledger.
   TRY(const std::unique_ptr<BlobHold> hold, opened->registry().blobs.hold());
   TRY_DO(capture(context, arguments, &opened->registry().blobs, described));
@@ -98,6 +102,7 @@ Result<ExitCode> register_version(const Context& context, const Arguments& argum
   fmt::print("{} {}  (number {}, sha256:{})\n",
              done.created ? "registered" : "already registered with this content:", coloured(Colour::kBold, name),
              done.version.ordinal, done.version.identity.hex().substr(0, 12));
+  print_code_line(done.manifest.code);
   print_scan_line(done.scan.report, name);
   if (done.missing.empty()) {
     fmt::print("next: backstay scorecard add {} --file SCORECARD.json, then backstay gate {} --file GATE.yaml\n", name,
@@ -113,6 +118,7 @@ void print_plan(const services::PlannedVersion& plan) {
   const services::VersionAdvice& advice = plan.advice;
   fmt::print("{} sha256:{}{}\n", coloured(Colour::kBold, plan.manifest.ref.str()), plan.identity.hex().substr(0, 12),
              plan.registered ? " is registered with this content" : " would be registered");
+  print_code_line(plan.manifest.code);
   if (!plan.missing.empty())
     fmt::print("{} it lacks {} and could not go to production.\n", coloured(Colour::kYellow, "incomplete:"),
                fmt::join(plan.missing, ", "));
@@ -156,7 +162,8 @@ void print_manifest(const registry::Manifest& m) {
   fmt::print("\nartifacts\n");
   for (const auto& a : m.artifacts)
     fmt::print("  {}  {}  sha256:{}\n", a.path, human_bytes(a.size_bytes), a.sha256.hex().substr(0, 12));
-  fmt::print("code\n  {} {}\n", m.code.repository, m.code.commit.empty() ? "(no commit)" : m.code.commit);
+  fmt::print("code\n  {} {}{}\n", m.code.repository, m.code.commit.empty() ? "(no commit)" : m.code.commit,
+             uncommitted(m.code));
   for (const auto& file : m.code.preprocessing)
     fmt::print("  {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   fmt::print("data\n");

@@ -5,6 +5,7 @@
 #include "api/json.hpp"
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
+#include "services/search_notes.hpp"
 #include "services/search_versions.hpp"
 
 /// Finding versions: list and search.
@@ -35,13 +36,6 @@ void print_page(const SearchPage& page, const std::string& again) {
   if (!page.next.empty()) fmt::print("more: {} --cursor {}\n", again, page.next);
 }
 
-/// As a shell takes it for one word.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string(R"('\'')") : std::string(1, c);
-  return out + "'";
-}
-
 std::string limit_text(std::size_t limit) {
   return limit == services::kDefaultPage ? "" : fmt::format(" --limit {}", limit);
 }
@@ -49,15 +43,20 @@ std::string limit_text(std::size_t limit) {
 Result<ExitCode> search(const Context& context, const Arguments& a) {
   TRY(const auto opened, context.open());
   TRY(const SearchPage page, services::search_versions(opened->search(), a.filter, a.cursor, a.limit));
+  std::vector<std::string> notes;
+  if (a.cursor.empty()) {
+    TRY(notes, services::search_notes(opened->search(), opened->registry().versions, a.filter));
+  }
   if (context.common.json) {
-    json out{{"versions", json::array()}, {"next", nullptr}};
+    json out{{"versions", json::array()}, {"next", nullptr}, {"notes", notes}};
     for (const StoredVersion& version : page.versions) out["versions"].push_back(api::to_json(version));
     if (!page.next.empty()) out["next"] = page.next;
     print_json(out);
     return kOk;
   }
+  for (const std::string& note : notes) fmt::print(stderr, "note: {}\n", note);
   if (page.versions.empty()) fmt::print("No version fulfils this filter.\n");
-  print_page(page, "backstay search " + quoted(a.filter) + limit_text(a.limit));
+  print_page(page, "backstay search " + quoted(a.filter) + limit_text(a.limit) + context.data_dir_option());
   return kOk;
 }
 
@@ -81,7 +80,8 @@ Result<ExitCode> list(const Context& context, const Arguments& a, bool paged) {
   if (page.versions.empty() && a.cursor.empty())
     fmt::print("No version is registered{}. Start with: backstay register version.yaml\n",
                a.model.empty() ? "" : " of " + a.model);
-  print_page(page, "backstay list" + (a.model.empty() ? "" : " " + a.model) + limit_text(a.limit));
+  print_page(
+      page, "backstay list" + (a.model.empty() ? "" : " " + a.model) + limit_text(a.limit) + context.data_dir_option());
   return kOk;
 }
 

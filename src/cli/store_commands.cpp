@@ -70,7 +70,7 @@ void print_check(const services::StoreCheck& check) {
 }
 
 Result<ExitCode> fsck(const Context& context, const Arguments& arguments) {
-  TRY(const auto opened, context.open());
+  TRY(const auto opened, context.open(arguments.repair_from.empty() ? IfMissing::kRefuse : IfMissing::kMake));
   std::unique_ptr<BlobStore> other;
   if (!arguments.repair_from.empty()) {
     TRY(other, opened->open_other(arguments.repair_from));

@@ -18,7 +18,9 @@ struct CodeState {
   std::string commit;                ///< Full hash of what is checked out.
   std::string repository;            ///< Where it can be cloned from, without credentials; empty: nowhere known.
   std::filesystem::path root;        ///< The work tree's top folder.
+  std::vector<std::string> taken;    ///< Untracked files that are in the diff.
   std::vector<std::string> omitted;  ///< Untracked files that are not in the diff, each with why.
+  std::vector<std::string> secrets;  ///< Untracked files that are not in the diff because they look like secrets.
 };
 
 /// Version control around a folder.
@@ -31,8 +33,8 @@ class WorkTree {
   virtual Result<std::optional<CodeState>> find(const std::filesystem::path& folder) = 0;
 
   /// Feeds `diff` everything that differs from `state.commit` as one patch (`git apply` restores it): tracked changes,
-  /// and untracked files that are not ignored and not in `not_code` (files and folders that the version keeps in other
-  /// ways). Nothing is fed when nothing differs. Adds to state.omitted.
+  /// and untracked files that are not ignored, not in `not_code` (files and folders that the version keeps in other
+  /// ways) and do not look like secrets. Nothing is fed when nothing differs. Adds to state's lists of untracked files.
   virtual Result<void> diff(CodeState& state, const std::vector<std::filesystem::path>& not_code, const Sink& diff) = 0;
 };
 

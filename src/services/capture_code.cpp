@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "services/capture_version.hpp"
 #include "services/file_patterns.hpp"
 #include "services/keep_bytes.hpp"
@@ -11,7 +13,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kShortestCommit = 7;
-constexpr std::size_t kOmittedShown = 5;
+constexpr std::size_t kNamesShown = 5;
+constexpr std::size_t kSecretsShown = 50;
 
 std::vector<fs::path> kept_elsewhere(const std::vector<fs::path>& not_code, const fs::path& folder,
                                      const wire::VersionSpec& spec) {
@@ -34,6 +37,34 @@ Result<std::string> store_diff(BlobStore* blobs, WorkTree& work_tree, CodeState&
   if (diff.empty()) return std::string();
   TRY(const BlobInfo blob, diff.finish());
   return blob.sha256.hex();
+}
+
+/// "a, b, c and 4 more".
+std::string some_of(const std::vector<std::string>& names, std::size_t most) {
+  const std::size_t shown = std::min(names.size(), most);
+  const std::string list = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<long>(shown), ", "));
+  return names.size() > shown ? fmt::format("{} and {} more", list, names.size() - shown) : list;
+}
+
+/// Nobody should learn later what became of a file that was never committed.
+void tell_untracked(const CodeState& state, std::vector<std::string>& warnings) {
+  if (!state.taken.empty())
+    warnings.push_back(fmt::format("{} untracked {} recorded with the uncommitted changes: {}.", state.taken.size(),
+                                   state.taken.size() == 1 ? "file is" : "files are",
+                                   some_of(state.taken, kNamesShown)));
+  if (!state.secrets.empty())
+    warnings.push_back(
+        fmt::format("Untracked files that look like secrets are not recorded: {}. Have git ignore them; what is code "
+                    "and holds none can be committed.",
+                    some_of(state.secrets, kSecretsShown)));
+  for (std::size_t i = 0; i < state.omitted.size(); ++i) {
+    if (i == kNamesShown) {
+      warnings.push_back(fmt::format("{} more untracked files are not recorded.", state.omitted.size() - i));
+      break;
+    }
+    warnings.push_back(
+        fmt::format("The untracked file {} is not recorded: commit it if it is code.", state.omitted[i]));
+  }
 }
 
 }  // namespace
@@ -69,14 +100,7 @@ Result<void> capture_code(BlobStore* blobs, WorkTree& work_tree, const std::vect
   }
   TRY(code.dirty_diff_sha256, std::move(digest));
   code.dirty_diff_kept = !code.dirty_diff_sha256.empty();
-  for (std::size_t i = 0; i < state->omitted.size(); ++i) {
-    if (i == kOmittedShown) {
-      warnings.push_back(fmt::format("{} more untracked files are not recorded.", state->omitted.size() - i));
-      break;
-    }
-    warnings.push_back(
-        fmt::format("The untracked file {} is not recorded: commit it if it is code.", state->omitted[i]));
-  }
+  tell_untracked(*state, warnings);
   return {};
 }
 

@@ -26,8 +26,8 @@ Result<EnvironmentComparison> compare_environment(const registry::Environment& r
   compare("system", recorded.os, machine.os());
   compare("hardware", recorded.hardware, machine.hardware());
   if (python.empty()) {
-    if (!recorded.python.empty() || !recorded.frameworks.empty())
-      out.not_compared.emplace_back("python and packages: give --python");
+    out.packages_unknown = !recorded.python.empty() || !recorded.frameworks.empty();
+    if (out.packages_unknown) out.not_compared.emplace_back("python and packages: give --python, or --no-packages");
   } else {
     TRY(const PythonState state, machine.python(python));
     compare("python", recorded.python, state.version);

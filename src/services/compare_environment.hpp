@@ -19,6 +19,7 @@ struct EnvironmentComparison {
   std::vector<EnvironmentDifference> differences;
   std::vector<std::string> same;
   std::vector<std::string> not_compared;  ///< Each with why.
+  bool packages_unknown = false;          ///< The version names an interpreter or packages, and none was asked.
 };
 
 /// What a version recorded against this machine and an interpreter on it (empty: none is asked).

@@ -15,6 +15,8 @@ namespace backstay::services {
 
 namespace {
 
+constexpr std::size_t kDifferencesShown = 5;
+
 std::uint64_t total_bytes(const std::vector<FoundFile>& files) {
   std::uint64_t total = 0;
   for (const FoundFile& file : files) total += file.size_bytes;
@@ -103,6 +105,26 @@ Result<void> check_parents_of_new(const VersionStore& versions, const registry::
   return check_parents(versions, manifest);
 }
 
+/// Two hashes tell nobody what to do: adds what differs from what is registered under this number.
+Error with_differences(Error conflict, const VersionStore& versions, const registry::Manifest& now) {
+  const auto stored = versions.version(now.ref);
+  if (!stored) return conflict;
+  const auto before = manifest_of(*stored);
+  if (!before) return conflict;
+  const std::vector<registry::Difference> differences = registry::diff(*before, now);
+  std::string list;
+  const std::size_t shown = std::min(differences.size(), kDifferencesShown);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const registry::Difference& d = differences[i];
+    list += fmt::format("{}{} {} ({} -> {})", i == 0 ? "" : "; ", d.section, d.what,
+                        d.before.empty() ? "nothing" : d.before, d.after.empty() ? "nothing" : d.after);
+  }
+  if (shown == 0) return conflict;
+  if (differences.size() > shown) list += fmt::format("; and {} more", differences.size() - shown);
+  conflict.message += fmt::format(" What differs: {}.", list);
+  return conflict;
+}
+
 /// `verify`: the blobs may have been in the store for long.
 Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor, bool verify) {
   TRY_DO(check_version_number(registry.versions, manifest));
@@ -111,10 +133,13 @@ Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, 
   VersionStore::NewVersion fresh{manifest.ref, wire::to_canonical_json(manifest), out.missing.empty(), actor.name, {}};
   const Digest identity = sha256(fresh.manifest_json);
   TRY(fresh.scan, new_scan(registry.blobs, manifest, actor, verify));
-  TRY(VersionStore::Registered stored,
+  auto added =
       registry.versions.add_version(fresh, {actor.name, "version.register", manifest.ref.str(), manifest.changelog,
                                             fmt::format("{{\"manifest_sha256\":\"{}\",\"scan\":\"{}\"}}",
-                                                        identity.hex(), scan::to_string(fresh.scan->report.verdict))}));
+                                                        identity.hex(), scan::to_string(fresh.scan->report.verdict))});
+  if (!added && added.error().code == ErrorCode::kConflict)
+    return Unexpected(with_differences(std::move(added).error(), registry.versions, manifest));
+  TRY(VersionStore::Registered stored, std::move(added));
   out.version = std::move(stored.version);
   out.created = stored.created;
   out.manifest = std::move(manifest);

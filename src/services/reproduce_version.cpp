@@ -74,6 +74,7 @@ class Reproducer {
     }
     TRY_DO(registry_.blobs.check_out(*digest, request_.folder / "uncommitted.patch"));
     const std::vector<std::string> apply{"git", "-C", "code", "apply", "--whitespace=nowarn", "../uncommitted.patch"};
+    commands.emplace_back("cp \"$from/uncommitted.patch\" .");
     commands.push_back(joined(apply));
     if (!has_code_) {
       tell(kWhat, "restored", "in uncommitted.patch, not applied: there is no code");
@@ -111,6 +112,7 @@ class Reproducer {
         }
       }
     }
+    if (!put_.empty()) commands.emplace_back("cp -R \"$from/data\" .");
     if (!put_.empty()) commands.push_back("backstay slice verify " + quoted(manifest_.ref.str()) + " --folder data");
     return {};
   }
@@ -119,6 +121,7 @@ class Reproducer {
     EnvironmentRequest request{request_.folder / "environment", false, request_.python};
     TRY(const BuiltEnvironment built, build_environment(registry_, stored, manifest_, request, programs_));
     out.notes = built.notes;
+    commands.push_back("backstay env build " + quoted(manifest_.ref.str()) + " --to environment");
     commands.emplace_back("cd environment");
     for (const auto& step : built.steps) commands.push_back(joined(step));
     commands.emplace_back("cd ..");
@@ -182,8 +185,12 @@ std::string one_line(std::string text) {
 Result<void> write_commands(const registry::Manifest& manifest, const Reproducer& done, const fs::path& folder) {
   const std::string name = manifest.ref.str();
   std::string script = fmt::format(
-      "#!/bin/sh\n# By hand, in an empty folder, what was done by: backstay reproduce {} --to FOLDER\n"
-      "set -eu\nbackstay checkout {} model\n",
+      "#!/bin/sh\n# By hand what was done by: backstay reproduce {} --to FOLDER\n"
+      "# Run it in an empty folder, from where it is: sh /path/to/reproduce.sh. What is made again lands in that "
+      "folder;\n"
+      "# data and uncommitted changes come from the folder of this script. BACKSTAY_DATA_DIR says where the registry "
+      "is.\n"
+      "set -eu\nfrom=$(cd \"$(dirname \"$0\")\" && pwd)\nbackstay checkout {} model\n",
       name, quoted(name));
   for (const std::string& command : done.commands) script += command + "\n";
   if (!manifest.code.command.empty())

@@ -64,6 +64,44 @@ def test_uncommitted_changes_are_stored_so_that_git_can_apply_them(backstay, des
     assert (described.folder / "new.py").read_text() == "y = 1\n"
 
 
+def test_untracked_secrets_never_reach_the_store_and_are_named(backstay, described):
+    secret = "wJalrXUtnFEMI-K7MDENG"
+    (described.folder / ".env").write_text(f"AWS_SECRET_ACCESS_KEY={secret}\n")
+    (described.folder / "deploy.sh").write_text(f"export AWS_SECRET_ACCESS_KEY={secret}\n")
+    (described.folder / "new.py").write_text("y = 1\n")
+    for options in ([], ["--dry-run"]):
+        done = backstay("register", described.folder / "version.yaml", *options)
+        assert "warning: Untracked files that look like secrets are not recorded: .env, deploy.sh." in done.err
+        assert "warning: 1 untracked file is recorded with the uncommitted changes: new.py." in done.err
+    digest = code_of(backstay)["dirty_diff_sha256"]
+    patch = (backstay.data_dir / "blobs/sha256" / digest[:2] / digest).read_bytes()
+    assert b"new.py" in patch and b".env" not in patch
+    assert not [p for p in backstay.data_dir.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+
+
+def test_uncommitted_changes_are_said_wherever_the_commit_is(backstay, described):
+    clean = backstay("register", described.folder / "version.yaml", "--dry-run", code=3)
+    assert "There is no registry in" in clean.err and not backstay.data_dir.exists()
+    done = backstay("register", described.folder / "version.yaml")
+    assert f"code: commit {described.head[:12]}\n" in done.out
+    (described.folder / "features.py").write_text("x = 2\n")
+    file = described.folder / "version.yaml"
+    file.write_text(file.read_text().replace("1.0.0", "1.0.1"))
+    for options in (["--dry-run"], []):
+        done = backstay("register", file, *options)
+        assert f"code: commit {described.head[:12]} + uncommitted changes\n" in done.out
+    for command in ("show", "trace"):
+        assert f"{described.head} + uncommitted changes" in backstay(command, "m@1.0.1").out
+        assert "uncommitted" not in backstay(command, "m@1.0.0").out
+
+
+def test_the_same_number_with_other_content_is_told_what_differs(backstay, described, releases):
+    backstay("register", described.folder / "version.yaml", "--no-git")
+    releases.describe("1.0.0", code={"preprocessing": ["features.py"]}, config={"lr": 0.5}, environment={"os": "Plan 9"})
+    refused = backstay("register", described.folder / "version.yaml", "--no-git", code=5).err
+    assert "What differs: " in refused and "config lr (" in refused and "-> Plan 9)" in refused
+
+
 def test_what_version_yaml_says_wins_and_another_commit_is_a_warning(backstay, described, releases):
     (described.folder / "features.py").write_text("x = 2\n")
     releases.describe("1.0.0", code={"commit": "0a1b2c3", "repository": "elsewhere"})
@@ -118,8 +156,10 @@ def test_changes_and_profiles_are_kept_from_collection_and_missed_by_fsck(backst
     assert missing == {"m@1.0.0: uncommitted changes", "m@1.0.0: profile of d/a.csv"}
 
 
-def test_a_dry_run_stores_no_changes(backstay, described):
+def test_a_dry_run_stores_no_changes(backstay, described, releases):
+    releases.register("0.9.0", model="other")  # A registry has to be there.
+    before = backstay.blobs()
     (described.folder / "features.py").write_text("x = 2\n")
     planned = backstay("register", described.folder / "version.yaml", "--dry-run", "--json").json
-    assert backstay.blobs() == set()
+    assert backstay.blobs() == before
     assert backstay("register", described.folder / "version.yaml", "--json").json["manifest_sha256"] == planned["manifest_sha256"]

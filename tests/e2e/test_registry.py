@@ -160,12 +160,15 @@ def test_the_audit_log_names_who_did_what_and_verifies(backstay, releases):
 
 def test_options_come_before_the_environment(backstay, releases):
     releases.register("1.0.0")
-    assert backstay("list", "--json").json and not backstay("list", "--json", "--data-dir", "elsewhere").json
+    backstay("register", releases.describe("2.0.0"), "--data-dir", "elsewhere")
+    assert [v["version"] for v in backstay("list", "--json").json] == ["1.0.0"]
+    assert [v["version"] for v in backstay("list", "--json", "--data-dir", "elsewhere").json] == ["2.0.0"]
     backstay("scorecard", "add", "m@1.0.0", "--file", releases.write("card.json", QUALITY), "--actor", "alice")
     assert [entry["actor"] for entry in backstay.audit()] == ["tester", "alice"]
 
 
-def test_errors_are_json_when_json_was_asked_for(backstay):
+def test_errors_are_json_when_json_was_asked_for(backstay, releases):
+    releases.register("0.9.0")
     failed = backstay("show", "m@1.0.0", "--json", code=3)
     error = json.loads(failed.err)["error"]
     assert error["code"] == "not_found" and error["message"].endswith(".") and error["hint"]
@@ -192,3 +195,22 @@ def test_a_large_artifact_is_registered_in_little_memory(backstay, releases):
     assert done.returncode == 0, done.stderr
     peak_kib = int(done.stdout.splitlines()[-1])
     assert peak_kib < 100 * 1024
+
+
+def test_a_data_directory_without_a_registry_is_refused_by_all_that_read(backstay, releases, tmp_path):
+    releases.register("1.0.0")
+    nowhere = tmp_path / "slip"
+    for command in (["list"], ["search", "stage = Staging"], ["show", "m@1.0.0"], ["log", "m"], ["audit"], ["fsck"],
+                    ["gc"], ["register", releases.describe("1.0.1"), "--dry-run"]):
+        assert f"There is no registry in {nowhere}." in backstay(*command, "--data-dir", nowhere, code=3).err
+        assert not nowhere.exists()
+    nowhere.mkdir()
+    backstay("list", "--data-dir", nowhere, code=3)
+    assert not list(nowhere.iterdir())
+
+
+def test_the_audit_log_counts_only_earlier_entries_that_there_are(backstay, releases):
+    releases.register("1.0.0")
+    there = len(backstay.audit())
+    assert f"{there} earlier entries: backstay audit --from 1\n" in backstay("audit", "--from", 999).out
+    assert "--limit 0" in backstay("audit", "--limit", 0, code=2).err

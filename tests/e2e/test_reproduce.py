@@ -41,7 +41,13 @@ def test_verify_finds_the_same_machine_the_same(backstay, releases):
     backstay("register", releases.describe("1.0.0"), "--python", sys.executable)
     got = backstay("env", "verify", "m@1.0.0", "--python", sys.executable, "--json").json
     assert got["differences"] == [] and {"system", "hardware", "python", "pytest"} <= set(got["same"])
-    assert "python and packages: give --python" in backstay("env", "verify", "m@1.0.0", "--json").json["not_compared"]
+    # Packages that nobody looked at are not the same.
+    unasked = backstay("env", "verify", "m@1.0.0", "--json", code=10).json
+    assert unasked["differences"] == [] and "python and packages: give --python, or --no-packages" in unasked["not_compared"]
+    backstay("env", "verify", "m@1.0.0", "--no-packages")
+    backstay("env", "verify", "m@1.0.0", "--no-packages", "--python", sys.executable, code=2)
+    releases.register("1.0.1")
+    backstay("env", "verify", "m@1.0.1")
 
 
 def test_build_writes_a_pinned_dockerfile_and_a_valid_bill_of_materials(backstay, releases):
@@ -147,6 +153,16 @@ def test_everything_is_restored_in_one_folder(backstay, made):
     check_bill(again / "environment/sbom.cdx.json")
     script = (again / "reproduce.sh").read_text()
     assert "'checkout' '--quiet' '--detach'" in script and "(cd code && sh -c 'python train.py')" in script
+    # The script does the same in another folder, which is empty.
+    by_hand = backstay.folder / "by hand"
+    by_hand.mkdir()
+    lines = [line for line in script.splitlines() if "venv" not in line]  # Packages are not there to be installed.
+    (again / "reproduce.sh").write_text("\n".join(lines).replace("python train.py", "touch trained") + "\n")
+    subprocess.run(["sh", again / "reproduce.sh"], cwd=by_hand, check=True,
+                   env={**backstay.environment, "PATH": f"{BIN}:{backstay.environment['PATH']}"})
+    assert (by_hand / "code/train.py").read_text() == "a = 2\n" and (by_hand / "code/trained").exists()
+    assert (by_hand / "data/all.csv").exists() and (by_hand / "environment/sbom.cdx.json").exists()
+    assert (by_hand / "model/weights.bin").read_bytes() == b"weights of 1.0.0"
     assert "data d/a: **verified**" in (again / "README.md").read_text()
     assert "exists already" in backstay("reproduce", "m@1.0.0", "--to", "again", code=5).err
 

@@ -53,6 +53,25 @@ constexpr std::array kPrefixes = {
     Named{"verdict.", Kind::kVerdict}, Named{"metrics.", Kind::kMetric},
 };
 
+struct Meant {
+  const char* name;
+  const char* hint;
+};
+/// Names that people take for fields; the language takes them for metrics.
+constexpr std::array kMeant = {
+    Meant{"verdict", "A gate's verdict is verdict.GATE."},
+    Meant{"gate", "A gate's verdict is verdict.GATE."},
+    Meant{"artifact", "Did you mean 'artifact.path' or 'artifact.sha256'?"},
+    Meant{"name", "Did you mean 'model'?"},
+    Meant{"commit", "Did you mean 'code.commit'?"},
+    Meant{"repository", "Did you mean 'code.repository'?"},
+    Meant{"slice", "Did you mean 'data.slice'?"},
+    Meant{"config", "A parameter is config.KEY."},
+    Meant{"environment", "A package is environment.NAME."},
+    Meant{"runtime", "Did you mean 'serving.runtime'?"},
+    Meant{"actor", "Did you mean 'registered_by'?"},
+};
+
 bool plain(const std::string& name) {
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -80,6 +99,12 @@ std::optional<std::string> slip(const std::string& name) {
 }
 
 }  // namespace
+
+std::optional<std::string> meant_instead(const std::string& metric) {
+  for (const Meant& meant : kMeant)
+    if (metric == meant.name) return meant.hint;
+  return {};
+}
 
 std::vector<std::string> field_names() {
   std::vector<std::string> names;

@@ -15,6 +15,9 @@ Result<Field> field_named(const std::string& name, const std::optional<std::stri
 /// As field_named reads it again; a metric with its "metrics." before it.
 std::string print(const Field& field);
 
+/// For a metric's name that people take for a field ("verdict", "artifact"): which field there is instead, a sentence.
+std::optional<std::string> meant_instead(const std::string& metric);
+
 /// The fields that have no name of their own to complete, for hints: "stage", "config.KEY", ...
 std::vector<std::string> field_names();
 

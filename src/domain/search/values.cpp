@@ -53,6 +53,8 @@ Result<Value> number(const Field& field, const Token& token) {
     const auto duration = duration_of(token.text);
     if (duration && field.kind == Kind::kMetric) return Value(static_cast<double>(duration->count()) / 1000.0);
   }
+  if (const auto instead = field.kind == Kind::kMetric ? meant_instead(field.name) : std::nullopt)
+    return wrong_value(field, token, "a number", *instead);
   const auto close = nearest(field.name, field_names());
   return wrong_value(field, token, "a number",
                      field.kind == Kind::kMetric && close ? fmt::format("Did you mean the field '{}'?", *close)
