@@ -73,11 +73,11 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
   if (record && record->model == candidate.model && record->stable == candidate.version.str())
     return Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", endpoint, candidate.str()),
                       "There is nothing to roll out; name another version.");
+  TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
   TRY_DO(check_releasable(records.versions, version));
   TRY_DO(check_current(records, candidate));
-  TRY_DO(check_taken_back(records, endpoint, candidate));
-  return check_return(records, candidate);
+  return check_taken_back(records, endpoint, candidate);
 }
 
 Result<void> check_return(const Records& records, const registry::VersionRef& ref) {

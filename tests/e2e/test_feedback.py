@@ -85,6 +85,7 @@ def test_a_label_of_before_this_rollout_tells_nothing_against_stable(released):
     old = [each for each, version in predict(setup, 150).items() if version == "1.0.0"]
     setup.backstay("rollout", "promote", "e", "--reason", "go")
     setup.server.wait_for_phase("e", "done")
+    setup.backstay("restore", "m@1.0.0", "--reason", "once more")
     setup.backstay("rollout", "start", "e", "m@1.0.0", "--plan", setup.plan("steps: [{canary: 5%, for: 1h}]\nwatch: 1h\n"))
     setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
     assert tell(setup, old)["joined"] == len(old) > 10

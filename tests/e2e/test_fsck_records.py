@@ -72,6 +72,8 @@ def test_a_server_stores_its_decisions_while_its_registry_is_checked(released):
     checker.start()
     try:
         for version in ("2.0.0", "1.0.0", "2.0.0"):
+            if setup.stages()[version] == "Archived":
+                setup.backstay("restore", f"m@{version}", "--reason", "once more")
             setup.backstay("rollout", "start", "e", f"m@{version}", "--blue-green")
             setup.server.wait_for_phase("e", "watching")
             setup.backstay("rollout", "promote", "e")
