@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 
 namespace backstay::notify {
@@ -46,7 +45,7 @@ struct Upload {
 std::size_t give_mail(char* into, std::size_t size, std::size_t count, void* from) {
   auto& upload = *static_cast<Upload*>(from);
   const std::size_t n = std::min(size * count, upload.text->size() - upload.at);
-  std::memcpy(into, upload.text->data() + upload.at, n);
+  upload.text->copy(into, n, upload.at);
   upload.at += n;
   return n;
 }

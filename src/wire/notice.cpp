@@ -53,7 +53,7 @@ std::string one_line(std::string text) {
 
 /// RFC 2047, when it is not plain ASCII.
 std::string header_text(const std::string& text) {
-  const std::string line = one_line(text);
+  std::string line = one_line(text);
   const bool ascii = std::all_of(line.begin(), line.end(), [](unsigned char c) { return c < 0x80; });
   if (ascii) return line;
   std::string out = "=?UTF-8?Q?";
