@@ -141,13 +141,16 @@ class Server:
 
     def __init__(self, program: pathlib.Path, folder: pathlib.Path):
         self.folder = folder
-        self.process = subprocess.Popen([program, "serve", "--config", "backstay.yaml"], cwd=folder, text=True,
-                                        stdout=subprocess.PIPE, start_new_session=True)
+        # What the server logs is what the story below shows.
+        log = folder / "server.log"
+        with log.open("w") as errors:
+            self.process = subprocess.Popen([program, "serve", "--config", "backstay.yaml"], cwd=folder, text=True,
+                                            stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
         head = ""
         while not (found := re.search(r"control +http://(\S+)", head)):
             line = self.process.stdout.readline()
             if not line:
-                sys.exit("demo: the server did not start; its reason is above")
+                sys.exit(f"demo: the server did not start:\n{log.read_text()}")
             head += line
         print(head, end="")
         self.control = found[1]

@@ -126,8 +126,10 @@ const char* severity(const Notice& n) {
 }
 
 std::string log_line(const Notice& n) {
-  return one_line(fmt::format("{} {} {} by {}{}{}", to_rfc3339(n.at).substr(0, 19) + "Z", severity(n), headline(n),
-                              n.actor, n.reason.empty() ? "" : ": ", n.reason));
+  const std::string told = headline(n);
+  const bool said = n.reason.empty() || told.find(n.reason) != std::string::npos;
+  return one_line(fmt::format("{} {} {} by {}{}{}", to_rfc3339(n.at).substr(0, 19) + "Z", severity(n), told, n.actor,
+                              said ? "" : ": ", said ? "" : n.reason));
 }
 
 std::string webhook_body(const Notice& n) {
