@@ -19,8 +19,8 @@ import time
 import contenders
 import load
 
-BATCHES = (1, 100, 250, 500, 1000, 2000)
-LOADED = (500, 1000)
+BATCHES = (1, 100, 250, 500, 700, 1000, 2000)
+LOADED = (500, 700, 1000)
 TARGET_RATE = 100_000
 TARGET_MS = 10.0
 FLOOR_SYNCS = 4  # A commit has five (strace -c): the floor is not to be above what it is the floor of.
