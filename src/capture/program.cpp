@@ -2,10 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/close_range.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,9 +11,7 @@
 #include <csignal>
 #include <cstring>
 
-#include "base/descriptor.hpp"
-
-extern char** environ;
+#include "base/spawn.hpp"
 
 namespace backstay::capture {
 
@@ -24,55 +19,9 @@ namespace {
 
 constexpr std::size_t kMaxErrorBytes = 4096;
 
-struct Pipe {
-  Descriptor read_end;
-  Descriptor write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return Unexpected(error_from_errno(errno, "cannot make a pipe"));
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
-
 struct Pipes {
   Pipe input, output, errors, failure;
 };
-
-/// In the child between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(char* const* argv, char* const* environment, const char* folder, const Pipes& pipes) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // High numbers first, so that no dup2 below closes one that is still needed.
-  const int input = fcntl(pipes.input.read_end.get(), F_DUPFD, 10);
-  const int output = fcntl(pipes.output.write_end.get(), F_DUPFD, 10);
-  const int errors = fcntl(pipes.errors.write_end.get(), F_DUPFD, 10);
-  const int failure = fcntl(pipes.failure.write_end.get(), F_DUPFD, 10);
-  dup2(input, 0);
-  dup2(output, 1);
-  dup2(errors, 2);
-  dup2(failure, 3);
-  syscall(SYS_close_range, 4u, ~0u, 0u);
-  fcntl(3, F_SETFD, FD_CLOEXEC);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGXFSZ}) signal(number, SIG_DFL);
-  if (folder[0] == '\0' || chdir(folder) == 0) {
-    environ = const_cast<char**>(environment);
-    execvp(argv[0], argv);
-  }
-  const int error = errno;
-  static_cast<void>(!write(3, &error, sizeof error));
-  _exit(127);
-}
 
 /// A child that is killed with its group and reaped, whatever happens.
 class Child {
@@ -179,9 +128,17 @@ Result<Finished> run_program(const Command& command,
   const std::string folder = command.folder.string();
   // A program that ends before it has read its input must not end this one.
   const auto before = signal(SIGPIPE, SIG_IGN);
+  const pid_t parent = getpid();
   const pid_t pid = fork();
-  if (pid == 0) become(argv.data(), envp.data(), folder.c_str(), pipes);
-  if (pid < 0) return Unexpected(error_from_errno(errno, "cannot start " + arguments[0]));
+  if (pid == 0)
+    become_program(argv.data(), envp.data(), folder.c_str(),
+                   {pipes.input.read_end.get(), pipes.output.write_end.get(), pipes.errors.write_end.get(),
+                    pipes.failure.write_end.get()},
+                   parent);
+  if (pid < 0) {
+    signal(SIGPIPE, before);
+    return Unexpected(error_from_errno(errno, "cannot start " + arguments[0]));
+  }
   setpgid(pid, pid);
   Child child(pid);
   for (Descriptor* ours :

@@ -73,12 +73,15 @@ Passage crossed(const Crossing& crossing) {
 }
 
 Passage chance(const Evidence& e) {
+  using guardrails::TestKind;
   const double limit = std::exp(e.log_limit);
+  // docs/statistics.md: these estimate the spread, and hold as outcomes become many.
+  const bool asymptotic = e.test == TestKind::kValueVsStable || e.test == TestKind::kRatioVsStable;
   return {"How likely that was by chance",
           {fmt::format("The evidence against the candidate was {}; the limit is {:.0f} to 1.", odds(e.log_e), limit),
            fmt::format("Among versions that meet the objective at most one in {:.0f} is ever taken back by this "
-                       "guardrail, however often it looks.",
-                       limit)}};
+                       "guardrail, however often it looks{}.",
+                       limit, asymptotic ? " (when it has many outcomes to look at)" : "")}};
 }
 
 Passage others(const std::vector<Evidence>& all, const std::string& but) {

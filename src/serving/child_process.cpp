@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/close_range.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,54 +12,11 @@
 #include <csignal>
 #include <cstring>
 
+#include "base/spawn.hpp"
+
 extern char** environ;
 
 namespace backstay::serving {
-
-namespace {
-
-struct Pipe {
-  Descriptor read_end;
-  Descriptor write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return Unexpected(error_from_errno(errno, "cannot make a pipe"));
-  return Pipe{Descriptor(ends[0]), Descriptor(ends[1])};
-}
-
-/// In the child between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(char* const* argv, char* const* environment, int output, int failure, pid_t parent) {
-  setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(127);
-  const int null = open("/dev/null", O_RDONLY);
-  dup2(null, 0);
-  dup2(output, 1);
-  dup2(output, 2);
-  dup2(failure, 3);
-  syscall(SYS_close_range, 4u, ~0u, 0u);
-  fcntl(3, F_SETFD, FD_CLOEXEC);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGXFSZ}) signal(number, SIG_DFL);
-  environ = const_cast<char**>(environment);
-  execvp(argv[0], argv);
-  const int error = errno;
-  static_cast<void>(!write(3, &error, sizeof error));
-  _exit(127);
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-}  // namespace
 
 bool looks_secret(std::string_view name) {
   std::string upper(name);
@@ -87,7 +42,9 @@ Result<ChildProcess> start_process(const std::vector<std::string>& command, cons
   const pid_t parent = getpid();
   ChildProcess child;
   child.pid = fork();
-  if (child.pid == 0) become(argv.data(), envp.data(), output.write_end.get(), failure.write_end.get(), parent);
+  if (child.pid == 0)
+    become_program(argv.data(), envp.data(), "",
+                   {-1, output.write_end.get(), output.write_end.get(), failure.write_end.get()}, parent);
   if (child.pid < 0) return Unexpected(error_from_errno(errno, "cannot start " + command[0]));
   setpgid(child.pid, child.pid);  // Both sides do it, so that neither runs before it is done.
   failure.write_end.reset();
