@@ -4,16 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <thread>
 
-#include "domain/guardrails/latency.hpp"
+#include "monitor/backend_care.hpp"
 #include "monitor/feedback.hpp"
 #include "monitor/inbox.hpp"
-#include "monitor/recorder.hpp"
+#include "monitor/report_endpoint.hpp"
 #include "monitor/task_thread.hpp"
+#include "monitor/watched_endpoint.hpp"
 #include "services/drive_rollout.hpp"
-#include "wire/policy_json.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::monitor {
@@ -27,21 +26,6 @@ constexpr long kBusyPauseMicroseconds = 1'000;
 constexpr milliseconds kTick{20};
 constexpr milliseconds kIdleTick{500};
 
-struct VersionCounts {
-  VersionTraffic traffic;
-  guardrails::LatencySketch latency;
-};
-
-bool same_step(const rollout::State& a, const rollout::State& b) {
-  return a.id == b.id && a.phase == b.phase && a.step_index == b.step_index;
-}
-
-std::optional<gateway::Address> address_of(const BackendStatus& status) {
-  if (status.state != BackendState::kReady) return std::nullopt;
-  auto address = gateway::Address::parse(fmt::format("{}:{}", status.host, status.port));
-  return address ? std::optional(*address) : std::nullopt;
-}
-
 }  // namespace
 
 class Monitor::Loop : public services::RolloutWorld, public services::CommitQueue {
@@ -50,30 +34,16 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
       : ports_(std::move(ports)),
         directory_(ports_.routing, names(configs)),
         driver_(*this, *this, ports_.clock),
+        backends_(
+            {ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
         feedback_(ports_.predictions, inbox_, ports_.clock,
                   [this](const Prediction& prediction, double label) { take_label(prediction, label); }) {
-    for (const EndpointConfig& config : configs) {
-      const bool wants_labels = std::any_of(config.guardrails.begin(), config.guardrails.end(), [](const auto& spec) {
-        return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
-      });
-      endpoints_.push_back(
-          {config,
-           GuardrailWatch(config.guardrails, config.slots, config.family),
-           Recorder(ports_.recordings, wire::to_json(guardrails::Policy{config.guardrails, config.family})),
-           {},
-           {},
-           0,
-           {},
-           {},
-           {},
-           0,
-           wants_labels});
-    }
+    for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
   }
   ~Loop() override { stop(); }
 
   Result<void> start() {
-    for (const Endpoint& endpoint : endpoints_) {
+    for (const WatchedEndpoint& endpoint : endpoints_) {
       const std::string& name = endpoint.config.name;
       TRY(const std::optional<EndpointRecord> record, ports_.store.endpoint(name));
       if (record && record->model != endpoint.config.model)
@@ -88,7 +58,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     }
     TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
     for (const LabelTotal& total : totals)
-      for (Endpoint& endpoint : endpoints_)
+      for (WatchedEndpoint& endpoint : endpoints_)
         if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].traffic.labels = total.labels;
     thread_ = std::thread([this] { run(); });
     return {};
@@ -98,14 +68,14 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     if (thread_.joinable()) {
       inbox_.post([this] { stopping_ = true; });
       thread_.join();
-      for (Endpoint& endpoint : endpoints_) {
+      for (WatchedEndpoint& endpoint : endpoints_) {
         record_progress(endpoint);
         endpoint.recorder.finish();
       }
     }
     feedback_.finish();
     commit_thread_.finish();
-    backend_thread_.finish();
+    backends_.finish();
   }
 
   Inbox& inbox() { return inbox_; }
@@ -129,7 +99,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   Result<const EndpointConfig*> config(const std::string& name) const {
     std::string known;
-    for (const Endpoint& endpoint : endpoints_) {
+    for (const WatchedEndpoint& endpoint : endpoints_) {
       if (endpoint.config.name == name) return &endpoint.config;
       known += (known.empty() ? "" : ", ") + endpoint.config.name;
     }
@@ -142,12 +112,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     return {driver_.record(endpoint), state == nullptr ? std::nullopt : std::optional(*state)};
   }
 
-  void take_status(const BackendStatus& status) {
-    statuses_.insert_or_assign(std::pair(status.endpoint, status.version), status);
-    if (config(status.endpoint)) directory_.set_address(status.endpoint, status.version, address_of(status));
-    if (status.state == BackendState::kStopped) statuses_.erase({status.endpoint, status.version});
-    tell_if_ready();
-  }
+  void take_status(const BackendStatus& status) { backends_.take(status); }
 
   void tell_when_ready(std::function<void()> tell) {
     when_ready_ = std::move(tell);
@@ -163,7 +128,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     drain();
     Status status;
     status.gateway = ports_.gateway.counters();
-    for (const Endpoint& endpoint : endpoints_) status.endpoints.push_back(report(endpoint));
+    for (const WatchedEndpoint& endpoint : endpoints_)
+      status.endpoints.push_back(monitor::report(endpoint, driver_, directory_.split(endpoint.config.name),
+                                                 backends_.known(), ports_.clock.now()));
     return status;
   }
 
@@ -172,33 +139,15 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     directory_.publish(endpoint, split);
   }
   void ensure_backend(const std::string& endpoint, const std::string& version) override {
-    // What failed before gets another chance, and is not to be taken for the new try's result.
-    const auto known = statuses_.find({endpoint, version});
-    if (known != statuses_.end() && known->second.state == BackendState::kFailed) statuses_.erase(known);
-    backend_thread_.post([this, endpoint, version, model = driver_.record(endpoint).model] {
-      number(endpoint, model, version);
-      Result<void> started = [&]() -> Result<void> {
-        TRY(const BackendSpec spec, ports_.backend_of(endpoint, version));
-        return ports_.backends.ensure(spec);
-      }();
-      if (started) return;
-      BackendStatus failed;
-      failed.endpoint = endpoint;
-      failed.version = version;
-      failed.state = BackendState::kFailed;
-      failed.detail = started.error().message;
-      if (!started.error().hint.empty()) failed.detail += " " + started.error().hint;
-      inbox_.post([this, failed] { take_status(failed); });
-    });
+    backends_.ensure(endpoint, driver_.record(endpoint).model, version);
   }
   void release_backend(const std::string& endpoint, const std::string& version) override {
-    statuses_.erase({endpoint, version});  // It is as good as stopped: the next rollout has to wait for a new one.
-    backend_thread_.post([this, endpoint, version] { ports_.backends.release(endpoint, version); });
+    backends_.release(endpoint, version);
   }
   void reset_guardrails(const std::string& name) override {
-    Endpoint& endpoint = find(name);
+    WatchedEndpoint& endpoint = find(name);
     endpoint.watch.reset();
-    endpoint.samples = 0;
+    endpoint.step.reset();
     if (const rollout::State* state = driver_.active(name)) {
       Observation reset;
       reset.kind = Observation::Kind::kReset;
@@ -220,40 +169,14 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
  private:
-  /// On the thread of backends, before the version can serve. Without a number its predictions can't be traced, which
-  /// is no reason not to serve.
-  void number(const std::string& endpoint, const std::string& model, const std::string& version) {
-    const auto parsed = registry::SemanticVersion::parse(version);
-    if (!parsed) return;
-    const Result<std::uint32_t> serving = ports_.lineage.serving_number(endpoint, {model, *parsed});
-    if (!serving) return;
-    inbox_.post([this, endpoint, version, number = *serving] { directory_.set_serving(endpoint, version, number); });
-  }
-
   void tell_if_ready() {
     if (!when_ready_) return;
-    const bool ready = std::all_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& endpoint) {
+    const bool ready = std::all_of(endpoints_.begin(), endpoints_.end(), [&](const WatchedEndpoint& endpoint) {
       const EndpointRecord& record = driver_.record(endpoint.config.name);
-      const auto status = statuses_.find({record.endpoint, record.stable});
-      return record.stable.empty() || (status != statuses_.end() && (status->second.state == BackendState::kReady ||
-                                                                     status->second.state == BackendState::kFailed));
+      return record.stable.empty() || backends_.known().settled(record.endpoint, record.stable);
     });
     if (ready) std::exchange(when_ready_, {})();
   }
-
-  struct Endpoint {
-    EndpointConfig config;
-    GuardrailWatch watch;
-    Recorder recorder;
-    std::map<std::string, VersionCounts> versions;
-    std::optional<rollout::State> step;  ///< That `samples` belong to.
-    std::uint64_t samples = 0;
-    std::optional<std::chrono::nanoseconds> decision_to_zero;
-    std::optional<Monotonic> decided_at;
-    Monotonic now;  ///< Of the outcome or label that is looked at.
-    std::uint64_t labels_joined = 0;
-    bool wants_labels = false;  ///< Some guardrail is fed by them.
-  };
 
   static std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
     std::vector<std::string> out;
@@ -261,9 +184,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     return out;
   }
 
-  Endpoint& find(const std::string& name) {
+  WatchedEndpoint& find(const std::string& name) {
     return *std::find_if(endpoints_.begin(), endpoints_.end(),
-                         [&](const Endpoint& e) { return e.config.name == name; });
+                         [&](const WatchedEndpoint& e) { return e.config.name == name; });
   }
 
   void run() {
@@ -296,7 +219,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
   bool anything_under_way() const {
-    return std::any_of(endpoints_.begin(), endpoints_.end(), [&](const Endpoint& endpoint) {
+    return std::any_of(endpoints_.begin(), endpoints_.end(), [&](const WatchedEndpoint& endpoint) {
       return driver_.active(endpoint.config.name) != nullptr || driver_.pending(endpoint.config.name) > 0;
     });
   }
@@ -306,22 +229,18 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   }
 
   void take(const Outcome& outcome) {
-    Endpoint& endpoint = endpoints_[outcome.endpoint];
+    WatchedEndpoint& endpoint = endpoints_[outcome.endpoint];
     const std::string& version = directory_.named(outcome.version).version;
-    count(endpoint, version, outcome);
+    endpoint.versions[version].add(outcome);
     const bool mirrored = outcome.role == Role::kShadow;
     if (endpoint.wants_labels && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
 
     const rollout::State* state = driver_.active(endpoint.config.name);
     if (state == nullptr || (version != state->candidate && version != state->stable)) return;
     const bool candidate = version == state->candidate;
-    if (!endpoint.step || !same_step(*endpoint.step, *state)) {
-      endpoint.step = *state;
-      endpoint.samples = 0;
-    }
-    if (candidate) ++endpoint.samples;
+    endpoint.step.add(*state, candidate);
     endpoint.now = outcome.at;
-    const double pi = chance(endpoint, outcome);
+    const double pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
     endpoint.recorder.show(state->id, {Observation::Kind::kOutcome, candidate, pi, 0, {}, outcome}, outcome.at);
     endpoint.watch.observe(outcome, candidate, pi,
                            [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
@@ -329,7 +248,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   /// Whose label may come. What was no draw of the split between two versions (the fallback's answers, and stable's
   /// while requests are mirrored) has no chance to bet on.
-  void remember(const Endpoint& endpoint, const std::string& version, const Outcome& outcome) {
+  void remember(const WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome) {
     Prediction prediction{endpoint.config.name, version, outcome};
     if (outcome.fallback || !directory_.split(endpoint.config.name).shadow.empty())
       prediction.outcome.candidate_ppm = 0;
@@ -338,9 +257,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   void take_label(const Prediction& prediction, double label) {
     const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
-                                    [&](const Endpoint& e) { return e.config.name == prediction.endpoint; });
+                                    [&](const WatchedEndpoint& e) { return e.config.name == prediction.endpoint; });
     if (found == endpoints_.end()) return;  // It is no longer served; the label is stored.
-    Endpoint& endpoint = *found;
+    WatchedEndpoint& endpoint = *found;
     const std::string& version = prediction.version;
     const Outcome& outcome = prediction.outcome;
     ++endpoint.labels_joined;
@@ -359,28 +278,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
                                  [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
   }
 
-  /// The chance that an outcome is the candidate's: that of the draw, or, when requests are mirrored, the share of
-  /// copies among all outcomes.
-  double chance(const Endpoint& endpoint, const Outcome& outcome) const {
-    const traffic::Split& split = directory_.split(endpoint.config.name);
-    if (split.shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
-    const double mirrored = split.shadow_ppm / static_cast<double>(traffic::kWhole);
-    return mirrored / (1 + mirrored);
-  }
-
-  static void count(Endpoint& endpoint, const std::string& version, const Outcome& outcome) {
-    VersionCounts& counts = endpoint.versions[version];
-    if (outcome.role == Role::kShadow) {
-      ++counts.traffic.mirrored;
-      return;
-    }
-    ++counts.traffic.requests;
-    if (is_error(outcome)) ++counts.traffic.errors;
-    if (outcome.replayed) ++counts.traffic.replayed;
-    if (outcome.ending == traffic::Ending::kAnswered) counts.latency.add(outcome.latency_us / 1e6);
-  }
-
-  void breached(Endpoint& endpoint, const guardrails::Evidence& evidence) {
+  void breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {
     const std::string json = wire::to_json(evidence);
     const std::string& name = endpoint.config.name;
     if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
@@ -400,92 +298,44 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
     endpoint.recorder.decided();
   }
 
-  bool is_ready(const std::string& endpoint, const std::string& version) const {
-    const auto status = statuses_.find({endpoint, version});
-    return status != statuses_.end() && status->second.state == BackendState::kReady;
-  }
-
-  /// Whether candidates' backends are where their rollouts need them. Looks at levels, not edges, so nothing is missed.
+  /// Whether candidates' backends are where their rollouts need them.
   void check_candidates() {
-    for (const Endpoint& endpoint : endpoints_) {
-      const std::string& name = endpoint.config.name;
-      const rollout::State* state = driver_.active(name);
+    for (const WatchedEndpoint& endpoint : endpoints_) {
+      const rollout::State* state = driver_.active(endpoint.config.name);
       if (state == nullptr) continue;
-      const auto status = statuses_.find({name, state->candidate});
-      if (status == statuses_.end()) continue;
-      if (status->second.state == BackendState::kReady && !state->candidate_ready) {
-        driver_.handle(name, rollout::CandidateReady{});
-      } else if (status->second.state == BackendState::kFailed) {
-        driver_.handle(name, rollout::CandidateFailed{fmt::format("The backend of {} could not be kept running. {}",
-                                                                  state->candidate, status->second.detail)});
-      }
+      const std::optional<rollout::Event> news = backends_.known().news_of_candidate(*state);
+      if (news) driver_.handle(endpoint.config.name, *news);
     }
   }
 
   void tick() {
     feedback_.tick();
-    for (Endpoint& endpoint : endpoints_) {
+    for (WatchedEndpoint& endpoint : endpoints_) {
       const rollout::State* state = driver_.active(endpoint.config.name);
       record_progress(endpoint);
-      const bool counted = state != nullptr && endpoint.step && same_step(*endpoint.step, *state);
-      const bool up = state != nullptr && is_ready(endpoint.config.name, state->candidate);
-      driver_.tick(endpoint.config.name, {counted ? endpoint.samples : 0, up});
+      const bool up = state != nullptr && backends_.known().ready(endpoint.config.name, state->candidate);
+      driver_.tick(endpoint.config.name, {state != nullptr ? endpoint.step.of(*state) : 0, up});
     }
   }
 
-  void record_progress(Endpoint& endpoint) {
+  void record_progress(WatchedEndpoint& endpoint) {
     const rollout::State* state = driver_.active(endpoint.config.name);
     endpoint.recorder.tick(state != nullptr ? state->id : std::string(), ports_.clock.monotonic());
-  }
-
-  EndpointStatus report(const Endpoint& endpoint) const {
-    const std::string& name = endpoint.config.name;
-    EndpointStatus out;
-    out.endpoint = name;
-    const EndpointRecord& record = driver_.record(name);
-    out.model = record.model;
-    out.stable = record.stable;
-    out.standby = record.standby;
-    out.split = directory_.split(name);
-    if (const rollout::State* state = driver_.latest(name)) {
-      out.rollout = *state;
-      out.guardrails = endpoint.watch.evidence();
-      rollout::State seen = *state;
-      if (endpoint.step && same_step(*endpoint.step, seen)) seen.samples = endpoint.samples;
-      out.waiting_for = rollout::waiting_for(seen, ports_.clock.now());
-    }
-    for (const auto& [version, counts] : endpoint.versions) {
-      VersionTraffic traffic = counts.traffic;
-      traffic.version = version;
-      traffic.latency_p50_seconds = counts.latency.quantile(0.5);
-      traffic.latency_p95_seconds = counts.latency.quantile(0.95);
-      traffic.latency_p99_seconds = counts.latency.quantile(0.99);
-      out.versions.push_back(traffic);
-    }
-    for (const auto& [key, status] : statuses_) {
-      if (key.first == name) out.backends.push_back(status);
-    }
-    out.labels_joined = endpoint.labels_joined;
-    out.trouble = driver_.trouble(name);
-    out.decision_to_zero = endpoint.decision_to_zero;
-    out.decided_at = endpoint.decided_at;
-    return out;
   }
 
   Ports ports_;
   Inbox inbox_;
   gateway::RoutingDirectory directory_;
-  std::vector<Endpoint> endpoints_;
-  std::map<std::pair<std::string, std::string>, BackendStatus> statuses_;
+  std::vector<WatchedEndpoint> endpoints_;
   services::RolloutDriver driver_;
   std::function<void()> when_ready_;
   std::size_t commits_ = 0;
   bool stopping_ = false;
   std::thread thread_;
   // They post to the inbox: gone before it.
+  BackendCare backends_;
   Feedback feedback_;
   TaskThread commit_thread_;
-  TaskThread backend_thread_;
 };
 
 Monitor::Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints)
