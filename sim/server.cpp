@@ -46,7 +46,11 @@ void Server::load(const std::optional<rollout::State>& forget) {
 void Server::turn() {
   check_candidate();
   const rollout::State* state = driver_.active(kEndpoint);
-  driver_.tick(kEndpoint, {state != nullptr ? step_.of(*state) : 0, state != nullptr && knows_ready(state->candidate)});
+  const bool watching = state != nullptr && state->phase == rollout::Phase::kWatching;
+  std::vector<rollout::Shown> shown;
+  if (state != nullptr) shown = watch_.shown(watching ? state->plan.steps.size() : state->step_index);
+  driver_.tick(kEndpoint,
+               {state != nullptr ? step_.of(*state) : 0, state != nullptr && knows_ready(state->candidate), shown});
 }
 
 void Server::serve_request() {
@@ -161,6 +165,9 @@ void Server::release_backend(const std::string&, const std::string& version) {
 void Server::reset_guardrails(const std::string&) {
   world_.boundary.pass("before guardrails are reset");
   world_.trace.line("reset guardrails");
+  const rollout::State* state = driver_.active(kEndpoint);
+  watch_.require(state == nullptr ? std::vector<monitor::Required>()
+                                  : monitor::resolve(state->plan, world_.scenario.guardrails).value());
   watch_.reset();
   step_.reset();
 }

@@ -26,7 +26,7 @@ class ServerWatcher {
   virtual void breached(const std::string& rollout_id) = 0;
 };
 
-/// One life of the server: the real driver, routing table and guardrails, joined as monitor/monitor.cpp joins them,
+/// One life of the server: the real driver, routing table and guardrails, joined as monitor/control_loop.cpp joins them,
 /// with the threads' queues replaced by events. Its events die with it.
 class Server : public services::RolloutWorld, public services::CommitQueue {
  public:

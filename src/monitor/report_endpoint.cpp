@@ -17,6 +17,7 @@ EndpointStatus report(const WatchedEndpoint& endpoint, const services::RolloutDr
     out.guardrails = endpoint.watch.evidence();
     rollout::State seen = *state;
     if (endpoint.step.counts(seen)) seen.samples = endpoint.step.of(seen);
+    if (!rollout::is_final(seen.phase)) seen.shown = endpoint.shown(seen);
     out.waiting_for = rollout::waiting_for(seen, now);
   }
   for (const auto& [version, counts] : endpoint.versions) {
@@ -30,6 +31,7 @@ EndpointStatus report(const WatchedEndpoint& endpoint, const services::RolloutDr
   out.backends = backends.of(name);
   out.labels_joined = endpoint.labels_joined;
   out.trouble = driver.trouble(name);
+  if (out.trouble.empty() && driver.active(name) != nullptr) out.trouble = endpoint.trouble;
   out.decision_to_zero = endpoint.decision_to_zero;
   out.decided_at = endpoint.decided_at;
   return out;

@@ -25,4 +25,25 @@ WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStor
         return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
       })) {}
 
+void WatchedEndpoint::reset(const rollout::State* active) {
+  std::vector<Required> required;
+  trouble.clear();
+  if (active != nullptr) {
+    // The guardrails may be others than when it was started.
+    if (auto resolved = resolve(active->plan, config.guardrails)) {
+      required = std::move(*resolved);
+    } else {
+      trouble = resolved.error().message;
+    }
+  }
+  watch.require(std::move(required));
+  watch.reset();
+  step.reset();
+}
+
+std::vector<rollout::Shown> WatchedEndpoint::shown(const rollout::State& state) const {
+  const bool watching = state.phase == rollout::Phase::kWatching;
+  return watch.shown(watching ? state.plan.steps.size() : state.step_index);
+}
+
 }  // namespace backstay::monitor

@@ -60,6 +60,11 @@ struct VersionCounts {
 struct WatchedEndpoint {
   WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings);
 
+  /// Evidence begins anew; what the rollout requires is looked at from here on.
+  void reset(const rollout::State* active);
+  /// The evidence for what the rollout's step requires.
+  std::vector<rollout::Shown> shown(const rollout::State& state) const;
+
   EndpointConfig config;
   GuardrailWatch watch;
   Recorder recorder;
@@ -69,6 +74,7 @@ struct WatchedEndpoint {
   std::optional<Monotonic> decided_at;
   Monotonic now;  ///< Of the outcome or label that is looked at.
   std::uint64_t labels_joined = 0;
+  std::string trouble;        ///< Why a requirement can't be looked at; empty when all can.
   bool wants_labels = false;  ///< Some guardrail is fed by them.
 };
 
