@@ -13,17 +13,19 @@
 /// Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2023).
 namespace backstay::guardrails {
 
+/// What a large e-value is evidence of.
+enum class Direction : std::uint8_t {
+  kAgainst,  ///< That the candidate is worse than the objective allows.
+  kFor,      ///< The mirror image, for what a promotion requires: that it is better than the objective asks.
+};
+
 /// H0: P(bad | past) <= p0. Outcomes need be neither independent nor identically distributed.
 /// E = mean_j prod (q_j/p0 | (1-q_j)/(1-p0)), odds(q_j) = r_j odds(p0), r in {1.25, 1.5, 2, 3, 5, 10}. Depends on the
-/// counts only, so observing is one increment.
+/// counts only, so observing is one increment. kFor: H0 is P(bad | past) >= p0, r in {1/1.25 .. 1/10}.
 class AbsoluteRateTest {
  public:
-  enum class Evidence : std::uint8_t {
-    kAgainst,  ///< That the rate is above p0.
-    kFor,      ///< The mirror image, r in {1/1.25 .. 1/10}: H0 is P(bad | past) >= p0, a large E that it is below.
-  };
   /// `p0` in (0, 1).
-  explicit AbsoluteRateTest(double p0, const RestartPlan& restarts = {}, Evidence evidence = Evidence::kAgainst);
+  explicit AbsoluteRateTest(double p0, const RestartPlan& restarts = {}, Direction direction = Direction::kAgainst);
   void observe(bool bad) { ++(bad ? bad_ : good_); }
   void restart();
   double log_e() const { return capitals_now().log_e(); }
@@ -47,10 +49,13 @@ class AbsoluteRateTest {
 /// outcomes are told: under H0 each came from the candidate with probability at most pi' = t pi / (t pi + 1 - pi), pi
 /// being the chance its request had of going to the candidate. L_j += A ln r_j - ln(pi' r_j + 1 - pi'), r in
 /// {1.25, 1.5, 2, 3, 5, 10, 20}. Assumes that the draw was independent of the outcome and pi known before it.
+/// kFor: H0 is that the rate is at least `tolerance` times stable's; each bad outcome is then the candidate's with
+/// probability at least pi', and r in {1/1.25 .. 1/20} makes each factor's mean at most 1.
 class RelativeRateTest {
  public:
-  explicit RelativeRateTest(double tolerance = 1.0, const RestartPlan& restarts = {})
-      : capitals_(restarts), tolerance_(tolerance) {}
+  explicit RelativeRateTest(double tolerance = 1.0, const RestartPlan& restarts = {},
+                            Direction direction = Direction::kAgainst)
+      : capitals_(restarts), tolerance_(tolerance), direction_(direction) {}
   /// `pi` outside of (0, 1) tells nothing and is ignored.
   void observe_bad(bool candidate, double pi);
   void restart() { capitals_.restart(); }
@@ -60,6 +65,7 @@ class RelativeRateTest {
   static constexpr std::size_t kGrid = 7;
   Capitals<kGrid> capitals_;
   double tolerance_;
+  Direction direction_;
   double pi_ = 0;  ///< That price_ was computed for: it changes with the rollout's steps, not with each request.
   std::array<double, kGrid> price_{};
 };
@@ -69,7 +75,9 @@ class RelativeRateTest {
 /// cancels. McNemar's test as an e-process: the RelativeRateTest on discordant pairs with pi = 1/2.
 class PairedRateTest {
  public:
-  explicit PairedRateTest(double tolerance = 1.0, const RestartPlan& restarts = {}) : test_(tolerance, restarts) {}
+  explicit PairedRateTest(double tolerance = 1.0, const RestartPlan& restarts = {},
+                          Direction direction = Direction::kAgainst)
+      : test_(tolerance, restarts, direction) {}
   void observe(bool candidate_bad, bool stable_bad) {
     if (candidate_bad != stable_bad) test_.observe_bad(candidate_bad, 0.5);
   }

@@ -56,7 +56,7 @@ TEST(ExactExpectation, AnAbsoluteRateIsAFairBetAtItsLimit) {
   };
   EXPECT_NEAR(expected_e(Tested(0.1), branches(0.1), 12), 1, 1e-12);
   EXPECT_NEAR(expected_e(Tested(0.1, kQuick), branches(0.1), 12), 1, 1e-12);
-  EXPECT_NEAR(expected_e(Tested(0.1, kQuick, Tested::Evidence::kFor), branches(0.1), 12), 1, 1e-12);
+  EXPECT_NEAR(expected_e(Tested(0.1, kQuick, Direction::kFor), branches(0.1), 12), 1, 1e-12);
   EXPECT_LT(expected_e(Tested(0.1, kQuick), branches(0.05), 12), 0.9);
   EXPECT_GT(expected_e(Tested(0.1, kQuick), branches(0.3), 12), 2);
 }
@@ -147,7 +147,7 @@ TEST(AbsoluteRateTest, GivesTheEvidenceOfAStraightforwardProgram) {
 }
 
 TEST(AbsoluteRateTest, TheMirrorImageShowsThatAnObjectiveHolds) {
-  AbsoluteRateTest test(0.1, {}, AbsoluteRateTest::Evidence::kFor);
+  AbsoluteRateTest test(0.1, {}, Direction::kFor);
   test.observe(true);
   for (int i = 0; i < 60; ++i) test.observe(false);
   EXPECT_NEAR(test.log_e(), 2.8691258950821537, 1e-12);
