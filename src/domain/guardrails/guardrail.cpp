@@ -68,25 +68,30 @@ bool ClusterSet::insert(std::uint64_t key) {
   }
 }
 
-Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec) {
+Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit) {
+  constexpr Direction kAgainst = Direction::kAgainst;
   const Objective& goal = spec.objective;
   switch (chosen_test(spec)) {
     case TestKind::kMean: return BoundedMeanTest(goal.bound, spec.restarts);
     case TestKind::kMeanVsStable: return RelativeMeanTest(goal.margin, spec.restarts);
     case TestKind::kValueVsStable: return RelativeValueTest(goal.margin, goal.sigma, goal.better, spec.restarts);
     case TestKind::kRatioVsStable: return RelativeRatioTest(goal.tolerance, goal.better, spec.restarts);
-    case TestKind::kLatencyVsStable: return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts);
-    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kLatencyVsStable:
+      return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts, kAgainst, log_limit);
+    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kPairedMean: return PairedMeanTest(goal.margin, spec.restarts);
-    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
-  return AbsoluteRateTest(allowed_bad(spec), spec.restarts);
+  return AbsoluteRateTest(allowed_bad(spec), spec.restarts, kAgainst, log_limit);
 }
 
 Guardrail::Guardrail(GuardrailSpec spec, double alpha)
-    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
+    : spec_(std::move(spec)),
+      kind_(chosen_test(spec_)),
+      log_limit_(-std::log(alpha)),
+      test_(make_test(spec_, log_limit_)) {}
 
 void Guardrail::count(const Measurement& m) {
   ++(m.candidate ? candidate_n_ : stable_n_);

@@ -92,7 +92,7 @@ class Guardrail {
  private:
   using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest, RelativeValueTest,
                             RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
-  static Test make_test(const GuardrailSpec& spec);
+  static Test make_test(const GuardrailSpec& spec, double log_limit);
   bool observe_rate(const Measurement& m);
   bool observe_value(const Measurement& m);
   bool observe_pair(const Measurement& m);

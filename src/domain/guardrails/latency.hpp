@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 #include "domain/guardrails/rate_tests.hpp"
@@ -31,11 +32,12 @@ class LatencySketch {
 class RelativeLatencyTest {
  public:
   explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0, const RestartPlan& restarts = {},
-                               Direction direction = Direction::kAgainst)
-      : slack_seconds_(slack_seconds),
-        direction_(direction),
-        tests_{RelativeRateTest(tolerance, restarts, direction), RelativeRateTest(tolerance, restarts, direction),
-               RelativeRateTest(tolerance, restarts, direction)} {}
+                               Direction direction = Direction::kAgainst, double log_limit = kNoLimit)
+      : slack_seconds_(slack_seconds), direction_(direction) {
+    // One of the three alone takes their average to the limit when it is three times as high.
+    const double each = log_limit + std::log(static_cast<double>(kQuantiles.size()));
+    tests_.fill(RelativeRateTest(tolerance, restarts, direction, each));
+  }
   /// `bets`: this outcome may count as evidence (it is not the second of its cluster); stable's sketch learns anyway.
   void observe(bool candidate, double pi, double seconds, bool bets = true);
   void restart() {
