@@ -136,7 +136,9 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY_DO(fields.finish());
 
   TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
-  TRY_DO(services::check_rollout(ports.records, endpoint, ref));
+  TRY_DO(services::check_rollout(
+      ports.records, endpoint, ref,
+      ports.required_gates ? ports.required_gates(endpoint) : std::vector<services::RequiredGate>()));
   std::optional<rollout::Plan> plan;
   if (blue_green) plan = rollout::blue_green_plan();
   if (!plan_yaml.empty()) {

@@ -19,6 +19,10 @@
 #include "services/records.hpp"
 #include "services/registry.hpp"
 
+namespace backstay::services {
+struct EvaluationPorts;
+}  // namespace backstay::services
+
 namespace backstay::cli {
 
 /// A registry that was opened for one command.
@@ -37,6 +41,8 @@ class OpenRegistry {
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;
+  /// Runs versions for evaluations and keeps their answers; must not outlive this.
+  virtual services::EvaluationPorts evaluation() = 0;
 };
 
 /// What becomes of a data directory without a registry.

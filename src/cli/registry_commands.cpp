@@ -6,7 +6,9 @@
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
+#include "cli/gate_view.hpp"
 #include "cli/progress.hpp"
+#include "cli/report_files.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
 #include "services/add_scorecard.hpp"
@@ -38,6 +40,7 @@ struct Arguments {
   bool no_git = false;
   bool no_environment = false;
   std::string python;
+  ReportFiles reports;
 };
 
 /// A version's description, and what was found out about it.
@@ -356,25 +359,17 @@ Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
   TRY(const services::GateDecision decision,
       services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
   const gates::Verdict& verdict = decision.verdict;
+  TRY_DO(arguments.reports.write({ref, decision.stored.gate, arguments.file, verdict, {}, "", context.program.version},
+                                 context.common.json));
   if (context.common.json) {
     json out = json::parse(decision.stored.evidence);
     out["gate"] = decision.stored.gate;
     out["version"] = ref.str();
     print_json(out);
   } else {
-    std::vector<std::vector<std::string>> rows{{"RULE", "OBSERVED", "VERDICT"}};
-    for (const gates::Row& row : verdict.rows)
-      rows.push_back({row.rule, row.observed,
-                      coloured(colour_of(gates::to_string(row.decision)), gates::to_string(row.decision))});
-    fmt::print("{}", table(rows));
-    for (const gates::Row& row : verdict.rows) {
-      if (row.decision != gates::Decision::kPass) fmt::print("  {}: {}\n", row.rule, row.explanation);
-    }
-    fmt::print("gate {}: {} {}\n", decision.stored.gate, ref.str(),
-               coloured(colour_of(decision.stored.verdict), decision.stored.verdict));
+    print_verdict(decision.stored.gate, ref, verdict);
   }
-  if (verdict.decision == gates::Decision::kPass) return kOk;
-  return verdict.decision == gates::Decision::kFail ? kGateFailed : kGateInsufficient;
+  return exit_of(verdict.decision);
 }
 
 }  // namespace
@@ -426,6 +421,7 @@ void add_registry_commands(const Context& context) {
                         "backstay gate breast-cancer@1.1.0 --file production.yaml");
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("--file", a.file, "The gate (YAML)")->required();
+  a.reports.add_options(*command);
   context.on(command, [context, arguments] { return gate(context, *arguments); });
 }
 

@@ -59,6 +59,37 @@ Result<void> check_current(const Records& records, const registry::VersionRef& c
   return {};
 }
 
+/// The newest verdict of each gate that is required, by its digest.
+Result<void> check_required(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                            const std::vector<RequiredGate>& required) {
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
+  for (const RequiredGate& gate : required) {
+    const std::string digest = "sha256:" + gate.sha256.hex();
+    const std::string name = gate.file.empty() ? digest : fmt::format("{} ({})", gate.file, digest.substr(0, 19));
+    const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
+                                     [&](const StoredVerdict& verdict) { return verdict.gate_digest == gate.sha256; });
+    std::string why;
+    if (newest == verdicts.end()) {
+      const bool other = std::any_of(verdicts.begin(), verdicts.end(),
+                                     [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
+      why = other ? "has passed gates, but not this one" : "has not passed it";
+    } else if (newest->verdict != "PASS") {
+      why = fmt::format("got {} from it", newest->verdict);
+    } else if (newest->at < newest_of(scorecards)) {
+      why = "was measured again since it passed";
+    } else {
+      continue;
+    }
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("Endpoint '{}' requires the gate {}, and {} {}.", endpoint, name, candidate.str(), why),
+        fmt::format("Judge it by exactly that file: backstay gate {} --file {}", candidate.str(),
+                    gate.file.empty() ? "GATE.yaml" : gate.file));
+  }
+  return {};
+}
+
 Result<void> check_not_archived(const StoredVersion& version) {
   if (version.stage != "Archived") return {};
   return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
@@ -67,7 +98,8 @@ Result<void> check_not_archived(const StoredVersion& version) {
 
 }  // namespace
 
-Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate) {
+Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           const std::vector<RequiredGate>& required) {
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY(const std::optional<EndpointRecord> record, records.rollouts.endpoint(endpoint));
   if (record && record->model == candidate.model && record->stable == candidate.version.str())
@@ -77,6 +109,7 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
   TRY_DO(check_not_archived(version));
   TRY_DO(check_releasable(records.versions, version));
   TRY_DO(check_current(records, candidate));
+  TRY_DO(check_required(records, endpoint, candidate, required));
   return check_taken_back(records, endpoint, candidate);
 }
 

@@ -36,7 +36,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
 
   GateDecision decision;
   TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref));
-  decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan);
+  TRY(const std::optional<registry::VersionRef> production, production_of(versions, ref));
+  decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan, production ? production->str() : "");
   StoredVerdict& stored = decision.stored;
   stored.gate = gate.name;
   stored.gate_digest = sha256(gate_text);
