@@ -177,7 +177,8 @@ Result<NamedTensor> ask_model(const Question& question, const std::string& outpu
   return collected.joined();
 }
 
-Result<Timing> time_model(const Question& question, const evaluation::Latency& latency, const Asking& asking) {
+Result<Timing> time_model(const Question& question, const evaluation::Latency& latency, ModelRunner& runner,
+                          const std::filesystem::path& folder) {
   std::vector<Batch> batches;
   Question shaped = question;
   shaped.batch_rows = std::min(latency.batch, question.facts->rows);
@@ -185,7 +186,7 @@ Result<Timing> time_model(const Question& question, const evaluation::Latency& l
   const std::uint64_t full = question.facts->rows / shaped.batch_rows;
   const std::uint64_t wanted = std::clamp<std::uint64_t>(std::min(latency.requests, full), 1, 1000);
   TRY_DO(make_batches(
-      shaped, asking.folder, [&](std::uint64_t number) { return number < wanted; },
+      shaped, folder, [&](std::uint64_t number) { return number < wanted; },
       [&](Batch batch) -> Result<bool> {
         batches.push_back(std::move(batch));
         return batches.size() < wanted;
@@ -202,7 +203,7 @@ Result<Timing> time_model(const Question& question, const evaluation::Latency& l
     return std::nullopt;
   };
   {
-    const auto session = asking.runner.open_session();
+    const auto session = runner.open_session();
     for (std::uint64_t i = 0; i < latency.warmup && !failure; ++i) ask(*session, i);
   }
   const auto begin = std::chrono::steady_clock::now();
@@ -210,13 +211,12 @@ Result<Timing> time_model(const Question& question, const evaluation::Latency& l
     std::vector<std::jthread> threads;
     for (std::uint64_t i = 0; i < latency.parallel; ++i)
       threads.emplace_back([&] {
-        const auto session = asking.runner.open_session();
+        const auto session = runner.open_session();
         for (std::uint64_t n = next++; n < latency.requests; n = next++) {
           const auto took = ask(*session, n);
           if (!took) return;
           const std::lock_guard lock(mutex);
           timing.seconds.push_back(*took);
-          if (asking.asked) asking.asked(0);
         }
       });
   }

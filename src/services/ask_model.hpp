@@ -26,6 +26,7 @@ struct Timing {
 };
 /// Sends requests one after the other in each of `latency.parallel` sessions, after a warm-up, over and over the set's
 /// first rows.
-Result<Timing> time_model(const Question& question, const evaluation::Latency& latency, const Asking& asking);
+Result<Timing> time_model(const Question& question, const evaluation::Latency& latency, ModelRunner& runner,
+                          const std::filesystem::path& folder);
 
 }  // namespace backstay::services

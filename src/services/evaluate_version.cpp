@@ -172,9 +172,7 @@ class Examination {
   Result<Timing> time(const Set& set, const SetFacts& facts, const std::vector<TensorPlan>& plan, ModelRunner& runner) {
     count_.begin(fmt::format("{} {} latency", version_->ref.str(), set.name));
     const Question question{&set, &facts, &plan, "latency", {}, suite_.seed, suite_.batch};
-    TRY(const std::unique_ptr<EvaluationJournal> journal, ports_.journals.open(key_of(*version_, suite_, question)));
-    keys_.push_back(key_of(*version_, suite_, question));
-    return time_model(question, set.latency, {runner, *journal, request_.folder, 1, {}});
+    return time_model(question, set.latency, runner, request_.folder);
   }
 
   const EvaluationPorts& ports_;
