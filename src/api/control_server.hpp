@@ -28,8 +28,8 @@ class ControlServer {
     IdempotencyStore& answers;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
-    /// Gates that each endpoint requires; may be empty.
-    std::function<std::vector<services::RequiredGate>(const std::string& endpoint)> required_gates{};
+    /// What each endpoint asks of a version; may be empty.
+    std::function<services::ReleaseRules(const std::string& endpoint)> release_rules{};
   };
   /// Fails with kUnavailable when the address is taken.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& host, std::uint16_t port, std::string token,

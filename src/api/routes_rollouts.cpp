@@ -136,9 +136,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY_DO(fields.finish());
 
   TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
-  TRY_DO(services::check_rollout(
-      ports.records, endpoint, ref,
-      ports.required_gates ? ports.required_gates(endpoint) : std::vector<services::RequiredGate>()));
+  const services::ReleaseRules rules = ports.release_rules ? ports.release_rules(endpoint) : services::ReleaseRules();
+  TRY_DO(services::check_rollout(ports.records, endpoint, ref, rules));
   std::optional<rollout::Plan> plan;
   if (blue_green) plan = rollout::blue_green_plan();
   if (!plan_yaml.empty()) {
@@ -153,7 +152,9 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY(json item, settled(ports, endpoint,
                          ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason,
                                                      condition_of(request))));
-  if (!warning.empty()) item["warnings"] = json::array({warning});
+  TRY(std::vector<std::string> warnings, services::exceptions_in_use(ports.records, ref, rules));
+  if (!warning.empty()) warnings.insert(warnings.begin(), warning);
+  if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
 }
 

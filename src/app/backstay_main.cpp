@@ -38,6 +38,7 @@ class OpenedDirectory : public cli::OpenRegistry {
     return std::unique_ptr<BlobStore>(std::move(store));
   }
   VersionSearch& search() override { return directory_.ledger(); }
+  GateExceptionStore& gate_exceptions() override { return directory_.ledger(); }
   services::EvaluationPorts evaluation() override {
     return {registry(), journals_,
             [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend) {

@@ -118,6 +118,7 @@ void read_endpoint(Fields& fields, const std::filesystem::path& folder, Endpoint
   read_guardrails(fields, folder, out);
   read_rollout(fields, out.plan);
   fields.optional_texts("gates", out.gate_files);
+  fields.optional_texts("exception_keys", out.exception_key_files);
 }
 
 }  // namespace
@@ -174,6 +175,12 @@ Result<void> load_gates(Config& config, const std::filesystem::path& folder,
                         const std::function<Result<std::string>(const std::filesystem::path&)>& read) {
   constexpr std::string_view kDigest = "sha256:";
   for (EndpointConfig& endpoint : config.endpoints) {
+    for (const std::string& file : endpoint.exception_key_files) {
+      TRY(const std::string pem, read(folder / file));
+      auto key = signing::PublicKey::from_pem(pem);
+      if (!key) return Unexpected(std::move(key).error().within(file));
+      endpoint.exception_keys.push_back(*std::move(key));
+    }
     for (const std::string& written : endpoint.gate_files) {
       if (written.starts_with(kDigest)) {
         auto digest = Digest::from_hex(std::string_view(written).substr(kDigest.size()));

@@ -123,9 +123,10 @@ class Server {
                TRY(const EndpointConfig* found, endpoint_of(endpoint));
                return found->model;
              },
-             [this](const std::string& endpoint) -> std::vector<services::RequiredGate> {
+             [this](const std::string& endpoint) -> services::ReleaseRules {
                const auto found = endpoint_of(endpoint);
-               return found ? (*found)->required_gates : std::vector<services::RequiredGate>();
+               if (!found) return {};
+               return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
              }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));

@@ -151,6 +151,7 @@ int run(int argc, char** argv, const Program& program) {
   add_slice_commands(context);
   add_environment_commands(context);
   add_guardrail_commands(context);
+  add_gate_commands(context);
   add_evaluate_commands(context);
   add_ci_commands(context);
   add_card_commands(context);

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
+#include "ports/gate_exceptions.hpp"
 #include "ports/machine.hpp"
 #include "ports/notifications.hpp"
 #include "ports/programs.hpp"
@@ -41,6 +42,7 @@ class OpenRegistry {
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;
+  virtual GateExceptionStore& gate_exceptions() = 0;
   /// Runs versions for evaluations and keeps their answers; must not outlive this.
   virtual services::EvaluationPorts evaluation() = 0;
 };

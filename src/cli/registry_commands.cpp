@@ -6,15 +6,12 @@
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
-#include "cli/gate_view.hpp"
 #include "cli/progress.hpp"
-#include "cli/report_files.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
-#include "services/evaluate_gate.hpp"
 #include "services/register_version.hpp"
 #include "services/scan_version.hpp"
 #include "wire/scorecard_json.hpp"
@@ -40,7 +37,6 @@ struct Arguments {
   bool no_git = false;
   bool no_environment = false;
   std::string python;
-  ReportFiles reports;
 };
 
 /// A version's description, and what was found out about it.
@@ -351,27 +347,6 @@ Result<ExitCode> diff(const Context& context, const Arguments& arguments) {
   return kOk;
 }
 
-Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
-  TRY(const std::string text, read_text(arguments.file));
-  TRY(const auto opened, context.open());
-  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
-  TRY_DO(services::ensure_scanned(opened->registry(), ref, {context.common.actor}));
-  TRY(const services::GateDecision decision,
-      services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
-  const gates::Verdict& verdict = decision.verdict;
-  TRY_DO(arguments.reports.write({ref, decision.stored.gate, arguments.file, verdict, {}, "", context.program.version},
-                                 context.common.json));
-  if (context.common.json) {
-    json out = json::parse(decision.stored.evidence);
-    out["gate"] = decision.stored.gate;
-    out["version"] = ref.str();
-    print_json(out);
-  } else {
-    print_verdict(decision.stored.gate, ref, verdict);
-  }
-  return exit_of(verdict.decision);
-}
-
 }  // namespace
 
 void add_registry_commands(const Context& context) {
@@ -416,13 +391,6 @@ void add_registry_commands(const Context& context) {
   command->add_option("BEFORE", a.version, version_help)->required();
   command->add_option("AFTER", a.other, version_help)->required();
   context.on(command, [context, arguments] { return diff(context, *arguments); });
-
-  command = context.add(context.app, "gate", "Judge a version by a gate's rules; exit 0 PASS, 6 FAIL, 8 INSUFFICIENT",
-                        "backstay gate breast-cancer@1.1.0 --file production.yaml");
-  command->add_option("VERSION", a.version, version_help)->required();
-  command->add_option("--file", a.file, "The gate (YAML)")->required();
-  a.reports.add_options(*command);
-  context.on(command, [context, arguments] { return gate(context, *arguments); });
 }
 
 }  // namespace backstay::cli

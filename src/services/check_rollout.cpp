@@ -60,11 +60,11 @@ Result<void> check_current(const Records& records, const registry::VersionRef& c
 }
 
 /// The newest verdict of each gate that is required, by its digest.
-Result<void> check_required(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
-                            const std::vector<RequiredGate>& required) {
-  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
-  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
-  for (const RequiredGate& gate : required) {
+Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
+                            const ReleaseRules& rules) {
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate.ref));
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate.ref));
+  for (const RequiredGate& gate : rules.required) {
     const std::string digest = "sha256:" + gate.sha256.hex();
     const std::string name = gate.file.empty() ? digest : fmt::format("{} ({})", gate.file, digest.substr(0, 19));
     const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
@@ -74,17 +74,19 @@ Result<void> check_required(const Records& records, const std::string& endpoint,
       const bool other = std::any_of(verdicts.begin(), verdicts.end(),
                                      [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
       why = other ? "has passed gates, but not this one" : "has not passed it";
-    } else if (newest->verdict != "PASS") {
-      why = fmt::format("got {} from it", newest->verdict);
     } else if (newest->at < newest_of(scorecards)) {
-      why = "was measured again since it passed";
+      why = "was measured again since it was judged";
+    } else if (newest->verdict != "PASS") {
+      TRY(const auto exception, exception_for(rules.exceptions, candidate, *newest));
+      if (exception) continue;
+      why = fmt::format("got {} from it", newest->verdict);
     } else {
       continue;
     }
     return Unexpected(
         ErrorCode::kFailedPrecondition,
-        fmt::format("Endpoint '{}' requires the gate {}, and {} {}.", endpoint, name, candidate.str(), why),
-        fmt::format("Judge it by exactly that file: backstay gate {} --file {}", candidate.str(),
+        fmt::format("Endpoint '{}' requires the gate {}, and {} {}.", endpoint, name, candidate.ref.str(), why),
+        fmt::format("Judge it by exactly that file: backstay gate {} --file {}", candidate.ref.str(),
                     gate.file.empty() ? "GATE.yaml" : gate.file));
   }
   return {};
@@ -99,7 +101,7 @@ Result<void> check_not_archived(const StoredVersion& version) {
 }  // namespace
 
 Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
-                           const std::vector<RequiredGate>& required) {
+                           const ReleaseRules& rules) {
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY(const std::optional<EndpointRecord> record, records.rollouts.endpoint(endpoint));
   if (record && record->model == candidate.model && record->stable == candidate.version.str())
@@ -107,10 +109,26 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
                       "There is nothing to roll out; name another version.");
   TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
-  TRY_DO(check_releasable(records.versions, version));
+  TRY_DO(check_releasable(records.versions, version, rules.exceptions));
   TRY_DO(check_current(records, candidate));
-  TRY_DO(check_required(records, endpoint, candidate, required));
+  TRY_DO(check_required(records, endpoint, version, rules));
   return check_taken_back(records, endpoint, candidate);
+}
+
+Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
+                                                   const ReleaseRules& rules) {
+  std::vector<std::string> out;
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  std::set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) {
+    if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    TRY(const auto exception, exception_for(rules.exceptions, version, verdict));
+    if (exception)
+      out.push_back(fmt::format("Gate '{}' said {}: {} answers for it until {} ({}).", verdict.gate, verdict.verdict,
+                                exception->signed_by, to_rfc3339(exception->expires), exception->reason));
+  }
+  return out;
 }
 
 Result<void> check_return(const Records& records, const registry::VersionRef& ref) {

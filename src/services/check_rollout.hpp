@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "services/accept_gate.hpp"
 #include "services/records.hpp"
 
 namespace backstay::services {
@@ -14,12 +15,23 @@ struct RequiredGate {
   Digest sha256;
 };
 
+/// What an endpoint asks of versions beyond what is asked everywhere.
+struct ReleaseRules {
+  std::vector<RequiredGate> required;
+  /// A gate that did not say PASS is passed by an exception that is trusted here.
+  TrustedExceptions exceptions;
+};
+
 /// Whether a version may become an endpoint's candidate: it exists, it is complete and not archived, every gate passed
 /// it with all of its scorecards, the endpoint does not serve it already, it was measured and judged anew since a
 /// guardrail took it back, nothing it was made from is in quarantine, it fits the infrastructure that is live, and
-/// every gate in `required` says PASS about all that was measured. The error says which and what to do.
+/// every gate that `rules` require says PASS about all that was measured. The error says which and what to do.
 Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
-                           const std::vector<RequiredGate>& required = {});
+                           const ReleaseRules& rules = {});
+
+/// Exceptions that let the version through: "Gate 'production' said FAIL: alice answers for it until 2026-12-01 (...)".
+Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
+                                                   const ReleaseRules& rules);
 
 /// Whether an endpoint may return to a version that served before: no quarantine, and it fits what is live. Gates were
 /// passed when it was released, and being archived is what it became when it was replaced. A candidate that misbehaves

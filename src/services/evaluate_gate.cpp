@@ -50,7 +50,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   return decision;
 }
 
-Result<void> check_releasable(VersionStore& versions, const StoredVersion& version) {
+Result<void> check_releasable(VersionStore& versions, const StoredVersion& version,
+                              const TrustedExceptions& exceptions) {
   const std::string name = version.ref.str();
   if (!version.complete) {
     TRY(const registry::Manifest manifest, manifest_of(version));
@@ -67,6 +68,8 @@ Result<void> check_releasable(VersionStore& versions, const StoredVersion& versi
   std::set<std::string> judged;
   for (const StoredVerdict& verdict : verdicts) {
     if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    TRY(const auto exception, exception_for(exceptions, version, verdict));
+    if (exception) continue;
     return Unexpected(ErrorCode::kFailedPrecondition,
                       fmt::format("Gate '{}' says {} about {}.", verdict.gate, verdict.verdict, name),
                       "backstay show tells which rule; add the scorecards it needs, or register a better version.");

@@ -145,3 +145,63 @@ def test_a_required_gate_may_be_a_digest_and_must_be_a_gate(backstay, releases, 
     serving = server({"endpoints": [{**endpoint, "gates": ["sha256:" + digest["gate_sha256"]], "rollout": {"watch": "0s"}}]})
     backstay("rollout", "start", "e", "m@1.0.0")
     serving.wait_for_phase("e", "done")
+
+
+# --- exceptions ---
+
+
+@pytest.fixture
+def failed(backstay, releases, server, backend):
+    """m@1.0.0 got a FAIL from the gate that endpoint e requires; e trusts alice's key."""
+    for name in ("alice", "mallory"):
+        backstay("key", "generate", f"{name}.pem", "--type", "ed25519")
+    releases.register("1.0.0")
+    releases.measure("1.0.0")
+    gate = releases.write("required.yaml", {**GATE, "rules": [{"metric": "accuracy", "at_least": 0.99}]})
+    backstay("gate", "m@1.0.0", "--file", gate, code=6)
+    serving = server({"endpoints": [{"name": "e", "model": "m", "backend": {"kind": "url", "url": backend("m").url},
+                                     "gates": ["required.yaml"], "exception_keys": ["alice.pem.pub"], "rollout": {"watch": "0s"}}]})
+    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    serving.gate = gate
+    return serving
+
+
+def accept(backstay, key: str, expires: str = "7d", code: int = 0):
+    return backstay("gate", "accept", "m@1.0.0", "--gate", "production", "--reason", "reviewed", "--expires", expires,
+                    "--key", key, code=code)
+
+
+def test_a_signed_exception_of_a_trusted_person_lets_a_version_through(backstay, failed):
+    accept(backstay, "alice.pem")
+    warnings = json.loads(backstay("rollout", "start", "e", "m@1.0.0", "--json").out)["warnings"]
+    assert any("said FAIL: tester answers for it until" in warning and "reviewed" in warning for warning in warnings)
+    failed.wait_for_phase("e", "done")
+    (entry,) = [entry for entry in backstay.audit() if entry["action"] == "gate.accept"]
+    assert entry["reason"] == "reviewed" and entry["evidence"]["verdict"] == "FAIL" and entry["evidence"]["key_sha256"]
+
+
+def test_an_exception_that_nobody_trusted_signed_or_that_expired_counts_for_nothing(backstay, failed):
+    accept(backstay, "mallory.pem")
+    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    accept(backstay, "alice.pem", expires="1ms")
+    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+
+
+def test_an_exception_is_about_one_verdict_only(backstay, releases, failed):
+    accept(backstay, "alice.pem")
+    releases.measure("1.0.0", {"kind": "quality", "dataset": "held-out", "evaluator": "tests",
+                               "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
+    assert "judged" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    backstay("gate", "m@1.0.0", "--file", failed.gate, code=6)
+    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+
+
+def test_exceptions_need_a_reason_an_end_and_something_to_except(backstay, releases, failed):
+    assert "at most 366 days" in accept(backstay, "alice.pem", expires="400d", code=2).err
+    assert "no gate" in backstay("gate", "accept", "m@1.0.0", "--gate", "other", "--reason", "r", "--expires", "1d", "--key",
+                                 "alice.pem", code=10).err.lower()
+    assert "reason" in backstay("gate", "accept", "m@1.0.0", "--gate", "production", "--reason", " ", "--expires", "1d",
+                                "--key", "alice.pem", code=2).err
+    releases.gate("1.0.0", {**GATE, "name": "easy"})
+    assert "PASS" in backstay("gate", "accept", "m@1.0.0", "--gate", "easy", "--reason", "r", "--expires", "1d", "--key",
+                              "alice.pem", code=5).err
