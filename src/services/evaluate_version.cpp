@@ -208,7 +208,7 @@ Result<registry::Metric> compare_with_golden(const Set& set, const std::filesyst
     if (wire::same_answer(output, recorded.row, recorded)) ++same;
     return {};
   };
-  TRY_DO(read_file(path, [&](std::span<const std::byte> piece) -> Result<void> {
+  const auto each_line = [&](std::span<const std::byte> piece) -> Result<void> {
     rest.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     std::size_t begin = 0;
     for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
@@ -217,7 +217,8 @@ Result<registry::Metric> compare_with_golden(const Set& set, const std::filesyst
     }
     rest.erase(0, begin);
     return {};
-  }));
+  };
+  TRY_DO(read_file(path, each_line));
   TRY_DO(take(rest));
   const auto missing = static_cast<std::uint64_t>(std::count(seen.begin(), seen.end(), false));
   if (missing > 0)

@@ -77,10 +77,11 @@ Result<Digest> read_set(const Set& set, const std::filesystem::path& folder, Col
   for (const std::string& name : set.files) {
     columns.next_file();
     const bool fixed_columns = !name.ends_with(".jsonl");
-    TRY(const Digest digest, read_table(folder / name, [&](const TableRow& row) -> Result<void> {
-          TRY(const std::span<const Cell> cells, columns.pick(row, name, fixed_columns));
-          return on_row(cells);
-        }));
+    const auto pick = [&](const TableRow& row) -> Result<void> {
+      TRY(const std::span<const Cell> cells, columns.pick(row, name, fixed_columns));
+      return on_row(cells);
+    };
+    TRY(const Digest digest, read_table(folder / name, pick));
     digests.push_back(digest);
   }
   if (digests.size() == 1) return digests[0];
