@@ -145,7 +145,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY_DO(fields.finish());
 
   TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
-  TRY_DO(services::check_rollout(ports.records, endpoint, ref));
+  const services::ReleaseRules rules = ports.release_rules ? ports.release_rules(endpoint) : services::ReleaseRules();
+  TRY_DO(services::check_rollout(ports.records, endpoint, ref, rules));
   if (auto waits = services::check_damping(ports.records, endpoint, ref, system_clock().now()); !waits) {
     if (!force) return Unexpected(std::move(waits).error());
     if (order.reason.empty())
@@ -166,7 +167,9 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY(json item, settled(ports, endpoint,
                          ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason,
                                                      condition_of(request))));
-  if (!warning.empty()) item["warnings"] = json::array({warning});
+  TRY(std::vector<std::string> warnings, services::exceptions_in_use(ports.records, ref, rules));
+  if (!warning.empty()) warnings.insert(warnings.begin(), warning);
+  if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
 }
 

@@ -119,13 +119,19 @@ class Server {
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
-    TRY(control_, api::ControlServer::start(
-                      control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                      {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_, data_->ledger(),
-                       data_->ledger(), [this](const std::string& endpoint) -> Result<std::string> {
-                         TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                         return found->model;
-                       }}));
+    TRY(control_,
+        api::ControlServer::start(
+            control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_, data_->ledger(), data_->ledger(),
+             [this](const std::string& endpoint) -> Result<std::string> {
+               TRY(const EndpointConfig* found, endpoint_of(endpoint));
+               return found->model;
+             },
+             [this](const std::string& endpoint) -> services::ReleaseRules {
+               const auto found = endpoint_of(endpoint);
+               if (!found) return {};
+               return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
+             }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
@@ -227,6 +233,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   TRY(const std::string text, read_file(config_file));
   TRY(Config config, read_config(config_file, text));
   TRY_DO(load_policies(config, read_file));
+  TRY_DO(load_gates(config, config_file.parent_path(), read_file));
   raise_descriptor_limit();
   sigset_t signals;
   sigemptyset(&signals);

@@ -39,6 +39,39 @@ Result<void> check_current(const Records& records, const registry::VersionRef& c
   return {};
 }
 
+/// The newest verdict of each gate that is required, by its digest.
+Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
+                            const ReleaseRules& rules) {
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate.ref));
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate.ref));
+  for (const RequiredGate& gate : rules.required) {
+    const std::string digest = "sha256:" + gate.sha256.hex();
+    const std::string name = gate.file.empty() ? digest : fmt::format("{} ({})", gate.file, digest.substr(0, 19));
+    const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
+                                     [&](const StoredVerdict& verdict) { return verdict.gate_digest == gate.sha256; });
+    std::string why;
+    if (newest == verdicts.end()) {
+      const bool other = std::any_of(verdicts.begin(), verdicts.end(),
+                                     [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
+      why = other ? "has passed gates, but not this one" : "has not passed it";
+    } else if (newest->at < newest_of(scorecards)) {
+      why = "was measured again since it was judged";
+    } else if (newest->verdict != "PASS") {
+      TRY(const auto exception, exception_for(rules.exceptions, candidate, *newest));
+      if (exception) continue;
+      why = fmt::format("got {} from it", newest->verdict);
+    } else {
+      continue;
+    }
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("Endpoint '{}' requires the gate {}, and {} {}.", endpoint, name, candidate.ref.str(), why),
+        fmt::format("Judge it by exactly that file: backstay gate {} --file {}", candidate.ref.str(),
+                    gate.file.empty() ? "GATE.yaml" : gate.file));
+  }
+  return {};
+}
+
 Result<void> check_not_archived(const StoredVersion& version) {
   if (version.stage != "Archived") return {};
   return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
@@ -69,7 +102,8 @@ Result<void> check_taken_back(const Records& records, const std::string& endpoin
   return {};
 }
 
-Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate) {
+Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           const ReleaseRules& rules) {
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY(const std::optional<EndpointRecord> record, records.rollouts.endpoint(endpoint));
   if (record && record->model == candidate.model && record->stable == candidate.version.str())
@@ -77,8 +111,9 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
                       "There is nothing to roll out; name another version.");
   TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
-  TRY_DO(check_releasable(records.versions, version));
+  TRY_DO(check_releasable(records.versions, version, rules.exceptions));
   TRY_DO(check_current(records, candidate));
+  TRY_DO(check_required(records, endpoint, version, rules));
   return check_taken_back(records, endpoint, candidate);
 }
 
@@ -91,6 +126,22 @@ Result<void> check_damping(const Records& records, const std::string& endpoint, 
       ErrorCode::kFailedPrecondition,
       fmt::format("{}: no release of {} before {}.", damping->reason, candidate.str(), to_rfc3339(damping->until)),
       "Find out why, and release something better; or answer for it yourself with --force and a --reason.");
+}
+
+Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
+                                                   const ReleaseRules& rules) {
+  std::vector<std::string> out;
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  std::set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) {
+    if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    TRY(const auto exception, exception_for(rules.exceptions, version, verdict));
+    if (exception)
+      out.push_back(fmt::format("Gate '{}' said {}: {} answers for it until {} ({}).", verdict.gate, verdict.verdict,
+                                exception->signed_by, to_rfc3339(exception->expires), exception->reason));
+  }
+  return out;
 }
 
 Result<void> check_return(const Records& records, const registry::VersionRef& ref) {
