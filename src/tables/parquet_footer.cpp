@@ -251,7 +251,10 @@ class FooterReader {
 
   void add_chunk(const Chunk& chunk, ParquetFooter::RowGroup& group) {
     if (chunk.elsewhere) return fail("its columns are in other files");
-    const std::int64_t begin = chunk.dictionary > 0 ? std::min(chunk.dictionary, chunk.begin) : chunk.begin;
+    // Without values there may be a dictionary and no page after it.
+    const std::int64_t begin = chunk.dictionary <= 0 ? chunk.begin
+                               : chunk.begin <= 0    ? chunk.dictionary
+                                                     : std::min(chunk.dictionary, chunk.begin);
     if (begin < 4 || chunk.bytes < 0 || static_cast<std::uint64_t>(begin) > end_ ||
         static_cast<std::uint64_t>(chunk.bytes) > end_ - static_cast<std::uint64_t>(begin))
       return fail("a column lies outside of the file");
