@@ -18,7 +18,8 @@ std::int64_t change_of(const struct stat& facts) {
 
 }  // namespace
 
-Result<std::unique_ptr<FileSource>> FileSource::open(const std::filesystem::path& path, const std::string& name) {
+Result<std::unique_ptr<FileSource>> FileSource::open(const std::filesystem::path& path, const std::string& name,
+                                                     OnBytes on_bytes) {
   // Not blocking: a pipe without a writer must not hold the program up.
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file && errno == ENOENT)
@@ -29,7 +30,7 @@ Result<std::unique_ptr<FileSource>> FileSource::open(const std::filesystem::path
   if (!S_ISREG(facts.st_mode))
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is not a regular file.", name),
                       "Give the path of a table.");
-  std::unique_ptr<FileSource> out(new FileSource(std::move(file), name));
+  std::unique_ptr<FileSource> out(new FileSource(std::move(file), name, std::move(on_bytes)));
   out->size_ = static_cast<std::uint64_t>(facts.st_size);
   out->changed_ = change_of(facts);
   return out;
@@ -51,6 +52,7 @@ Result<void> FileSource::read(std::uint64_t offset, std::span<char> out) {
                       "Wait until whatever writes it is done, then try again.");
   if (done < out.size())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} ends too early.", name_), "Write it again.");
+  if (on_bytes_) on_bytes_(out.size());
   return {};
 }
 

@@ -9,20 +9,22 @@
 
 namespace backstay::tables {
 
-namespace {
-
-constexpr std::string_view kTypedEndings[] = {".parquet", ".arrow", ".arrows", ".feather", ".ipc"};
-
-}  // namespace
+std::optional<TableKind> table_kind(std::string_view name) {
+  if (const auto format = format_of(name))
+    return *format == Format::kCsv ? TableKind::kCsv : *format == Format::kTsv ? TableKind::kTsv : TableKind::kJsonl;
+  if (name.ends_with(".parquet")) return TableKind::kParquet;
+  for (const char* ending : {".arrow", ".arrows", ".feather", ".ipc"})
+    if (name.ends_with(ending)) return TableKind::kArrow;
+  return std::nullopt;
+}
 
 bool is_table(std::string_view name) {
-  return format_of(name) || std::any_of(std::begin(kTypedEndings), std::end(kTypedEndings),
-                                        [&](std::string_view ending) { return name.ends_with(ending); });
+  return table_kind(name).has_value();
 }
 
 Result<std::unique_ptr<TableReader>> open_table(const std::filesystem::path& path, TableOptions options) {
   if (options.name.empty()) options.name = path.string();
-  TRY(std::unique_ptr<ByteSource> source, FileSource::open(path, options.name));
+  TRY(std::unique_ptr<ByteSource> source, FileSource::open(path, options.name, options.on_bytes));
   std::string begin(static_cast<std::size_t>(std::min<std::uint64_t>(source->size(), 8)), '\0');
   TRY_DO(source->read(0, begin));
   if (begin.starts_with("PAR1") || begin.starts_with("PARE")) return ParquetTable::open(std::move(source), options);

@@ -104,8 +104,8 @@ class LayoutReader {
       out.values = values < 0 ? 0 : static_cast<std::uint64_t>(values);
       return out;
     }
-    // Without values there may be a dictionary and no page after it.
-    if (dictionary > 0) begin = begin > 0 ? std::min(begin, dictionary) : dictionary;
+    if (dictionary > 0) begin = std::min(begin, dictionary);
+    if (values == 0) return out;  // Without any page, or one of no use.
     if (begin < 4 || bytes < 0 || values < 0 || std::cmp_greater(begin, end_) ||
         static_cast<std::uint64_t>(bytes) > end_ - static_cast<std::uint64_t>(begin)) {
       fail("a column lies outside of the file");

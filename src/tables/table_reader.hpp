@@ -14,7 +14,9 @@ struct TableOptions {
   std::string name;
   /// Only these columns, in this order; all when empty. kInvalidArgument names one that is not there. Those of a
   /// Parquet or Arrow file that are not asked for are not decoded.
-  std::vector<std::string> columns;
+  std::vector<std::string> columns{};
+  /// Told how many bytes of the file were read, each time some are: for showing how far it is.
+  std::function<void(std::uint64_t)> on_bytes{};
 };
 
 /// Reads a table from its begin to its end, once, in memory that a few thousand rows take; docs/registering.md has the
@@ -34,6 +36,11 @@ class TableReader {
 /// What kind of table it is goes by the file's first bytes, then by the ending of its name. kNotFound, and kUnsupported
 /// for what is none of them or can't be read (encrypted, an unknown codec), with what to do.
 Result<std::unique_ptr<TableReader>> open_table(const std::filesystem::path& path, TableOptions options = {});
+
+enum class TableKind { kCsv, kTsv, kJsonl, kParquet, kArrow };
+
+/// By the ending of a file's name; nothing when open_table() has no reader for such a file.
+std::optional<TableKind> table_kind(std::string_view file_name);
 
 /// Whether open_table() has a reader for a file with such a name.
 bool is_table(std::string_view file_name);
