@@ -25,7 +25,7 @@ double log_add(double a, double b);
 ///     S_j = (S_j + w_m) f_j at the m-th restart, E = mean_j S_j + what is not spent yet
 ///
 /// w_0 = `first`, w_m = (1 - first) / (m (m + 1)). With 0.95 a version that is broken from the start is found 1% later,
-/// one that breaks after 10,000 healthy outcomes 3 to 11 times sooner (docs/statistics.md).
+/// one that breaks after 10,000 healthy outcomes 4 to 16 times sooner (docs/statistics.md).
 /// Source: restarts as a mixture over change times, Shin, Ramdas, Rinaldo, "E-detectors" (2023).
 struct RestartPlan {
   double first = 1.0;       ///< In (0, 1]; 1: no restarts.
