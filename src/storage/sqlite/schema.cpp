@@ -286,8 +286,9 @@ Result<void> gate_exceptions(const Database& database) {
 }
 
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first,       releases,      audit_tree,     signatures, scans, create_search_index,
-                                     add_answers, notifications, gate_exceptions};
+constexpr Migration kMigrations[] = {
+    first,       releases,      audit_tree,           signatures,     scans, create_search_index,
+    add_answers, notifications, rebuild_search_index, gate_exceptions};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));
