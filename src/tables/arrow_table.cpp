@@ -106,6 +106,15 @@ Result<std::optional<Message>> ArrowTable::message_at(std::uint64_t at) {
 
 Result<void> ArrowTable::take_schema(const FlatTable& schema, const bool& ok, int version) {
   TRY(fields_, read_arrow_schema(options_.name, schema, ok, version));
+  // Columns may share a dictionary, which is read once.
+  std::map<std::int64_t, const ArrowField*> users;
+  for (const ArrowField& field : fields_) {
+    if (!field.dictionary) continue;
+    const ArrowField& first = *users.try_emplace(*field.dictionary, &field).first->second;
+    if (first.layout != field.layout || first.form != field.form || first.bytes != field.bytes ||
+        first.is_signed != field.is_signed || first.uuid != field.uuid || first.info.type != field.info.type)
+      return broken(options_.name, "columns of different types share a dictionary");
+  }
   std::vector<ColumnInfo> all;
   for (const ArrowField& field : fields_) all.push_back(field.info);
   TRY(chosen_, choose_columns(all, options_));

@@ -283,7 +283,7 @@ Result<void> ParquetColumn::read(std::size_t rows, ColumnValues& out) {
   std::size_t count = rows;
   if (levels_) {
     out.present.resize(rows);
-    if (!levels_->read(out.present.data(), rows)) return broken("a page has too few levels");
+    if (!levels_->read(out.present.data(), rows)) return broken("a page has too few levels, or such that can not be");
     count = static_cast<std::size_t>(std::count(out.present.begin(), out.present.end(), std::uint8_t{1}));
     if (count == rows) out.present.clear();
   }

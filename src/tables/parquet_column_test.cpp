@@ -137,6 +137,12 @@ TEST(ParquetColumn, GivesManyMissingValuesWithoutKeepingThem) {
   EXPECT_EQ(got.present, std::vector<std::uint8_t>(8, 0));
 }
 
+TEST(ParquetColumn, RefusesLevelsThatAreNeitherZeroNorOne) {
+  const std::string levels = bytes_of<std::uint32_t>({2}) + "\x10\x02";
+  const Outcome got = read(data_page(8, ParquetEncoding::kPlain, levels + std::string(32, 'x')), 8, Codec::kNone, true);
+  EXPECT_NE(message(got).find("too few levels"), std::string::npos);
+}
+
 TEST(Decompress, TakesNoMoreMemoryThanIsUnpacked) {
   std::string out;
   for (const Codec codec : {Codec::kSnappy, Codec::kGzip, Codec::kBrotli, Codec::kZstd, Codec::kLz4Raw,

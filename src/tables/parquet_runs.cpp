@@ -47,7 +47,7 @@ bool RunReader::next_run() {
     std::memcpy(&value_, bytes_.data(), size);
     bytes_.remove_prefix(size);
     repeated_ = head >> 1;
-    return true;
+    return bits_ >= 32 || (value_ >> bits_) == 0;
   }
   // Groups of eight. The last may be cut where the page ends.
   const std::uint64_t groups = head >> 1;
