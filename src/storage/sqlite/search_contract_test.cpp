@@ -399,7 +399,8 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
                     "search_stage; DROP TRIGGER search_verdict; DROP "
                     "TABLE attributes;"
                     "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE "
-                    "search_versions; DROP TABLE answers; DROP TABLE told; DROP TABLE dead_letters;"
+                    "search_versions; DROP TABLE answers; DROP TABLE told; DROP TABLE dead_letters; DROP TABLE "
+                    "gate_exceptions;"
                     "PRAGMA user_version = 5"));
   }
   const auto opened = SqliteLedger::open(file, disk.clock);
