@@ -10,10 +10,10 @@ namespace backstay::cli {
 namespace {
 
 constexpr const char* kGithub =
-    R"(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+    R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init github`; yours to change.
 #
-# The runner needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+# The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 name: model gate
 
 on:
@@ -39,10 +39,10 @@ jobs:
         id: register
         run: |
           backstay register @VERSION@ --json > registered.json
-          echo "version=$(jq -r .version registered.json)" >>
-    "$GITHUB_OUTPUT" - name : Measure and judge env : VERSION : $ {
-  { steps.register.outputs.version }
-}
+          echo "version=$(jq -r '.model + "@" + .version' registered.json)" >> "$GITHUB_OUTPUT"
+      - name: Measure and judge
+        env:
+          VERSION: ${{ steps.register.outputs.version }}
         run: >
           backstay evaluate "$VERSION" --suite @SUITE@ --gate @GATE@
           --junit gate.xml --sarif gate.sarif --markdown gate.md --annotations
@@ -63,12 +63,13 @@ jobs:
         with:
           sarif_file: gate.sarif
           category: model-gate
-)";
+)text";
 
-constexpr const char* kGitlab = R"(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+constexpr const char* kGitlab =
+    R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init gitlab`; yours to change.
 #
-# The runner needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+# The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 model gate:
   stage: test
   tags: [backstay]
@@ -84,13 +85,13 @@ model gate:
     paths: [gate.md]
     reports:
       junit: gate.xml
-)";
+)text";
 
-        constexpr const char* kJenkins =
-            R"(// Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+constexpr const char* kJenkins =
+    R"text(// Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 // @GATE@. Written by `backstay ci init jenkins`; yours to change.
 //
-// The agent needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+// The agent needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 pipeline {
   agent { label 'backstay' }
   options { disableConcurrentBuilds() }
@@ -117,55 +118,55 @@ pipeline {
     }
   }
 }
-)";
+)text";
 
-        struct Known {
-          const char* system;
-          const char* path;
-          const char* text;
-        };
-        constexpr Known kKnown[] = {{"github", ".github/workflows/backstay.yml", kGithub},
-                                    {"gitlab", ".gitlab-ci.yml", kGitlab},
-                                    {"jenkins", "Jenkinsfile", kJenkins}};
+struct Known {
+  const char* system;
+  const char* path;
+  const char* text;
+};
+constexpr Known kKnown[] = {{"github", ".github/workflows/backstay.yml", kGithub},
+                            {"gitlab", ".gitlab-ci.yml", kGitlab},
+                            {"jenkins", "Jenkinsfile", kJenkins}};
 
-        Result<const Known*> find(const std::string& system) {
-          for (const Known& known : kKnown)
-            if (system == known.system) return &known;
-          return Unexpected(ErrorCode::kInvalidArgument, fmt::format("There is no pipeline for '{}'.", system),
-                            "Use github, gitlab or jenkins.");
-        }
+Result<const Known*> find(const std::string& system) {
+  for (const Known& known : kKnown)
+    if (system == known.system) return &known;
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("There is no pipeline for '{}'.", system),
+                    "Use github, gitlab or jenkins.");
+}
 
-        Result<void> check_path(const std::string& path) {
-          const bool plain = !path.empty() && path.front() != '-' && std::all_of(path.begin(), path.end(), [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-' || c == '/';
-          });
-          if (plain) return {};
-          return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is no path for a pipeline.", path),
-                            "Use letters, digits, and the characters . _ - and /.");
-        }
+Result<void> check_path(const std::string& path) {
+  const bool plain = !path.empty() && path.front() != '-' && std::all_of(path.begin(), path.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-' || c == '/';
+  });
+  if (plain) return {};
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is no path for a pipeline.", path),
+                    "Use letters, digits, and the characters . _ - and /.");
+}
 
-        void replace_all(std::string& text, const std::string& from, const std::string& to) {
-          for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-            text.replace(at, from.size(), to);
-        }
+void replace_all(std::string& text, const std::string& from, const std::string& to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
 
-        }  // namespace
+}  // namespace
 
-        Result<std::string> pipeline_path(const std::string& system) {
-          TRY(const Known* known, find(system));
-          return std::string(known->path);
-        }
+Result<std::string> pipeline_path(const std::string& system) {
+  TRY(const Known* known, find(system));
+  return std::string(known->path);
+}
 
-        Result<std::string> pipeline_text(const Pipeline& pipeline) {
-          TRY(const Known* known, find(pipeline.system));
-          std::string text = known->text;
-          for (const auto& [from, to] :
-               {std::pair{"@VERSION@", &pipeline.version_file}, std::pair{"@SUITE@", &pipeline.suite_file},
-                std::pair{"@GATE@", &pipeline.gate_file}}) {
-            TRY_DO(check_path(*to));
-            replace_all(text, from, *to);
-          }
-          return text;
-        }
+Result<std::string> pipeline_text(const Pipeline& pipeline) {
+  TRY(const Known* known, find(pipeline.system));
+  std::string text = known->text;
+  for (const auto& [from, to] :
+       {std::pair{"@VERSION@", &pipeline.version_file}, std::pair{"@SUITE@", &pipeline.suite_file},
+        std::pair{"@GATE@", &pipeline.gate_file}}) {
+    TRY_DO(check_path(*to));
+    replace_all(text, from, *to);
+  }
+  return text;
+}
 
-        }  // namespace backstay::cli
+}  // namespace backstay::cli
