@@ -10,10 +10,10 @@ namespace backstay::cli {
 namespace {
 
 constexpr const char* kGithub =
-    R"template(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+    R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init github`; yours to change.
 #
-# The runner needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+# The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 name: model gate
 
 on:
@@ -39,7 +39,7 @@ jobs:
         id: register
         run: |
           backstay register @VERSION@ --json > registered.json
-          echo "version=$(jq -r .version registered.json)" >> "$GITHUB_OUTPUT"
+          echo "version=$(jq -r '.model + "@" + .version' registered.json)" >> "$GITHUB_OUTPUT"
       - name: Measure and judge
         env:
           VERSION: ${{ steps.register.outputs.version }}
@@ -63,13 +63,13 @@ jobs:
         with:
           sarif_file: gate.sarif
           category: model-gate
-)template";
+)text";
 
 constexpr const char* kGitlab =
-    R"template(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+    R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init gitlab`; yours to change.
 #
-# The runner needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+# The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 model gate:
   stage: test
   tags: [backstay]
@@ -85,13 +85,13 @@ model gate:
     paths: [gate.md]
     reports:
       junit: gate.xml
-)template";
+)text";
 
 constexpr const char* kJenkins =
-    R"template(// Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
+    R"text(// Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 // @GATE@. Written by `backstay ci init jenkins`; yours to change.
 //
-// The agent needs backstay on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
+// The agent needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 pipeline {
   agent { label 'backstay' }
   options { disableConcurrentBuilds() }
@@ -118,7 +118,7 @@ pipeline {
     }
   }
 }
-)template";
+)text";
 
 struct Known {
   const char* system;
