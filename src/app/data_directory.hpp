@@ -25,7 +25,8 @@ namespace backstay::app {
 ///     serving/           versions that are checked out for workers
 ///     environments/      locked virtual environments of the Python worker
 ///     logs/              what backends printed
-///     recordings/        what rollouts' guardrails were shown (0700)
+///     evaluations/       answers of evaluations that are under way or were interrupted (0700), and their backends'
+///     logs recordings/        what rollouts' guardrails were shown (0700)
 class DataDirectory {
  public:
   /// Makes what is not there.

@@ -63,6 +63,10 @@ void add_slice_commands(const Context& context);
 void add_table_commands(const Context& context);
 void add_environment_commands(const Context& context);
 void add_guardrail_commands(const Context& context);
+void add_gate_commands(const Context& context);
+void add_evaluate_commands(const Context& context);
+void add_ci_commands(const Context& context);
+void add_card_commands(const Context& context);
 
 /// The text of a file; "-" is standard input.
 Result<std::string> read_text(const std::string& path);
