@@ -57,8 +57,10 @@ std::string header_text(const std::string& text) {
   const bool ascii = std::all_of(line.begin(), line.end(), [](unsigned char c) { return c < 0x80; });
   if (ascii) return line;
   std::string out = "=?UTF-8?Q?";
-  for (const unsigned char c : line)
-    out += std::isalnum(c) != 0 ? std::string(1, static_cast<char>(c)) : fmt::format("={:02X}", c);
+  for (const char each : line) {
+    const auto c = static_cast<unsigned char>(each);
+    out += std::isalnum(c) != 0 ? std::string(1, each) : fmt::format("={:02X}", c);
+  }
   return out + "?=";
 }
 
