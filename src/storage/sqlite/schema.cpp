@@ -275,8 +275,9 @@ Result<void> notifications(const Database& database) {
 }
 
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first,       releases,     audit_tree, signatures, scans, create_search_index,
-                                     add_answers, notifications};
+constexpr Migration kMigrations[] = {first,       releases,      audit_tree,
+                                     signatures,  scans,         create_search_index,
+                                     add_answers, notifications, rebuild_search_index};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));
