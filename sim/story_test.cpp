@@ -34,8 +34,8 @@ TEST_P(Stories, EndAsTheySayWhateverTheSeed) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, Stories, ::testing::ValuesIn(files()), [](const auto& info) {
-  std::string name = std::filesystem::path(info.param).stem().string();
+INSTANTIATE_TEST_SUITE_P(Each, Stories, ::testing::ValuesIn(files()), [](const auto& tested) {
+  std::string name = std::filesystem::path(tested.param).stem().string();
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 });
