@@ -12,14 +12,15 @@
 #include "base/random.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
-#include "storage/memory/memory_ledger.hpp"
 #include "storage/memory/memory_predictions.hpp"
 #include "storage/recordings/local_recordings.hpp"
+#include "storage/sqlite/sqlite_ledger.hpp"
 
-/// bench-rollback REPETITIONS SHARE_PPM THREADS: how long a candidate that began to fail still gets requests after the
-/// outcome that decided its rollback. A real gateway and monitor on real sockets in one process, so that one clock
-/// stamps both ends. Prints "gateway IP:PORT", waits for load on it from outside, prints one line of JSON per
-/// repetition and "done", and goes on serving until its standard input is closed, so that the load can end first.
+/// bench-rollback REPETITIONS SHARE_PPM THREADS FOLDER: how long a candidate that began to fail still gets requests
+/// after the outcome that decided its rollback, and how long after the table without it the rollback and its audit
+/// entry are durable. A real gateway, monitor and ledger (in FOLDER, on its disk) on real sockets in one process, so
+/// that one clock stamps all ends. Prints "gateway IP:PORT", waits for load on it from outside, prints one line of JSON
+/// per repetition and "done", and goes on serving until its standard input is closed, so that the load can end first.
 
 namespace {
 
@@ -114,7 +115,42 @@ class ReadyBackends : public Backends {
   OnChange on_change_;
 };
 
+/// The ledger's rollouts; notes when each rollback was durable.
+class TimedRollouts : public RolloutStore {
+ public:
+  explicit TimedRollouts(RolloutStore& store) : store_(store) {}
+  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
+    Result<void> result = store_.commit(transition, model);
+    if (!result || transition.state.phase != rollout::Phase::kRolledBack) return result;
+    const std::lock_guard lock(mutex_);
+    durable_.insert_or_assign(transition.state.id, std::chrono::steady_clock::now());
+    return result;
+  }
+  std::optional<Monotonic> durable(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = durable_.find(id);
+    return found == durable_.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<std::vector<rollout::State>> active_rollouts() const override { return store_.active_rollouts(); }
+  Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override {
+    return store_.rollouts(endpoint, limit);
+  }
+  Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override {
+    return store_.endpoint(name);
+  }
+  Result<std::vector<EndpointRecord>> endpoints() const override { return store_.endpoints(); }
+  Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override {
+    return store_.next_rollout_number(endpoint);
+  }
+
+ private:
+  RolloutStore& store_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Monotonic> durable_;
+};
+
 struct Options {
+  std::filesystem::path folder;
   int repetitions = 0;
   std::uint32_t share_ppm = 0;
   unsigned threads = 0;
@@ -124,6 +160,9 @@ class Rollbacks {
  public:
   explicit Rollbacks(const Options& options)
       : options_(options),
+        ledger_(open(options.folder)),
+        rollouts_(*ledger_),
+        recordings_(options.folder / "recordings"),
         backends_({{kStable, versions_.stable_address()}, {kCandidate, versions_.candidate_address()}},
                   [this](const BackendStatus& status) { monitor_->on_backend(status); }),
         random_(secure_random()) {
@@ -135,7 +174,7 @@ class Rollbacks {
     must(made);
     gateway_ = *std::move(made);
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, cell_, backends_, ledger_, ledger_, ledger_, predictions_, &recordings_,
+        monitor::Monitor::Ports{*gateway_, cell_, backends_, rollouts_, *ledger_, *ledger_, predictions_, &recordings_,
                                 system_clock(),
                                 [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                                   BackendSpec spec;
@@ -147,7 +186,7 @@ class Rollbacks {
     for (const char* version : {kStable, kCandidate}) {
       auto ref = registry::VersionRef::parse(fmt::format("bench@{}", version));
       must(ref);
-      must(ledger_.add_version({*ref, "{}", true, "bench"}, {"bench", "version.register", ref->str(), "", "{}"}));
+      must(ledger_->add_version({*ref, "{}", true, "bench"}, {"bench", "version.register", ref->str(), "", "{}"}));
     }
     must(monitor_->start());
     gateway_->start();
@@ -156,7 +195,6 @@ class Rollbacks {
   ~Rollbacks() {
     gateway_->stop(seconds(1));
     monitor_->stop();
-    std::filesystem::remove_all(recordings_folder_);
   }
 
   void run() {
@@ -179,6 +217,12 @@ class Rollbacks {
   template <class T>
   static void must(const Result<T>& result) {
     if (!result) fail(result.error().message);
+  }
+
+  static std::unique_ptr<SqliteLedger> open(const std::filesystem::path& folder) {
+    auto ledger = SqliteLedger::open(folder / "backstay.db");
+    must(ledger);
+    return *std::move(ledger);
   }
 
   static monitor::EndpointConfig monitor_config() {
@@ -241,22 +285,26 @@ class Rollbacks {
         std::count_if(arrivals.begin(), arrivals.end(), [&](const Monotonic& at) { return at > *endpoint.decided_at; });
     const Monotonic latest = *std::max_element(arrivals.begin(), arrivals.end());
     const nanoseconds last = std::max(nanoseconds(0), nanoseconds(latest - *endpoint.decided_at));
+    const std::string& id = endpoint.rollout->id;
+    wait_for("durable rollback", [&] { return rollouts_.durable(id).has_value(); });
+    // Of the publication: the decision's stamp and what it took from there.
+    const nanoseconds durable = *rollouts_.durable(id) - (*endpoint.decided_at + *endpoint.decision_to_zero);
     const std::string& reason = endpoint.rollout->cause->reason;
-    fmt::print(R"({{"last_request_us":{:.1f},"requests_after":{},"decision_to_zero_us":{:.1f},"guardrail":"{}"}})"
-               "\n",
-               static_cast<double>(last.count()) / 1e3, after,
-               static_cast<double>(endpoint.decision_to_zero->count()) / 1e3, reason.substr(0, reason.find(':')));
+    fmt::print(
+        R"({{"last_request_us":{:.1f},"requests_after":{},"decision_to_zero_us":{:.1f},"durable_us":{:.1f},"guardrail":"{}"}})"
+        "\n",
+        static_cast<double>(last.count()) / 1e3, after, static_cast<double>(endpoint.decision_to_zero->count()) / 1e3,
+        static_cast<double>(durable.count()) / 1e3, reason.substr(0, reason.find(':')));
     std::fflush(stdout);
   }
 
   Options options_;
   Versions versions_;
   gateway::RoutingCell cell_;
-  MemoryLedger ledger_;
+  std::unique_ptr<SqliteLedger> ledger_;
+  TimedRollouts rollouts_;
   // As in the server, so that what recording costs is in the figures.
-  const std::filesystem::path recordings_folder_ =
-      std::filesystem::temp_directory_path() / fmt::format("backstay-bench-rollback-{}", getpid());
-  LocalRecordings recordings_{recordings_folder_};
+  LocalRecordings recordings_;
   MemoryPredictions predictions_;
   ReadyBackends backends_;
   std::unique_ptr<gateway::Gateway> gateway_;
@@ -276,7 +324,7 @@ T number(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) fail("usage: bench-rollback REPETITIONS SHARE_PPM THREADS");
+  if (argc != 5) fail("usage: bench-rollback REPETITIONS SHARE_PPM THREADS FOLDER");
   std::signal(SIGPIPE, SIG_IGN);
-  Rollbacks(Options{number<int>(argv[1]), number<std::uint32_t>(argv[2]), number<unsigned>(argv[3])}).run();
+  Rollbacks(Options{argv[4], number<int>(argv[1]), number<std::uint32_t>(argv[2]), number<unsigned>(argv[3])}).run();
 }

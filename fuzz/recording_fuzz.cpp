@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto head = recordings::decode_head(bytes.first<recordings::kBlockHead>());
     if (head) CHECK(head->payload_bytes <= recordings::kMaxPayload);
   }
+  static_cast<void>(recordings::decode_observations(bytes, 1));
   const auto observations = recordings::decode_observations(bytes);
   if (!observations) return 0;
   const std::string again = recordings::encode_observations(*observations);

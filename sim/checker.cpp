@@ -11,6 +11,9 @@ using rollout::Phase;
 /// From a decision to its commit on a disk that works: the longest wait between two tries, and slow commits before it.
 constexpr microseconds kStoredWithin = seconds(20);
 
+/// Of a candidate at an objective of at most 5%: at 15% the guardrail needs some 40, hardly ever more than this.
+constexpr std::uint64_t kMostBad = 150;
+
 traffic::Split all_to(const std::string& version) {
   if (version.empty()) return {};
   return {{{version, traffic::Role::kStable, traffic::kWhole}}, version, "", 0};
@@ -71,6 +74,7 @@ void Checker::committed(const rollout::Transition& transition) {
   record_ = world_.disk.ledger().endpoint(kEndpoint).value().value_or(EndpointRecord{kEndpoint, kModel, "", ""});
   if (state.revert && state.phase == Phase::kRolledBack && state.cause->trigger == "manual")
     fail("a rollback may be repeated", "repeating it took the return to standby back");
+  if (world_.disk.ledger().active_rollouts().value().size() > 1) fail("one rollout at a time", "two are under way");
   check_audit(transition);
   const auto versions = world_.disk.ledger().versions(kModel);
   for (const StoredVersion& version : *versions) {
@@ -142,6 +146,33 @@ void Checker::breached(const std::string& rollout_id) {
     fail("a breach ends in rollback", rollout_id + " goes on");
   if (share_of(server_->split(), latest->candidate) != 0 || server_->split().shadow == latest->candidate)
     fail("a breach takes the traffic at once", latest->candidate + " still has some");
+}
+
+void Checker::served(const traffic::Split& table, const std::string& version, bool bad) {
+  ++served_[version];
+  if (!traffic::is_valid(table)) fail("shares add up", describe(table));
+  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  if (latest == nullptr || version != latest->candidate || version == latest->stable) return;
+  // What goes on beside a partition is not known to the monitor.
+  if (world_.partitioned()) return;
+  if (latest->phase == Phase::kRolledBack) fail("what was rolled back serves nobody", version + " served a request");
+  if (rollout::is_final(latest->phase)) return;
+  bad_seen_ += bad ? 1 : 0;
+  if (bad_seen_ > kMostBad && guarded_absolutely())
+    fail("a bad version is seen by few", fmt::format("{} gave {} bad answers", version, bad_seen_));
+}
+
+/// Relative guardrails see nothing while there is no stable arm to compare with.
+bool Checker::guarded_absolutely() const {
+  return std::any_of(world_.scenario.guardrails.begin(), world_.scenario.guardrails.end(), [](const auto& spec) {
+    return spec.signal.kind == guardrails::Signal::Kind::kError && spec.objective.bound > 0 &&
+           spec.objective.bound <= 0.05 && spec.action == guardrails::Action::kRollBack;
+  });
+}
+
+void Checker::feedback_counted(const traffic::PredictionId& id, FeedbackKind kind) {
+  if (!counted_.emplace(id.high, id.low, static_cast<int>(kind)).second)
+    fail("feedback counts once", "one piece was shown to the guardrails twice");
 }
 
 void Checker::answered(const OrderRecord& record) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "sim/server.hpp"
 #include "sim/world.hpp"
@@ -41,6 +42,9 @@ class Checker : public ServerWatcher {
   void backend_ensured(const std::string& version) override { wanted_.insert(version); }
   void backend_released(const std::string& version) override;
   void breached(const std::string& rollout_id) override;
+  void guardrails_reset() override { bad_seen_ = 0; }
+  void served(const traffic::Split& table, const std::string& version, bool bad) override;
+  void feedback_counted(const traffic::PredictionId& id, FeedbackKind kind) override;
   void answered(const OrderRecord& record);
   void promoted_by_hand() { by_hand_ = true; }
   /// After each event in which the server didn't end.
@@ -52,9 +56,14 @@ class Checker : public ServerWatcher {
   /// The newest rollout that is durable; nullptr: none yet.
   const rollout::State* newest() const { return order_.empty() ? nullptr : &durable_.at(order_.back()); }
   const EndpointRecord& record() const { return record_; }
+  std::uint64_t served_by(const std::string& version) const {
+    const auto found = served_.find(version);
+    return found == served_.end() ? 0 : found->second;
+  }
   const std::map<std::string, rollout::State>& durable() const { return durable_; }
 
  private:
+  bool guarded_absolutely() const;
   void check_audit(const rollout::Transition& transition);
   void check_explained(const traffic::Split& split);
   void check_decision(const rollout::State& before, const rollout::State& now);
@@ -74,6 +83,9 @@ class Checker : public ServerWatcher {
   std::optional<rollout::State> decided_;  ///< The driver's latest, as of the last event.
   std::optional<microseconds> store_rollback_by_;
   bool by_hand_ = false;
+  std::map<std::string, std::uint64_t> served_;  ///< Requests, by version.
+  std::uint64_t bad_seen_ = 0;                   ///< Bad answers of the candidate since its evidence began.
+  std::set<std::tuple<std::uint64_t, std::uint64_t, int>> counted_;  ///< Feedback that was evidence; outlives servers.
 };
 
 }  // namespace backstay::sim

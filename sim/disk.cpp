@@ -2,9 +2,39 @@
 
 #include <algorithm>
 
+#include "services/commit_rollout.hpp"
 #include "sim/world.hpp"
 
 namespace backstay::sim {
+
+namespace {
+
+/// Stores, and says that it failed.
+class LosesAnswers : public RolloutStore {
+ public:
+  explicit LosesAnswers(RolloutStore& store) : store_(store) {}
+  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
+    stored = store_.commit(transition, model);
+    return Unexpected(ErrorCode::kUnavailable, "The answer was lost.");
+  }
+  Result<std::vector<rollout::State>> active_rollouts() const override { return store_.active_rollouts(); }
+  Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override {
+    return store_.rollouts(endpoint, limit);
+  }
+  Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override {
+    return store_.endpoint(name);
+  }
+  Result<std::vector<EndpointRecord>> endpoints() const override { return store_.endpoints(); }
+  Result<std::uint64_t> next_rollout_number(const std::string& endpoint) const override {
+    return store_.next_rollout_number(endpoint);
+  }
+  Result<void> stored;
+
+ private:
+  RolloutStore& store_;
+};
+
+}  // namespace
 
 Disk::Disk(const Scenario& scenario, Timeline& timeline, Random& random, Trace& trace, Boundary& boundary)
     : scenario_(scenario), timeline_(timeline), random_(random), trace_(trace), boundary_(boundary), ledger_(timeline) {
@@ -59,14 +89,21 @@ microseconds Disk::write_time() {
 Result<void> Disk::write(const Commit& commit) {
   const rollout::State& state = commit.transition.state;
   Result<void> result;
+  Result<void> stored;
   if (full()) {
-    result = Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
+    stored = result = Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
+  } else if (in_trouble(DiskTrouble::Kind::kLosesAnswers)) {
+    LosesAnswers store(ledger_);
+    const bool looks = scenario_.sabotage != Sabotage::kBelievesLostAnswers;
+    result = looks ? services::commit_rollout(store, commit.transition, commit.model)
+                   : store.commit(commit.transition, commit.model);
+    stored = store.stored;
   } else {
-    result = ledger_.commit(commit.transition, commit.model);
+    stored = result = services::commit_rollout(ledger_, commit.transition, commit.model);
   }
   trace_.line("commit {} revision {} ({}{}): {}", state.id, state.revision, rollout::to_string(state.phase),
               state.paused ? ", paused" : "", result ? "durable" : result.error().message);
-  if (result && on_commit_) on_commit_(commit.transition);
+  if (stored && on_commit_) on_commit_(commit.transition);
   return result;
 }
 

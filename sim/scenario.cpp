@@ -1,5 +1,7 @@
 #include "sim/scenario.hpp"
 
+#include <algorithm>
+
 #include "base/random.hpp"
 #include "domain/traffic/split.hpp"
 
@@ -73,10 +75,11 @@ VersionScript random_version(Draw& draw, std::string name) {
   script.lifetime = draw.time(milliseconds(200), seconds(8));
   script.error_ratio = draw.one_of({0.0, 0.01, 0.01, 0.15, 0.6, 1.0});
   if (draw.chance(0.15)) script.latency = milliseconds(80);
+  script.sensitivity = {draw.one_of({1.0, 0.95, 0.3})};
   return script;
 }
 
-std::vector<guardrails::GuardrailSpec> guardrails_with(bool absolute, bool pausing) {
+std::vector<guardrails::GuardrailSpec> guardrails_with(bool absolute, bool pausing, bool labelled) {
   std::vector<guardrails::GuardrailSpec> specs = guardrails::default_guardrails();
   if (absolute) {
     guardrails::GuardrailSpec errors;
@@ -85,6 +88,14 @@ std::vector<guardrails::GuardrailSpec> guardrails_with(bool absolute, bool pausi
     errors.objective.bound = 0.05;
     specs.push_back(errors);
   }
+  guardrails::GuardrailSpec right;
+  right.name = "right";
+  right.signal.kind = guardrails::Signal::Kind::kFeedback;
+  right.signal.json_pointer = "/score";
+  right.signal.among = guardrails::Signal::Among::kPositives;
+  right.objective.kind = guardrails::Objective::Kind::kAtLeast;
+  right.objective.bound = 0.8;
+  if (labelled) specs.push_back(right);
   if (pausing) {
     guardrails::GuardrailSpec slow;
     slow.name = "slow";
@@ -117,6 +128,20 @@ void add_orders(Draw& draw, Scenario& scenario) {
   }
 }
 
+void add_network_faults(Draw& draw, Scenario& scenario) {
+  for (std::uint64_t left = draw.upto(2); left > 0; --left) {
+    const microseconds from = draw.time(milliseconds(0), kFaultTime);
+    scenario.partitions.push_back({from, from + draw.time(milliseconds(10), seconds(4))});
+  }
+  for (std::uint64_t left = draw.upto(2); left > 0; --left) {
+    const microseconds ahead = draw.time(milliseconds(0), seconds(6)) - seconds(3);
+    scenario.clock.push_back({draw.time(milliseconds(0), kFaultTime), ahead});
+  }
+  if (draw.chance(0.3)) scenario.lost_outcomes = 0.05;
+  scenario.feedback.lost = draw.one_of({0.0, 0.2});
+  scenario.feedback.twice = draw.one_of({0.0, 0.3});
+}
+
 void add_faults(Draw& draw, Scenario& scenario) {
   if (draw.chance(0.15)) return;
   for (std::uint64_t left = draw.upto(3); left > 0; --left)
@@ -124,9 +149,11 @@ void add_faults(Draw& draw, Scenario& scenario) {
   for (std::uint64_t left = draw.upto(3); left > 0; --left) scenario.boundary_crashes.insert(1 + draw.upto(120));
   for (std::uint64_t left = draw.upto(3); left > 0; --left) {
     const microseconds from = draw.time(milliseconds(0), kFaultTime);
-    scenario.disk.push_back({from, from + draw.time(milliseconds(10), seconds(8)),
-                             draw.one_of({DiskTrouble::Kind::kFull, DiskTrouble::Kind::kSlow})});
+    scenario.disk.push_back(
+        {from, from + draw.time(milliseconds(10), seconds(8)),
+         draw.one_of({DiskTrouble::Kind::kFull, DiskTrouble::Kind::kSlow, DiskTrouble::Kind::kLosesAnswers})});
   }
+  add_network_faults(draw, scenario);
 }
 
 }  // namespace
@@ -159,7 +186,7 @@ Scenario random_scenario(std::uint64_t seed) {
   Draw draw(seed);
   Scenario scenario;
   scenario.seed = seed;
-  scenario.guardrails = guardrails_with(draw.chance(0.5), draw.chance(0.3));
+  scenario.guardrails = guardrails_with(draw.chance(0.5), draw.chance(0.3), draw.chance(0.3));
   VersionScript first;
   first.version = "1.0.0";
   first.start_time = draw.time(milliseconds(5), milliseconds(400));
@@ -171,6 +198,10 @@ Scenario random_scenario(std::uint64_t seed) {
   deploy.version = "1.0.0";
   deploy.plan.ready_timeout = seconds(5);
   scenario.orders.push_back(deploy);
+  const bool labelled = std::any_of(scenario.guardrails.begin(), scenario.guardrails.end(),
+                                    [](const auto& spec) { return spec.name == "right"; });
+  if (labelled) scenario.feedback.positives = 0.5;
+  scenario.feedback.after = seconds(2);
   add_orders(draw, scenario);
   add_faults(draw, scenario);
   scenario.calm_from = kFaultTime + seconds(8);

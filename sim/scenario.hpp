@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,7 +29,11 @@ struct VersionScript {
   microseconds start_time{200'000};
   microseconds lifetime{5'000'000};  ///< kFlaky, kDiesServing: from ready to its end.
   double error_ratio = 0;
-  microseconds latency{10'000};  ///< Its mean.
+  microseconds latency{10'000};            ///< Its mean.
+  double converts = 0;                     ///< Share of its answers that are followed by a conversion,
+  double reported = 0;                     ///< and by a complaint.
+  std::map<std::string, double> values{};  ///< By JSON pointer: the share of answers in which it is 1; 0 in the others.
+  std::vector<double> sensitivity{};       ///< By group of cases: the share of the positives that it finds.
 };
 
 struct OperatorOrder {
@@ -41,10 +46,35 @@ struct OperatorOrder {
 const char* to_string(OperatorOrder::Kind kind);
 
 struct DiskTrouble {
-  enum class Kind : std::uint8_t { kFull, kSlow };
+  enum class Kind : std::uint8_t {
+    kFull,
+    kSlow,
+    kLosesAnswers  ///< What is committed is durable, and the answer says that it failed.
+  };
   microseconds from{0};
   microseconds until{0};
   Kind kind = Kind::kFull;
+};
+
+/// The monitor and the gateway don't hear of one another: requests go by the table of before, outcomes wait.
+struct Partition {
+  microseconds from{0};
+  microseconds until{0};
+};
+
+/// The wall clock is set: from here on it is this much ahead of the time since the start.
+struct ClockStep {
+  microseconds at{0};
+  microseconds ahead{0};
+};
+
+/// What users tell, and when.
+struct Feedback {
+  microseconds after{0};         ///< At most this long after the answer.
+  double lost = 0;               ///< Share that never arrives,
+  double twice = 0;              ///< and that is sent again.
+  std::vector<double> groups{};  ///< Share of cases by group; /group in the answer says which one it was.
+  double positives = 0;          ///< Share of cases that are. Labels come when this is above 0.
 };
 
 /// A way to break the promises on purpose: shows that the checker would tell.
@@ -58,6 +88,10 @@ enum class Sabotage : std::uint8_t {
   kIgnoresBreach,           ///< Guardrails speak and nobody listens.
   kReleasesStable,          ///< Stops the stable version's backend together with the candidate's.
   kNeverRetriesCommits,     ///< A commit that failed once is left at that.
+  kBelievesLostAnswers,     ///< A commit whose answer was lost is taken for one that failed.
+  kKeepsOldTable,           ///< The gateway goes on by the table of before a rollback.
+  kLosesAShare,             ///< The gateway's shares don't add up.
+  kCountsTwice,             ///< Feedback that comes twice is evidence twice.
   kResumesWithoutReadiness  ///< After a restart the candidate gets its share before it is ready.
 };
 
@@ -68,11 +102,16 @@ struct Scenario {
   std::vector<guardrails::GuardrailSpec> guardrails;
   std::vector<OperatorOrder> orders;
   std::vector<DiskTrouble> disk;
+  std::vector<Partition> partitions;
+  std::vector<ClockStep> clock;
+  double lost_outcomes = 0;  ///< Share of outcomes that never reach the monitor.
+  Feedback feedback;
   std::vector<microseconds> crashes;         ///< Ends of the process at a moment,
   std::set<std::uint64_t> boundary_crashes;  ///< and at a boundary (see Boundary).
   double torn_commit_holds = 0.5;            ///< Chance that what was being written when the process ended is durable.
   microseconds longest_downtime{3'000'000};
-  microseconds calm_from{0};  ///< No faults and no new rollouts from here on.
+  microseconds calm_from{0};              ///< No faults and no new rollouts from here on.
+  microseconds settle_time{150'000'000};  ///< From there until everything must have ended.
   std::uint32_t requests_per_second = 40;
   Sabotage sabotage = Sabotage::kNone;
 };

@@ -11,7 +11,7 @@ Server::Server(World& world, ServerWatcher& watcher)
     : world_(world),
       watcher_(watcher),
       directory_(cell_, {kEndpoint}),
-      watch_(world.scenario.guardrails, std::vector<monitor::ValueSlots>(world.scenario.guardrails.size())),
+      watch_(world.scenario.guardrails, world.values.slots),
       driver_(*this, *this, world.timeline) {
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
@@ -44,6 +44,7 @@ void Server::load(const std::optional<rollout::State>& forget) {
 }
 
 void Server::turn() {
+  if (!world_.partitioned()) drain();
   check_candidate();
   const rollout::State* state = driver_.active(kEndpoint);
   const bool watching = state != nullptr && state->phase == rollout::Phase::kWatching;
@@ -54,22 +55,28 @@ void Server::turn() {
 }
 
 void Server::serve_request() {
-  const auto table = cell_.table();
-  const gateway::EndpointRouting& routing = table->endpoints.front();
+  const bool keeps = world_.scenario.sabotage == Sabotage::kKeepsOldTable && table_ != nullptr &&
+                     driver_.decided(kEndpoint) != nullptr &&
+                     driver_.decided(kEndpoint)->phase == rollout::Phase::kRolledBack;
+  if (table_ == nullptr || (!world_.partitioned() && !keeps)) table_ = cell_.table();
+  const gateway::EndpointRouting& routing = table_->endpoints.front();
   if (routing.arms.empty()) return;
   const auto draw = static_cast<std::uint32_t>(world_.random.below(traffic::kWhole));
   const std::size_t index = traffic::choose(routing.split, draw);
   const gateway::Arm& arm = routing.arms[index];
   Outcome first = attempt(arm, routing.candidate_ppm);
   first.replayed = traffic::is_error(first) && arm.role == traffic::Role::kCandidate && index != routing.fallback;
-  take(first);
+  traffic::Split split = routing.split;
+  if (world_.scenario.sabotage == Sabotage::kLosesAShare) split.arms.front().ppm /= 2;
+  watcher_.served(split, arm.version, traffic::is_error(first));
+  deliver(first);
   if (first.replayed) {
     Outcome second = attempt(routing.arms[routing.fallback], routing.candidate_ppm);
     second.fallback = true;
-    take(second);
+    deliver(second);
   }
   if (routing.shadow && world_.random.below(traffic::kWhole) < routing.split.shadow_ppm)
-    take(attempt(*routing.shadow, routing.candidate_ppm));
+    deliver(attempt(*routing.shadow, routing.candidate_ppm));
 }
 
 Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
@@ -87,7 +94,84 @@ Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
   outcome.status = world_.random.unit() < script.error_ratio ? 500 : 200;
   outcome.latency_us =
       static_cast<std::uint32_t>(static_cast<double>(script.latency.count()) * -std::log1p(-world_.random.unit()));
+  const Feedback& feedback = world_.scenario.feedback;
+  std::size_t group = 0;
+  for (double u = world_.random.unit(); group + 1 < feedback.groups.size() && u >= feedback.groups[group]; ++group)
+    u -= feedback.groups[group];
+  const bool positive = world_.random.unit() < feedback.positives;
+  draw_values(outcome, script, group, positive);
+  if (arm.role != traffic::Role::kShadow && outcome.status < 400) expect_feedback(outcome, script, group, positive);
   return outcome;
+}
+
+void Server::draw_values(Outcome& outcome, const VersionScript& script, std::size_t group, bool positive) {
+  for (std::size_t slot = 0; slot < world_.values.sources.size(); ++slot) {
+    const std::string& pointer = world_.values.sources[slot].json_pointer;
+    const auto share = script.values.find(pointer);
+    if (pointer == "/group") {
+      outcome.values[slot] = static_cast<float>(group);
+    } else if (pointer == "/score") {
+      const double found = group < script.sensitivity.size() ? script.sensitivity[group] : 1.0;
+      outcome.values[slot] = positive && world_.random.unit() < found ? 1.0F : 0.0F;
+    } else if (share != script.values.end()) {
+      outcome.values[slot] = world_.random.unit() < share->second ? 1.0F : 0.0F;
+    }
+  }
+}
+
+void Server::expect_feedback(const Outcome& outcome, const VersionScript& script, std::size_t, bool positive) {
+  const Feedback& feedback = world_.scenario.feedback;
+  const bool anything = feedback.positives > 0 || script.converts > 0 || script.reported > 0;
+  if (!anything) return;
+  // A stored prediction has no name of its version's number; the simulation's store is of one endpoint.
+  Prediction prediction{kEndpoint, directory_.named(outcome.version).version, outcome};
+  static_cast<void>(world_.predictions.remember({prediction}));
+  const auto tell = [&](FeedbackKind kind, double value) {
+    if (world_.random.unit() < feedback.lost) return;
+    const microseconds after(world_.random.below(static_cast<std::uint64_t>(feedback.after.count()) + 1));
+    tell_later({outcome.prediction, value, kind}, after);
+    if (world_.random.unit() < feedback.twice) tell_later({outcome.prediction, value, kind}, after * 2);
+  };
+  if (feedback.positives > 0) tell(FeedbackKind::kLabel, positive ? 1 : 0);
+  if (world_.random.unit() < script.converts) tell(FeedbackKind::kConversion, 1);
+  if (world_.random.unit() < script.reported) tell(FeedbackKind::kReport, 1);
+}
+
+void Server::tell_later(const Label& label, microseconds after) {
+  world_.timeline.after(after, life_, [this, label] { take_feedback(label); });
+}
+
+void Server::take_feedback(const Label& label) {
+  const auto joined = world_.predictions.label({label}, world_.timeline.now());
+  const PredictionStore::Joined& one = joined->front();
+  const bool again = one.fate == PredictionStore::Fate::kDuplicate;
+  if (again && world_.scenario.sabotage == Sabotage::kCountsTwice)
+    watcher_.feedback_counted(label.prediction, label.kind);
+  if (one.fate != PredictionStore::Fate::kJoined) return;
+  const rollout::State* state = driver_.active(kEndpoint);
+  const std::string& version = one.prediction.version;
+  if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  watcher_.feedback_counted(label.prediction, label.kind);
+  const Outcome& outcome = one.prediction.outcome;
+  const double pi = outcome.at > since_ ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0.0;
+  watch_.observe_feedback(label.kind, outcome, version == state->candidate, pi, label.value,
+                          world_.timeline.monotonic(),
+                          [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
+}
+
+void Server::deliver(const Outcome& outcome) {
+  constexpr std::size_t kRing = 512;
+  if (world_.random.unit() < world_.scenario.lost_outcomes || ring_.size() >= kRing) return;
+  ring_.push_back(outcome);
+  if (!world_.partitioned()) drain();
+}
+
+void Server::drain() {
+  while (!ring_.empty()) {
+    const Outcome outcome = ring_.front();
+    ring_.pop_front();
+    take(outcome);
+  }
 }
 
 void Server::take(const Outcome& outcome) {
@@ -170,6 +254,8 @@ void Server::reset_guardrails(const std::string&) {
                                   : monitor::resolve(state->plan, world_.scenario.guardrails).value());
   watch_.reset();
   step_.reset();
+  since_ = world_.timeline.monotonic();
+  watcher_.guardrails_reset();
 }
 
 void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "monitor/known_backends.hpp"
 #include "monitor/watched_endpoint.hpp"
 #include "ports/backends.hpp"
+#include "ports/predictions.hpp"
 #include "services/drive_rollout.hpp"
 #include "sim/world.hpp"
 
@@ -24,10 +26,15 @@ class ServerWatcher {
   virtual void backend_ensured(const std::string& version) = 0;
   virtual void backend_released(const std::string& version) = 0;
   virtual void breached(const std::string& rollout_id) = 0;
+  virtual void guardrails_reset() = 0;
+  /// One request by the table that the gateway has.
+  virtual void served(const traffic::Split& table, const std::string& version, bool bad) = 0;
+  /// One piece of feedback was shown to the guardrails.
+  virtual void feedback_counted(const traffic::PredictionId& id, FeedbackKind kind) = 0;
 };
 
-/// One life of the server: the real driver, routing table and guardrails, joined as monitor/control_loop.cpp joins them,
-/// with the threads' queues replaced by events. Its events die with it.
+/// One life of the server: the real driver, routing table and guardrails, joined as monitor/control_loop.cpp joins
+/// them, with the threads' queues replaced by events. Its events die with it.
 class Server : public services::RolloutWorld, public services::CommitQueue {
  public:
   Server(World& world, ServerWatcher& watcher);
@@ -64,7 +71,15 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   void post(Queue& queue, std::function<void()> task);
   void publish(const traffic::Split& split);
   void take_status(const BackendStatus& status);
+  /// Outcomes are on their way through a ring.
+  void deliver(const traffic::Outcome& outcome);
+  void drain();
   void take(const traffic::Outcome& outcome);
+  /// What the users of an answer are going to tell.
+  void expect_feedback(const traffic::Outcome& outcome, const VersionScript& script, std::size_t group, bool positive);
+  void tell_later(const Label& label, microseconds after);
+  void take_feedback(const Label& label);
+  void draw_values(traffic::Outcome& outcome, const VersionScript& script, std::size_t group, bool positive);
   traffic::Outcome attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm);
   void on_breach(const guardrails::Evidence& evidence);
   void check_candidate();
@@ -79,6 +94,9 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   Queue inbox_{microseconds(1'000), microseconds(5'000)};
   Queue backend_thread_{microseconds(5'000), microseconds(400'000)};  ///< Checking artifacts out takes its time.
   monitor::StepCount step_;
+  Monotonic since_;  ///< When the evidence began.
+  std::deque<traffic::Outcome> ring_;
+  std::shared_ptr<const gateway::RoutingTable> table_;  ///< That the gateway goes by.
   bool loading_ = false;
   services::RolloutDriver driver_;
 };

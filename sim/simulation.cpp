@@ -1,6 +1,7 @@
 #include "sim/simulation.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "sim/operators.hpp"
@@ -9,8 +10,6 @@ namespace backstay::sim {
 
 namespace {
 
-/// From the end of the faults until everything must have ended: the longest plan at the lowest rate of requests.
-constexpr microseconds kSettleTime = seconds(150);
 constexpr microseconds kQuiet = seconds(1);
 
 class Simulation {
@@ -24,6 +23,12 @@ class Simulation {
       world_.timeline.at(when, [this] {
         if (server_) world_.trace.line("CRASH");
         if (server_) throw CrashSignal{};
+      });
+    }
+    for (const ClockStep& step : scenario.clock) {
+      world_.timeline.at(step.at, [this, step] {
+        world_.trace.line("the wall clock is set {:+.3f}s", static_cast<double>(step.ahead.count()) / 1e6);
+        world_.timeline.set_wall_clock(step.ahead);
       });
     }
     resume_when_calm();
@@ -48,12 +53,13 @@ class Simulation {
     report.boundaries = world_.boundary.passed();
     report.stable = checker_.record().stable;
     report.counts = std::move(counts_);
+    report.endings = std::move(endings_);
     return report;
   }
 
  private:
   void do_event() {
-    if (world_.timeline.elapsed() > world_.scenario.calm_from + kSettleTime)
+    if (world_.timeline.elapsed() > world_.scenario.calm_from + world_.scenario.settle_time)
       checker_.fail("everything settles", "it doesn't");
     try {
       world_.timeline.step();
@@ -133,7 +139,19 @@ class Simulation {
       before_rollback_ = state;
     }
     if (state.phase == rollout::Phase::kDone) ++counts_[state.revert ? "reverted" : "done"];
+    if (rollout::is_final(state.phase)) note_end(state);
     checker_.committed(transition);
+  }
+
+  /// A commit may be told again.
+  void note_end(const rollout::State& state) {
+    Ending ending;
+    ending.version = state.candidate;
+    ending.how = state.cause ? state.cause->trigger : state.revert ? "reverted" : "done";
+    if (ending.how == "guardrail") ending.guardrail = state.cause->reason.substr(0, state.cause->reason.find(':'));
+    ending.at = world_.timeline.elapsed();
+    ending.requests = checker_.served_by(state.candidate);
+    if (ended_.insert(state.id).second) endings_.push_back(std::move(ending));
   }
 
   World world_;
@@ -143,6 +161,8 @@ class Simulation {
   std::optional<rollout::State> before_rollback_;  ///< For the sabotage that forgets.
   std::optional<microseconds> quiet_from_;
   std::map<std::string, unsigned> counts_;
+  std::vector<Ending> endings_;
+  std::set<std::string> ended_;
 };
 
 }  // namespace

@@ -11,6 +11,15 @@
 
 namespace backstay::sim {
 
+/// How a rollout ended.
+struct Ending {
+  std::string version;    ///< The candidate.
+  std::string how;        ///< "done", "reverted", or what triggered the rollback: "guardrail", "manual", ...
+  std::string guardrail;  ///< Of "guardrail": which one.
+  microseconds at{0};
+  std::uint64_t requests = 0;  ///< That clients had answered by it until then.
+};
+
 /// How a run went.
 struct Report {
   std::string failure;  ///< The promise that was broken and how; empty: none.
@@ -18,6 +27,7 @@ struct Report {
   std::string digest;   ///< Of the trace.
   std::string stable;   ///< At the end.
   std::uint64_t boundaries = 0;
+  std::vector<Ending> endings{};
   std::map<std::string, unsigned> counts;  ///< "restarts", "done", "guardrail", "manual", ...: what the run has met.
 };
 

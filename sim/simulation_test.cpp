@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/shrink.hpp"
+
 namespace backstay::sim {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::uint64_t kRuns =
     300;  // They look at memory and make it slow; what a seed can find is found without them.
 constexpr std::uint64_t kSecondCrashes = 1;
 #else
-constexpr std::uint64_t kRuns = 4'000;
+constexpr std::uint64_t kRuns = 20'000;  // What fits in a minute of a slow machine; ./dev sim --runs N looks further.
 constexpr std::uint64_t kSecondCrashes = 3;
 #endif
 
@@ -31,11 +33,12 @@ TEST(Simulation, EverySeedKeepsEveryPromise) {
   std::map<std::string, unsigned> counts;
   for (std::uint64_t seed = 1; seed <= runs(); ++seed) {
     const Report report = run(random_scenario(seed));
-    ASSERT_EQ(report.failure, "") << "seed " << seed << "; see it with: ./dev sim " << seed;
+    ASSERT_EQ(report.failure, "") << "seed " << seed << "; see it, and which faults it needs, with: ./dev sim " << seed;
     for (const auto& [name, count] : report.counts) counts[name] += count;
   }
   // It would prove little if it never got anywhere.
-  for (const char* met : {"done", "reverted", "guardrail", "manual", "not_ready", "backend_failed", "requirement", "restarts"})
+  for (const char* met :
+       {"done", "reverted", "guardrail", "manual", "not_ready", "backend_failed", "requirement", "restarts"})
     EXPECT_GT(counts[met], runs() / 100) << met;
 }
 
@@ -83,6 +86,32 @@ TEST(Simulation, ACrashAtAnyBoundaryOfAReleaseAndItsReturnEndsAtTheStandby) {
   crash_everywhere("standby", standby_scenario(), {"reverted"});
 }
 
+TEST(Shrink, LeavesTheFaultsThatABrokenPromiseNeeds) {
+  unsigned shrunk = 0;
+  for (std::uint64_t seed = 1; seed <= 200 && shrunk < 3; ++seed) {
+    Scenario scenario = random_scenario(seed);
+    scenario.sabotage = Sabotage::kForgetsRollback;
+    const std::string failure = run(scenario).failure;
+    if (failure.empty()) continue;
+    ++shrunk;
+    const std::set<std::size_t> kept = shrink(scenario);
+    const Scenario smaller = with_faults(scenario, kept);
+    EXPECT_EQ(run(smaller).failure.substr(0, 20), failure.substr(0, 20)) << seed;
+    EXPECT_LT(kept.size(), faults_of(scenario).size()) << seed;
+    // It takes a release to be rolled back, something that rolls it back, and a crash after that.
+    bool crash = false;
+    for (const std::size_t fault : kept) crash |= faults_of(scenario)[fault].starts_with("crash");
+    EXPECT_TRUE(crash) << seed;
+    for (const std::size_t fault : kept) {
+      std::set<std::size_t> without = kept;
+      without.erase(fault);
+      EXPECT_NE(run(with_faults(scenario, without)).failure.substr(0, 20), failure.substr(0, 20))
+          << seed << ": " << faults_of(scenario)[fault];
+    }
+  }
+  EXPECT_EQ(shrunk, 3U);
+}
+
 /// The checker is worth as much as what it catches.
 struct Broken {
   Sabotage how;
@@ -111,6 +140,11 @@ INSTANTIATE_TEST_SUITE_P(Each, SabotagedSimulation,
                                            Broken{Sabotage::kAnswersBeforeCommit, "nothing acknowledged is lost"},
                                            Broken{Sabotage::kIgnoresBreach, "a breach ends in rollback"},
                                            Broken{Sabotage::kReleasesStable, "a ready version takes the traffic"},
+                                           Broken{Sabotage::kBelievesLostAnswers, "everything settles"},
+                                           Broken{Sabotage::kKeepsOldTable, "what was rolled back serves nobody"},
+                                           Broken{Sabotage::kLosesAShare, "shares add up"},
+                                           Broken{Sabotage::kCountsTwice, "feedback counts once"},
+                                           Broken{Sabotage::kIgnoresBreach, "a bad version is seen by few"},
                                            Broken{Sabotage::kNeverRetriesCommits, "a rollback is stored soon"},
                                            Broken{Sabotage::kResumesWithoutReadiness,
                                                   "a candidate gets traffic when it is ready"}));

@@ -17,9 +17,11 @@ class Timeline : public Clock {
  public:
   using Owner = std::weak_ptr<const void>;
 
-  Timestamp now() const override { return Timestamp(std::chrono::hours(24 * 365 * 50)) + elapsed_; }
+  /// The wall clock, which may be set.
+  Timestamp now() const override { return Timestamp(std::chrono::hours(24 * 365 * 50)) + elapsed_ + skew_; }
   Monotonic monotonic() const override { return Monotonic(elapsed_); }
   microseconds elapsed() const { return elapsed_; }
+  void set_wall_clock(microseconds ahead) { skew_ = ahead; }
 
   /// The event is dropped when `owner` is gone by then: what a process meant to do ends with it.
   void after(microseconds delay, const Owner& owner, std::function<void()> event) {
@@ -54,6 +56,7 @@ class Timeline : public Clock {
   };
   std::priority_queue<Event> events_;
   microseconds elapsed_{0};
+  microseconds skew_{0};
   std::uint64_t next_ = 0;
   std::shared_ptr<const int> world_ = std::make_shared<const int>(0);
 };

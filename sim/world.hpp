@@ -1,12 +1,16 @@
 #pragma once
 
+#include <algorithm>
+
 #include "base/random.hpp"
+#include "monitor/guardrail_watch.hpp"
 #include "sim/boundary.hpp"
 #include "sim/disk.hpp"
 #include "sim/fleet.hpp"
 #include "sim/scenario.hpp"
 #include "sim/timeline.hpp"
 #include "sim/trace.hpp"
+#include "storage/memory/memory_predictions.hpp"
 
 namespace backstay::sim {
 
@@ -19,12 +23,21 @@ struct World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
+  bool partitioned() const {
+    return std::any_of(scenario.partitions.begin(), scenario.partitions.end(), [this](const Partition& partition) {
+      return partition.from <= timeline.elapsed() && timeline.elapsed() < partition.until;
+    });
+  }
+
   const Scenario scenario;
+  /// Where guardrails find values; a scenario has no more than the gateway takes.
+  const monitor::ValuePlan values = monitor::plan_values(scenario.guardrails).value();
   Timeline timeline;
   Random random;
   Trace trace;
   Boundary boundary{scenario.boundary_crashes, trace};
   Disk disk{scenario, timeline, random, trace, boundary};
+  MemoryPredictions predictions;  ///< Durable: what was acknowledged is joined.
   Fleet fleet{scenario, timeline, random, trace};
 };
 

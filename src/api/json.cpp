@@ -32,6 +32,8 @@ json versions_json(const monitor::EndpointStatus& endpoint) {
                     {"replayed", v.replayed},
                     {"mirrored", v.mirrored},
                     {"labels", v.labels},
+                    {"reports", v.reports},
+                    {"conversions", v.conversions},
                     {"latency_p50_seconds", v.latency_p50_seconds},
                     {"latency_p95_seconds", v.latency_p95_seconds},
                     {"latency_p99_seconds", v.latency_p99_seconds}});
@@ -49,6 +51,31 @@ json backends_json(const std::vector<BackendStatus>& backends) {
   return list;
 }
 
+json examiners_json(const std::vector<monitor::ExaminerStatus>& examiners) {
+  json list = json::array();
+  for (const monitor::ExaminerStatus& e : examiners)
+    list.push_back({{"examiner", e.name.empty() ? "signature" : e.name},
+                    {"judged", e.judged},
+                    {"bad", e.bad},
+                    {"missing", e.missing},
+                    {"last", e.last}});
+  return list;
+}
+
+/// How far what the rollout's step requires has been shown.
+json requirements_json(const rollout::State& state) {
+  json list = json::array();
+  const bool watching = state.phase == rollout::Phase::kWatching;
+  const rollout::Proof& proof = state.plan.proof_of(watching ? state.plan.steps.size() : state.step_index);
+  for (std::size_t i = 0; i < proof.require.size() && i < state.shown.size(); ++i)
+    list.push_back({{"claim", rollout::describe(proof.require[i])},
+                    {"guardrail", proof.require[i].guardrail},
+                    {"log_e", state.shown[i].log_e},
+                    {"log_limit", state.shown[i].log_limit},
+                    {"holds", state.shown[i].holds()}});
+  return list;
+}
+
 json endpoint_json(const monitor::EndpointStatus& endpoint) {
   json guardrails = json::array();
   for (const guardrails::Evidence& evidence : endpoint.guardrails)
@@ -63,9 +90,14 @@ json endpoint_json(const monitor::EndpointStatus& endpoint) {
            {"versions", versions_json(endpoint)},
            {"backends", backends_json(endpoint.backends)},
            {"labels_joined", endpoint.labels_joined},
+           {"examiners", examiners_json(endpoint.examiners)},
+           {"requirements", json::array()},
            {"waiting_for", endpoint.waiting_for},
            {"trouble", endpoint.trouble}};
-  if (endpoint.rollout) out["rollout"] = to_json(*endpoint.rollout);
+  if (endpoint.rollout) {
+    out["rollout"] = to_json(*endpoint.rollout);
+    out["requirements"] = requirements_json(*endpoint.rollout);
+  }
   if (endpoint.decision_to_zero)
     out["decision_to_zero_seconds"] = std::chrono::duration<double>(*endpoint.decision_to_zero).count();
   return out;
@@ -110,7 +142,8 @@ json to_json(const monitor::Status& status) {
             {"refused", g.refused},
             {"mirrored", g.mirrored},
             {"mirrors_dropped", g.mirrors_dropped},
-            {"outcomes_dropped", g.outcomes_dropped}}}};
+            {"outcomes_dropped", g.outcomes_dropped},
+            {"answers_missed", status.answers_missed}}}};
 }
 
 std::string dump(const json& value, int indent) {

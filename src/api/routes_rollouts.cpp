@@ -50,25 +50,39 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
   return order;
 }
 
+/// One list of the body. `value`: the member that says how much; a report or conversion needs none.
+void read_feedback(wire::Fields& fields, const char* list, const char* value, FeedbackKind kind,
+                   std::vector<Label>& out, Result<void>& bad) {
+  fields.each(list, [&](wire::Fields& item) {
+    std::string id;
+    Label label;
+    label.kind = kind;
+    label.value = 1;
+    item.required("prediction_id", id);
+    if (kind == FeedbackKind::kLabel) {
+      item.required(value, label.value);
+    } else {
+      item.optional(value, label.value);
+    }
+    auto parsed = traffic::PredictionId::parse(id);
+    if (parsed) label.prediction = *parsed;
+    if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
+    out.push_back(label);
+  });
+}
+
 Result<std::vector<Label>> read_labels(const std::string& body) {
   std::vector<Label> labels;
   TRY(const wire::Document document, wire::Document::from_json("the request body", body));
   wire::Fields fields(document);
   Result<void> bad;
-  fields.each("labels", [&](wire::Fields& item) {
-    std::string id;
-    Label label;
-    item.required("prediction_id", id);
-    item.required("label", label.value);
-    auto parsed = traffic::PredictionId::parse(id);
-    if (parsed) label.prediction = *parsed;
-    if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
-    labels.push_back(label);
-  });
+  read_feedback(fields, "labels", "label", FeedbackKind::kLabel, labels, bad);
+  read_feedback(fields, "reports", "severity", FeedbackKind::kReport, labels, bad);
+  read_feedback(fields, "conversions", "value", FeedbackKind::kConversion, labels, bad);
   TRY_DO(fields.finish());
   TRY_DO(bad);
   if (labels.empty())
-    return Unexpected(ErrorCode::kInvalidArgument, "The request body names no labels.",
+    return Unexpected(ErrorCode::kInvalidArgument, "The request body names no labels, reports or conversions.",
                       R"(Send {"labels": [{"prediction_id": ..., "label": ...}]}.)");
   return labels;
 }
@@ -205,8 +219,8 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
 }
 
 Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
-  TRY(OrderText order, read_order(word, request.body));
   TRY_DO(ports.model_of(endpoint));
+  TRY(OrderText order, read_order(word, request.body));
   if (!order.to.empty()) {
     TRY(const registry::VersionRef ref, version_of(ports, endpoint, order.to));
     order.to = ref.version.str();

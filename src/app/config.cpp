@@ -120,9 +120,13 @@ void read_endpoint(Fields& fields, const std::filesystem::path& folder, Endpoint
   read_rollout(fields, out.plan);
   fields.optional_texts("gates", out.gate_files);
   fields.optional_texts("exception_keys", out.exception_key_files);
+  read_classifiers(fields, folder, out.classifiers);
+  fields.optional_share("examine", out.examine_ppm);
   if (!out.policy_file.empty()) return;  // Its guardrails are not known yet.
   if (auto known = monitor::resolve(out.plan, out.guardrails); !known)
     fields.fail("rollout", "is refused: " + known.error().message, known.error().hint);
+  if (auto known = check_examiners(out.name, out.values.examiners, out.classifiers); !known)
+    fields.fail("classifiers", "is refused: " + known.error().message, known.error().hint);
 }
 
 }  // namespace
@@ -172,6 +176,7 @@ Result<void> load_policies(Config& config,
     endpoint.guardrails = std::move(policy.guardrails);
     endpoint.family = policy.family;
     TRY_DO(monitor::resolve(endpoint.plan, endpoint.guardrails));
+    TRY_DO(check_examiners(endpoint.name, endpoint.values.examiners, endpoint.classifiers));
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/classifier_config.hpp"
 #include "app/notification_config.hpp"
 #include "base/result.hpp"
 #include "domain/guardrails/guardrail.hpp"
@@ -43,6 +44,8 @@ struct EndpointConfig {
   std::vector<guardrails::GuardrailSpec> guardrails;
   guardrails::Family family;
   monitor::ValuePlan values;
+  std::vector<ClassifierConfig> classifiers;
+  std::uint32_t examine_ppm = 100'000;  ///< Share of the answers that classifiers and the signature's check look at.
   rollout::Plan plan;
   std::vector<std::string> gate_files;                 ///< As written: paths, or "sha256:HEX".
   std::vector<services::RequiredGate> required_gates;  ///< By load_gates().

@@ -45,7 +45,7 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-gateway::GatewayConfig gateway_config(const Config& config) {
+gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue& answers) {
   gateway::GatewayConfig out;
   out.listen = config.gateway_listen;
   out.threads = config.gateway_threads;
@@ -58,16 +58,23 @@ gateway::GatewayConfig gateway_config(const Config& config) {
     item.try_timeout = endpoint.deadline;
     item.replay_bytes = endpoint.replay_limit_bytes;
     item.values = endpoint.values.sources;
+    if (!endpoint.values.examiners.empty()) {
+      item.examine_ppm = endpoint.examine_ppm;
+      out.answers = &answers;
+    }
     out.endpoints.push_back(std::move(item));
   }
   return out;
 }
 
-std::vector<monitor::EndpointConfig> monitor_config(const Config& config) {
+Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const Messenger& messenger) {
   std::vector<monitor::EndpointConfig> out;
-  for (const EndpointConfig& endpoint : config.endpoints)
-    out.push_back(
-        {endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan, endpoint.family});
+  for (const EndpointConfig& endpoint : config.endpoints) {
+    TRY(std::vector<monitor::ExaminerConfig> examiners,
+        make_examiners(endpoint.values.examiners, endpoint.classifiers, messenger, read_file));
+    out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan,
+                   endpoint.family, std::move(examiners)});
+  }
   return out;
 }
 
@@ -89,7 +96,8 @@ class Server {
     TRY(DataDirectory data, DataDirectory::open(config_.data_dir));
     data_ = std::make_unique<DataDirectory>(std::move(data));
     TRY_DO(data_->lock_for_server());
-    TRY(gateway_, gateway::Gateway::create(gateway_config(config_), routing_, [this] { monitor_->wake(); }));
+    TRY(const std::vector<monitor::EndpointConfig> endpoints, monitor_config(config_, messenger_));
+    TRY(gateway_, gateway::Gateway::create(gateway_config(config_, answers_), routing_, [this] { monitor_->wake(); }));
     TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
           monitor_->on_backend(status);
         }));
@@ -113,8 +121,12 @@ class Server {
                                 [this](const rollout::State& ended, const services::IsWarm& is_warm) {
                                   return services::find_dependents(services::records_of(data_->ledger()), ended,
                                                                    is_warm);
+                                },
+                                &answers_,
+                                [this](const std::string& endpoint, const std::string& version) {
+                                  return signature_of(endpoint, version);
                                 }},
-        monitor_config(config_));
+        endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
@@ -165,6 +177,14 @@ class Server {
  private:
   services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
 
+  Result<registry::Signature> signature_of(const std::string& endpoint, const std::string& version) const {
+    TRY(const EndpointConfig* found, endpoint_of(endpoint));
+    TRY(registry::SemanticVersion number, registry::SemanticVersion::parse(version));
+    TRY(const StoredVersion stored, data_->ledger().version({found->model, std::move(number)}));
+    TRY(registry::Manifest manifest, wire::manifest_from_json("the manifest", stored.manifest_json));
+    return std::move(manifest.signature);
+  }
+
   /// Empty: not known.
   std::string commit_of(const std::string& endpoint, const std::string& version) const {
     const auto found = endpoint_of(endpoint);
@@ -187,6 +207,7 @@ class Server {
   const Config config_;
   std::unique_ptr<DataDirectory> data_;
   gateway::RoutingCell routing_;
+  gateway::AnswerQueue answers_;
   notify::CurlMessenger messenger_;
   std::unique_ptr<notify::Dispatcher> dispatcher_;
   std::unique_ptr<gateway::Gateway> gateway_;

@@ -45,8 +45,8 @@ std::string count(double value) {
 }
 
 std::string level(const ForecastQuestion& question, double value) {
-  return question.spec.signal.kind == guardrails::Signal::Kind::kLatency ? fmt::format("{:g} ms", value * 1e3)
-                                                                         : fmt::format("{:g}", value);
+  return guardrails::is_duration(question.spec.signal.kind) ? fmt::format("{:g} ms", value * 1e3)
+                                                            : fmt::format("{:g}", value);
 }
 
 // The share of the releases that were taken back by then: # bad ones, . good ones.

@@ -85,12 +85,11 @@ Result<std::vector<GuardrailSpec>> asked(const Policy& policy, const Arguments& 
   std::string names;
   for (const GuardrailSpec& spec : policy.guardrails) {
     names += (names.empty() ? "" : ", ") + spec.name;
-    const bool latency = spec.signal.kind == guardrails::Signal::Kind::kLatency;
+    const bool latency = guardrails::is_duration(spec.signal.kind);
     const bool fits = latency ? level.duration : !level.duration && guardrails::measures_share(spec);
     if (a.guardrail.empty() ? fits : spec.name == a.guardrail) out.push_back(spec);
   }
-  if (!out.empty() && !a.guardrail.empty() &&
-      (out[0].signal.kind == guardrails::Signal::Kind::kLatency) != level.duration)
+  if (!out.empty() && !a.guardrail.empty() && guardrails::is_duration(out[0].signal.kind) != level.duration)
     return refuse("--baseline", a.baseline,
                   level.duration ? "This guardrail doesn't measure latency; write a number like 0.98."
                                  : "This guardrail measures latency; write it like 20ms.");
@@ -107,8 +106,7 @@ Result<std::vector<GuardrailSpec>> asked(const Policy& policy, const Arguments& 
 
 // For a guardrail that measures something else than what the levels are levels of.
 std::string how_to_ask(const GuardrailSpec& spec) {
-  if (spec.signal.kind == guardrails::Signal::Kind::kLatency)
-    return "It measures latency: give --baseline and --effect like 20ms.";
+  if (guardrails::is_duration(spec.signal.kind)) return "It measures latency: give --baseline and --effect like 20ms.";
   if (guardrails::measures_share(spec)) return "It measures a share: give --baseline and --effect like 98%.";
   return fmt::format("It measures a value with levels of its own: name it with --guardrail {}.", spec.name);
 }

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "api/json.hpp"
 #include "base/descriptor.hpp"
@@ -27,7 +28,9 @@ struct Arguments {
   std::string plan_file;
   std::string to;
   std::string prediction;
-  double label = 0;
+  std::optional<double> label;
+  bool report = false;
+  bool conversion = false;
   bool blue_green = false;
   bool force = false;
   bool watch = false;
@@ -111,13 +114,26 @@ Result<ExitCode> status(const Context& context, const Arguments& a) {
 
 Result<ExitCode> feedback(const Context& context, const Arguments& a) {
   TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
-  const json label{{"prediction_id", a.prediction}, {"label", a.label}};
-  TRY(const json result, client.post("/v1/feedback", {{"labels", {label}}}));
+  json item{{"prediction_id", a.prediction}};
+  const char* list = "labels";
+  if (a.report) {
+    list = "reports";
+    if (a.label) item["severity"] = *a.label;
+  } else if (a.conversion) {
+    list = "conversions";
+    if (a.label) item["value"] = *a.label;
+  } else {
+    if (!a.label)
+      return Unexpected(ErrorCode::kInvalidArgument, "The label is missing.",
+                        "Say what the prediction should have been, or write --report or --conversion.");
+    item["label"] = *a.label;
+  }
+  TRY(const json result, client.post("/v1/feedback", {{list, {item}}}));
   if (context.common.json) {
     print_json(result);
   } else {
     fmt::print("{}\n", result["joined"] == 1       ? "joined"
-                       : result["duplicates"] == 1 ? "this prediction has its label already"
+                       : result["duplicates"] == 1 ? "this prediction has one already"
                                                    : "unknown: not predicted here, or too long ago");
   }
   return result["unknown"] == 1 ? kNotFound : kOk;
@@ -168,7 +184,9 @@ void add_release_commands(const Context& context) {
   command = context.add(context.app, "feedback", "Tell what a prediction should have been",
                         "backstay feedback 5f2e9c0d4b7a41c6a3d8e1f00b9c7d21 1");
   command->add_option("PREDICTION", a.prediction, "The Backstay-Prediction-Id of the answer")->required();
-  command->add_option("LABEL", a.label, "1 or 0, or a value")->required();
+  command->add_option("LABEL", a.label, "1 or 0, or a value");
+  CLI::Option* report = command->add_flag("--report", a.report, "A user complained about the answer");
+  command->add_flag("--conversion", a.conversion, "A user did what was hoped for")->excludes(report);
   context.on(command, [context, arguments] { return feedback(context, *arguments); });
 }
 

@@ -72,9 +72,22 @@ std::uint64_t hash_of(std::string_view key) {
                      : (std::uint64_t{traffic::sticky_draw("cluster", key)} << 32) | traffic::sticky_draw("", key) | 1;
 }
 
+std::uint32_t first_byte_us(const Exchange& exchange) {
+  return static_cast<std::uint32_t>(exchange.first_byte().value_or(microseconds{0}).count());
+}
+
+/// A copy of an answer that is there as a whole goes to the examiners.
+void examine(Worker& worker, const traffic::Outcome& outcome, const std::string& version, const Exchange& exchange) {
+  const std::string_view body = exchange.body();
+  if (outcome.status >= 400) return;  // What failed is the business of other guardrails.
+  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.config.answers->miss();
+  const bool chunked = exchange.head().framing == http1::Framing::kChunked;
+  worker.config.answers->push({outcome, version, chunked ? std::string(http1::unchunked(body)) : std::string(body)});
+}
+
 // A copy of a request at the shadow version; nobody waits for it.
 Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow_alive, const Arm* shadow,
-                          std::string head, std::string body, traffic::Outcome outcome) {
+                          std::string head, std::string body, traffic::Outcome outcome, bool examined) {
   Exchange exchange(worker.reactor, worker.pool, worker.response);
   const EndpointConfig& endpoint = worker.config.endpoints[outcome.endpoint];
   Exchange::Call call;
@@ -87,13 +100,21 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
   if (shadow->address) outcome.ending = co_await exchange.call(call);
   if (outcome.ending == Ending::kAnswered && exchange.complete()) {
     outcome.values = worker.values.read(endpoint.values, exchange.head(), exchange.body());
-    exchange.finish();
   }
   outcome.status = static_cast<std::uint16_t>(exchange.status());
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
   outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   worker.record(outcome);
+  if (examined && outcome.ending == Ending::kAnswered) {
+    if (exchange.complete()) {
+      examine(worker, outcome, shadow->version, exchange);
+    } else {
+      worker.config.answers->miss();
+    }
+  }
+  exchange.finish();
   --worker.mirrors_under_way;
 }
 
@@ -238,6 +259,8 @@ Task<bool> Connection::read_body() {
 
 Connection::Choice Connection::choose() {
   Choice choice;
+  request_.examined = worker_.config.answers != nullptr && endpoint().examine_ppm > 0 &&
+                      worker_.random.below(traffic::kWhole) < endpoint().examine_ppm;
   choice.table = worker_.routing.pin();
   choice.routing = &choice.table->endpoints[request_.endpoint];
   const EndpointRouting& routing = *choice.routing;
@@ -279,7 +302,8 @@ Exchange::Call Connection::call_for(const Arm& arm) {
   call.to_head_request = request_.is_head;
   call.deadline = worker_.reactor.now() + endpoint().try_timeout;
   // A candidate's answer is checked to its end before any of it goes on; values are read from whole answers.
-  const bool hold = arm.role == Role::kCandidate || !endpoint().values.empty() || request_.http_1_0;
+  const bool hold =
+      arm.role == Role::kCandidate || !endpoint().values.empty() || request_.http_1_0 || request_.examined;
   call.hold_bytes = hold ? endpoint().hold_bytes : 0;
   return call;
 }
@@ -379,14 +403,8 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
     record(choice, exchange, Ending::kBroken, false, fallback, nullptr);
     co_return co_await fail(choice, Ending::kBroken);
   }
-  if (at_once) {
-    if (endpoint().values.empty()) {
-      record(choice, exchange, Ending::kAnswered, false, fallback, nullptr);
-    } else {
-      const ValueReader::Values values = read_values(exchange);
-      record(choice, exchange, Ending::kAnswered, false, fallback, &values);
-    }
-  }
+  if (at_once) record_whole(choice, exchange, fallback);
+  if (!at_once && request_.examined) worker_.config.answers->miss();
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
@@ -405,8 +423,16 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   co_return delivered&& request_.keep_alive;
 }
 
-void Connection::record(const Choice& choice, const Exchange& exchange, Ending ending, bool replayed, bool fallback,
-                        const ValueReader::Values* values) {
+void Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
+  ValueReader::Values values;
+  values.fill(traffic::kNoValue);
+  if (!endpoint().values.empty()) values = read_values(exchange);
+  const traffic::Outcome outcome = record(choice, exchange, Ending::kAnswered, false, fallback, &values);
+  if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
+}
+
+traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchange, Ending ending, bool replayed,
+                                    bool fallback, const ValueReader::Values* values) {
   traffic::Outcome outcome;
   outcome.prediction = request_.prediction;
   outcome.cluster = hash_of(sticky_key_);
@@ -420,9 +446,11 @@ void Connection::record(const Choice& choice, const Exchange& exchange, Ending e
   outcome.candidate_ppm = choice.candidate_ppm;
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
   outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
   worker_.record(outcome);
+  return outcome;
 }
 
 void Connection::mirror(const Choice& choice) {
@@ -440,7 +468,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
-                              std::string(request_body()), outcome));
+                              std::string(request_body()), outcome, request_.examined));
 }
 
 Task<bool> Connection::fail(const Choice& choice, Ending ending) {

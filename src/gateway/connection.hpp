@@ -32,6 +32,7 @@ class Connection {
     bool keep_alive = true;
     bool replayable = false;  ///< The whole body is in input_.
     bool mirrored = false;
+    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
@@ -60,8 +61,9 @@ class Connection {
   Task<bool> deliver(std::string_view first, std::string_view second);
   Task<void> linger();
 
-  void record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed, bool fallback,
-              const ValueReader::Values* values);
+  traffic::Outcome record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed,
+                          bool fallback, const ValueReader::Values* values);
+  void record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   ValueReader::Values read_values(const Exchange& exchange);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);

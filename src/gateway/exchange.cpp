@@ -57,6 +57,7 @@ Task<Ending> Exchange::send(const Call& call, bool new_connection) {
   address_ = call.address;
   response_bytes_ = 0;
   status_ = 0;
+  first_byte_at_.reset();
   stream_ = new_connection ? nullptr : pool_.take(call.address);
   reused_ = stream_ != nullptr;
   sent_at_ = received_at_ = std::chrono::steady_clock::now();
@@ -109,6 +110,7 @@ bool Exchange::take_heads(const Call& call, bool& broken) {
 // Accounts for body bytes; returns those that belong to the body.
 std::string_view Exchange::take_body(std::string_view fresh) {
   const std::size_t taken = body_.feed(fresh);
+  if (taken > 0 && !first_byte_at_) first_byte_at_ = std::chrono::steady_clock::now();
   // Bytes after the end of the response: nobody asked for them, and the connection can't be trusted.
   if (taken < fresh.size()) reusable_ = false;
   return fresh.substr(0, taken);
@@ -184,6 +186,11 @@ Task<std::string_view> Exchange::next(Monotonic deadline) {
 
 microseconds Exchange::latency() const {
   return std::chrono::duration_cast<microseconds>(received_at_ - sent_at_);
+}
+
+std::optional<microseconds> Exchange::first_byte() const {
+  if (!first_byte_at_) return std::nullopt;
+  return std::chrono::duration_cast<microseconds>(*first_byte_at_ - sent_at_);
 }
 
 void Exchange::finish() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,6 +49,8 @@ class Exchange {
   std::uint64_t response_bytes() const { return response_bytes_; }
   /// From the first byte sent to the last byte received, so far.
   microseconds latency() const;
+  /// From the first byte sent to the first one of the body; nullopt: none has come.
+  std::optional<microseconds> first_byte() const;
   /// When that last byte came, or the try failed.
   Monotonic received_at() const { return received_at_; }
   /// 0 until a head was received.
@@ -73,6 +76,7 @@ class Exchange {
   bool reusable_ = false;
   Monotonic sent_at_;
   Monotonic received_at_;
+  std::optional<Monotonic> first_byte_at_;
   std::uint64_t response_bytes_ = 0;
   http1::ResponseHead& head_;
   std::size_t head_size_ = 0;

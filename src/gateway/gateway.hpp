@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "gateway/answer_queue.hpp"
 #include "gateway/outcome_ring.hpp"
 #include "gateway/routing.hpp"
 #include "gateway/socket.hpp"
@@ -25,6 +26,8 @@ struct EndpointConfig {
   std::size_t replay_bytes = 1024 * 1024;  ///< Larger requests are not kept for a replay, so no candidate gets them.
   std::size_t hold_bytes = 1024 * 1024;  ///< Candidate responses up to this are checked whole before any byte goes on.
   std::vector<ValueSource> values;       ///< At most traffic::kMaxValues.
+  std::uint32_t examine_ppm = 0;         ///< Share of the answers that are copied for the examiners.
+  std::size_t examine_bytes = 256 * 1024;  ///< Longer ones are not.
 };
 
 struct GatewayConfig {
@@ -35,6 +38,7 @@ struct GatewayConfig {
   milliseconds head_timeout{15'000};
   milliseconds body_timeout{60'000};  ///< Between two pieces of a body, either way.
   milliseconds idle_timeout{75'000};
+  AnswerQueue* answers = nullptr;  ///< Where copies go; outlives the gateway. nullptr: none are made.
 };
 
 /// Counts since the start, summed over threads.

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 namespace backstay::gateway {
 
@@ -15,6 +16,8 @@ struct ValueReader::Parser {
 
 namespace {
 
+constexpr std::size_t kMostDimensions = 8;
+
 float from_text(std::string_view text) {
   double value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -22,9 +25,7 @@ float from_text(std::string_view text) {
   return whole ? static_cast<float>(value) : traffic::kNoValue;
 }
 
-float from_json(simdjson::ondemand::document& document, const std::string& pointer) {
-  simdjson::ondemand::value found;
-  if (document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return traffic::kNoValue;
+float from_value(simdjson::ondemand::value& found) {
   simdjson::ondemand::json_type type{};
   if (found.type().get(type) != simdjson::SUCCESS) return traffic::kNoValue;
   if (type == simdjson::ondemand::json_type::number) {
@@ -33,6 +34,69 @@ float from_json(simdjson::ondemand::document& document, const std::string& point
   } else if (type == simdjson::ondemand::json_type::boolean) {
     bool truth = false;
     if (found.get_bool().get(truth) == simdjson::SUCCESS) return truth ? 1.0F : 0.0F;
+  }
+  return traffic::kNoValue;
+}
+
+float from_json(simdjson::ondemand::document& document, const std::string& pointer) {
+  simdjson::ondemand::value found;
+  if (document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return traffic::kNoValue;
+  return from_value(found);
+}
+
+/// Where the element is in the data as one row after another; nullopt: the tensor has no such element.
+std::optional<std::uint64_t> place_of(simdjson::ondemand::object& output, const std::vector<std::uint64_t>& index) {
+  if (index.empty()) return 0;
+  simdjson::ondemand::array shape;
+  if (output.find_field_unordered("shape").get_array().get(shape) != simdjson::SUCCESS) return std::nullopt;
+  std::uint64_t place = 0;
+  std::size_t dimension = 0;
+  for (auto item : shape) {
+    std::uint64_t size = 0;
+    if (item.get_uint64().get(size) != simdjson::SUCCESS || dimension == index.size() || index[dimension] >= size)
+      return std::nullopt;
+    // Larger than any answer: no such element, and no overflow.
+    if (place > (std::uint64_t{1} << 40) || size > (std::uint64_t{1} << 20)) return std::nullopt;
+    place = place * size + index[dimension++];
+  }
+  return dimension == index.size() ? std::optional(place) : std::nullopt;
+}
+
+/// Data may be flat or nested as its shape is.
+float element(simdjson::ondemand::array& data, const ValueSource& source, std::uint64_t place, std::size_t dimension) {
+  const std::uint64_t own = dimension < source.index.size() ? source.index[dimension] : 0;
+  std::uint64_t at = 0;
+  for (auto item : data) {
+    simdjson::ondemand::value value;
+    if (item.get(value) != simdjson::SUCCESS) return traffic::kNoValue;
+    simdjson::ondemand::json_type type{};
+    if (value.type().get(type) != simdjson::SUCCESS) return traffic::kNoValue;
+    const bool nested = type == simdjson::ondemand::json_type::array;
+    if (nested && dimension >= kMostDimensions) return traffic::kNoValue;
+    if (at++ != (nested || dimension > 0 ? own : place)) continue;
+    if (!nested) return from_value(value);
+    simdjson::ondemand::array inner;
+    if (value.get_array().get(inner) != simdjson::SUCCESS) return traffic::kNoValue;
+    return element(inner, source, place, dimension + 1);
+  }
+  return traffic::kNoValue;
+}
+
+float from_tensor(simdjson::ondemand::document& document, const ValueSource& source) {
+  document.rewind();
+  simdjson::ondemand::array outputs;
+  if (document.find_field_unordered("outputs").get_array().get(outputs) != simdjson::SUCCESS) return traffic::kNoValue;
+  for (auto item : outputs) {
+    simdjson::ondemand::object output;
+    std::string_view name;
+    if (item.get_object().get(output) != simdjson::SUCCESS) return traffic::kNoValue;
+    if (output.find_field_unordered("name").get_string().get(name) != simdjson::SUCCESS) return traffic::kNoValue;
+    if (name != source.tensor) continue;
+    const auto place = place_of(output, source.index);
+    simdjson::ondemand::array data;
+    if (!place || output.find_field_unordered("data").get_array().get(data) != simdjson::SUCCESS)
+      return traffic::kNoValue;
+    return element(data, source, *place, 0);
   }
   return traffic::kNoValue;
 }
@@ -64,7 +128,9 @@ ValueReader::Values ValueReader::read(const std::vector<ValueSource>& sources, c
   if (parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
     return values;
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
-    if (sources[i].header.empty()) values[i] = from_json(document, sources[i].json_pointer);
+    if (sources[i].header.empty())
+      values[i] =
+          sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer) : from_tensor(document, sources[i]);
   return values;
 }
 

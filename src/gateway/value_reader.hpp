@@ -11,10 +11,14 @@
 
 namespace backstay::gateway {
 
-/// Where in a response a signal's value is: a JSON pointer (RFC 6901) into the body, or a header. Exactly one is set.
+/// Where in a response a signal's value is: a JSON pointer (RFC 6901) into the body, a header, or an element of an
+/// output tensor of an Open Inference Protocol (v2) answer in JSON. Exactly one is set.
 struct ValueSource {
   std::string json_pointer;
   std::string header;
+  std::string tensor{};                ///< The output's name.
+  std::vector<std::uint64_t> index{};  ///< By dimension; empty: its first element.
+  bool operator==(const ValueSource&) const = default;
 };
 
 /// Looks values up in responses without changing them. One per thread.

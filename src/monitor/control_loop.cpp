@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "monitor/report_endpoint.hpp"
+#include "services/commit_rollout.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::monitor {
@@ -24,6 +25,15 @@ std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
   return out;
 }
 
+Observation::Kind kind_of(FeedbackKind kind) {
+  switch (kind) {
+    case FeedbackKind::kLabel: return Observation::Kind::kLabel;
+    case FeedbackKind::kReport: return Observation::Kind::kReport;
+    case FeedbackKind::kConversion: return Observation::Kind::kConversion;
+  }
+  return Observation::Kind::kLabel;
+}
+
 }  // namespace
 
 Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
@@ -32,7 +42,7 @@ Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
       driver_(*this, *this, ports_.clock),
       backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
       feedback_(ports_.predictions, inbox_, ports_.clock,
-                [this](const Prediction& prediction, double label) { take_label(prediction, label); }),
+                [this](const Prediction& prediction, const Label& label) { take_feedback(prediction, label); }),
       dependents_({driver_, commit_thread_, inbox_, ports_.audit, ports_.find_dependents, ports_.stored}) {
   for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
 }
@@ -56,13 +66,15 @@ Result<void> Monitor::Loop::start() {
   TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
   for (const LabelTotal& total : totals)
     for (WatchedEndpoint& endpoint : endpoints_)
-      if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].traffic.labels = total.labels;
+      if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].take(total);
   for (const rollout::State& state : ended) dependents_.after(state, backends_.known(), true);
   thread_ = std::thread([this] { run(); });
+  start_examiners();
   return {};
 }
 
 void Monitor::Loop::stop() {
+  if (examiners_) examiners_->stop();
   if (thread_.joinable()) {
     inbox_.post([this] { stopping_ = true; });
     thread_.join();
@@ -105,9 +117,13 @@ Status Monitor::Loop::report() {
   drain();
   Status status;
   status.gateway = ports_.gateway.counters();
-  for (const WatchedEndpoint& endpoint : endpoints_)
+  if (ports_.answers != nullptr) status.answers_missed = ports_.answers->missed();
+  for (const WatchedEndpoint& endpoint : endpoints_) {
     status.endpoints.push_back(monitor::report(endpoint, driver_, directory_.split(endpoint.config.name),
                                                backends_.known(), ports_.clock.now()));
+    if (examiners_)
+      status.endpoints.back().examiners = examiners_->status(static_cast<std::uint32_t>(&endpoint - endpoints_.data()));
+  }
   return status;
 }
 
@@ -126,7 +142,7 @@ void Monitor::Loop::release_backend(const std::string& endpoint, const std::stri
 void Monitor::Loop::reset_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
   const rollout::State* state = driver_.active(name);
-  endpoint.reset(state);
+  endpoint.reset(state, ports_.clock.monotonic());
   if (state != nullptr) {
     Observation reset;
     reset.kind = Observation::Kind::kReset;
@@ -137,7 +153,7 @@ void Monitor::Loop::reset_guardrails(const std::string& name) {
 void Monitor::Loop::submit(const rollout::Transition& transition, const std::string& model, Done done) {
   ++commits_;
   commit_thread_.post([this, transition, model, done = std::move(done)] {
-    Result<void> result = ports_.store.commit(transition, model);
+    Result<void> result = services::commit_rollout(ports_.store, transition, model);
     if (result && ports_.stored) ports_.stored();
     inbox_.post([this, result = std::move(result), done, state = transition.state] {
       --commits_;
@@ -205,7 +221,7 @@ void Monitor::Loop::take(const Outcome& outcome) {
   const std::string& version = directory_.named(outcome.version).version;
   endpoint.versions[version].add(outcome);
   const bool mirrored = outcome.role == Role::kShadow;
-  if (endpoint.wants_labels && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
+  if (endpoint.wants_feedback && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
 
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
@@ -213,7 +229,11 @@ void Monitor::Loop::take(const Outcome& outcome) {
   endpoint.step.add(*state, candidate);
   endpoint.now = outcome.at;
   const double pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
-  endpoint.recorder.show(state->id, {Observation::Kind::kOutcome, candidate, pi, 0, {}, outcome}, outcome.at);
+  Observation observation;
+  observation.candidate = candidate;
+  observation.pi = pi;
+  observation.outcome = outcome;
+  endpoint.recorder.show(state->id, observation, outcome.at);
   endpoint.watch.observe(outcome, candidate, pi,
                          [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
 }
@@ -224,15 +244,15 @@ void Monitor::Loop::remember(const WatchedEndpoint& endpoint, const std::string&
   feedback_.remember(std::move(prediction));
 }
 
-void Monitor::Loop::take_label(const Prediction& prediction, double label) {
+void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& label) {
   const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
                                   [&](const WatchedEndpoint& e) { return e.config.name == prediction.endpoint; });
   if (found == endpoints_.end()) return;  // It is no longer served; the label is stored.
   WatchedEndpoint& endpoint = *found;
   const std::string& version = prediction.version;
   const Outcome& outcome = prediction.outcome;
-  ++endpoint.labels_joined;
-  ++endpoint.versions[version].traffic.labels;
+  if (label.kind == FeedbackKind::kLabel) ++endpoint.labels_joined;
+  endpoint.versions[version].add(label.kind);
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   endpoint.now = ports_.clock.monotonic();
@@ -241,10 +261,52 @@ void Monitor::Loop::take_label(const Prediction& prediction, double label) {
   // nothing of the two versions against one another. The id has whole seconds.
   const bool drawn_here = outcome.prediction.at() > state->started_at;
   const double pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
-  endpoint.recorder.show(state->id, {Observation::Kind::kLabel, candidate, pi, label, endpoint.now, outcome},
-                         endpoint.now);
-  endpoint.watch.observe_label(outcome, candidate, pi, label, endpoint.now,
-                               [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  Observation observation;
+  observation.kind = kind_of(label.kind);
+  observation.candidate = candidate;
+  observation.pi = pi;
+  observation.label = label.value;
+  observation.at = endpoint.now;
+  observation.outcome = outcome;
+  endpoint.recorder.show(state->id, observation, endpoint.now);
+  endpoint.watch.observe_feedback(label.kind, outcome, candidate, pi, label.value, endpoint.now,
+                                  [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+}
+
+void Monitor::Loop::start_examiners() {
+  if (ports_.answers == nullptr) return;
+  Examiners::Plan plan;
+  for (const WatchedEndpoint& endpoint : endpoints_) plan.push_back(endpoint.config.examiners);
+  examiners_ = std::make_unique<Examiners>(
+      Examiners::Ports{*ports_.answers,
+                       [this](std::uint32_t endpoint, const std::string& version) {
+                         return ports_.signature_of(endpoints_[endpoint].config.name, version);
+                       },
+                       [this](const Outcome& outcome, std::size_t examiner, double verdict) {
+                         inbox_.post([this, outcome, examiner, verdict] { take_verdict(outcome, examiner, verdict); });
+                       }},
+      plan);
+}
+
+void Monitor::Loop::take_verdict(const Outcome& outcome, std::size_t examiner, double verdict) {
+  WatchedEndpoint& endpoint = endpoints_[outcome.endpoint];
+  const std::string& version = directory_.named(outcome.version).version;
+  const rollout::State* state = driver_.active(endpoint.config.name);
+  if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  // Verdicts are late: one of an answer of before this step of the experiment is evidence of another one.
+  if (outcome.at < endpoint.since || outcome.fallback) return;
+  endpoint.now = ports_.clock.monotonic();
+  Observation observation;
+  observation.kind = Observation::Kind::kVerdict;
+  observation.candidate = version == state->candidate;
+  observation.pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
+  observation.label = verdict;
+  observation.at = endpoint.now;
+  observation.examiner = static_cast<std::uint8_t>(examiner);
+  observation.outcome = outcome;
+  endpoint.recorder.show(state->id, observation, endpoint.now);
+  endpoint.watch.observe_verdict(examiner, outcome, observation.candidate, observation.pi, verdict, endpoint.now,
+                                 [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
 }
 
 void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {

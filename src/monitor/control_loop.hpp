@@ -74,7 +74,10 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   /// Whose label may come. What was no draw of the split between two versions (the fallback's answers, and stable's
   /// while requests are mirrored) has no chance to bet on.
   void remember(const WatchedEndpoint& endpoint, const std::string& version, const traffic::Outcome& outcome);
-  void take_label(const Prediction& prediction, double label);
+  void take_feedback(const Prediction& prediction, const Label& label);
+  /// What an examiner says of an answer.
+  void take_verdict(const traffic::Outcome& outcome, std::size_t examiner, double verdict);
+  void start_examiners();
   void breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence);
 
   /// Whether candidates' backends are where their rollouts need them.
@@ -96,6 +99,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   Feedback feedback_;
   TaskThread commit_thread_;
   DependentReleases dependents_;
+  std::unique_ptr<Examiners> examiners_;  ///< From start() on; posts to the inbox.
 };
 
 }  // namespace backstay::monitor

@@ -76,12 +76,17 @@ Passage chance(const Evidence& e) {
   using guardrails::TestKind;
   const double limit = std::exp(e.log_limit);
   // docs/statistics.md: these estimate the spread, and hold as outcomes become many.
+  // One guardrail of several may be asked for more or less than its own limit; what was promised is of all of them.
+  const bool together = e.log_promise != e.log_limit;
   const bool asymptotic = e.test == TestKind::kValueVsStable || e.test == TestKind::kRatioVsStable;
-  return {"How likely that was by chance",
-          {fmt::format("The evidence against the candidate was {}; the limit is {:.0f} to 1.", odds(e.log_e), limit),
-           fmt::format("Among versions that meet the objective at most one in {:.0f} is ever taken back by this "
-                       "guardrail, however often it looks{}.",
-                       limit, asymptotic ? " (when it has many outcomes to look at)" : "")}};
+  return {
+      "How likely that was by chance",
+      {fmt::format("The evidence against the candidate was {}; the limit is {:.0f} to 1.", odds(e.log_e), limit),
+       fmt::format("Among versions that meet {} at most one in {:.0f} is ever taken back by {}, however often "
+                   "{}{}.",
+                   together ? "every objective" : "the objective", std::exp(e.log_promise),
+                   together ? "the guardrails together (e-BH)" : "this guardrail", together ? "they look" : "it looks",
+                   asymptotic ? " (when it has many outcomes to look at)" : "")}};
 }
 
 Passage others(const std::vector<Evidence>& all, const std::string& but) {

@@ -13,12 +13,12 @@
 
 namespace backstay::monitor {
 
-/// Joins labels with the predictions that they are of, exactly once and durably, on a thread of its own: the control
-/// loop never waits for a disk. Labels that wait together are stored together. All but the destructor: on the loop's
-/// thread.
+/// Joins labels, reports and conversions with the predictions that they are of, exactly once and durably, on a thread
+/// of its own: the control loop never waits for a disk. Labels that wait together are stored together. All but the
+/// destructor: on the loop's thread.
 class Feedback {
  public:
-  using OnJoined = std::function<void(const Prediction& prediction, double label)>;
+  using OnJoined = std::function<void(const Prediction& prediction, const Label& label)>;
   using Done = std::function<void(Result<FeedbackResult>)>;
 
   /// `on_joined` and every Done are called on the loop's thread, through its inbox.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "domain/guardrails/e_bh.hpp"
+#include "domain/guardrails/tensor_element.hpp"
 
 namespace backstay::monitor {
 
@@ -19,11 +20,25 @@ namespace {
 // The place of a value among the sources; -1: the guardrail takes none.
 int place(std::vector<gateway::ValueSource>& sources, const guardrails::Value& value) {
   if (!value.given()) return -1;
-  const auto known = std::find_if(sources.begin(), sources.end(), [&](const gateway::ValueSource& source) {
-    return source.json_pointer == value.json_pointer && source.header == value.header;
-  });
+  gateway::ValueSource source{value.json_pointer, value.header};
+  if (!value.tensor.empty()) {
+    auto element = guardrails::TensorElement::parse(value.tensor);
+    if (!element) return -1;  // Refused by validate().
+    source.tensor = std::move(element->name);
+    source.index = std::move(element->index);
+  }
+  const auto known = std::find(sources.begin(), sources.end(), source);
   const auto index = static_cast<int>(known - sources.begin());
-  if (known == sources.end()) sources.push_back({value.json_pointer, value.header});
+  if (known == sources.end()) sources.push_back(std::move(source));
+  return index;
+}
+
+// Likewise of an examiner.
+int place(std::vector<std::string>& examiners, const Signal& signal) {
+  if (!is_examined(signal.kind)) return -1;
+  const auto known = std::find(examiners.begin(), examiners.end(), signal.classifier);
+  const auto index = static_cast<int>(known - examiners.begin());
+  if (known == examiners.end()) examiners.push_back(signal.classifier);
   return index;
 }
 
@@ -37,14 +52,14 @@ Result<ValuePlan> plan_values(const std::vector<guardrails::GuardrailSpec>& spec
   ValuePlan plan;
   for (const guardrails::GuardrailSpec& spec : specs) {
     const Signal& signal = spec.signal;
-    plan.slots.push_back({place(plan.sources, {signal.json_pointer, signal.header}), place(plan.sources, signal.per),
-                          place(plan.sources, signal.segment)});
+    plan.slots.push_back({place(plan.sources, signal.value()), place(plan.sources, signal.per),
+                          place(plan.sources, signal.segment), place(plan.examiners, signal)});
   }
   if (plan.sources.size() > traffic::kMaxValues)
     return Unexpected(ErrorCode::kInvalidArgument,
                       fmt::format("The guardrails take {} different values from a response; {} is the most.",
                                   plan.sources.size(), traffic::kMaxValues),
-                      "Let guardrails share a json_pointer or header.");
+                      "Let guardrails share a json_pointer, header or tensor.");
   return plan;
 }
 
@@ -69,10 +84,20 @@ void GuardrailWatch::reset() {
   guardrails_.clear();
   const bool each = family_.control == guardrails::Family::Control::kEach;
   const double share = family_.alpha / static_cast<double>(specs_.size());
-  for (const guardrails::GuardrailSpec& spec : specs_) guardrails_.emplace_back(spec, each ? spec.alpha : share);
+  for (const guardrails::GuardrailSpec& spec : specs_) {
+    // With e-BH any of them may be asked for less than its share: what holds is the promise of all together.
+    const bool together =
+        family_.control == guardrails::Family::Control::kEBh && spec.action == guardrails::Action::kRollBack;
+    guardrails_.emplace_back(spec, each ? spec.alpha : share, together ? std::optional(family_.alpha) : std::nullopt);
+  }
   log_es_.resize(specs_.size());
   scratch_.resize(specs_.size());
   pairs_.clear();
+  windows_.clear();
+  for (const guardrails::GuardrailSpec& spec : specs_) {
+    windows_.emplace_back();
+    if (is_attributed(spec.signal.kind)) windows_.back().emplace(spec.signal.within);
+  }
   claims_.clear();
   for (const Required& required : required_) claims_.emplace_back(required.spec, required.alpha);
 }
@@ -121,22 +146,40 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
       // against.
       if (!answered || outcome.role == traffic::Role::kShadow) return std::nullopt;
       return static_cast<double>(outcome.latency_us) / 1e6;
+    case Signal::Kind::kFirstByte:
+      if (!answered || outcome.role == traffic::Role::kShadow || outcome.first_byte_us == 0) return std::nullopt;
+      return static_cast<double>(outcome.first_byte_us) / 1e6;
+    case Signal::Kind::kResponseBytes:
+      if (!answered || outcome.status >= 400) return std::nullopt;
+      return static_cast<double>(outcome.response_bytes);
     case Signal::Kind::kResponseValue:
       // What failed is the business of the error guardrail, what the client did wrong nobody's.
       if (!answered || outcome.status >= 400) return std::nullopt;
       return at(slots_[index].value, outcome);
-    case Signal::Kind::kFeedback: break;
+    case Signal::Kind::kFeedback:
+    case Signal::Kind::kReport:
+    case Signal::Kind::kConversion:
+    case Signal::Kind::kSchema:
+    case Signal::Kind::kClassifier: break;
   }
   return std::nullopt;
 }
 
 void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach) {
   // A client that left says nothing of the version; a replay on stable is no draw of the split.
+  close_windows(outcome.at, on_breach);
   if (outcome.ending == Ending::kClientAbandoned || outcome.fallback) return;
   std::optional<Outcome> partner;
   bool looked = false;
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     if (!in_segment(i, outcome)) continue;
+    if (windows_[i]) {
+      // Only what a client has seen can be followed by anything.
+      const bool seen = outcome.ending == Ending::kAnswered && outcome.status < 400 && !outcome.replayed &&
+                        outcome.role != traffic::Role::kShadow;
+      if (seen) windows_[i]->open(outcome, candidate, pi);
+      continue;
+    }
     if (is_paired(chosen_test(specs_[i]))) {
       if (!looked) partner = pairs_.match(outcome);
       looked = true;
@@ -158,12 +201,43 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
   if (own && other) feed(index, {true, 0.5, *own, candidate.cluster, candidate.at, *other}, on_breach);
 }
 
-void GuardrailWatch::observe_label(const Outcome& outcome, bool candidate, double pi, double label, Monotonic now,
-                                   const OnBreach& on_breach) {
+void GuardrailWatch::observe_label(std::size_t index, const Outcome& outcome, bool candidate, double pi, double label,
+                                   Monotonic now, const OnBreach& on_breach) {
+  const auto right = was_right(specs_[index].signal, at(slots_[index].value, outcome), label);
+  if (right) feed(index, {candidate, pi, *right ? 1.0 : 0.0, outcome.cluster, now}, on_breach);
+}
+
+void GuardrailWatch::observe_feedback(FeedbackKind kind, const Outcome& outcome, bool candidate, double pi,
+                                      double value, Monotonic now, const OnBreach& on_breach) {
+  close_windows(now, on_breach);
   for (std::size_t i = 0; i < specs_.size(); ++i) {
-    if (specs_[i].signal.kind != Signal::Kind::kFeedback || !in_segment(i, outcome)) continue;
-    const auto right = was_right(specs_[i].signal, at(slots_[i].value, outcome), label);
-    if (right) feed(i, {candidate, pi, *right ? 1.0 : 0.0, outcome.cluster, now}, on_breach);
+    const Signal::Kind signal = specs_[i].signal.kind;
+    if (kind == FeedbackKind::kLabel && signal == Signal::Kind::kFeedback && in_segment(i, outcome))
+      observe_label(i, outcome, candidate, pi, value, now, on_breach);
+    const bool attributed = (kind == FeedbackKind::kReport && signal == Signal::Kind::kReport) ||
+                            (kind == FeedbackKind::kConversion && signal == Signal::Kind::kConversion);
+    if (!attributed) continue;
+    // What is known of the answer is what was known when it was given: that is the draw it was part of.
+    if (std::optional<Measurement> seen = windows_[i]->take(outcome.prediction, now)) {
+      seen->value = 1;
+      feed(i, *seen, on_breach);
+    }
+  }
+}
+
+void GuardrailWatch::close_windows(Monotonic now, const OnBreach& on_breach) {
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    if (!windows_[i]) continue;
+    while (const std::optional<Measurement> closed = windows_[i]->close_one(now)) feed(i, *closed, on_breach);
+  }
+}
+
+void GuardrailWatch::observe_verdict(std::size_t examiner, const Outcome& outcome, bool candidate, double pi,
+                                     double value, Monotonic now, const OnBreach& on_breach) {
+  if (std::isnan(value)) return;  // It is counted where it went missing, and says nothing of the version.
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (slots_[i].examiner != static_cast<int>(examiner) || !in_segment(i, outcome)) continue;
+    feed(i, {candidate, pi, value, outcome.cluster, now}, on_breach);
   }
 }
 

@@ -8,7 +8,9 @@
 #include "domain/guardrails/guardrail.hpp"
 #include "domain/traffic/outcome.hpp"
 #include "gateway/value_reader.hpp"
+#include "monitor/attribution_window.hpp"
 #include "monitor/requirements.hpp"
+#include "ports/predictions.hpp"
 
 namespace backstay::monitor {
 
@@ -17,12 +19,15 @@ struct ValueSlots {
   int value = -1;
   int per = -1;
   int segment = -1;
+  int examiner = -1;  ///< Which of the plan's examiners it listens to.
   bool operator==(const ValueSlots&) const = default;
 };
 /// Where the gateway has to look for the values that guardrails need, and which of them each guardrail takes.
 struct ValuePlan {
   std::vector<gateway::ValueSource> sources;
   std::vector<ValueSlots> slots;  ///< By guardrail.
+  /// Who has to look at sampled answers: names of classifiers, and "" for the signature.
+  std::vector<std::string> examiners{};
 };
 /// Fails when more than traffic::kMaxValues different values are wanted.
 Result<ValuePlan> plan_values(const std::vector<guardrails::GuardrailSpec>& specs);
@@ -57,9 +62,12 @@ class GuardrailWatch {
   /// `pi`: the chance this request had of going to the candidate. Calls `on_breach` for each guardrail that this
   /// outcome made breach.
   void observe(const traffic::Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach);
-  /// The label of an answer that was given before.
-  void observe_label(const traffic::Outcome& outcome, bool candidate, double pi, double label, Monotonic now,
-                     const OnBreach& on_breach);
+  /// What users tell of an answer that was given before.
+  void observe_feedback(FeedbackKind kind, const traffic::Outcome& outcome, bool candidate, double pi, double value,
+                        Monotonic now, const OnBreach& on_breach);
+  /// What one of the plan's examiners says of an answer.
+  void observe_verdict(std::size_t examiner, const traffic::Outcome& outcome, bool candidate, double pi, double value,
+                       Monotonic now, const OnBreach& on_breach);
   std::vector<guardrails::Evidence> evidence() const;
   /// Of one guardrail: ln of its e-value.
   double log_e(std::size_t index) const { return guardrails_[index].log_e(); }
@@ -70,6 +78,10 @@ class GuardrailWatch {
   /// What the guardrail's signal is on this outcome; nullopt: it says nothing.
   std::optional<double> signal_of(std::size_t index, const traffic::Outcome& outcome) const;
   bool in_segment(std::size_t index, const traffic::Outcome& outcome) const;
+  void observe_label(std::size_t index, const traffic::Outcome& outcome, bool candidate, double pi, double label,
+                     Monotonic now, const OnBreach& on_breach);
+  /// That nothing came within its window counts now.
+  void close_windows(Monotonic now, const OnBreach& on_breach);
   void observe_pair(std::size_t index, const traffic::Outcome& candidate, const traffic::Outcome& stable,
                     const OnBreach& on_breach);
 
@@ -81,6 +93,7 @@ class GuardrailWatch {
   std::vector<guardrails::Claim> claims_;  ///< Of required_.
   std::vector<double> log_es_, scratch_;   ///< For e-BH.
   PairTable pairs_;
+  std::vector<std::optional<AttributionWindow>> windows_;  ///< By guardrail; of reports and conversions.
 };
 
 }  // namespace backstay::monitor

@@ -10,6 +10,7 @@
 #include "domain/rollout/plan.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/routing.hpp"
+#include "monitor/examiners.hpp"
 #include "monitor/guardrail_watch.hpp"
 #include "monitor/status.hpp"
 #include "ports/backends.hpp"
@@ -30,6 +31,7 @@ struct EndpointConfig {
   std::vector<ValueSlots> slots;  ///< From plan_values().
   rollout::Plan plan;             ///< For rollouts that bring none of their own.
   guardrails::Family family;
+  std::vector<ExaminerConfig> examiners{};  ///< In the order of plan_values().
 };
 
 /// The control loop: one thread that drains outcomes, feeds the guardrails, runs the rollouts and publishes routing.
@@ -55,6 +57,8 @@ class Monitor {
     /// What needs a version that a rollout left; see DependentReleases. May be empty.
     std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)>
         find_dependents{};
+    gateway::AnswerQueue* answers = nullptr;  ///< Sampled answers; nullptr: there are no examiners.
+    std::function<Result<registry::Signature>(const std::string& endpoint, const std::string& version)> signature_of{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);

@@ -18,6 +18,7 @@ using guardrails::GuardrailSpec;
 constexpr std::size_t kMostPoints = 512;
 
 std::string name_of(const gateway::ValueSource& source) {
+  if (!source.tensor.empty()) return fmt::format("tensor {}", source.tensor);
   return source.json_pointer.empty() ? "header " + source.header : source.json_pointer;
 }
 
@@ -36,9 +37,7 @@ class Replay {
     places_.fill(-1);
     for (std::size_t slot = 0; slot < values.sources.size(); ++slot) {
       const gateway::ValueSource& wanted = values.sources[slot];
-      const auto found = std::find_if(
-          recorded_values.sources.begin(), recorded_values.sources.end(),
-          [&](const auto& s) { return s.json_pointer == wanted.json_pointer && s.header == wanted.header; });
+      const auto found = std::find(recorded_values.sources.begin(), recorded_values.sources.end(), wanted);
       if (found == recorded_values.sources.end())
         return Unexpected(
             ErrorCode::kInvalidArgument,
@@ -46,6 +45,7 @@ class Replay {
             "Replay with guardrails on errors, latency and the values that were recorded.");
       places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
     }
+    TRY_DO(find_examiners(values.examiners, recorded_values.examiners));
     watch_.emplace(specs, values.slots, decides.family);
     out.since_restart = out.crossings.size();
     // The clock that outcomes have begins anew with the machine.
@@ -68,22 +68,18 @@ class Replay {
     for (std::size_t slot = 0; slot < places_.size(); ++slot)
       o.outcome.values[slot] =
           places_[slot] < 0 ? traffic::kNoValue : recorded.outcome.values[static_cast<std::size_t>(places_[slot])];
-    const bool label = o.kind == Observation::Kind::kLabel;
-    const Monotonic at = label ? o.at : o.outcome.at;
+    const bool later = o.kind != Observation::Kind::kOutcome;
+    const Monotonic at = later ? o.at : o.outcome.at;
     if (!first_at_) first_at_ = at;
     out.lasted = base_ + std::max<nanoseconds>(at - *first_at_, nanoseconds{0});
-    if (label) ++out.labels;
+    if (o.kind == Observation::Kind::kLabel) ++out.labels;
     // What the fallback answered in the candidate's place is no draw of the split.
-    if (!label && !o.outcome.fallback) ++(o.candidate ? out.candidate_outcomes : out.stable_outcomes);
+    if (!later && !o.outcome.fallback) ++(o.candidate ? out.candidate_outcomes : out.stable_outcomes);
     const auto crossed = [&](const Evidence& evidence) {
       out.crossings.push_back({out.candidate_outcomes, out.lasted, o.outcome.prediction, evidence});
     };
     const std::size_t before = out.crossings.size();
-    if (label) {
-      watch_->observe_label(o.outcome, o.candidate, o.pi, o.label, o.at, crossed);
-    } else {
-      watch_->observe(o.outcome, o.candidate, o.pi, crossed);
-    }
+    show(o, crossed);
     // Every point is too many, and the last before a crossing matters most.
     if (o.candidate && (seen_++ % stride_ == 0 || out.crossings.size() != before)) add_points();
   }
@@ -99,6 +95,40 @@ class Replay {
   Replayed out;
 
  private:
+  /// Whose verdicts were recorded under which number.
+  Result<void> find_examiners(const std::vector<std::string>& wanted, const std::vector<std::string>& recorded) {
+    examiners_.assign(recorded.size(), -1);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const auto found = std::find(recorded.begin(), recorded.end(), wanted[i]);
+      if (found == recorded.end())
+        return Unexpected(ErrorCode::kInvalidArgument,
+                          fmt::format("What {} said was not recorded: no guardrail of that time took it.",
+                                      wanted[i].empty() ? "the signature" : "the classifier '" + wanted[i] + "'"),
+                          "Replay with guardrails on what was recorded.");
+      examiners_[static_cast<std::size_t>(found - recorded.begin())] = static_cast<int>(i);
+    }
+    return {};
+  }
+
+  void show(const Observation& o, const GuardrailWatch::OnBreach& crossed) {
+    switch (o.kind) {
+      case Observation::Kind::kOutcome: watch_->observe(o.outcome, o.candidate, o.pi, crossed); break;
+      case Observation::Kind::kLabel: feedback(FeedbackKind::kLabel, o, crossed); break;
+      case Observation::Kind::kReport: feedback(FeedbackKind::kReport, o, crossed); break;
+      case Observation::Kind::kConversion: feedback(FeedbackKind::kConversion, o, crossed); break;
+      case Observation::Kind::kVerdict:
+        if (o.examiner < examiners_.size() && examiners_[o.examiner] >= 0)
+          watch_->observe_verdict(static_cast<std::size_t>(examiners_[o.examiner]), o.outcome, o.candidate, o.pi,
+                                  o.label, o.at, crossed);
+        break;
+      case Observation::Kind::kReset: break;
+    }
+  }
+
+  void feedback(FeedbackKind kind, const Observation& o, const GuardrailWatch::OnBreach& crossed) {
+    watch_->observe_feedback(kind, o.outcome, o.candidate, o.pi, o.label, o.at, crossed);
+  }
+
   void add_points() {
     for (std::size_t i = 0; i < out.courses.size(); ++i)
       out.courses[i].points.push_back({out.lasted, watch_->log_e(i)});
@@ -114,6 +144,7 @@ class Replay {
   const std::optional<guardrails::Policy>& instead_;
   std::optional<GuardrailWatch> watch_;
   std::array<int, traffic::kMaxValues> places_{};  ///< Of a policy's values among the recorded ones.
+  std::vector<int> examiners_;                     ///< Of a recording among the policy's; -1: not wanted.
   std::optional<Monotonic> first_at_;              ///< Since the last restart.
   nanoseconds base_{0};                            ///< What was recorded before that.
   std::uint64_t seen_ = 0;

@@ -13,12 +13,12 @@ EndpointStatus report(const WatchedEndpoint& endpoint, const services::RolloutDr
   out.standby = record.standby;
   out.split = split;
   if (const rollout::State* state = driver.latest(name)) {
-    out.rollout = *state;
     out.guardrails = endpoint.watch.evidence();
     rollout::State seen = *state;
     if (endpoint.step.counts(seen)) seen.samples = endpoint.step.of(seen);
     if (!rollout::is_final(seen.phase)) seen.shown = endpoint.shown(seen);
     out.waiting_for = rollout::waiting_for(seen, now);
+    out.rollout = seen;
   }
   for (const auto& [version, counts] : endpoint.versions) {
     VersionTraffic traffic = counts.traffic;

@@ -22,7 +22,7 @@ Unexpected wrong(const Requirement& requirement, const std::string& why, std::st
 Result<GuardrailSpec> spec_of(const Requirement& wanted, GuardrailSpec spec) {
   Objective& goal = spec.objective;
   const bool was_relative = goal.kind == Objective::Kind::kRelativeToStable;
-  const bool latency = spec.signal.kind == guardrails::Signal::Kind::kLatency;
+  const bool latency = guardrails::is_duration(spec.signal.kind);
   if (wanted.claim == Requirement::Claim::kMeets) {
     if (latency && (was_relative || wanted.at_least || wanted.at_most))
       return wrong(

@@ -21,10 +21,21 @@ struct VersionTraffic {
   std::uint64_t errors = 0;
   std::uint64_t replayed = 0;  ///< Errors that the client never saw.
   std::uint64_t mirrored = 0;
-  std::uint64_t labels = 0;  ///< That its answers got, ever.
+  std::uint64_t labels = 0;  ///< That its answers got, ever; like the next two.
+  std::uint64_t reports = 0;
+  std::uint64_t conversions = 0;
   double latency_p50_seconds = 0;
   double latency_p95_seconds = 0;
   double latency_p99_seconds = 0;
+};
+
+/// What an examiner of sampled answers has done since the server started.
+struct ExaminerStatus {
+  std::string name;  ///< Of the classifier; empty: the version's signature.
+  std::uint64_t judged = 0;
+  std::uint64_t bad = 0;      ///< Half or more.
+  std::uint64_t missing = 0;  ///< Answers that it could not judge.
+  std::string last{};         ///< What was wrong last: with an answer, or with the examiner.
 };
 
 struct EndpointStatus {
@@ -39,6 +50,7 @@ struct EndpointStatus {
   std::vector<VersionTraffic> versions;
   std::vector<BackendStatus> backends;
   std::uint64_t labels_joined = 0;
+  std::vector<ExaminerStatus> examiners{};
   std::string trouble;  ///< Why a decision is not stored yet; empty when all is.
   /// Of the latest guardrail rollback: from the deciding outcome (or label) to the split with the candidate at 0%.
   std::optional<std::chrono::nanoseconds> decision_to_zero;
@@ -54,6 +66,7 @@ struct Deployment {
 struct Status {
   std::vector<EndpointStatus> endpoints;
   gateway::GatewayCounters gateway;
+  std::uint64_t answers_missed = 0;  ///< That were to be examined: streams, too long, or faster than they were taken.
 };
 
 struct FeedbackResult {

@@ -17,15 +17,29 @@ void VersionCounts::add(const traffic::Outcome& outcome) {
   if (outcome.ending == traffic::Ending::kAnswered) latency.add(outcome.latency_us / 1e6);
 }
 
+void VersionCounts::add(FeedbackKind kind) {
+  switch (kind) {
+    case FeedbackKind::kLabel: ++traffic.labels; break;
+    case FeedbackKind::kReport: ++traffic.reports; break;
+    case FeedbackKind::kConversion: ++traffic.conversions; break;
+  }
+}
+
+void VersionCounts::take(const LabelTotal& total) {
+  traffic.labels = total.labels;
+  traffic.reports = total.reports;
+  traffic.conversions = total.conversions;
+}
+
 WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings)
     : config(its_config),
       watch(its_config.guardrails, its_config.slots, its_config.family),
       recorder(recordings, wire::to_json(guardrails::Policy{its_config.guardrails, its_config.family})),
-      wants_labels(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(), [](const auto& spec) {
-        return spec.signal.kind == guardrails::Signal::Kind::kFeedback;
-      })) {}
+      wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
+                                 [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}
 
-void WatchedEndpoint::reset(const rollout::State* active) {
+void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
+  since = at;
   std::vector<Required> required;
   trouble.clear();
   if (active != nullptr) {

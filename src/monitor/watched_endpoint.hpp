@@ -54,6 +54,9 @@ struct VersionCounts {
   VersionTraffic traffic;
   guardrails::LatencySketch latency;
   void add(const traffic::Outcome& outcome);
+  void add(FeedbackKind kind);
+  /// What earlier processes counted.
+  void take(const LabelTotal& total);
 };
 
 /// All that the control loop keeps of one endpoint.
@@ -61,7 +64,7 @@ struct WatchedEndpoint {
   WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings);
 
   /// Evidence begins anew; what the rollout requires is looked at from here on.
-  void reset(const rollout::State* active);
+  void reset(const rollout::State* active, Monotonic now);
   /// The evidence for what the rollout's step requires.
   std::vector<rollout::Shown> shown(const rollout::State& state) const;
 
@@ -72,10 +75,11 @@ struct WatchedEndpoint {
   StepCount step;
   std::optional<std::chrono::nanoseconds> decision_to_zero;
   std::optional<Monotonic> decided_at;
-  Monotonic now;  ///< Of the outcome or label that is looked at.
+  Monotonic since;  ///< When the evidence began.
+  Monotonic now;    ///< Of the outcome or label that is looked at.
   std::uint64_t labels_joined = 0;
-  std::string trouble;        ///< Why a requirement can't be looked at; empty when all can.
-  bool wants_labels = false;  ///< Some guardrail is fed by them.
+  std::string trouble;          ///< Why a requirement can't be looked at; empty when all can.
+  bool wants_feedback = false;  ///< Some guardrail is fed by what users tell.
 };
 
 }  // namespace backstay::monitor

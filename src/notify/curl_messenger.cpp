@@ -9,7 +9,6 @@ namespace backstay::notify {
 
 namespace {
 
-constexpr long kTimeoutMilliseconds = 10'000;
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr int kMailAccepted = 250;
 
@@ -71,7 +70,7 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
   curl_easy_setopt(curl, CURLOPT_URL, message.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, mail ? "smtp,smtps" : "http,https");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, kTimeoutMilliseconds);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(message.timeout.count()));
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "backstay");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sent.body);
@@ -100,7 +99,8 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   if (code == CURLE_OPERATION_TIMEDOUT)
-    return Unexpected(ErrorCode::kTimeout, "It did not answer within 10 s.", "Check that it can be reached.");
+    return Unexpected(ErrorCode::kTimeout, "It did not answer within " + to_string(message.timeout) + ".",
+                      "Check that it can be reached.");
   // A mail server that says no says so with a number; there is none when it could not be asked.
   if (code != CURLE_OK && mail && status >= 400) return Sent{static_cast<int>(status), ""};
   if (code != CURLE_OK)

@@ -60,6 +60,7 @@ struct Message {
   std::vector<std::string> to;
   std::string user;
   std::string password;
+  milliseconds timeout{10'000};  ///< For everything.
 };
 
 struct Sent {

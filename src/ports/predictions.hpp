@@ -18,17 +18,28 @@ struct Prediction {
       outcome;  ///< What a store gives back has no `endpoint`, `version` and `at`: they mean nothing later.
 };
 
-/// What a prediction should have been.
+/// What users of an answer tell of it.
+enum class FeedbackKind : std::uint8_t {
+  kLabel,       ///< What the prediction should have been.
+  kReport,      ///< A complaint.
+  kConversion,  ///< What was hoped for was done.
+};
+inline constexpr std::size_t kFeedbackKinds = 3;
+
+/// One piece of feedback; a label unless it says otherwise.
 struct Label {
   traffic::PredictionId prediction;
   double value = 0;
+  FeedbackKind kind = FeedbackKind::kLabel;
 };
 
-/// How many labels a version's answers have got, ever.
+/// How much feedback a version's answers have got, ever.
 struct LabelTotal {
   std::string endpoint;
   std::string version;
   std::uint64_t labels = 0;
+  std::uint64_t reports = 0;
+  std::uint64_t conversions = 0;
 };
 
 class PredictionStore {
@@ -40,7 +51,7 @@ class PredictionStore {
   virtual Result<void> remember(const std::vector<Prediction>& predictions) = 0;
 
   enum class Fate : std::uint8_t {
-    kJoined,     ///< The first label of this prediction.
+    kJoined,     ///< The first of its kind of this prediction.
     kDuplicate,  ///< It has one already, which stays.
     kUnknown,    ///< Not predicted here, or forgotten.
   };

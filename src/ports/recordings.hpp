@@ -15,16 +15,20 @@ namespace backstay {
 /// One thing that a rollout's guardrails were shown.
 struct Observation {
   enum class Kind : std::uint8_t {
-    kOutcome,  ///< `outcome`.
-    kLabel,    ///< `label` arrived for `outcome` at `at`.
-    kReset,    ///< What was seen so far no longer counts: another phase with another baseline began.
+    kOutcome,     ///< `outcome`.
+    kLabel,       ///< `label` arrived for `outcome` at `at`.
+    kReset,       ///< What was seen so far no longer counts: another phase with another baseline began.
+    kReport,      ///< A user complained about `outcome` at `at`.
+    kConversion,  ///< A user did what was hoped for after `outcome`, at `at`.
+    kVerdict,     ///< `label` is what the policy's examiner `examiner` says of `outcome`, at `at`.
   };
   Kind kind = Kind::kOutcome;
-  bool candidate = false;    ///< Whose outcome it is: the candidate's, or stable's.
-  double pi = 0;             ///< The chance that the request had of going to the candidate.
-  double label = 0;          ///< kLabel.
-  Monotonic at;              ///< kLabel. An outcome has its own.
-  traffic::Outcome outcome;  ///< `endpoint` and `version` are not kept: they are numbers of one process.
+  bool candidate = false;     ///< Whose outcome it is: the candidate's, or stable's.
+  double pi = 0;              ///< The chance that the request had of going to the candidate.
+  double label = 0;           ///< kLabel, kVerdict.
+  Monotonic at;               ///< Of all but kOutcome and kReset. An outcome has its own.
+  std::uint8_t examiner = 0;  ///< kVerdict: see monitor::ValuePlan.
+  traffic::Outcome outcome;   ///< `endpoint` and `version` are not kept: they are numbers of one process.
 };
 
 class RecordingStore {

@@ -17,16 +17,6 @@ using guardrails::Objective;
 using guardrails::Predicate;
 using guardrails::Signal;
 
-const char* word(Signal::Kind kind) {
-  switch (kind) {
-    case Signal::Kind::kError: return "error";
-    case Signal::Kind::kLatency: return "latency";
-    case Signal::Kind::kResponseValue: return "response_value";
-    case Signal::Kind::kFeedback: return "feedback";
-  }
-  return "error";
-}
-
 const char* word(Signal::Among among) {
   switch (among) {
     case Signal::Among::kAll: return "all";
@@ -51,13 +41,18 @@ json value_json(const guardrails::Value& value) {
   json out = json::object();
   if (!value.json_pointer.empty()) out["json_pointer"] = value.json_pointer;
   if (!value.header.empty()) out["header"] = value.header;
+  if (!value.tensor.empty()) out["tensor"] = value.tensor;
   return out;
 }
 
 json signal_json(const Signal& signal) {
-  json out{{"kind", word(signal.kind)}, {"positive_at", signal.positive_at}, {"among", word(signal.among)}};
+  json out{
+      {"kind", guardrails::to_string(signal.kind)}, {"positive_at", signal.positive_at}, {"among", word(signal.among)}};
   if (!signal.json_pointer.empty()) out["json_pointer"] = signal.json_pointer;
   if (!signal.header.empty()) out["header"] = signal.header;
+  if (!signal.tensor.empty()) out["tensor"] = signal.tensor;
+  if (guardrails::is_attributed(signal.kind)) out["within"] = to_string(signal.within);
+  if (!signal.classifier.empty()) out["classifier"] = signal.classifier;
   if (signal.ok_when) out["ok_when"] = {{word(signal.ok_when->op), signal.ok_when->value}};
   if (signal.per.given()) out["per"] = value_json(signal.per);
   if (signal.segment.given()) out["segment"] = value_json(signal.segment);
@@ -71,7 +66,7 @@ std::string duration(double in_seconds) {
 }
 
 json objective_json(const Objective& objective, Signal::Kind signal) {
-  const bool latency = signal == Signal::Kind::kLatency;
+  const bool latency = guardrails::is_duration(signal);
   const json bound = latency ? json(duration(objective.bound)) : json(objective.bound);
   json out{{"tolerance", objective.tolerance},
            {"quantile", objective.quantile},

@@ -77,7 +77,9 @@ std::optional<Predicate> read_comparison(Fields& fields) {
 void read_value(Fields& fields, guardrails::Value& out) {
   fields.optional("json_pointer", out.json_pointer);
   fields.optional("header", out.header);
-  if (!out.given()) fields.fail("json_pointer", "is missing; so is header", "Say where in the response the value is.");
+  fields.optional("tensor", out.tensor);
+  if (!out.given())
+    fields.fail("json_pointer", "is missing; so are header and tensor", "Say where in the response the value is.");
 }
 
 void read_signal(Fields& fields, Signal& out) {
@@ -88,16 +90,29 @@ void read_signal(Fields& fields, Signal& out) {
                             {{"error", Signal::Kind::kError},
                              {"latency", Signal::Kind::kLatency},
                              {"response_value", Signal::Kind::kResponseValue},
-                             {"feedback", Signal::Kind::kFeedback}},
+                             {"feedback", Signal::Kind::kFeedback},
+                             {"first_byte", Signal::Kind::kFirstByte},
+                             {"response_bytes", Signal::Kind::kResponseBytes},
+                             {"report", Signal::Kind::kReport},
+                             {"conversion", Signal::Kind::kConversion},
+                             {"schema", Signal::Kind::kSchema},
+                             {"classifier", Signal::Kind::kClassifier}},
                             out.kind);
     signal.optional("json_pointer", out.json_pointer);
     signal.optional("header", out.header);
+    signal.optional("tensor", out.tensor);
+    signal.optional("within", out.within);
+    if (signal.has("within") && !guardrails::is_attributed(out.kind))
+      signal.fail("within", "is given for a signal that is known at once or by its label",
+                  "Reports and conversions take it.");
+    signal.optional("classifier", out.classifier);
     signal.object("ok_when", [&](Fields& predicate) { out.ok_when = read_comparison(predicate); });
     signal.object("per", [&](Fields& per) { read_value(per, out.per); });
     signal.object("segment", [&](Fields& segment) {
       read_value(segment, out.segment);
       out.where = read_comparison(segment);
     });
+    if (out.kind == Signal::Kind::kClassifier && !out.ok_when) out.ok_when = Predicate{Predicate::Op::kBelow, 0.5};
     signal.optional("positive_at", out.positive_at);
     std::string among = "all";
     signal.optional("among", among);
@@ -111,7 +126,7 @@ void read_signal(Fields& fields, Signal& out) {
 
 // A bound may be a number or, for latencies, a duration.
 void read_bound(Fields& fields, const char* key, Signal::Kind signal, double& out) {
-  if (signal != Signal::Kind::kLatency) return fields.optional(key, out);
+  if (!guardrails::is_duration(signal)) return fields.optional(key, out);
   milliseconds limit{0};
   if (!fields.has(key)) return;
   fields.optional(key, limit);
@@ -144,7 +159,7 @@ void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
     read_word<guardrails::Better>(objective, "better", better,
                                   {{"higher", guardrails::Better::kHigher}, {"lower", guardrails::Better::kLower}},
                                   out.better);
-    if (signal == Signal::Kind::kLatency) read_bound(objective, "slack", signal, out.slack_seconds);
+    if (guardrails::is_duration(signal)) read_bound(objective, "slack", signal, out.slack_seconds);
   });
 }
 
@@ -290,7 +305,7 @@ Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::
 
 std::string to_json(const guardrails::Evidence& e) {
   // e-values can be larger than any double: the logarithm is what is exact.
-  const json root{
+  json root{
       {"guardrail", e.name},
       {"test", guardrails::to_string(e.test)},
       {"action", guardrails::to_string(e.action)},
@@ -301,6 +316,7 @@ std::string to_json(const guardrails::Evidence& e) {
       {"stable", {{"outcomes", e.stable_n}, {"bad", e.stable_bad}, {"mean", e.stable_mean}}},
       {"breached", e.breached},
       {"sentence", e.sentence}};
+  if (e.log_promise != e.log_limit) root["log_promise"] = e.log_promise;
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -15,7 +15,9 @@ Claim::Test Claim::make_test(const GuardrailSpec& spec) {
       return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, {}, Direction::kFor);
     case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, {}, Direction::kFor);
     case TestKind::kPairedMean: return PairedMeanTest(-goal.margin);
-    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, {}, Direction::kFor);
+    case TestKind::kRateVsStable:
+      if (spec.signal.kind == Signal::Kind::kConversion) return RelativeRateTest(1 / goal.tolerance);
+      return RelativeRateTest(goal.tolerance, {}, Direction::kFor);
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
@@ -32,7 +34,8 @@ void Claim::observe(const Measurement& m) {
       if (m.candidate) std::get<AbsoluteRateTest>(test_).observe(is_bad(spec_, m.value));
       break;
     case TestKind::kRateVsStable:
-      if (is_bad(spec_, m.value) && clusters_.insert(m.cluster))
+      // Of conversions the hits are the rare ones.
+      if (is_bad(spec_, m.value) != (spec_.signal.kind == Signal::Kind::kConversion) && clusters_.insert(m.cluster))
         std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
       break;
     case TestKind::kPairedRate:

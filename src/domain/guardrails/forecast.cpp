@@ -32,7 +32,7 @@ bool is_score(TestKind test) {
 
 // Whether lower numbers of the expectation are the worse ones.
 bool lower_is_worse(const GuardrailSpec& spec) {
-  if (spec.signal.kind == Kind::kLatency) return false;
+  if (is_duration(spec.signal.kind)) return false;
   return measures_share(spec) || chosen_test(spec) == TestKind::kMean || spec.objective.better == Better::kHigher;
 }
 
@@ -53,11 +53,10 @@ class Source {
   Random& random() { return random_; }
 
   double value(double level) {
-    if (spec_.signal.kind == Kind::kLatency) return draw_lognormal(random_, level, kLatencySigma);
+    if (is_duration(spec_.signal.kind)) return draw_lognormal(random_, level, kLatencySigma);
     if (measures_share(spec_)) {
       const bool good = random_.unit() < level;
-      if (spec_.signal.kind == Kind::kError) return good ? 0.0 : 1.0;
-      if (spec_.signal.kind == Kind::kFeedback) return good ? 1.0 : 0.0;
+      if (!spec_.signal.ok_when) return is_bad(spec_, 0) == good ? 1.0 : 0.0;
       return good ? value_for(*spec_.signal.ok_when) : std::nan("");
     }
     if (is_score(test_)) {
@@ -144,13 +143,14 @@ bool keeps(const GuardrailSpec& spec, const Expectation& e, double level) {
   const Objective& goal = spec.objective;
   const double sign = lower_is_worse(spec) ? 1 : -1;
   if (goal.kind == Goal::kRelativeToStable) {
+    if (spec.signal.kind == Kind::kConversion) return level * goal.tolerance >= e.baseline - 1e-12;
     if (measures_share(spec)) return 1 - level <= goal.tolerance * (1 - e.baseline) + 1e-12;
-    if (spec.signal.kind == Kind::kLatency) return level <= e.baseline;
+    if (is_duration(spec.signal.kind)) return level <= e.baseline;
     if (chosen_test(spec) == TestKind::kRatioVsStable)
       return sign > 0 ? level * goal.tolerance >= e.baseline : level <= e.baseline * goal.tolerance;
     return sign * (level - e.baseline) >= -goal.margin;
   }
-  if (spec.signal.kind == Kind::kLatency) {
+  if (is_duration(spec.signal.kind)) {
     const double z = std::log(goal.bound / level) / kLatencySigma;
     return 0.5 * std::erfc(z / std::sqrt(2.0)) <= 1 - goal.quantile;
   }
@@ -166,7 +166,7 @@ Result<void> check(const GuardrailSpec& spec, const Expectation& e, const Traffi
     if (!std::isfinite(level)) return refuse("A level is not a number.", "Write it like 0.98.");
     if ((measures_share(spec) || is_score(chosen_test(spec))) && !(level >= 0 && level <= 1))
       return refuse(fmt::format("{:g} is no level of '{}'.", level, spec.name), "It is in [0, 1]: 0.98 is 98% good.");
-    if (spec.signal.kind == Kind::kLatency && !(level > 0))
+    if (is_duration(spec.signal.kind) && !(level > 0))
       return refuse(fmt::format("{:g} s is no latency.", level), "Write it like 20ms.");
   }
   const bool better = lower_is_worse(spec) ? e.effect > e.baseline : e.effect < e.baseline;
@@ -228,8 +228,8 @@ std::string sentence_of(const Forecast& f) {
 }  // namespace
 
 bool measures_share(const GuardrailSpec& spec) {
-  if (spec.signal.kind == Kind::kLatency) return false;
-  return spec.signal.kind != Kind::kResponseValue || spec.signal.ok_when.has_value();
+  if (is_duration(spec.signal.kind)) return false;
+  return !is_number(spec.signal.kind) || spec.signal.ok_when.has_value();
 }
 
 double alpha_of(const Policy& policy, const GuardrailSpec& spec) {

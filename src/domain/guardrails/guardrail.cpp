@@ -36,10 +36,16 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
 bool is_bad(const GuardrailSpec& spec, double value) {
   if (std::isnan(value)) return true;
   switch (spec.signal.kind) {
-    case Kind::kError: return value > 0.5;
-    case Kind::kFeedback: return value < 0.5;
-    case Kind::kLatency: return value > spec.objective.bound;
-    case Kind::kResponseValue: return !spec.signal.ok_when->holds(value);
+    case Kind::kError:
+    case Kind::kReport:
+    case Kind::kSchema: return value > 0.5;
+    case Kind::kFeedback:
+    case Kind::kConversion: return value < 0.5;
+    case Kind::kLatency:
+    case Kind::kFirstByte: return value > spec.objective.bound;
+    case Kind::kResponseValue:
+    case Kind::kResponseBytes:
+    case Kind::kClassifier: return !spec.signal.ok_when->holds(value);
   }
   return true;
 }
@@ -51,7 +57,7 @@ double loss(const GuardrailSpec& spec, double value) {
 
 double allowed_bad(const GuardrailSpec& spec) {
   const Objective& goal = spec.objective;
-  if (spec.signal.kind == Kind::kLatency) return 1 - goal.quantile;
+  if (is_duration(spec.signal.kind)) return 1 - goal.quantile;
   return goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound;
 }
 
@@ -80,17 +86,22 @@ Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit
       return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts, kAgainst, log_limit);
     case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kPairedMean: return PairedMeanTest(goal.margin, spec.restarts);
-    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
+    case TestKind::kRateVsStable:
+      // What is seldom decides: the hits. "At least 1/t times stable's" is refuted by too few of them.
+      if (spec.signal.kind == Kind::kConversion)
+        return RelativeRateTest(1 / goal.tolerance, spec.restarts, Direction::kFor);
+      return RelativeRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
   return AbsoluteRateTest(allowed_bad(spec), spec.restarts, kAgainst, log_limit);
 }
 
-Guardrail::Guardrail(GuardrailSpec spec, double alpha)
+Guardrail::Guardrail(GuardrailSpec spec, double alpha, std::optional<double> promise)
     : spec_(std::move(spec)),
       kind_(chosen_test(spec_)),
       log_limit_(-std::log(alpha)),
+      log_promise_(-std::log(promise.value_or(alpha))),
       test_(make_test(spec_, log_limit_)) {}
 
 void Guardrail::count(const Measurement& m) {
@@ -141,6 +152,11 @@ bool Guardrail::breach_at(double log_limit) {
 bool Guardrail::observe_rate(const Measurement& m) {
   const bool bad = is_bad(spec_, m.value);
   if (bad) ++(m.candidate ? candidate_bad_ : stable_bad_);
+  if (kind_ == TestKind::kRateVsStable && spec_.signal.kind == Kind::kConversion) {
+    if (bad || !clusters_.insert(m.cluster)) return false;
+    std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
+    return !m.candidate;  // It is stable's that speak against the candidate.
+  }
   if (kind_ == TestKind::kRateVsStable) {
     if (bad && clusters_.insert(m.cluster))
       std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
@@ -200,6 +216,7 @@ Evidence Guardrail::evidence() const {
   out.action = spec_.action;
   out.log_e = log_e();
   out.log_limit = log_limit_;
+  out.log_promise = log_promise_;
   out.candidate_n = candidate_n_;
   out.candidate_bad = candidate_bad_;
   out.stable_n = stable_n_;
@@ -223,6 +240,9 @@ std::string Guardrail::seen(const Evidence& e) const {
       return fmt::format("the candidate took {:.1f} ms on average over {} requests, stable {:.1f} ms over {}",
                          e.candidate_mean * 1e3, e.candidate_n, e.stable_mean * 1e3, e.stable_n);
     case TestKind::kRateVsStable:
+      if (spec_.signal.kind == Kind::kConversion)
+        return fmt::format("{} of {} candidate answers were followed by a conversion against {} of {} on stable",
+                           e.candidate_n - e.candidate_bad, e.candidate_n, e.stable_n - e.stable_bad, e.stable_n);
       return fmt::format("{} of {} candidate outcomes were bad against {} of {} on stable", e.candidate_bad,
                          e.candidate_n, e.stable_bad, e.stable_n);
     case TestKind::kPairedRate:
@@ -242,7 +262,7 @@ std::string Guardrail::seen(const Evidence& e) const {
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
-  if (spec_.signal.kind == Kind::kLatency)
+  if (is_duration(spec_.signal.kind))
     return fmt::format("{} of {} candidate answers took longer than {:g} s; the objective allows {:g}%",
                        e.candidate_bad, e.candidate_n, spec_.objective.bound, (1 - spec_.objective.quantile) * 100);
   const bool at_least = spec_.objective.kind == Goal::kAtLeast;
@@ -252,11 +272,13 @@ std::string Guardrail::seen(const Evidence& e) const {
 }
 
 std::string Guardrail::sentence(const Evidence& e) const {
-  const double limit = std::exp(e.log_limit);
+  const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), odds(e.log_e), limit,
-      e.breached ? fmt::format(
-                       ": a version that meets the objective would show this less than once in {:.0f} releases.", limit)
+      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), odds(e.log_e), std::exp(e.log_limit),
+      e.breached ? fmt::format(": {} less than once in {:.0f} releases.",
+                               together ? "of versions that meet every objective the guardrails together take one back"
+                                        : "a version that meets the objective would show this",
+                               std::exp(e.log_promise))
                  : std::string("."));
 }
 

@@ -21,8 +21,8 @@ namespace backstay::guardrails {
 struct Measurement {
   bool candidate = false;
   double assignment_probability = 0;  ///< The chance the request had of going to the candidate.
-  /// kError: 1 bad, 0 good. kLatency: seconds. kResponseValue: the number, NaN when there was none. kFeedback: 1 right,
-  /// 0 wrong.
+  /// kError, kReport, kSchema: 1 bad, 0 good. kFeedback, kConversion: 1 good, 0 bad. Durations: seconds. Others: the
+  /// number, NaN when there was none.
   double value = 0;
   std::uint64_t cluster = 0;  ///< Hash of the sticky key; 0 = none.
   Monotonic at;
@@ -47,6 +47,9 @@ struct Evidence {
   Action action = Action::kRollBack;
   double log_e = 0;      ///< ln of the e-value now, or at the moment of the breach.
   double log_limit = 0;  ///< ln(1/alpha), or what e-BH asked for when that was less.
+  /// What was promised: ln of one in how many good versions is ever taken back. That of e-BH is of the family together,
+  /// whatever the limit was in the end.
+  double log_promise = 0;
   std::uint64_t candidate_n = 0;
   std::uint64_t candidate_bad = 0;
   std::uint64_t stable_n = 0;
@@ -74,8 +77,9 @@ class ClusterSet {
 /// One guardrail at work. Not thread-safe.
 class Guardrail {
  public:
-  /// `alpha`: this guardrail's part of what the rollout may spend.
-  Guardrail(GuardrailSpec spec, double alpha);
+  /// `alpha`: this guardrail's part of what the rollout may spend. `promise`: the chance that is promised of a good
+  /// version being taken back, by it or by the family that it acts in; left out: alpha.
+  Guardrail(GuardrailSpec spec, double alpha, std::optional<double> promise = {});
 
   /// True when this observation made it breach. After that nothing changes any more.
   bool observe(const Measurement& measurement);
@@ -103,6 +107,7 @@ class Guardrail {
   GuardrailSpec spec_;
   TestKind kind_;
   double log_limit_;
+  double log_promise_;
   Test test_;
   ClusterSet clusters_;
   std::optional<Monotonic> first_at_;

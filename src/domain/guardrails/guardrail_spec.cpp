@@ -6,6 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "domain/guardrails/tensor_element.hpp"
+
 namespace backstay::guardrails {
 
 namespace {
@@ -21,29 +23,44 @@ Unexpected wrong(const GuardrailSpec& spec, const std::string& what, std::string
 // The tests that fit signal and objective; the first one is taken when none is named.
 std::vector<TestKind> fitting(const GuardrailSpec& spec) {
   const bool relative = spec.objective.kind == Goal::kRelativeToStable;
-  const bool value = spec.signal.kind == Kind::kResponseValue && !spec.signal.ok_when;
-  if (spec.signal.kind == Kind::kLatency) return {relative ? TestKind::kLatencyVsStable : TestKind::kRate};
+  const bool value = is_number(spec.signal.kind) && !spec.signal.ok_when;
+  if (is_duration(spec.signal.kind)) return {relative ? TestKind::kLatencyVsStable : TestKind::kRate};
+  if (value && spec.signal.kind == Kind::kResponseBytes) return {TestKind::kValueVsStable};
   if (value && !relative) return {TestKind::kMean};
   if (value && spec.signal.per.given()) return {TestKind::kRatioVsStable};
   if (value && spec.objective.sigma > 0) return {TestKind::kValueVsStable};
   if (value) return {TestKind::kMeanVsStable, TestKind::kValueVsStable, TestKind::kPairedMean};
   if (!relative) return {TestKind::kRate};
-  if (spec.signal.kind == Kind::kFeedback) return {TestKind::kRateVsStable};
+  if (is_told(spec.signal.kind) || is_examined(spec.signal.kind)) return {TestKind::kRateVsStable};
   return {TestKind::kRateVsStable, TestKind::kPairedRate};
 }
 
 Result<void> check_values(const GuardrailSpec& spec) {
   const Signal& signal = spec.signal;
-  if (signal.kind == Kind::kResponseValue && signal.json_pointer.empty() == signal.header.empty())
-    return wrong(spec, "needs exactly one of json_pointer and header", "Say where in the response the value is.");
-  if (signal.kind == Kind::kFeedback && signal.json_pointer.empty() && signal.header.empty())
-    return wrong(spec, "doesn't say where the predicted score is", "Give json_pointer or header.");
-  for (const Value& value : {Value{signal.json_pointer, signal.header}, signal.per, signal.segment}) {
+  if (signal.kind == Kind::kResponseValue && signal.value().ways() != 1)
+    return wrong(spec, "needs exactly one of json_pointer, header and tensor",
+                 "Say where in the response the value is.");
+  if (signal.kind == Kind::kFeedback && !signal.value().given())
+    return wrong(spec, "doesn't say where the predicted score is", "Give json_pointer, header or tensor.");
+  if (signal.kind != Kind::kResponseValue && signal.kind != Kind::kFeedback && signal.value().given())
+    return wrong(spec, "takes a value from the response for a signal that is none",
+                 "Signals of kind response_value and feedback take one.");
+  for (const Value& value : {signal.value(), signal.per, signal.segment}) {
     if (!value.json_pointer.empty() && value.json_pointer.front() != '/')
       return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
-    if (!value.json_pointer.empty() && !value.header.empty())
-      return wrong(spec, "has a json_pointer and a header for one value", "Give one of them.");
+    if (value.ways() > 1)
+      return wrong(spec, "has two ways to one value", "Give one of json_pointer, header and tensor.");
+    if (value.tensor.empty()) continue;
+    if (auto element = TensorElement::parse(value.tensor); !element)
+      return wrong(spec, "has a tensor that can't be read: " + element.error().message, element.error().hint);
   }
+  if (is_attributed(signal.kind) && signal.within <= milliseconds{0})
+    return wrong(spec, "has no time to put anything down to an answer", "Write within: 30m.");
+  if (signal.kind == Kind::kClassifier && (signal.classifier.empty() || !signal.ok_when))
+    return wrong(spec, "doesn't say which classifier it takes, or what is good",
+                 "Write signal: {kind: classifier, classifier: toxicity, ok_when: {below: 0.5}}.");
+  if (signal.ok_when && !is_number(signal.kind))
+    return wrong(spec, "has an ok_when for a signal that is good or bad already", "Leave it out.");
   if (signal.segment.given() != signal.where.has_value())
     return wrong(spec, "has half of a segment", "Write segment: {json_pointer: /group, at_least: 1}.");
   if (signal.per.given() && (signal.kind != Kind::kResponseValue || signal.ok_when))
@@ -99,6 +116,22 @@ const char* to_string(Action action) {
   return "rollback";
 }
 
+const char* to_string(Signal::Kind kind) {
+  switch (kind) {
+    case Kind::kError: return "error";
+    case Kind::kLatency: return "latency";
+    case Kind::kResponseValue: return "response_value";
+    case Kind::kFeedback: return "feedback";
+    case Kind::kFirstByte: return "first_byte";
+    case Kind::kResponseBytes: return "response_bytes";
+    case Kind::kReport: return "report";
+    case Kind::kConversion: return "conversion";
+    case Kind::kSchema: return "schema";
+    case Kind::kClassifier: return "classifier";
+  }
+  return "error";
+}
+
 const char* to_string(TestKind test) {
   switch (test) {
     case TestKind::kAutomatic: return "automatic";
@@ -135,16 +168,23 @@ Result<void> validate(const GuardrailSpec& spec) {
                  fmt::format("Leave test out, or use: {}.", known));
   }
   if (goal.kind == Goal::kRelativeToStable) return check_relative(spec);
-  if (spec.signal.kind == Kind::kLatency) {
+  if (spec.signal.kind == Kind::kResponseBytes && !spec.signal.ok_when)
+    return wrong(
+        spec, "has an objective of its own for a length",
+        "Say which lengths are good: ok_when: {at_most: 65536}, or compare: {relative_to: stable, better: lower}.");
+  if (is_duration(spec.signal.kind)) {
     if (goal.kind != Goal::kAtMost || !(goal.bound > 0))
       return wrong(spec, "needs a latency objective at_most above zero", "Write at_most: 250ms.");
     if (!(goal.quantile > 0 && goal.quantile < 1))
       return wrong(spec, "has a quantile outside of (0, 1)", "Write quantile: 0.99.");
     return {};
   }
-  if (goal.kind == Goal::kAtMost && spec.signal.kind != Kind::kError)
+  const bool takes_bad_share =
+      spec.signal.kind == Kind::kError || spec.signal.kind == Kind::kReport || is_examined(spec.signal.kind);
+  if (goal.kind == Goal::kAtMost && !takes_bad_share)
     return wrong(spec, "has an objective at_most",
-                 "Signals other than errors and latency take at_least: the share that is good.");
+                 "Errors, reports, schema and classifiers take the bad share at_most, durations a time; others take "
+                 "at_least: the share that is good.");
   if (!(goal.bound > 0 && goal.bound < 1))
     return wrong(spec, "has an objective outside of (0, 1)", "Write it as a ratio: 0.95.");
   return {};

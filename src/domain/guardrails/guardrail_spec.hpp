@@ -25,7 +25,10 @@ struct Predicate {
 struct Value {
   std::string json_pointer;
   std::string header;
-  bool given() const { return !json_pointer.empty() || !header.empty(); }
+  std::string tensor{};  ///< "scores[0,1]": an element of an output in an Open Inference Protocol answer.
+  bool given() const { return !json_pointer.empty() || !header.empty() || !tensor.empty(); }
+  /// How many of the three are there: exactly one should be.
+  int ways() const { return (json_pointer.empty() ? 0 : 1) + (header.empty() ? 0 : 1) + (tensor.empty() ? 0 : 1); }
   bool operator==(const Value&) const = default;
 };
 
@@ -36,12 +39,20 @@ struct Signal {
     kLatency,        ///< Seconds from sending the request to the last byte of the answer.
     kResponseValue,  ///< A number in the response: by JSON pointer or header.
     kFeedback,       ///< Whether the prediction was right, known when its label arrives.
+    kFirstByte,      ///< Seconds from sending the request to the first byte of the answer's body: of a stream the first
+                     ///< token's.
+    kResponseBytes,  ///< How long the answer is, head and framing included.
+    kReport,         ///< A user complained about the answer within the attribution window.
+    kConversion,     ///< A user did what was hoped for within it.
+    kSchema,         ///< The answer is not what the version's signature says; of sampled answers.
+    kClassifier,     ///< What a classifier thinks of the answer, in [0, 1], 1 being the worst; of sampled answers.
   };
   enum class Among : std::uint8_t { kAll, kPositives, kNegatives };
 
   Kind kind = Kind::kError;
   std::string json_pointer;          ///< Where the value is; for kFeedback: the predicted score.
   std::string header;                ///< Or the response header it is in.
+  std::string tensor{};              ///< Or the element of an output tensor.
   std::optional<Predicate> ok_when;  ///< kResponseValue: good or bad; without it the value is a score in [0, 1].
   double positive_at = 0.5;          ///< kFeedback: a score from here on predicts "positive".
   Among among = Among::kAll;         ///< kFeedback: judge only cases whose label is so: positives give sensitivity.
@@ -50,15 +61,44 @@ struct Signal {
   /// change, like an echo of the request; an outcome without it is in no segment.
   Value segment;
   std::optional<Predicate> where;
+  /// kReport, kConversion: how long after the answer one is put down to it. That there was none counts when this is
+  /// over.
+  milliseconds within{std::chrono::hours{1}};
+  std::string classifier{};  ///< kClassifier: its name in the endpoint's configuration.
+
+  Value value() const { return {json_pointer, header, tensor}; }
   bool operator==(const Signal&) const = default;
 };
+
+const char* to_string(Signal::Kind kind);
+inline bool is_duration(Signal::Kind kind) {
+  return kind == Signal::Kind::kLatency || kind == Signal::Kind::kFirstByte;
+}
+/// What users do afterwards, put down to the answer for a while.
+inline bool is_attributed(Signal::Kind kind) {
+  return kind == Signal::Kind::kReport || kind == Signal::Kind::kConversion;
+}
+/// Told later by whoever uses the answers.
+inline bool is_told(Signal::Kind kind) {
+  return kind == Signal::Kind::kFeedback || is_attributed(kind);
+}
+/// Found out about sampled answers after they were given.
+inline bool is_examined(Signal::Kind kind) {
+  return kind == Signal::Kind::kSchema || kind == Signal::Kind::kClassifier;
+}
+/// A number that `ok_when` makes good or bad.
+inline bool is_number(Signal::Kind kind) {
+  return kind == Signal::Kind::kResponseValue || kind == Signal::Kind::kResponseBytes ||
+         kind == Signal::Kind::kClassifier;
+}
 
 /// What the signal must be.
 struct Objective {
   enum class Kind : std::uint8_t {
     kAtLeast,  ///< The share of good outcomes, or the mean score, is at least `bound`.
-    kAtMost,   ///< kError: the bad share is at most `bound`. kLatency: the `quantile` is at most `bound` seconds.
-    kRelativeToStable,  ///< Bad at most `tolerance` times as often as stable.
+    kAtMost,   ///< Durations: the `quantile` is at most `bound` seconds. Others: the bad share is at most `bound`.
+    kRelativeToStable,  ///< Bad at most `tolerance` times as often as stable (kConversion: good at least 1/tolerance
+                        ///< times as often).
   };
   Kind kind = Kind::kRelativeToStable;
   double bound = 0;

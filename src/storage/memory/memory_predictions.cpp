@@ -6,7 +6,7 @@ Result<void> MemoryPredictions::remember(const std::vector<Prediction>& predicti
   const std::lock_guard lock(mutex_);
   for (const Prediction& prediction : predictions) {
     const traffic::PredictionId& id = prediction.outcome.prediction;
-    if (!held_.emplace(id, Held{prediction, false}).second) continue;
+    if (!held_.emplace(id, Held{prediction, {}}).second) continue;
     if (order_.size() < most_) {
       order_.push_back(id);
       continue;
@@ -25,11 +25,19 @@ Result<std::vector<PredictionStore::Joined>> MemoryPredictions::label(const std:
     Joined& joined = out.emplace_back();
     const auto found = held_.find(label.prediction);
     if (found == held_.end()) continue;
-    joined.fate = found->second.labelled ? Fate::kDuplicate : Fate::kJoined;
+    bool& told = found->second.told[static_cast<std::size_t>(label.kind)];
+    joined.fate = told ? Fate::kDuplicate : Fate::kJoined;
     if (joined.fate == Fate::kDuplicate) continue;
-    found->second.labelled = true;
+    told = true;
     joined.prediction = found->second.prediction;
-    ++totals_[{joined.prediction.endpoint, joined.prediction.version}];
+    LabelTotal& total = totals_[{joined.prediction.endpoint, joined.prediction.version}];
+    total.endpoint = joined.prediction.endpoint;
+    total.version = joined.prediction.version;
+    switch (label.kind) {
+      case FeedbackKind::kLabel: ++total.labels; break;
+      case FeedbackKind::kReport: ++total.reports; break;
+      case FeedbackKind::kConversion: ++total.conversions; break;
+    }
   }
   return out;
 }
@@ -37,7 +45,7 @@ Result<std::vector<PredictionStore::Joined>> MemoryPredictions::label(const std:
 Result<std::vector<LabelTotal>> MemoryPredictions::totals() const {
   const std::lock_guard lock(mutex_);
   std::vector<LabelTotal> out;
-  for (const auto& [key, labels] : totals_) out.push_back({key.first, key.second, labels});
+  for (const auto& [key, total] : totals_) out.push_back(total);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -23,14 +24,14 @@ class MemoryPredictions : public PredictionStore {
   };
   struct Held {
     Prediction prediction;
-    bool labelled = false;
+    std::array<bool, kFeedbackKinds> told{};  ///< By kind.
   };
   const std::size_t most_;
   mutable std::mutex mutex_;
   std::unordered_map<traffic::PredictionId, Held, Hash> held_;
   std::vector<traffic::PredictionId> order_;  ///< A ring: what is overwritten is forgotten.
   std::size_t next_ = 0;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> totals_;
+  std::map<std::pair<std::string, std::string>, LabelTotal> totals_;
 };
 
 }  // namespace backstay

@@ -15,8 +15,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "Numbers are copied as they are.");
 
-constexpr std::string_view kMagic = "BSR1";
-constexpr int kZstdLevel = 1;  // On the thread that writes, beside the gateway's.
+constexpr std::string_view kMagic = "BSR2";
+constexpr std::string_view kFirstMagic = "BSR1";  ///< Without the last columns of each_column().
+constexpr int kZstdLevel = 1;                     // On the thread that writes, beside the gateway's.
 
 struct Flag {
   enum : std::uint8_t { kCandidate = 1, kReplayed = 2, kFallback = 4 };
@@ -30,7 +31,7 @@ std::uint8_t flags_of(const Observation& o) {
 /// Calls `column` with each field in the file's order: a getter and a setter of a number. Differences of times are
 /// small; they are taken in both directions by the same running value.
 template <class Column>
-void each_column(Column&& column) {
+void each_column(unsigned format, Column&& column) {
   using O = Observation;
   column([](const O& o) { return static_cast<std::uint8_t>(o.kind); },
          [](O& o, std::uint8_t v) { o.kind = static_cast<O::Kind>(v); });
@@ -72,6 +73,10 @@ void each_column(Column&& column) {
       });
   column([](const O& o) { return static_cast<std::int64_t>(o.at.time_since_epoch().count()); },
          [](O& o, std::int64_t v) { o.at = Monotonic(nanoseconds(v)); });
+  if (format < 2) return;
+  column([](const O& o) { return o.outcome.first_byte_us; },
+         [](O& o, std::uint32_t v) { o.outcome.first_byte_us = v; });
+  column([](const O& o) { return o.examiner; }, [](O& o, std::uint8_t v) { o.examiner = v; });
 }
 
 template <class T>
@@ -89,10 +94,10 @@ T get(const std::byte* at) {
 }
 
 /// The bytes of one observation in all columns.
-std::size_t row_bytes() {
+std::size_t row_bytes(unsigned format) {
   std::size_t bytes = 0;
   const Observation none;
-  each_column([&](auto read, auto) mutable { bytes += sizeof(read(none)); });
+  each_column(format, [&](auto read, auto) mutable { bytes += sizeof(read(none)); });
   return bytes;
 }
 
@@ -102,7 +107,7 @@ Unexpected damaged(const char* what) {
 }
 
 bool in_range(const Observation& o) {
-  return o.kind <= Observation::Kind::kReset && o.outcome.role <= traffic::Role::kHoldback &&
+  return o.kind <= Observation::Kind::kVerdict && o.outcome.role <= traffic::Role::kHoldback &&
          o.outcome.ending <= traffic::Ending::kClientAbandoned;
 }
 
@@ -120,9 +125,9 @@ std::string encode_block(BlockKind kind, std::string_view payload) {
 
 std::string encode_observations(std::span<const Observation> observations) {
   std::string raw;
-  raw.reserve(observations.size() * row_bytes() + sizeof(std::uint32_t));
+  raw.reserve(observations.size() * row_bytes(kFormat) + sizeof(std::uint32_t));
   put(raw, static_cast<std::uint32_t>(observations.size()));
-  each_column([&](auto read, auto) {
+  each_column(kFormat, [&](auto read, auto) {
     for (const Observation& observation : observations) put(raw, read(observation));
   });
   std::string packed(ZSTD_compressBound(raw.size()), '\0');
@@ -132,8 +137,10 @@ std::string encode_observations(std::span<const Observation> observations) {
 }
 
 Result<BlockHead> decode_head(std::span<const std::byte, kBlockHead> bytes) {
-  if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) return damaged("does not begin as one");
   BlockHead head;
+  const std::string_view magic(reinterpret_cast<const char*>(bytes.data()), kMagic.size());
+  if (magic != kMagic && magic != kFirstMagic) return damaged("does not begin as one");
+  head.format = magic == kMagic ? kFormat : 1;
   const auto kind = get<std::uint8_t>(bytes.data() + 4);
   head.payload_bytes = get<std::uint32_t>(bytes.data() + 8);
   head.checksum = get<std::uint64_t>(bytes.data() + 12);
@@ -147,8 +154,8 @@ bool matches(const BlockHead& head, std::span<const std::byte> payload) {
   return payload.size() == head.payload_bytes && XXH3_64bits(payload.data(), payload.size()) == head.checksum;
 }
 
-Result<std::vector<Observation>> decode_observations(std::span<const std::byte> payload) {
-  const std::size_t most = kMaxObservations * row_bytes() + sizeof(std::uint32_t);
+Result<std::vector<Observation>> decode_observations(std::span<const std::byte> payload, unsigned format) {
+  const std::size_t most = kMaxObservations * row_bytes(format) + sizeof(std::uint32_t);
   const unsigned long long size = ZSTD_getFrameContentSize(payload.data(), payload.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > most || size < sizeof(std::uint32_t))
     return damaged("has no size that it can have");
@@ -156,11 +163,11 @@ Result<std::vector<Observation>> decode_observations(std::span<const std::byte> 
   const std::size_t got = ZSTD_decompress(raw.data(), raw.size(), payload.data(), payload.size());
   if (ZSTD_isError(got) != 0 || got != raw.size()) return damaged("can't be unpacked");
   const std::size_t count = get<std::uint32_t>(raw.data());
-  if (count > kMaxObservations || raw.size() != count * row_bytes() + sizeof(std::uint32_t))
+  if (count > kMaxObservations || raw.size() != count * row_bytes(format) + sizeof(std::uint32_t))
     return damaged("has another length than it says");
   std::vector<Observation> out(count);
   const std::byte* at = raw.data() + sizeof(std::uint32_t);
-  each_column([&](auto read, auto write) {
+  each_column(format, [&](auto read, auto write) {
     using T = decltype(read(out.front()));
     for (Observation& observation : out) {
       write(observation, get<T>(at));

@@ -236,7 +236,7 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
         return Recorded{why.empty(), why};
       }
       case BlockKind::kObservations: {
-        const auto observations = recordings::decode_observations(payload);
+        const auto observations = recordings::decode_observations(payload, (*block)->head.format);
         if (!observations) return Recorded{false, observations.error().message};
         for (const Observation& observation : *observations) reader.observation(observation);
         break;

@@ -31,6 +31,8 @@ Observation observation(std::uint64_t n) {
   o.outcome.candidate_ppm = static_cast<std::uint32_t>(n);
   o.outcome.latency_us = static_cast<std::uint32_t>(n * 17);
   o.outcome.response_bytes = static_cast<std::uint32_t>(n * 19);
+  o.outcome.first_byte_us = static_cast<std::uint32_t>(n * 13);
+  o.examiner = static_cast<std::uint8_t>(n % 3);
   o.outcome.values[1] = static_cast<float>(n) / 3;
   o.outcome.at = Monotonic(nanoseconds(999'999'937 * static_cast<std::int64_t>(n)));
   return o;
@@ -47,7 +49,7 @@ bool same(const Observation& a, const Observation& b) {
          a.outcome.ending == b.outcome.ending && a.outcome.replayed == b.outcome.replayed &&
          a.outcome.fallback == b.outcome.fallback && a.outcome.candidate_ppm == b.outcome.candidate_ppm &&
          a.outcome.latency_us == b.outcome.latency_us && a.outcome.response_bytes == b.outcome.response_bytes &&
-         a.outcome.at == b.outcome.at;
+         a.outcome.first_byte_us == b.outcome.first_byte_us && a.examiner == b.examiner && a.outcome.at == b.outcome.at;
 }
 
 std::vector<Observation> some(std::uint64_t from, std::uint64_t count) {
@@ -220,6 +222,22 @@ TEST_F(LocalRecordingsTest, OnlyItsOwnerMayReadIt) {
   struct stat info {};
   ASSERT_EQ(stat(file("e-1").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
+}
+
+TEST_F(LocalRecordingsTest, ABlockOfBeforeIsReadWithoutTheFieldsThatItLacks) {
+  // As the program of before wrote it.
+  const std::string hex =
+      "28b52ffd607a010d04003245121fb025e98760a4a188ac4ec96577ce8a128744737502a0628ce28db4d60891299f0c1f"
+      "469110575daa3429523bd8e0eeee04cffaf6cb7c7f5b6f803704090cd06173e2021f71c47f15180003271e98482019c8"
+      "02f281cc4016900f640632094400f200038381c1403018640d37b26d25e2f50e9d04a80514f2400609ee0b";
+  std::vector<std::byte> payload;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    payload.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  const auto observations = recordings::decode_observations(payload, 1);
+  ASSERT_TRUE(observations) << observations.error().message;
+  ASSERT_FALSE(observations->empty());
+  EXPECT_EQ(observations->front().outcome.first_byte_us, 0U);
+  EXPECT_FALSE(recordings::decode_observations(payload));
 }
 
 TEST_F(LocalRecordingsTest, ABlockOfHostileBytesIsRefused) {

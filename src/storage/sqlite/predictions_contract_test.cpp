@@ -107,6 +107,55 @@ TYPED_TEST(PredictionsContract, CreditsTheVersionThatAnswered) {
   EXPECT_EQ(totals[1].labels, 1u);
 }
 
+TYPED_TEST(PredictionsContract, TakesOneOfEachKindAndCountsThemByVersion) {
+  ASSERT_TRUE(this->store.remember({prediction(1)}));
+  const std::vector<Label> told{{{5, 1}, 1, FeedbackKind::kReport},
+                                {{5, 1}, 3, FeedbackKind::kConversion},
+                                {{5, 1}, 1, FeedbackKind::kReport},
+                                {{5, 1}, 0, FeedbackKind::kLabel},
+                                {{5, 9}, 1, FeedbackKind::kConversion}};
+  const auto joined = this->store.label(told, Timestamp(seconds(9))).value();
+  const std::vector<Fate> fates{Fate::kJoined, Fate::kJoined, Fate::kDuplicate, Fate::kJoined, Fate::kUnknown};
+  for (std::size_t i = 0; i < fates.size(); ++i) EXPECT_EQ(joined[i].fate, fates[i]) << i;
+  EXPECT_EQ(joined[1].prediction.version, "1.0.0");
+  const auto totals = this->store.totals().value();
+  ASSERT_EQ(totals.size(), 1u);
+  EXPECT_EQ(totals[0].labels, 1u);
+  EXPECT_EQ(totals[0].reports, 1u);
+  EXPECT_EQ(totals[0].conversions, 1u);
+}
+
+TEST(SqlitePredictions, WhatWasToldIsForgottenWithItsPrediction) {
+  OnDisk disk;
+  ASSERT_TRUE(disk.store.remember({prediction(1)}));
+  ASSERT_TRUE(disk.store.label({{{5, 1}, 1, FeedbackKind::kReport}}, {}));
+  for (std::uint64_t n = 2; n <= 3 * kMost; ++n) ASSERT_TRUE(disk.store.remember({prediction(n)}));
+  disk.opened.reset();
+  const auto database = sqlite::Database::open(disk.folder / "predictions.db").value();
+  auto left = database.prepare("SELECT count(*) FROM told");
+  ASSERT_TRUE(left.step().value());
+  EXPECT_EQ(left.integer(0), 0);
+}
+
+TEST(SqlitePredictions, AFileOfBeforeThereWereReportsIsGoneOnWith) {
+  OnDisk disk;
+  ASSERT_TRUE(disk.store.remember({prediction(1)}));
+  ASSERT_TRUE(disk.store.label({{{5, 1}, 1}}, {}));
+  disk.opened.reset();
+  {
+    const auto database = sqlite::Database::open(disk.folder / "predictions.db").value();
+    ASSERT_TRUE(
+        database.execute("DROP TRIGGER told_is_forgotten; DROP TABLE told; ALTER TABLE label_totals DROP COLUMN "
+                         "reports; ALTER TABLE label_totals DROP COLUMN conversions;"));
+  }
+  const auto again = SqlitePredictions::open(disk.folder / "predictions.db", {kMost}).value();
+  const auto joined = again->label({{{5, 1}, 1}, {{5, 1}, 1, FeedbackKind::kReport}}, {}).value();
+  EXPECT_EQ(joined[0].fate, Fate::kDuplicate);
+  EXPECT_EQ(joined[1].fate, Fate::kJoined);
+  EXPECT_EQ(again->totals()->front().labels, 1u);
+  EXPECT_EQ(again->totals()->front().reports, 1u);
+}
+
 TEST(SqlitePredictions, AreThereAfterARestartWithTheirLabels) {
   OnDisk disk;
   ASSERT_TRUE(disk.store.remember({prediction(1), prediction(2)}));

@@ -25,7 +25,28 @@ constexpr const char* kSchema =
     "version TEXT NOT NULL, outcome BLOB NOT NULL, label REAL, labelled_at INTEGER) STRICT, WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS predictions_by_number ON predictions(number);"
     "CREATE TABLE IF NOT EXISTS label_totals(endpoint TEXT NOT NULL, version TEXT NOT NULL, labels INTEGER NOT NULL, "
-    "PRIMARY KEY(endpoint, version)) STRICT, WITHOUT ROWID;";
+    "reports INTEGER NOT NULL DEFAULT 0, conversions INTEGER NOT NULL DEFAULT 0, "
+    "PRIMARY KEY(endpoint, version)) STRICT, WITHOUT ROWID;"
+    // Goes with its prediction.
+    "CREATE TABLE IF NOT EXISTS told(id BLOB NOT NULL, kind INTEGER NOT NULL, value REAL NOT NULL, at INTEGER NOT "
+    "NULL, "
+    "PRIMARY KEY(id, kind)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER IF NOT EXISTS told_is_forgotten AFTER DELETE ON predictions BEGIN DELETE FROM told WHERE id = "
+    "old.id; "
+    "END;";
+
+/// Files of before counted labels only.
+Result<void> add_totals(Database& database) {
+  for (const char* column : {"reports", "conversions"}) {
+    Statement known = database.prepare("SELECT count(*) FROM pragma_table_info('label_totals') WHERE name = ?");
+    TRY_DO(known.bind(std::string(column)).step());
+    if (known.integer(0) > 0) continue;
+    known.reset();
+    TRY_DO(database.execute(
+        (std::string("ALTER TABLE label_totals ADD COLUMN ") + column + " INTEGER NOT NULL DEFAULT 0").c_str()));
+  }
+  return {};
+}
 
 /// The fields of an outcome that are worth keeping, as bytes. Only this file reads them.
 struct Kept {
@@ -90,6 +111,7 @@ Result<std::unique_ptr<SqlitePredictions>> SqlitePredictions::open(const std::fi
     return Unexpected(error_from_errno(errno, "cannot open " + path.string()));
   TRY(Database database, Database::open(path));
   if (auto made = database.execute(kSchema); !made) return Unexpected(std::move(made).error().within(path.string()));
+  if (auto made = add_totals(database); !made) return Unexpected(std::move(made).error().within(path.string()));
   auto out = std::unique_ptr<SqlitePredictions>(new SqlitePredictions(std::move(database), limits));
   Statement count = out->database_.prepare("SELECT count(*) FROM predictions");
   TRY_DO(count.step());
@@ -138,10 +160,7 @@ Result<std::vector<PredictionStore::Joined>> SqlitePredictions::label(const std:
   const std::lock_guard lock(mutex_);
   TRY_DO(database_.execute("PRAGMA synchronous=FULL"));
   TRY(Transaction transaction, Transaction::begin(database_));
-  Statement find = database_.prepare("SELECT endpoint, version, outcome, label IS NULL FROM predictions WHERE id = ?");
-  Statement set = database_.prepare("UPDATE predictions SET label = ?, labelled_at = ? WHERE id = ?");
-  Statement count = database_.prepare(
-      "INSERT INTO label_totals VALUES(?, ?, 1) ON CONFLICT(endpoint, version) DO UPDATE SET labels = labels + 1");
+  Statement find = database_.prepare("SELECT endpoint, version, outcome FROM predictions WHERE id = ?");
   std::vector<Joined> out;
   out.reserve(labels.size());
   for (const Label& label : labels) {
@@ -150,26 +169,54 @@ Result<std::vector<PredictionStore::Joined>> SqlitePredictions::label(const std:
     find.reset().bind(Blob{key});
     TRY(const bool found, find.step());
     if (!found) continue;
-    joined.fate = find.integer(3) != 0 ? Fate::kJoined : Fate::kDuplicate;
-    if (joined.fate == Fate::kDuplicate) continue;
-    joined.prediction.endpoint = find.text(0);
-    joined.prediction.version = find.text(1);
-    TRY(joined.prediction.outcome, unpack(label.prediction, find.blob(2)));
-    TRY_DO(set.reset().bind(label.value, now, Blob{key}).run());
-    TRY_DO(count.reset().bind(joined.prediction.endpoint, joined.prediction.version).run());
+    Prediction prediction{find.text(0), find.text(1), {}};
+    TRY(prediction.outcome, unpack(label.prediction, find.blob(2)));
+    TRY(const bool first, set_once(label, key, now));
+    joined.fate = first ? Fate::kJoined : Fate::kDuplicate;
+    if (!first) continue;
+    TRY_DO(count(prediction, label.kind));
+    joined.prediction = std::move(prediction);
   }
   TRY_DO(transaction.commit());
   return out;
 }
 
+/// Labels are in the prediction's row, as they always were; what else is told is in a table of its own.
+Result<bool> SqlitePredictions::set_once(const Label& label, const std::string& key, Timestamp now) {
+  const bool is_label = label.kind == FeedbackKind::kLabel;
+  Statement set = database_.prepare(
+      is_label ? "UPDATE predictions SET label = ?2, labelled_at = ?3 WHERE id = ?1 AND label IS NULL RETURNING 1"
+               : "INSERT INTO told(id, value, at, kind) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING "
+                 "RETURNING 1");
+  if (is_label) {
+    set.bind(Blob{key}, label.value, now);
+  } else {
+    set.bind(Blob{key}, label.value, now, static_cast<std::int64_t>(label.kind));
+  }
+  return set.step();
+}
+
+Result<void> SqlitePredictions::count(const Prediction& prediction, FeedbackKind kind) {
+  const char* const columns[kFeedbackKinds] = {"labels", "reports", "conversions"};
+  const std::string column = columns[static_cast<std::size_t>(kind)];
+  Statement add = database_.prepare("INSERT INTO label_totals(endpoint, version, labels, " +
+                                    (kind == FeedbackKind::kLabel ? std::string("reports") : column) +
+                                    ") VALUES(?1, ?2, ?3, ?4) ON CONFLICT(endpoint, version) DO UPDATE SET " + column +
+                                    " = " + column + " + 1");
+  const std::int64_t label = kind == FeedbackKind::kLabel ? 1 : 0;
+  return add.bind(prediction.endpoint, prediction.version, label, 1 - label).run();
+}
+
 Result<std::vector<LabelTotal>> SqlitePredictions::totals() const {
   const std::lock_guard lock(mutex_);
-  Statement select = database_.prepare("SELECT endpoint, version, labels FROM label_totals ORDER BY endpoint, version");
+  Statement select = database_.prepare(
+      "SELECT endpoint, version, labels, reports, conversions FROM label_totals ORDER BY endpoint, version");
   std::vector<LabelTotal> out;
   while (true) {
     TRY(const bool more, select.step());
     if (!more) return out;
-    out.push_back({select.text(0), select.text(1), static_cast<std::uint64_t>(select.integer(2))});
+    const auto number = [&](int column) { return static_cast<std::uint64_t>(select.integer(column)); };
+    out.push_back({select.text(0), select.text(1), number(2), number(3), number(4)});
   }
 }
 

@@ -28,6 +28,9 @@ class SqlitePredictions : public PredictionStore {
  private:
   SqlitePredictions(sqlite::Database database, Limits limits) : database_(std::move(database)), limits_(limits) {}
   Result<void> forget_oldest();
+  /// False: this prediction has one of this kind already.
+  Result<bool> set_once(const Label& label, const std::string& key, Timestamp now);
+  Result<void> count(const Prediction& prediction, FeedbackKind kind);
 
   mutable std::mutex mutex_;
   sqlite::Database database_;

@@ -1,0 +1,25 @@
+#include <cmath>
+
+#include "fuzz/check.hpp"
+#include "gateway/value_reader.hpp"
+#include "wire/answer_signature.hpp"
+
+using namespace backstay;
+
+// What a version answers, as the gateway and the examiners read it: no answer may end them, and a value that is read is
+// a number.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  registry::Signature signature;
+  signature.outputs = {{"scores", "FP32", {-1, 2}}};
+  const std::string wrong = wire::check_answer(body, signature);
+  CHECK(wrong.size() < 4096);
+  static_cast<void>(wire::text_of_answer(body, "/outputs/0/name"));
+  gateway::ValueReader reader;
+  gateway::http1::ResponseHead head;
+  const std::vector<gateway::ValueSource> sources{
+      {"", "", "scores", {0, 1}}, {"", "", "scores", {}}, {"/outputs/0/data/1", ""}};
+  const auto values = reader.read(sources, head, body);
+  for (const float value : values) CHECK(!std::isinf(value));
+  return 0;
+}

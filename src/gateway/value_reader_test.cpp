@@ -1,0 +1,56 @@
+#include "gateway/value_reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace backstay::gateway {
+namespace {
+
+class ValueReaderTest : public ::testing::Test {
+ protected:
+  float read(const ValueSource& source, const std::string& body) { return reader.read({source}, head, body)[0]; }
+  float element(const std::string& name, const std::vector<std::uint64_t>& index, const std::string& body) {
+    return read({"", "", name, index}, body);
+  }
+  ValueReader reader;
+  http1::ResponseHead head;
+};
+
+constexpr const char* kFlat =
+    R"({"model_name":"m","outputs":[{"name":"label","shape":[1],"datatype":"INT64","data":[3]},)"
+    R"({"data":[0.1,0.2,0.3,0.4,0.5,0.6],"name":"scores","datatype":"FP32","shape":[2,3]}]})";
+constexpr const char* kNested =
+    R"({"outputs":[{"name":"scores","shape":[2,3],"datatype":"FP32","data":[[0.1,0.2,0.3],[0.4,0.5,0.6]]}]})";
+
+TEST_F(ValueReaderTest, FindsAnElementOfAnOutputWhateverTheOrderOfItsFields) {
+  EXPECT_FLOAT_EQ(element("scores", {0, 0}, kFlat), 0.1F);
+  EXPECT_FLOAT_EQ(element("scores", {1, 2}, kFlat), 0.6F);
+  EXPECT_FLOAT_EQ(element("label", {0}, kFlat), 3);
+  EXPECT_FLOAT_EQ(element("label", {}, kFlat), 3);
+  EXPECT_FLOAT_EQ(element("scores", {1, 0}, kNested), 0.4F);
+  EXPECT_FLOAT_EQ(element("scores", {}, kNested), 0.1F);
+}
+
+TEST_F(ValueReaderTest, HasNoValueForAnElementThatThereIsNot) {
+  for (const std::vector<std::uint64_t>& index :
+       {std::vector<std::uint64_t>{2, 0}, {0, 3}, {0}, {0, 0, 0}, {0, std::uint64_t{1} << 63}})
+    EXPECT_TRUE(std::isnan(element("scores", index, kFlat)));
+  EXPECT_TRUE(std::isnan(element("other", {0}, kFlat)));
+  EXPECT_TRUE(std::isnan(element("scores", {0}, R"({"outputs":7})")));
+  EXPECT_TRUE(std::isnan(element("s", {0}, R"({"outputs":[{"name":"s","data":[1]}]})")));
+  EXPECT_TRUE(std::isnan(element("s", {0}, R"({"outputs":[{"name":"s","shape":[1],"data":["x"]}]})")));
+  EXPECT_TRUE(std::isnan(element("s", {0, 1}, R"({"outputs":[{"name":"s","shape":[1,2],"data":[[1)")));
+  EXPECT_TRUE(std::isnan(element("s", {}, R"({"outputs":[{"name":"s","data":)" + std::string(500, '[') + "1")));
+}
+
+TEST_F(ValueReaderTest, ReadsSeveralFromOneBody) {
+  const auto values =
+      reader.read({{"", "", "scores", {1, 1}}, {"/outputs/0/data/0", ""}, {"", "", "label", {0}}}, head, kFlat);
+  EXPECT_FLOAT_EQ(values[0], 0.5F);
+  EXPECT_FLOAT_EQ(values[1], 3);
+  EXPECT_FLOAT_EQ(values[2], 3);
+}
+
+}  // namespace
+}  // namespace backstay::gateway

@@ -1,0 +1,108 @@
+#include "monitor/examiners.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "wire/answer_signature.hpp"
+
+namespace backstay::monitor {
+
+Examiners::Examiners(Ports ports, const Plan& plan) : ports_(std::move(ports)) {
+  bool any = false;
+  for (const std::vector<ExaminerConfig>& endpoint : plan) {
+    auto& examiners = examiners_.emplace_back();
+    for (const ExaminerConfig& config : endpoint) {
+      any = true;
+      examiners.push_back(std::make_unique<Examiner>(config));
+      examiners.back()->counts.name = config.name;
+      if (config.classifier) examiners.back()->thread = std::make_unique<TaskThread>();
+    }
+  }
+  if (any) thread_ = std::thread([this] { run(); });
+}
+
+void Examiners::stop() {
+  ports_.answers.close();
+  for (const auto& endpoint : examiners_)
+    for (const auto& examiner : endpoint) examiner->stopping = true;
+  if (thread_.joinable()) thread_.join();
+  for (const auto& endpoint : examiners_)
+    for (const auto& examiner : endpoint)
+      if (examiner->thread) examiner->thread->finish();
+}
+
+std::vector<ExaminerStatus> Examiners::status(std::uint32_t endpoint) const {
+  std::vector<ExaminerStatus> out;
+  if (endpoint >= examiners_.size()) return out;
+  for (const auto& examiner : examiners_[endpoint]) {
+    const std::lock_guard lock(examiner->mutex);
+    out.push_back(examiner->counts);
+  }
+  return out;
+}
+
+void Examiners::run() {
+  while (auto sample = ports_.answers.pop()) {
+    const std::uint32_t endpoint = sample->outcome.endpoint;
+    if (endpoint >= examiners_.size()) continue;
+    for (std::size_t i = 0; i < examiners_[endpoint].size(); ++i) {
+      Examiner& examiner = *examiners_[endpoint][i];
+      if (examiner.stopping) continue;
+      if (examiner.config.classifier) {
+        ask(examiner, i, *sample);
+      } else {
+        check(examiner, i, *sample);
+      }
+    }
+  }
+}
+
+void Examiners::ask(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+  if (examiner.waiting >= examiner.config.waiting) return miss(examiner, "More answers wait for it than may.");
+  ++examiner.waiting;
+  examiner.thread->post([this, &examiner, index, sample] {
+    if (!examiner.stopping) judge(examiner, index, sample);
+    --examiner.waiting;
+  });
+}
+
+void Examiners::judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+  const auto text = wire::text_of_answer(sample.body, examiner.config.json_pointer);
+  if (!text) return miss(examiner, text.error().message);
+  const Result<double> verdict = examiner.config.classifier->judge(*text);
+  if (!verdict) return miss(examiner, verdict.error().message);
+  if (!std::isfinite(*verdict)) return miss(examiner, "Its verdict is no number.");
+  tell(examiner, index, sample.outcome, std::clamp(*verdict, 0.0, 1.0));
+}
+
+void Examiners::check(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+  const auto key = std::pair(sample.outcome.endpoint, sample.version);
+  auto known = signatures_.find(key);
+  if (known == signatures_.end())
+    known = signatures_.emplace(key, ports_.signature_of(sample.outcome.endpoint, sample.version)).first;
+  if (!known->second) return miss(examiner, known->second.error().message);
+  if (known->second->outputs.empty()) return miss(examiner, "The signature of " + sample.version + " has no outputs.");
+  const std::string wrong = wire::check_answer(sample.body, *known->second);
+  if (!wrong.empty()) {
+    const std::lock_guard lock(examiner.mutex);
+    examiner.counts.last = sample.version + ": " + wrong;
+  }
+  tell(examiner, index, sample.outcome, wrong.empty() ? 0 : 1);
+}
+
+void Examiners::tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict) {
+  {
+    const std::lock_guard lock(examiner.mutex);
+    ++examiner.counts.judged;
+    if (verdict >= 0.5) ++examiner.counts.bad;
+  }
+  ports_.on_verdict(outcome, index, verdict);
+}
+
+void Examiners::miss(Examiner& examiner, const std::string& why) {
+  const std::lock_guard lock(examiner.mutex);
+  ++examiner.counts.missing;
+  examiner.counts.last = why;
+}
+
+}  // namespace backstay::monitor
