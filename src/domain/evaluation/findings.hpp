@@ -36,8 +36,8 @@ std::vector<registry::Metric> robustness_metrics(const Robustness& test, const P
 Result<registry::Metric> behaviour_metric(const Behaviour& test, const Predictions& unchanged,
                                           const Predictions& changed, double confidence);
 
-/// "<test>_rate": the share of texts that the classifier scores at its threshold or above, of everyone and of each group
-/// that is large enough.
+/// "<test>_rate": the share of texts that the classifier scores at its threshold or above, of everyone and of each
+/// group that is large enough.
 std::vector<registry::Metric> safety_metrics(const Safety& test, const std::vector<double>& scores,
                                              const std::vector<Attribute>& attributes, std::size_t min_group,
                                              double confidence);
