@@ -4,11 +4,15 @@
 
 #include <algorithm>
 
+#include "wire/profile_json.hpp"
+
 namespace backstay::tables {
 
 namespace {
 
 constexpr std::size_t kMaxValueBytes = 512;
+constexpr std::size_t kWideSlices = 256;
+constexpr std::size_t kNarrow = 64;
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -26,7 +30,9 @@ RowSlicer::RowSlicer(Format format, const std::string& name, Partition partition
 
 RowSlicer::Open RowSlicer::open() const {
   Open out;
-  if (partition_.profile) out.profile.emplace();
+  // Sketches of many slices at once stay within about a GiB.
+  if (partition_.profile)
+    out.profile.emplace(by_value_.size() + by_range_.size() < kWideSlices ? drift::Profile::kMaxColumns : kNarrow);
   return out;
 }
 
@@ -77,7 +83,7 @@ Result<void> RowSlicer::take(const Row& row) {
 RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
   out.rows = slice.rows;
-  if (slice.profile) out.profile = slice.profile->json(reader_->columns());
+  if (slice.profile) out.profile = wire::to_json(slice.profile->named(reader_->columns()));
   out.sha256 = slice.hash.finish();
   return out;
 }
