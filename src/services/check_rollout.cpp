@@ -75,6 +75,13 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
                       "There is nothing to roll out; name another version.");
   TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
+  return check_eligible(records, endpoint, candidate);
+}
+
+Result<void> check_eligible(const Records& records, const std::string& endpoint,
+                            const registry::VersionRef& candidate) {
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY_DO(check_return(records, candidate));
   TRY_DO(check_releasable(records.versions, version));
   TRY_DO(check_current(records, candidate));
   return check_taken_back(records, endpoint, candidate);
