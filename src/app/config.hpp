@@ -11,6 +11,8 @@
 #include "domain/guardrails/guardrail.hpp"
 #include "domain/rollout/plan.hpp"
 #include "gateway/gateway.hpp"
+#include "live/drift_responder.hpp"
+#include "live/live_profiles.hpp"
 #include "monitor/guardrail_watch.hpp"
 #include "ports/backends.hpp"
 
@@ -28,6 +30,13 @@ struct BackendConfig {
   std::uint64_t threads = 1;  ///< kModel: per worker.
 };
 
+/// What is made of live requests.
+struct DriftConfig {
+  std::uint32_t sample_ppm = 0;  ///< 0: they are not looked at.
+  live::EndpointConfig profiles;
+  live::ResponsePolicy response;
+};
+
 struct EndpointConfig {
   std::string name;
   std::string model;
@@ -42,6 +51,7 @@ struct EndpointConfig {
   guardrails::Family family;
   monitor::ValuePlan values;
   rollout::Plan plan;
+  DriftConfig drift;
 };
 
 /// The configuration of `backstay serve`; docs/configuration.md has every key.

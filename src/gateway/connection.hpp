@@ -32,6 +32,7 @@ class Connection {
     bool keep_alive = true;
     bool replayable = false;  ///< The whole body is in input_.
     bool mirrored = false;
+    bool chunked = false;
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
@@ -62,6 +63,7 @@ class Connection {
 
   void record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed, bool fallback,
               const ValueReader::Values* values);
+  void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
   ValueReader::Values read_values(const Exchange& exchange);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
