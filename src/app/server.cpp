@@ -180,6 +180,7 @@ class Server {
                                   },
                                   [this](const std::string& endpoint, const std::string& version) {
                                     responder_->respond(endpoint, version);
+                                    dispatcher_->wake();
                                   }},
         endpoints);
     live_->start();
