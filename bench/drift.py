@@ -72,7 +72,7 @@ def register(folder: pathlib.Path, training: pathlib.Path) -> None:
     (folder / "version.yaml").write_text(json.dumps({
         "model": "m", "version": "1.0.0", "changelog": "First.", "artifacts": ["weights.bin"], "config": {"seed": 1},
         "code": {"repository": "r", "commit": hashlib.sha1(b"r").hexdigest()},
-        "data": [{"name": "d", "role": "training", "slices": [{"name": "all", "path": training.name}]}]}))
+        "data": [{"name": "d", "role": "training", "slices": [{"name": "all", "file": training.name}]}]}))
     cpu_of([BIN / "backstay", "register", folder / "version.yaml", "--no-git", "--no-environment", "--data-dir", folder / "data"])
 
 

@@ -50,11 +50,11 @@ void DriftResponder::respond(const std::string& endpoint, const std::string& ver
   const auto found = endpoints_.find(endpoint);
   if (found == endpoints_.end() || found->second.policy.act == ResponsePolicy::Act::kNone) return;
   State& state = found->second;
-  if (const auto looked = look(state, version); !looked && looked.error().message != state.reason) {
-    state.reason = looked.error().message;
-    static_cast<void>(ports_.records.audit.append(
-        {kActor, "drift.suggestion", "endpoint " + endpoint, "Nothing is suggested: " + state.reason, "{}"}));
-  }
+  const auto looked = look(state, version);
+  if (looked || (state.suggested && state.suggested->empty())) return;
+  state.suggested = "";
+  static_cast<void>(ports_.records.audit.append(
+      {kActor, "drift.suggestion", "endpoint " + endpoint, "Nothing is suggested: " + looked.error().message, "{}"}));
 }
 
 Result<void> DriftResponder::look(State& state, const std::string& version) {
@@ -73,13 +73,12 @@ Result<void> DriftResponder::look(State& state, const std::string& version) {
       services::suggest_version(ports_.registry, ports_.records, question, period.profile));
   const drift::Suggestion& found = advice.suggestion;
   const std::string best = found.best ? advice.considered[*found.best].ref.str() : "";
-  if (best != state.suggested || (best.empty() && found.reason != state.reason)) {
+  if (!state.suggested || *state.suggested != best) {
     const std::string said = best.empty() ? "Nothing is suggested: " + found.reason + "."
                                           : fmt::format("Switch to {}: {}.", best, found.reason);
     TRY_DO(ports_.records.audit.append(
         {kActor, "drift.suggestion", "endpoint " + policy.endpoint, said, evidence_of(advice, policy.metric).dump()}));
     state.suggested = best;
-    state.reason = found.reason;
   }
   // A match of features alone is for people to act on: how well the version does there was not measured.
   const bool measured = found.best && found.ranking.front().gain.has_value();

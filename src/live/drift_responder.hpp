@@ -51,8 +51,7 @@ class DriftResponder {
  private:
   struct State {
     ResponsePolicy policy;
-    std::string suggested;  ///< Last; the same is not said twice.
-    std::string reason;
+    std::optional<std::string> suggested;  ///< Last; empty: nothing. The same is not said twice.
     std::optional<Monotonic> started;
   };
   Result<void> look(State& state, const std::string& version);

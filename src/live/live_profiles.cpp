@@ -63,13 +63,10 @@ class LiveProfiles::Endpoint {
       for (auto segment = version.open.begin(); segment != version.open.end();) {
         Open& window = segment->second;
         const bool ends = all || now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
-        if (ends || now - window.saved >= kSaveEvery) keep(name, segment->first, window);
-        if (!ends) {
-          ++segment;
-          continue;
-        }
-        const bool tell = segment->first.empty() && version.told > 0 && !all;
-        segment = version.open.erase(segment);
+        const bool saves = ends || now - window.saved >= kSaveEvery;
+        if (saves) keep(name, segment->first, window);
+        const bool tell = saves && segment->first.empty() && version.told > 0 && !all;
+        segment = ends ? version.open.erase(segment) : std::next(segment);
         if (tell && ports_.drifted) ports_.drifted(config_.name, name);
       }
     }
@@ -174,7 +171,10 @@ class LiveProfiles::Endpoint {
                        each.column, name, 100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training),
            evidence.dump(-1, ' ', false, json::error_handler_t::replace)}));
     }
-    if (first && ports_.drifted) ports_.drifted(config_.name, name);
+    if (!first || !ports_.drifted) return;
+    for (auto& [segment, window] : version.open)
+      keep(name, segment, window);  // What it is told of is there to look at.
+    ports_.drifted(config_.name, name);
   }
 
   const EndpointConfig config_;

@@ -45,7 +45,7 @@ class LiveProfiles {
     const Clock& clock;
     /// The training profile of the version that an endpoint serves; an error: there is none, nothing is watched.
     std::function<Result<drift::Profile>(const std::string& endpoint, const std::string& version)> training;
-    /// Told, on this thread, of the first alarm of a version, and of every window that ends while there is one. May
+    /// Told, on this thread, of the first alarm of a version, and again with every window that is kept after it. May
     /// take long: samples that come meanwhile are dropped and counted. May be empty.
     std::function<void(const std::string& endpoint, const std::string& version)> drifted{};
   };

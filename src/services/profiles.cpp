@@ -37,7 +37,7 @@ Result<DataProfile> data_profile(const BlobStore& blobs, const registry::Manifes
   if (!out.slices.empty()) return out;
   return Unexpected(
       ErrorCode::kFailedPrecondition, fmt::format("{} has no profile of its {} data.", manifest.ref.str(), role),
-      "Name the data as files in version.yaml (files: or slices: with path:), so that register reads and profiles it.");
+      "Name the data as files in version.yaml (files:, or slices: with file:), so that register reads and profiles it.");
 }
 
 }  // namespace backstay::services

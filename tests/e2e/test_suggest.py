@@ -29,8 +29,8 @@ SLICES = {"winter": 1.0, "summer": 0.0}
 
 
 def data(trained_on: str) -> list[dict]:
-    return [{"name": "load", "role": "training", "slices": [{"name": trained_on, "path": f"{trained_on}.csv"}]},
-            {"name": "held-out", "role": "test", "slices": [{"name": f"test-{name}", "path": f"test-{name}.csv"} for name in SLICES]}]
+    return [{"name": "load", "role": "training", "slices": [{"name": trained_on, "file": f"{trained_on}.csv"}]},
+            {"name": "held-out", "role": "test", "slices": [{"name": f"test-{name}", "file": f"test-{name}.csv"} for name in SLICES]}]
 
 
 def scores(winter: float, summer: float) -> dict:

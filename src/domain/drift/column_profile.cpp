@@ -70,6 +70,17 @@ Script script_of(char32_t c) {
   return c >= 0x530 && c < 0x2000 ? Script::kOther : Script::kNone;
 }
 
+bool is_latin_letter(char c) {
+  return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+/// Short, ASCII, without blanks.
+bool is_plain_word(std::string_view text) {
+  constexpr std::size_t kShort = 16;
+  return !text.empty() && text.size() <= kShort &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 }  // namespace
 
 const char* to_string(Script script) {
@@ -87,6 +98,13 @@ Script script_of(std::string_view text) {
 }
 
 void TextProfile::add(std::string_view text) {
+  if (is_plain_word(text)) {  // Categories: what follows, with one look at each byte.
+    lengths.add(static_cast<double>(text.size()));
+    const bool letters = std::any_of(text.begin(), text.end(), is_latin_letter);
+    ++scripts[static_cast<std::size_t>(letters ? Script::kLatin : Script::kNone)];
+    ++words[hash_of(text, kWordSeed) % kWordBuckets];
+    return;
+  }
   std::array<std::uint32_t, kScripts> counts{};
   std::uint64_t length = 0;
   std::string_view rest = text;

@@ -176,6 +176,19 @@ TEST(Script, IsThatOfMostLetters) {
   EXPECT_EQ(script_of("\xff\xfe"), Script::kNone);
 }
 
+TEST(TextProfile, AShortWordCountsAsInALongerText) {
+  TextProfile word;
+  TextProfile text;
+  word.add("Ward7");
+  text.add("Ward7 \t and  more of it");
+  EXPECT_EQ(word.scripts, text.scripts);
+  EXPECT_EQ(word.word_count(), 1u);
+  EXPECT_EQ(text.word_count(), 5u);
+  for (std::size_t i = 0; i < TextProfile::kWordBuckets; ++i) EXPECT_LE(word.words[i], text.words[i]);
+  word.add("42");
+  EXPECT_EQ(word.scripts[static_cast<std::size_t>(Script::kNone)], 1u);
+}
+
 TEST(ColumnProfile, TellsTypesAndMergesIntoWhatOneOfAllWouldBe) {
   ColumnProfile all;
   ColumnProfile first;

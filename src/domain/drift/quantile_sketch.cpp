@@ -1,6 +1,7 @@
 #include "domain/drift/quantile_sketch.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -8,11 +9,23 @@ namespace backstay::drift {
 
 namespace {
 
-constexpr std::size_t kLeastCapacity = 8;
+constexpr std::size_t kLeastCapacity = 32;
 constexpr std::size_t kMaxLevels = 48;
+constexpr std::uint32_t kLeastK = 8;
 constexpr std::uint32_t kMaxK = 65'536;
 // The standard deviation of a rank is about this over k.
 constexpr double kRankError = 0.9;
+
+/// (2/3)^depth.
+constexpr std::array<double, kMaxLevels> kShrink = [] {
+  std::array<double, kMaxLevels> out{};
+  double share = 1;
+  for (double& each : out) {
+    each = share;
+    share *= 2.0 / 3;
+  }
+  return out;
+}();
 
 // SplitMix64: spreads a counter over all bits.
 std::uint64_t spread(std::uint64_t x) {
@@ -33,8 +46,8 @@ void QuantileSketch::start() {
 // The top level has k places, each below two thirds of that above it.
 std::size_t QuantileSketch::capacity(std::size_t level) const {
   if (levels_.size() == 1) return 2 * std::size_t{k_};
-  const double depth = static_cast<double>(levels_.size() - 1 - level);
-  return std::max(kLeastCapacity, static_cast<std::size_t>(std::ceil(k_ * std::pow(2.0 / 3, depth))));
+  const double places = std::ceil(k_ * kShrink[std::min(levels_.size() - 1 - level, kMaxLevels - 1)]);
+  return std::max(kLeastCapacity, static_cast<std::size_t>(places));
 }
 
 void QuantileSketch::set_limit() {
@@ -50,25 +63,38 @@ void QuantileSketch::compress() {
   }
 }
 
+// All levels but the lowest are ascending.
 void QuantileSketch::compact(std::size_t level) {
   if (level + 1 == levels_.size()) {
     levels_.emplace_back();
     coins_.emplace_back();
+    set_limit();
   }
   std::vector<double>& full = levels_[level];
-  std::sort(full.begin(), full.end());
+  if (level == 0) std::sort(full.begin(), full.end());
   // Two compactions after each other keep opposite halves, so that their errors cancel.
   Coin& coin = coins_[level];
   coin.upper = coin.tosses % 2 == 1 ? !coin.upper : (spread(coin.tosses * kMaxLevels + level) & 1) == 1;
   ++coin.tosses;
   const std::size_t pairs = full.size() / 2;
+  // Merged from the back, so that nothing has to be moved aside.
   std::vector<double>& above = levels_[level + 1];
-  for (std::size_t i = 0; i < pairs; ++i) above.push_back(full[2 * i + (coin.upper ? 1 : 0)]);
+  std::size_t kept = above.size();
+  above.resize(kept + pairs);
+  std::size_t place = above.size();
+  for (std::size_t i = pairs; i > 0;) {
+    const double next = full[2 * (i - 1) + (coin.upper ? 1 : 0)];
+    if (kept > 0 && above[kept - 1] > next) {
+      above[--place] = above[--kept];
+    } else {
+      above[--place] = next;
+      --i;
+    }
+  }
   const bool odd = full.size() % 2 == 1;
   if (odd) full[0] = full.back();
   full.resize(odd ? 1 : 0);
   held_ -= pairs;
-  set_limit();
 }
 
 void QuantileSketch::merge(const QuantileSketch& other) {
@@ -81,7 +107,10 @@ void QuantileSketch::merge(const QuantileSketch& other) {
   }
   for (std::size_t level = 0; level < other.levels_.size(); ++level) {
     const std::vector<double>& from = other.levels_[level];
-    levels_[level].insert(levels_[level].end(), from.begin(), from.end());
+    std::vector<double>& into = levels_[level];
+    const auto kept = static_cast<std::ptrdiff_t>(into.size());
+    into.insert(into.end(), from.begin(), from.end());
+    if (level > 0) std::inplace_merge(into.begin(), into.begin() + kept, into.end());
     held_ += from.size();
   }
   count_ += other.count_;
@@ -110,12 +139,13 @@ std::vector<Weighted> QuantileSketch::sorted() const {
 }
 
 std::optional<QuantileSketch> QuantileSketch::from_levels(std::uint32_t k, std::vector<std::vector<double>> levels) {
-  if (k < kLeastCapacity || k > kMaxK || levels.size() > kMaxLevels) return std::nullopt;
+  if (k < kLeastK || k > kMaxK || levels.size() > kMaxLevels) return std::nullopt;
   QuantileSketch out(k);
   out.levels_ = std::move(levels);
   out.coins_.resize(out.levels_.size());
   for (std::size_t level = 0; level < out.levels_.size(); ++level) {
     const std::vector<double>& values = out.levels_[level];
+    if (level > 0 && !std::is_sorted(values.begin(), values.end())) return std::nullopt;
     if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) return std::nullopt;
     out.held_ += values.size();
     out.count_ += std::uint64_t{values.size()} << level;
