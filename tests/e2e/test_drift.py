@@ -15,7 +15,7 @@ def rows(count: int, seed: int, *, age: float = 50, sites=("a", "b"), start: int
     for i in range(count):
         day = f"2026-01-{1 + (start + i) * 28 // 20_000:02}T00:00:00Z"
         truth = source.randrange(2)
-        out.append([day, f"{source.gauss(age, 10):.3f}", source.choice(sites), f"patient {seed}-{i} came in", truth,
+        out.append([day, f"{source.gauss(age, 10):.3f}", source.choice(sites), f"patient {source.randrange(10**6):06} came in", truth,
                     truth if source.random() > wrong else 1 - truth])
     return out
 
