@@ -74,6 +74,7 @@ def test_drift_is_an_alarm_in_the_audit_log_and_a_suggestion(seasons):
     assert "version 2.0.0 drifted" in alarm["reason"]
     assert setup.entries("rollout.start")[-1]["subject"] == "endpoint e"
     assert len(setup.entries("rollout.start")) == 1, "nothing is released by itself"
+    setup.ask(season(300, 8, 1.0))
     setup.server.stop()
     done = setup.program("suggest", "e", "--json").json
     assert done["suggested"] == "m@1.3.0"
