@@ -79,8 +79,10 @@ def make_file(path, size, kind):
 
 
 def fresh(folder):
+    """An empty folder on a disk that has nothing left to write or to discard of what was before."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    os.sync()
     return folder
 
 
@@ -138,6 +140,7 @@ def measure_tunes(folder, file):
         store = fresh(folder / "store")
         before = run("ingest", file, store)
         tuned = tuned_copy(file, folder / "tuned", how)
+        os.sync()  # As in fresh().
         after = run("ingest", tuned, store)
         rows.append((how, (after["stored_bytes"] - before["stored_bytes"]) / tuned.stat().st_size,
                      tuned.stat().st_size / MIB / after["wall_s"]))

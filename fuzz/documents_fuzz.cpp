@@ -5,11 +5,12 @@
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
 #include "wire/scorecard_json.hpp"
+#include "wire/suite_yaml.hpp"
 #include "wire/version_spec.hpp"
 
 using namespace backstay;
 
-/// What people write: version.yaml, gates, scorecards, plans, guardrails; as YAML and as JSON.
+/// What people write: version.yaml, gates, scorecards, suites, plans, guardrails; as YAML and as JSON.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   for (const bool yaml : {true, false}) {
@@ -20,6 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto spec = wire::version_spec_from(*document)) CHECK(!spec->artifacts.empty());
     if (const auto gate = wire::gate_from(*document)) CHECK(gates::validate(*gate));
+    if (const auto suite = wire::suite_from(*document)) CHECK(evaluation::validate(*suite));
     if (const auto scorecard = wire::scorecard_from(*document)) {
       const auto copy = wire::Document::from_json("copy", wire::to_json(*scorecard));
       CHECK(copy && wire::scorecard_from(*copy));

@@ -8,6 +8,7 @@
 #include "signing/note.hpp"
 #include "wire/attestation_json.hpp"
 #include "wire/bundle_json.hpp"
+#include "wire/gate_exception_json.hpp"
 #include "wire/model_signature.hpp"
 
 using namespace backstay;
@@ -58,6 +59,11 @@ void read_signatures(std::string_view text) {
     CHECK(again && *again == *statement);
   }
   static_cast<void>(wire::statement_head_from_json("f", text));
+  static_cast<void>(wire::scorecards_from_statement("f", text));
+  if (const auto exception = wire::gate_exception_from_json("f", text)) {
+    const auto again = wire::gate_exception_from_json("again", wire::to_json(*exception));
+    CHECK(again && *again == *exception);
+  }
   // OpenSSL's readers look through every kind of key there is, a millisecond each time.
   if (!text.starts_with("-----BEGIN")) return;
   static_cast<void>(signing::PublicKey::from_pem(text));

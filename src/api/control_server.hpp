@@ -8,6 +8,7 @@
 #include "monitor/monitor.hpp"
 #include "ports/idempotency.hpp"
 #include "ports/version_search.hpp"
+#include "services/check_rollout.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
 #include "services/uploads.hpp"
@@ -27,6 +28,8 @@ class ControlServer {
     IdempotencyStore& answers;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
+    /// What each endpoint asks of a version; may be empty.
+    std::function<services::ReleaseRules(const std::string& endpoint)> release_rules{};
   };
   /// Fails with kUnavailable when the address is taken.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& host, std::uint16_t port, std::string token,

@@ -5,6 +5,7 @@
 #include "api/routes.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/register_version.hpp"
+#include "services/search_notes.hpp"
 #include "services/search_versions.hpp"
 #include "wire/document.hpp"
 #include "wire/manifest_json.hpp"
@@ -41,6 +42,10 @@ Result<json> page_of(const Ports& ports, const Request& request, Response& respo
   TRY(const SearchPage page, services::search_versions(ports.search, filter, request.get_param_value("cursor"), limit));
   json body{{"versions", json::array()}};
   for (const StoredVersion& version : page.versions) body["versions"].push_back(to_json(version));
+  if (!request.has_param("cursor")) {
+    TRY(const std::vector<std::string> notes, services::search_notes(ports.search, ports.registry.versions, filter));
+    body["notes"] = notes;
+  }
   add_next(request, response, body, page.next);
   return body;
 }

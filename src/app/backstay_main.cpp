@@ -3,11 +3,14 @@
 #include <csignal>
 
 #include "app/data_directory.hpp"
+#include "app/run_model.hpp"
 #include "app/server.hpp"
 #include "capture/git_work_tree.hpp"
 #include "capture/linux_machine.hpp"
 #include "capture/system_programs.hpp"
 #include "cli/command_line.hpp"
+#include "services/evaluate_version.hpp"
+#include "storage/journals/local_journals.hpp"
 
 namespace {
 
@@ -15,7 +18,8 @@ using namespace backstay;
 
 class OpenedDirectory : public cli::OpenRegistry {
  public:
-  explicit OpenedDirectory(app::DataDirectory directory) : directory_(std::move(directory)) {}
+  explicit OpenedDirectory(app::DataDirectory directory)
+      : directory_(std::move(directory)), journals_(directory_.root() / "evaluations") {}
   services::Registry registry() override { return {directory_.ledger(), directory_.blobs()}; }
   services::Records records() override { return services::records_of(directory_.ledger()); }
   SignatureStore& signatures() override { return directory_.ledger(); }
@@ -35,9 +39,17 @@ class OpenedDirectory : public cli::OpenRegistry {
     return std::unique_ptr<BlobStore>(std::move(store));
   }
   VersionSearch& search() override { return directory_.ledger(); }
+  GateExceptionStore& gate_exceptions() override { return directory_.ledger(); }
+  services::EvaluationPorts evaluation() override {
+    return {registry(), journals_,
+            [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend) {
+              return app::run_model(registry(), version, backend, directory_.root());
+            }};
+  }
 
  private:
   app::DataDirectory directory_;
+  LocalJournals journals_;
 };
 
 Result<std::unique_ptr<cli::OpenRegistry>> open_registry(const std::filesystem::path& data_dir,

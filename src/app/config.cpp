@@ -5,10 +5,12 @@
 #include <set>
 
 #include "domain/registry/semantic_version.hpp"
+#include "monitor/requirements.hpp"
 #include "serving/backend_url.hpp"
 #include "serving/supervised_backend.hpp"
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
+#include "wire/scorecard_json.hpp"
 
 namespace backstay::app {
 
@@ -151,6 +153,11 @@ void read_endpoint(Fields& fields, const std::filesystem::path& folder, Endpoint
   out.drift.profiles.name = out.drift.response.endpoint = out.name;
   out.drift.response.ignored = out.drift.profiles.ignored;
   out.drift.response.plan = out.plan;
+  fields.optional_texts("gates", out.gate_files);
+  fields.optional_texts("exception_keys", out.exception_key_files);
+  if (!out.policy_file.empty()) return;  // Its guardrails are not known yet.
+  if (auto known = monitor::resolve(out.plan, out.guardrails); !known)
+    fields.fail("rollout", "is refused: " + known.error().message, known.error().hint);
 }
 
 }  // namespace
@@ -199,6 +206,34 @@ Result<void> load_policies(Config& config,
     TRY(endpoint.values, monitor::plan_values(policy.guardrails));
     endpoint.guardrails = std::move(policy.guardrails);
     endpoint.family = policy.family;
+    TRY_DO(monitor::resolve(endpoint.plan, endpoint.guardrails));
+  }
+  return {};
+}
+
+Result<void> load_gates(Config& config, const std::filesystem::path& folder,
+                        const std::function<Result<std::string>(const std::filesystem::path&)>& read) {
+  constexpr std::string_view kDigest = "sha256:";
+  for (EndpointConfig& endpoint : config.endpoints) {
+    for (const std::string& file : endpoint.exception_key_files) {
+      TRY(const std::string pem, read(folder / file));
+      auto key = signing::PublicKey::from_pem(pem);
+      if (!key) return Unexpected(std::move(key).error().within(file));
+      endpoint.exception_keys.push_back(*std::move(key));
+    }
+    for (const std::string& written : endpoint.gate_files) {
+      if (written.starts_with(kDigest)) {
+        auto digest = Digest::from_hex(std::string_view(written).substr(kDigest.size()));
+        if (!digest)
+          return Unexpected(std::move(digest).error().within(fmt::format("gates of endpoint '{}'", endpoint.name)));
+        endpoint.required_gates.push_back({"", *digest});
+        continue;
+      }
+      TRY(const std::string text, read(folder / written));
+      TRY(const wire::Document document, wire::Document::from_yaml(written, text));
+      TRY_DO(wire::gate_from(document));
+      endpoint.required_gates.push_back({written, sha256(text)});
+    }
   }
   return {};
 }

@@ -15,6 +15,8 @@
 #include "live/live_profiles.hpp"
 #include "monitor/guardrail_watch.hpp"
 #include "ports/backends.hpp"
+#include "services/check_rollout.hpp"
+#include "signing/key.hpp"
 
 namespace backstay::app {
 
@@ -52,6 +54,10 @@ struct EndpointConfig {
   monitor::ValuePlan values;
   rollout::Plan plan;
   DriftConfig drift;
+  std::vector<std::string> gate_files;                 ///< As written: paths, or "sha256:HEX".
+  std::vector<services::RequiredGate> required_gates;  ///< By load_gates().
+  std::vector<std::string> exception_key_files;        ///< Public keys (PEM) of who may sign exceptions from gates.
+  std::vector<signing::PublicKey> exception_keys;      ///< By load_gates().
 };
 
 /// The configuration of `backstay serve`; docs/configuration.md has every key.
@@ -70,5 +76,10 @@ Result<Config> read_config(const std::filesystem::path& name, const std::string&
 /// Reads the policies that endpoints have in files of their own.
 Result<void> load_policies(Config& config,
                            const std::function<Result<std::string>(const std::filesystem::path&)>& read);
+
+/// Reads the gate files that endpoints require and keeps their digests, and the keys whose exceptions they trust: what
+/// counts from then on is what they are now. `folder`: that of the configuration. A file that is no gate is refused.
+Result<void> load_gates(Config& config, const std::filesystem::path& folder,
+                        const std::function<Result<std::string>(const std::filesystem::path&)>& read);
 
 }  // namespace backstay::app

@@ -26,6 +26,8 @@ namespace backstay::app {
 ///     serving/           versions that are checked out for workers
 ///     environments/      locked virtual environments of the Python worker
 ///     logs/              what backends printed
+///     evaluations/       answers of evaluations that are under way or were interrupted (0700), and their backends'
+///                        logs
 ///     recordings/        what rollouts' guardrails were shown (0700)
 ///     live/              profiles of sampled requests, by endpoint (0700)
 class DataDirectory {

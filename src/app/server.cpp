@@ -130,19 +130,24 @@ class Server {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());
                                 },
-                                [this] { dispatcher_->wake(); }},
+                                [this] { dispatcher_->wake(); },
+                                [this](const rollout::State& ended, const services::IsWarm& is_warm) {
+                                  return services::find_dependents(services::records_of(data_->ledger()), ended,
+                                                                   is_warm);
+                                }},
         monitor_config(config_));
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
-    TRY(control_, api::ControlServer::start(
-                      control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                      {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_, data_->ledger(),
-                       data_->ledger(), [this](const std::string& endpoint) -> Result<std::string> {
-                         TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                         return found->model;
-                       }}));
+    TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                                            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_,
+                                             data_->ledger(), data_->ledger(),
+                                             [this](const std::string& endpoint) -> Result<std::string> {
+                                               TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                               return found->model;
+                                             },
+                                             [this](const std::string& endpoint) { return release_rules(endpoint); }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
@@ -154,6 +159,18 @@ class Server {
     return {};
   }
 
+  /// Loud, because a token that is read on the way opens everything.
+  void warn_of_open_control() const {
+    constexpr std::uint32_t kLoopback = 127;
+    if (config_.control_listen.ip >> 24 == kLoopback) return;
+    fmt::print(
+        stderr,
+        "WARNING: the control API listens on {} without TLS. Whoever can read the network can read its token, and\n"
+        "         then release and roll back versions. Let it listen on 127.0.0.1 (control: listen:), or on a\n"
+        "         network that nobody else is on, behind a proxy that speaks TLS.\n",
+        config_.control_listen.str());
+  }
+
   void print_addresses() const {
     fmt::print("gateway  http://{}\n", gateway_->address().str());
     for (const EndpointConfig& endpoint : config_.endpoints)
@@ -163,13 +180,20 @@ class Server {
   }
 
  private:
+  services::ReleaseRules release_rules(const std::string& endpoint) const {
+    const auto found = endpoint_of(endpoint);
+    if (!found) return {};
+    return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
+  }
+
   /// Looks into live requests, when there is an endpoint that says so.
   void start_live() {
     const std::vector<live::EndpointConfig> endpoints = live_config(config_);
     if (endpoints.empty()) return;
     responder_ = std::make_unique<live::DriftResponder>(
         live::DriftResponder::Ports{registry(), services::records_of(data_->ledger()), data_->live_windows(), *monitor_,
-                                    system_clock()},
+                                    system_clock(),
+                                    [this](const std::string& endpoint) { return release_rules(endpoint); }},
         response_policies(config_));
     live_ = std::make_unique<live::LiveProfiles>(
         live::LiveProfiles::Ports{[this](const auto& take) { gateway_->drain_samples(take); },
@@ -267,6 +291,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   TRY(const std::string text, read_file(config_file));
   TRY(Config config, read_config(config_file, text));
   TRY_DO(load_policies(config, read_file));
+  TRY_DO(load_gates(config, config_file.parent_path(), read_file));
   raise_descriptor_limit();
   sigset_t signals;
   sigemptyset(&signals);
@@ -276,6 +301,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   signal(SIGPIPE, SIG_IGN);
   Server server(std::move(config));
   TRY_DO(server.start());
+  server.warn_of_open_control();
   server.print_addresses();
   int number = 0;
   sigwait(&signals, &number);

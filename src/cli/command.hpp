@@ -7,7 +7,6 @@
 #include "cli/command_line.hpp"
 #include "cli/exit_code.hpp"
 #include "domain/registry/manifest.hpp"
-#include "services/live_period.hpp"
 
 /// What the groups of commands share.
 namespace backstay::cli {
@@ -61,18 +60,15 @@ void add_scan_commands(const Context& context);
 void add_store_commands(const Context& context);
 void add_search_commands(const Context& context);
 void add_slice_commands(const Context& context);
+void add_table_commands(const Context& context);
 void add_environment_commands(const Context& context);
 void add_guardrail_commands(const Context& context);
+void add_gate_commands(const Context& context);
+void add_evaluate_commands(const Context& context);
+void add_ci_commands(const Context& context);
+void add_card_commands(const Context& context);
 void add_drift_commands(const Context& context);
 void add_suggest_commands(const Context& context);
-
-/// A moment ("2026-11-24T10:15:30Z", a day), or a duration before now ("2d").
-Result<Timestamp> since_of(const std::string& text);
-
-/// What the gateway kept of an endpoint's requests to a version.
-Result<services::LivePeriod> period_of(OpenRegistry& opened, const std::string& endpoint,
-                                       const registry::VersionRef& version, const std::string& segment,
-                                       const std::optional<Timestamp>& since);
 
 /// The text of a file; "-" is standard input.
 Result<std::string> read_text(const std::string& path);

@@ -150,10 +150,15 @@ int run(int argc, char** argv, const Program& program) {
   add_scan_commands(context);
   add_store_commands(context);
   add_slice_commands(context);
+  add_table_commands(context);
   add_environment_commands(context);
   add_guardrail_commands(context);
   add_drift_commands(context);
   add_suggest_commands(context);
+  add_gate_commands(context);
+  add_evaluate_commands(context);
+  add_ci_commands(context);
+  add_card_commands(context);
   std::string config;
   CLI::App* serve = app.add_subcommand("serve", "Run the gateway and the control API");
   serve->footer("\nExample:\n  backstay serve --config backstay.yaml");

@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
+#include "ports/gate_exceptions.hpp"
 #include "ports/live_windows.hpp"
 #include "ports/machine.hpp"
 #include "ports/notifications.hpp"
@@ -19,6 +20,10 @@
 #include "services/prove_audit.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
+
+namespace backstay::services {
+struct EvaluationPorts;
+}  // namespace backstay::services
 
 namespace backstay::cli {
 
@@ -39,6 +44,9 @@ class OpenRegistry {
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;
+  virtual GateExceptionStore& gate_exceptions() = 0;
+  /// Runs versions for evaluations and keeps their answers; must not outlive this.
+  virtual services::EvaluationPorts evaluation() = 0;
 };
 
 /// What becomes of a data directory without a registry.

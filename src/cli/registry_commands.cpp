@@ -12,7 +12,6 @@
 #include "services/add_scorecard.hpp"
 #include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
-#include "services/evaluate_gate.hpp"
 #include "services/register_version.hpp"
 #include "services/scan_version.hpp"
 #include "wire/scorecard_json.hpp"
@@ -348,35 +347,6 @@ Result<ExitCode> diff(const Context& context, const Arguments& arguments) {
   return kOk;
 }
 
-Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
-  TRY(const std::string text, read_text(arguments.file));
-  TRY(const auto opened, context.open());
-  TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
-  TRY_DO(services::ensure_scanned(opened->registry(), ref, {context.common.actor}));
-  TRY(const services::GateDecision decision,
-      services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
-  const gates::Verdict& verdict = decision.verdict;
-  if (context.common.json) {
-    json out = json::parse(decision.stored.evidence);
-    out["gate"] = decision.stored.gate;
-    out["version"] = ref.str();
-    print_json(out);
-  } else {
-    std::vector<std::vector<std::string>> rows{{"RULE", "OBSERVED", "VERDICT"}};
-    for (const gates::Row& row : verdict.rows)
-      rows.push_back({row.rule, row.observed,
-                      coloured(colour_of(gates::to_string(row.decision)), gates::to_string(row.decision))});
-    fmt::print("{}", table(rows));
-    for (const gates::Row& row : verdict.rows) {
-      if (row.decision != gates::Decision::kPass) fmt::print("  {}: {}\n", row.rule, row.explanation);
-    }
-    fmt::print("gate {}: {} {}\n", decision.stored.gate, ref.str(),
-               coloured(colour_of(decision.stored.verdict), decision.stored.verdict));
-  }
-  if (verdict.decision == gates::Decision::kPass) return kOk;
-  return verdict.decision == gates::Decision::kFail ? kGateFailed : kGateInsufficient;
-}
-
 }  // namespace
 
 void add_registry_commands(const Context& context) {
@@ -421,12 +391,6 @@ void add_registry_commands(const Context& context) {
   command->add_option("BEFORE", a.version, version_help)->required();
   command->add_option("AFTER", a.other, version_help)->required();
   context.on(command, [context, arguments] { return diff(context, *arguments); });
-
-  command = context.add(context.app, "gate", "Judge a version by a gate's rules; exit 0 PASS, 6 FAIL, 8 INSUFFICIENT",
-                        "backstay gate breast-cancer@1.1.0 --file production.yaml");
-  command->add_option("VERSION", a.version, version_help)->required();
-  command->add_option("--file", a.file, "The gate (YAML)")->required();
-  context.on(command, [context, arguments] { return gate(context, *arguments); });
 }
 
 }  // namespace backstay::cli

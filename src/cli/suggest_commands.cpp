@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/command.hpp"
+#include "cli/live_source.hpp"
 #include "cli/progress.hpp"
 #include "cli/terminal.hpp"
 #include "services/measure_drift.hpp"

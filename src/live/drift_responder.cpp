@@ -32,6 +32,15 @@ json evidence_of(const services::Advice& advice, const std::string& metric) {
 
 }  // namespace
 
+rollout::Step usual_shadow() {
+  rollout::Step out;
+  out.kind = rollout::Step::Kind::kShadow;
+  out.ppm = 200'000;
+  out.min_duration = milliseconds{600'000};
+  out.min_samples = 500;
+  return out;
+}
+
 rollout::Plan cautious_plan(const rollout::Plan& plan, const rollout::Step& shadow) {
   rollout::Plan out = plan;
   if (out.steps.empty() || out.steps.front().kind != rollout::Step::Kind::kShadow)
@@ -68,6 +77,7 @@ Result<void> DriftResponder::look(State& state, const std::string& version) {
   question.endpoint = policy.endpoint;
   question.current = {record->model, number};
   question.metric = policy.metric;
+  question.release = ports_.release_rules(policy.endpoint);
   question.ignored = policy.ignored;
   TRY(const services::Advice advice,
       services::suggest_version(ports_.registry, ports_.records, question, period.profile));
@@ -93,7 +103,8 @@ Result<void> DriftResponder::release(State& state, const registry::VersionRef& b
   TRY(const std::vector<rollout::State> active, ports_.records.rollouts.active_rollouts());
   for (const rollout::State& each : active)
     if (each.endpoint == policy.endpoint) return {};
-  TRY_DO(services::check_rollout(ports_.records, policy.endpoint, best));
+  TRY_DO(services::check_rollout(ports_.records, policy.endpoint, best, ports_.release_rules(policy.endpoint)));
+  TRY_DO(services::check_damping(ports_.records, policy.endpoint, best, ports_.clock.now()));
   state.started = now;
   return ports_.monitor
       .start_rollout(policy.endpoint, best.version.str(), cautious_plan(policy.plan, policy.shadow), kActor,

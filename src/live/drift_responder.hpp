@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -8,10 +9,14 @@
 
 #include "monitor/monitor.hpp"
 #include "ports/live_windows.hpp"
+#include "services/check_rollout.hpp"
 #include "services/records.hpp"
 #include "services/registry.hpp"
 
 namespace backstay::live {
+
+/// 20% of the requests for 10 minutes and 500 answers.
+rollout::Step usual_shadow();
 
 /// What becomes of drift on an endpoint by itself.
 struct ResponsePolicy {
@@ -25,7 +30,7 @@ struct ResponsePolicy {
   std::string metric = "accuracy";
   std::set<std::string> ignored;
   rollout::Plan plan;  ///< The endpoint's.
-  rollout::Step shadow{rollout::Step::Kind::kShadow, 200'000, milliseconds{600'000}, 500, false};
+  rollout::Step shadow = usual_shadow();
   milliseconds look_back{6 * 3'600'000};  ///< How much live data is looked at.
   milliseconds pause{24 * 3'600'000};     ///< Between two rollouts by itself.
 };
@@ -42,6 +47,8 @@ class DriftResponder {
     const LiveWindowStore& windows;
     monitor::Monitor& monitor;
     const Clock& clock;
+    /// What an endpoint asks of versions.
+    std::function<services::ReleaseRules(const std::string& endpoint)> release_rules;
   };
   DriftResponder(Ports ports, std::vector<ResponsePolicy> policies);
 

@@ -174,7 +174,7 @@ TEST_F(Live, AVersionWithoutAProfileIsOnlyProfiled) {
 }
 
 TEST(CautiousPlan, BeginsInTheShadowUnlessItDoesAnyway) {
-  const rollout::Step shadow{rollout::Step::Kind::kShadow, 200'000, seconds(60), 10, false};
+  const rollout::Step shadow = usual_shadow();
   rollout::Plan plan = rollout::default_plan();
   const rollout::Plan got = cautious_plan(plan, shadow);
   EXPECT_EQ(got.steps.size(), plan.steps.size() + 1);

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "domain/rollout/damping.hpp"
 #include "services/evaluate_gate.hpp"
+#include "services/find_dependents.hpp"
 #include "services/lineage.hpp"
 
 namespace backstay::services {
@@ -20,6 +22,63 @@ Timestamp newest_of(const std::vector<T>& items) {
   for (const T& item : items) newest = std::max(newest, item.at);
   return newest;
 }
+
+// A verdict counts as long as it is about all that was measured.
+Result<void> check_current(const Records& records, const registry::VersionRef& candidate) {
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  const Timestamp measured = newest_of(scorecards);
+  std::set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) {
+    if (!judged.insert(verdict.gate).second || verdict.at >= measured) continue;
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("Gate '{}' judged {} before its newest scorecard was added.", verdict.gate, candidate.str()),
+        fmt::format("Judge it again: backstay gate {} --file GATE.yaml", candidate.str()));
+  }
+  return {};
+}
+
+/// The newest verdict of each gate that is required, by its digest.
+Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
+                            const ReleaseRules& rules) {
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate.ref));
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate.ref));
+  for (const RequiredGate& gate : rules.required) {
+    const std::string digest = "sha256:" + gate.sha256.hex();
+    const std::string name = gate.file.empty() ? digest : fmt::format("{} ({})", gate.file, digest.substr(0, 19));
+    const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
+                                     [&](const StoredVerdict& verdict) { return verdict.gate_digest == gate.sha256; });
+    std::string why;
+    if (newest == verdicts.end()) {
+      const bool other = std::any_of(verdicts.begin(), verdicts.end(),
+                                     [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
+      why = other ? "has passed gates, but not this one" : "has not passed it";
+    } else if (newest->at < newest_of(scorecards)) {
+      why = "was measured again since it was judged";
+    } else if (newest->verdict != "PASS") {
+      TRY(const auto exception, exception_for(rules.exceptions, candidate, *newest));
+      if (exception) continue;
+      why = fmt::format("got {} from it", newest->verdict);
+    } else {
+      continue;
+    }
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("Endpoint '{}' requires the gate {}, and {} {}.", endpoint, name, candidate.ref.str(), why),
+        fmt::format("Judge it by exactly that file: backstay gate {} --file {}", candidate.ref.str(),
+                    gate.file.empty() ? "GATE.yaml" : gate.file));
+  }
+  return {};
+}
+
+Result<void> check_not_archived(const StoredVersion& version) {
+  if (version.stage != "Archived") return {};
+  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
+                    fmt::format("If it shall be released: backstay restore {} --reason \"...\"", version.ref.str()));
+}
+
+}  // namespace
 
 Result<void> check_taken_back(const Records& records, const std::string& endpoint,
                               const registry::VersionRef& candidate) {
@@ -43,31 +102,8 @@ Result<void> check_taken_back(const Records& records, const std::string& endpoin
   return {};
 }
 
-// A verdict counts as long as it is about all that was measured.
-Result<void> check_current(const Records& records, const registry::VersionRef& candidate) {
-  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
-  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
-  const Timestamp measured = newest_of(scorecards);
-  std::set<std::string> judged;
-  for (const StoredVerdict& verdict : verdicts) {
-    if (!judged.insert(verdict.gate).second || verdict.at >= measured) continue;
-    return Unexpected(
-        ErrorCode::kFailedPrecondition,
-        fmt::format("Gate '{}' judged {} before its newest scorecard was added.", verdict.gate, candidate.str()),
-        fmt::format("Judge it again: backstay gate {} --file GATE.yaml", candidate.str()));
-  }
-  return {};
-}
-
-Result<void> check_not_archived(const StoredVersion& version) {
-  if (version.stage != "Archived") return {};
-  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
-                    fmt::format("If it shall be released: backstay restore {} --reason \"...\"", version.ref.str()));
-}
-
-}  // namespace
-
-Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate) {
+Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           const ReleaseRules& rules) {
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY(const std::optional<EndpointRecord> record, records.rollouts.endpoint(endpoint));
   if (record && record->model == candidate.model && record->stable == candidate.version.str())
@@ -75,16 +111,44 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
                       "There is nothing to roll out; name another version.");
   TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
-  return check_eligible(records, endpoint, candidate);
+  return check_eligible(records, endpoint, candidate, rules);
 }
 
-Result<void> check_eligible(const Records& records, const std::string& endpoint,
-                            const registry::VersionRef& candidate) {
+Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                            const ReleaseRules& rules) {
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY_DO(check_return(records, candidate));
-  TRY_DO(check_releasable(records.versions, version));
+  TRY_DO(check_releasable(records.versions, version, rules.exceptions));
   TRY_DO(check_current(records, candidate));
+  TRY_DO(check_required(records, endpoint, version, rules));
   return check_taken_back(records, endpoint, candidate);
+}
+
+Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           Timestamp now) {
+  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
+  const auto damping = rollout::damped(history, candidate.version.str(), now);
+  if (!damping) return {};
+  return Unexpected(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("{}: no release of {} before {}.", damping->reason, candidate.str(), to_rfc3339(damping->until)),
+      "Find out why, and release something better; or answer for it yourself with --force and a --reason.");
+}
+
+Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
+                                                   const ReleaseRules& rules) {
+  std::vector<std::string> out;
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  std::set<std::string> judged;
+  for (const StoredVerdict& verdict : verdicts) {
+    if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    TRY(const auto exception, exception_for(rules.exceptions, version, verdict));
+    if (exception)
+      out.push_back(fmt::format("Gate '{}' said {}: {} answers for it until {} ({}).", verdict.gate, verdict.verdict,
+                                exception->signed_by, to_rfc3339(exception->expires), exception->reason));
+  }
+  return out;
 }
 
 Result<void> check_return(const Records& records, const registry::VersionRef& ref) {
@@ -98,7 +162,10 @@ Result<void> check_return(const Records& records, const registry::VersionRef& re
                       "Use a version that was not made from it, or lift the quarantine with backstay quarantine lift.");
   TRY(const registry::Manifest manifest, manifest_of(version));
   TRY(const std::vector<registry::Infrastructure> live, records.infrastructure.infrastructure());
-  const registry::DependencyCheck check = registry::check_dependencies(manifest.dependencies, live);
+  registry::DependencyCheck check = registry::check_dependencies(manifest.dependencies, live);
+  TRY(const std::vector<registry::LiveModel> models, live_models(records));
+  for (registry::Mismatch& mismatch : registry::check_models(manifest.dependencies, models))
+    check.mismatches.push_back(std::move(mismatch));
   if (check.holds()) return {};
   std::string reasons;
   for (const registry::Mismatch& mismatch : check.mismatches)

@@ -1,17 +1,50 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "services/accept_gate.hpp"
 #include "services/records.hpp"
 
 namespace backstay::services {
 
+/// A gate that versions must have passed before an endpoint takes them: this file, byte for byte. A file of the same
+/// name with other rules is another gate.
+struct RequiredGate {
+  std::string file;  ///< As the configuration names it; empty: it names the digest only.
+  Digest sha256;
+};
+
+/// What an endpoint asks of versions beyond what is asked everywhere.
+struct ReleaseRules {
+  std::vector<RequiredGate> required;
+  /// A gate that did not say PASS is passed by an exception that is trusted here.
+  TrustedExceptions exceptions;
+};
+
 /// Whether a version may become an endpoint's candidate: it exists, it is complete and not archived, every gate passed
 /// it with all of its scorecards, the endpoint does not serve it already, it was measured and judged anew since a
-/// guardrail took it back, nothing it was made from is in quarantine, and it fits the infrastructure that is live. The
-/// error says which and what to do.
-Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate);
+/// guardrail took it back, nothing it was made from is in quarantine, it fits the infrastructure that is live, and
+/// every gate that `rules` require says PASS about all that was measured. The error says which and what to do.
+Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           const ReleaseRules& rules = {});
+
+/// Exceptions that let the version through: "Gate 'production' said FAIL: alice answers for it until 2026-12-01 (...)".
+Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
+                                                   const ReleaseRules& rules);
+
+/// Whether a guardrail took the version back on this endpoint and it was not measured and judged anew since.
+Result<void> check_taken_back(const Records& records, const std::string& endpoint,
+                              const registry::VersionRef& candidate);
+
+/// Whether the endpoint, or this version on it, was taken back so often of late that a release has to wait
+/// (rollout::damped); kFailedPrecondition says until when. A person may go past it with a reason.
+Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           Timestamp now);
 
 /// The same, but that it may be archived or in service: whether it could be released there once it is restored.
-Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate);
+Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                            const ReleaseRules& rules = {});
 
 /// Whether an endpoint may return to a version that served before: no quarantine, and it fits what is live. Gates were
 /// passed when it was released, and being archived is what it became when it was replaced. A candidate that misbehaves

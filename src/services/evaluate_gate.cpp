@@ -36,7 +36,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
 
   GateDecision decision;
   TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref));
-  decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan);
+  TRY(const std::optional<registry::VersionRef> production, production_of(versions, ref));
+  decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan, production ? production->str() : "");
   StoredVerdict& stored = decision.stored;
   stored.gate = gate.name;
   stored.gate_digest = sha256(gate_text);
@@ -49,7 +50,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   return decision;
 }
 
-Result<void> check_releasable(VersionStore& versions, const StoredVersion& version) {
+Result<void> check_releasable(VersionStore& versions, const StoredVersion& version,
+                              const TrustedExceptions& exceptions) {
   const std::string name = version.ref.str();
   if (!version.complete) {
     TRY(const registry::Manifest manifest, manifest_of(version));
@@ -66,6 +68,8 @@ Result<void> check_releasable(VersionStore& versions, const StoredVersion& versi
   std::set<std::string> judged;
   for (const StoredVerdict& verdict : verdicts) {
     if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    TRY(const auto exception, exception_for(exceptions, version, verdict));
+    if (exception) continue;
     return Unexpected(ErrorCode::kFailedPrecondition,
                       fmt::format("Gate '{}' says {} about {}.", verdict.gate, verdict.verdict, name),
                       "backstay show tells which rule; add the scorecards it needs, or register a better version.");

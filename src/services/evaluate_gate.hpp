@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/gates/gate.hpp"
+#include "services/accept_gate.hpp"
 #include "services/registry.hpp"
 
 namespace backstay::services {
@@ -16,7 +17,8 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
 
 /// Why a version may not serve production now: an incomplete manifest, artifacts that were not scanned or are dangerous
 /// and nobody answers for, no verdict, or a gate whose newest verdict is
-/// not PASS. Success: it may.
-Result<void> check_releasable(VersionStore& versions, const StoredVersion& version);
+/// not PASS and that no exception covers which `exceptions` trusts. Success: it may.
+Result<void> check_releasable(VersionStore& versions, const StoredVersion& version,
+                              const TrustedExceptions& exceptions = {});
 
 }  // namespace backstay::services

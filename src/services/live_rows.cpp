@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
-#include "services/local_files.hpp"
 #include "tables/profile.hpp"
+#include "tables/table_reader.hpp"
 
 namespace backstay::services {
 
@@ -22,36 +21,28 @@ Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
 }
 
-Result<tables::Format> format_of(const fs::path& path) {
-  const auto format = tables::format_of(path.string());
-  if (format) return *format;
-  if (path.extension() == ".parquet")
-    return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be read.", path.string()),
-                      "Write them as .csv, .tsv or .jsonl: of Parquet files only the footer is read.");
-  return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is no table that can be read.", path.string()),
-                    "Use a file that ends in .csv, .tsv, .jsonl or .ndjson.");
-}
-
-/// Feeds the file's rows to `on_row`, in order.
-Result<void> for_each_row(const fs::path& path,
-                          const std::function<Result<void>(const tables::RowReader&, const tables::Row&)>& on_row,
-                          const OnProgress& on_progress) {
-  TRY(const tables::Format format, format_of(path));
+/// Feeds the file's rows to `on_row`, in order; `on_columns` is told their names before the first and whenever there
+/// are more.
+Result<void> for_each_row(const fs::path& path, const std::function<void(const std::vector<std::string>&)>& on_columns,
+                          const tables::OnRow& on_row, const OnProgress& on_progress) {
   std::error_code ignored;
   Progress progress{path.filename().string(), 0, fs::file_size(path, ignored)};
-  std::unique_ptr<tables::RowReader> reader;
-  reader = tables::make_row_reader(format, path.string(),
-                                   [&](const tables::Row& row) -> Result<void> { return on_row(*reader, row); });
-  TRY_DO(read_file(path, [&](std::span<const std::byte> piece) -> Result<void> {
-    progress.done_bytes += piece.size();
+  tables::TableOptions options;
+  options.on_bytes = [&](std::uint64_t bytes) {
+    progress.done_bytes += bytes;
     if (on_progress) on_progress(progress);
-    return reader->feed(piece);
-  }));
-  return reader->end_file();
+  };
+  return tables::read_rows(
+      path, on_row,
+      [&](const std::vector<tables::ColumnInfo>& columns) {
+        std::vector<std::string> names;
+        for (const tables::ColumnInfo& column : columns) names.push_back(column.name);
+        on_columns(names);
+      },
+      std::move(options));
 }
 
-std::size_t index_of(const tables::RowReader& reader, const std::string& name) {
-  const std::vector<std::string>& columns = reader.columns();
+std::size_t index_of(const std::vector<std::string>& columns, const std::string& name) {
   return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
 }
 
@@ -73,8 +64,15 @@ class Reading {
     detector_.emplace(watch.expected_error, watch.run_length);
   }
 
-  Result<void> take(const tables::RowReader& reader, const tables::Row& row) {
-    if (columns_.size() != reader.columns().size()) learn_columns(reader);
+  void learn_columns(const std::vector<std::string>& columns) {
+    columns_ = columns;
+    time_ = index_of(columns, file_.time_column);
+    label_ = index_of(columns, watch_.label);
+    prediction_ = index_of(columns, watch_.prediction);
+    if (stream_) stream_->set_columns(columns);
+  }
+
+  Result<void> take(const tables::Row& row) {
     if (file_.since) {
       TRY(const Timestamp at, time_of(row));
       if (at < *file_.since) {
@@ -109,14 +107,6 @@ class Reading {
 
  private:
   static constexpr std::size_t kMaxColumns = 1'024;  // What a table may have; the training data has less.
-
-  void learn_columns(const tables::RowReader& reader) {
-    columns_ = reader.columns();
-    time_ = index_of(reader, file_.time_column);
-    label_ = index_of(reader, watch_.label);
-    prediction_ = index_of(reader, watch_.prediction);
-    if (stream_) stream_->set_columns(columns_);
-  }
 
   Result<Timestamp> time_of(const tables::Row& row) const {
     auto at = parse_row_time(std::string(text_at(row, time_)));
@@ -154,15 +144,15 @@ Result<void> add_times(const LiveFile& file, LiveRows& out) {
   std::multimap<std::uint64_t, ColumnAlarm*> wanted;
   for (ColumnAlarm& alarm : out.alarms) wanted.emplace(alarm.alarm.since + out.left_out, &alarm);
   std::uint64_t row_number = 0;
-  return for_each_row(file.path,
-                      [&](const tables::RowReader& reader, const tables::Row& row) -> Result<void> {
-                        const auto [first, last] = wanted.equal_range(row_number++);
-                        if (first == last) return {};
-                        const std::string_view time = text_at(row, index_of(reader, file.time_column));
-                        for (auto each = first; each != last; ++each) each->second->since_time = time;
-                        return {};
-                      },
-                      {});
+  std::size_t time = 0;
+  return for_each_row(
+      file.path, [&](const std::vector<std::string>& columns) { time = index_of(columns, file.time_column); },
+      [&](const tables::Row& row) -> Result<void> {
+        const auto [first, last] = wanted.equal_range(row_number++);
+        for (auto each = first; each != last; ++each) each->second->since_time = text_at(row, time);
+        return {};
+      },
+      {});
 }
 
 }  // namespace
@@ -190,8 +180,8 @@ Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, co
     return invalid("A point in time needs a column that has the rows' times.", "Name it with --time COLUMN.");
   Reading reading(file, watch);
   TRY_DO(for_each_row(
-      file.path, [&](const tables::RowReader& reader, const tables::Row& row) { return reading.take(reader, row); },
-      on_progress));
+      file.path, [&](const std::vector<std::string>& columns) { reading.learn_columns(columns); },
+      [&](const tables::Row& row) { return reading.take(row); }, on_progress));
   TRY(LiveRows out, reading.finish());
   if (!out.alarms.empty() && !file.time_column.empty()) TRY_DO(add_times(file, out));
   return out;

@@ -8,11 +8,10 @@
 #include "domain/drift/column_profile.hpp"
 #include "domain/drift/row_profile.hpp"
 #include "services/registry.hpp"
-#include "tables/row_reader.hpp"
 
 namespace backstay::services {
 
-/// Rows that a model was asked about: a file of the kinds that register profiles (CSV, TSV, JSON Lines).
+/// Rows that a model was asked about: any table that tables/table_reader.hpp reads.
 struct LiveFile {
   std::filesystem::path path;
   std::string time_column{};         ///< Empty: rows have no time.

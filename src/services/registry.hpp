@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "ports/blob_store.hpp"
@@ -29,5 +30,9 @@ struct Actor {
 };
 
 Result<registry::Manifest> manifest_of(const StoredVersion& stored);
+
+/// The newest version of the model in Production, other than `ref`.
+Result<std::optional<registry::VersionRef>> production_of(const VersionStore& versions,
+                                                          const registry::VersionRef& ref);
 
 }  // namespace backstay::services

@@ -127,7 +127,7 @@ Result<Advice> suggest_version(const Registry& registry, const Records& records,
   if (versions.size() > kMostVersions) versions.resize(kMostVersions);
   for (const StoredVersion& version : versions) {
     if (version.ref == question.current) continue;
-    if (const auto eligible = check_eligible(records, question.endpoint, version.ref); !eligible) {
+    if (const auto eligible = check_eligible(records, question.endpoint, version.ref, question.release); !eligible) {
       out.excluded.push_back({version.ref, eligible.error().message});
       continue;
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "domain/drift/suggestion.hpp"
+#include "services/check_rollout.hpp"
 #include "services/live_rows.hpp"
 #include "services/profiles.hpp"
 #include "services/records.hpp"
@@ -12,6 +13,7 @@ struct SuggestQuestion {
   registry::VersionRef current;
   std::string metric = "accuracy";
   drift::SuggestionRules rules;
+  ReleaseRules release;  ///< What the endpoint asks of versions.
   std::set<std::string> ignored;
 };
 

@@ -24,8 +24,9 @@ drift::Value value_of(const Cell& cell) {
   if (cell.kind == Cell::Kind::kNested) return {Kind::kNested};
   if (cell.kind == Cell::Kind::kBoolean || cell.text == "true" || cell.text == "false")
     return {Kind::kBoolean, false, cell.text == "true" ? 1.0 : 0.0};
-  double number = 0;
-  if (read_number(cell.text, number))
+  double number = cell.number;
+  if (cell.kind == Cell::Kind::kNumber && !std::isfinite(number)) return {};  // NaN is how such tables say missing.
+  if (cell.kind == Cell::Kind::kNumber || read_number(cell.text, number))
     return {Kind::kNumber, cell.text.find_first_of(".eE") == std::string_view::npos, number};
   return {Kind::kText, false, 0, cell.text};
 }

@@ -166,4 +166,27 @@ Result<StatementHead> statement_head_from_json(const std::string& name, std::str
                     "Give an attestation: backstay attest, or another program that writes in-toto.");
 }
 
+Result<std::vector<registry::Scorecard>> scorecards_from_statement(const std::string& name, std::string_view text) {
+  TRY(const json root, parse_strict_json(name, text));
+  if (!root.is_object() || root.value("predicateType", "") != kTestResult)
+    return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is not a test result.", name),
+                      fmt::format("Its predicateType must be {}.", kTestResult));
+  const json* cards = nullptr;
+  if (root.contains("predicate") && root["predicate"].is_object() && root["predicate"].contains("scorecards") &&
+      root["predicate"]["scorecards"].is_array())
+    cards = &root["predicate"]["scorecards"];
+  if (cards == nullptr || cards->empty())
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no scorecards.", name),
+                      "Its predicate must have scorecards: docs/evaluating.md.");
+  std::vector<registry::Scorecard> out;
+  for (json card : *cards) {
+    if (card.is_object()) card.erase("at");  // When it was measured elsewhere; here it counts from when it came.
+    TRY(const Document document, Document::from_json(fmt::format("{}: scorecards[{}]", name, out.size()),
+                                                     card.dump(-1, ' ', false, json::error_handler_t::replace)));
+    TRY(registry::Scorecard one, scorecard_from(document));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 }  // namespace backstay::wire

@@ -42,4 +42,8 @@ struct StatementHead {
 };
 Result<StatementHead> statement_head_from_json(const std::string& name, std::string_view text);
 
+/// What an in-toto test-result v0.1 says was measured: its predicate's "scorecards", as evaluation_statement() writes
+/// them. kUnsupported: another predicate; kInvalidArgument: it has none.
+Result<std::vector<registry::Scorecard>> scorecards_from_statement(const std::string& name, std::string_view text);
+
 }  // namespace backstay::wire

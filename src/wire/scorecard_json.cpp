@@ -20,11 +20,13 @@ void read_metric(Fields& fields, registry::Metric& metric) {
   limit = std::nan("");
   fields.optional("upper", limit);
   if (!std::isnan(limit)) metric.upper = limit;
+  fields.optional("baseline", metric.baseline);
 }
 
 void read_rule(Fields& fields, gates::Rule& rule) {
   fields.required("metric", rule.metric);
   fields.optional("group", rule.group);
+  fields.optional("dataset", rule.dataset);
   int bounds = 0;
   const auto bound = [&](const char* key, gates::Rule::Kind kind) {
     const bool given = fields.has(key);
@@ -37,8 +39,11 @@ void read_rule(Fields& fields, gates::Rule& rule) {
   bound("at_most", gates::Rule::Kind::kAtMost);
   bound("max_gap", gates::Rule::Kind::kMaxGap);
   bound("min_samples", gates::Rule::Kind::kMinSamples);
+  bound("max_drop", gates::Rule::Kind::kMaxDrop);
+  bound("max_rise", gates::Rule::Kind::kMaxRise);
   if (bounds != 1)
-    fields.fail("metric", "needs exactly one of at_least, at_most, max_gap and min_samples beside it",
+    fields.fail("metric",
+                "needs exactly one of at_least, at_most, max_gap, min_samples, max_drop and max_rise beside it",
                 "Write it like {metric: accuracy, at_least: 0.9}; several bounds are several rules.");
 }
 
@@ -51,12 +56,14 @@ std::string to_json(const registry::Scorecard& scorecard) {
     if (!metric.group.empty()) item["group"] = metric.group;
     if (metric.lower) item["lower"] = *metric.lower;
     if (metric.upper) item["upper"] = *metric.upper;
+    if (!metric.baseline.empty()) item["baseline"] = metric.baseline;
     metrics.push_back(std::move(item));
   }
-  const json root{{"kind", registry::to_string(scorecard.kind)},
-                  {"dataset", scorecard.dataset},
-                  {"evaluator", scorecard.evaluator},
-                  {"metrics", std::move(metrics)}};
+  json root{{"kind", registry::to_string(scorecard.kind)},
+            {"dataset", scorecard.dataset},
+            {"evaluator", scorecard.evaluator},
+            {"metrics", std::move(metrics)}};
+  if (scorecard.confidence) root["confidence"] = *scorecard.confidence;
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -75,6 +82,9 @@ Result<registry::Scorecard> scorecard_from(const Document& document) {
   if (!known) fields.fail("kind", "is '" + kind + "'", "Use quality, bias, latency or safety.");
   fields.optional("dataset", card.dataset);
   fields.optional("evaluator", card.evaluator);
+  if (fields.has("confidence")) fields.optional("confidence", card.confidence.emplace(0.95));
+  if (card.confidence && !(*card.confidence > 0 && *card.confidence < 1))
+    fields.fail("confidence", "is outside of (0, 1)", "0.95 is usual.");
   fields.each("metrics", [&](Fields& metric) { read_metric(metric, card.metrics.emplace_back()); });
   if (card.metrics.empty())
     fields.fail("metrics", "is missing or empty", "List them: metrics: [{name: accuracy, value: 0.95, samples: 500}]");

@@ -9,7 +9,8 @@
 
 namespace backstay::wire {
 
-/// {"kind", "dataset", "evaluator", "metrics": [{"name", "group", "value", "samples", "lower", "upper"}]}
+/// {"kind", "dataset", "evaluator", "confidence", "metrics": [{"name", "group", "value", "samples", "lower", "upper",
+/// "baseline"}]}
 std::string to_json(const registry::Scorecard& scorecard);
 Result<registry::Scorecard> scorecard_from(const Document& document);
 
@@ -23,6 +24,7 @@ Result<registry::Scorecard> scorecard_from(const Document& document);
 ///       - {metric: latency_p95_seconds, at_most: 0.05}
 ///       - {metric: sensitivity, max_gap: 0.1}
 ///       - {metric: accuracy, min_samples: 200}
+///       - {metric: accuracy, max_drop: 0.01}
 Result<gates::Gate> gate_from(const Document& document);
 
 /// The verdict table, as stored with a verdict: {"decision", "rows": [{"rule", "observed", "decision", "explanation"}]}

@@ -27,6 +27,7 @@ class Backend:
         self.name = name
         self.reply = lambda request: Reply(body={"outputs": [], "from": name})  # Or what a test puts here.
         self.healthy = True
+        self.metadata: dict = {}  # What GET /v2/models/NAME tells beside being ready.
         self.asked = collections.Counter()  # path -> how often
         self.seen: list[dict] = []  # The headers and body of each inference.
         self._stopped = threading.Event()
@@ -53,7 +54,7 @@ class Backend:
 
             def do_GET(self):
                 backend.asked[self.path] += 1
-                self.answer(Reply(200 if backend.healthy else 503, {"ready": backend.healthy}))
+                self.answer(Reply(200 if backend.healthy else 503, {"ready": backend.healthy, **backend.metadata}))
 
             def do_POST(self):
                 backend.asked[self.path] += 1

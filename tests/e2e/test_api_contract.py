@@ -121,6 +121,13 @@ def test_lists_are_given_in_pages(serving):
         assert len(seen) == len(set(seen)) == 5, path
 
 
+def test_a_search_notes_a_name_that_no_version_has(serving):
+    register(serving, "1.0.0")
+    page = serving.api("GET", "/v1/versions?filter=acuracy%20%3E%200.5").json
+    assert page["versions"] == [] and page["notes"] == ["No version has a metric 'acuracy'."]
+    assert serving.api("GET", "/v1/versions?filter=model%20%3D%20m").json["notes"] == []
+
+
 @pytest.mark.parametrize("path", ["/v1/versions?limit=0", "/v1/versions?limit=501", "/v1/versions?limit=x", "/v1/versions?cursor=zz",
                                   "/v1/versions?filter=stagee%20%3D%20x", "/v1/versions?fliter=x", "/v1/audit?cursor=-1",
                                   "/v1/audit?from=1x", "/v1/endpoints/e/rollouts?cursor=nowhere", "/v1/status?x=1"])

@@ -4,6 +4,7 @@ import csv
 import json
 import random
 
+import pandas
 import pytest
 
 COLUMNS = ["at", "age", "site", "note", "truth", "answer"]
@@ -105,11 +106,20 @@ def test_json_lines_are_read_and_other_things_refused(trained):
     live.write_text("".join(json.dumps(dict(zip(COLUMNS, row))) + "\n" for row in rows(500, 2)))
     trained("drift", "m@1.0.0", "--live", live, *IGNORED)
     trained("drift", "m@1.0.0", "--live", trained.folder / "none.csv", code=3)
-    assert ".parquet" not in trained("drift", "m@1.0.0", "--live", trained.folder / "x.bin", code=13).err
-    assert "footer" in trained("drift", "m@1.0.0", "--live", trained.folder / "x.parquet", code=13).err
+    (trained.folder / "x.bin").write_bytes(b"\x00\x01 no table")
+    trained("drift", "m@1.0.0", "--live", trained.folder / "x.bin", code=13)
     other = write(trained.folder / "other.csv", [["1"]], ["something"])
     assert "no column of the training data" in trained("drift", "m@1.0.0", "--live", other, code=2).err
     assert "no endpoint and no model" in trained("drift", "q", "--live", live, code=3).err
+
+
+def test_parquet_is_read_like_the_rest(trained):
+    live = trained.folder / "live.parquet"
+    table = [row[:4] + [row[4], row[5]] for row in rows(800, 3, age=60)]
+    pandas.DataFrame(table, columns=COLUMNS).astype({"age": float}).to_parquet(live, index=False)
+    report = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--json", code=6).json
+    assert report["live"]["rows"] == 800
+    assert [c["column"] for c in report["columns"] if c["drifted"]] == ["age"]
 
 
 def test_a_version_without_profiles_says_what_to_do(backstay, releases):

@@ -18,14 +18,22 @@ using registry::StoredScorecard;
 struct Measured {
   const Metric* metric = nullptr;
   registry::ScorecardKind kind = registry::ScorecardKind::kQuality;
+  std::optional<double> confidence;  // Of its limits, when they are given.
 };
 
+bool is_change(const Rule& rule) {
+  return rule.kind == Rule::Kind::kMaxDrop || rule.kind == Rule::Kind::kMaxRise;
+}
+
 // The newest scorecard that has it, by group.
-std::map<std::string, Measured> find_groups(const std::string& name, const std::vector<StoredScorecard>& scorecards) {
+std::map<std::string, Measured> find_groups(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
+  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
   std::map<std::string, Measured> found;
   for (const StoredScorecard& stored : scorecards) {
-    for (const Metric& metric : stored.scorecard.metrics) {
-      if (metric.name == name) found[metric.group] = {&metric, stored.scorecard.kind};
+    const registry::Scorecard& card = stored.scorecard;
+    if (!rule.dataset.empty() && card.dataset != rule.dataset) continue;
+    for (const Metric& metric : card.metrics) {
+      if (metric.name == name) found[metric.group] = {&metric, card.kind, card.confidence};
     }
   }
   return found;
@@ -74,13 +82,24 @@ std::string describe(const Measured& measured, const Interval& limits) {
   return fmt::format("{:.3f} [{:.3f}, {:.3f}] on {}", metric.value, limits.lower, limits.upper, metric.samples);
 }
 
+// Limits that hold less often than the gate asks for say nothing to it. Empty: they hold often enough.
+std::string too_weak(const Measured& measured, double confidence) {
+  constexpr double kRounding = 1e-9;
+  if (!has_limits(measured) || !measured.confidence || *measured.confidence >= confidence - kRounding) return "";
+  return fmt::format("Its limits hold at {:g}, and the gate asks for {:g}: measure with confidence: {:g}.",
+                     *measured.confidence, confidence, confidence);
+}
+
 std::string name_of(const Rule& rule) {
   std::string metric = rule.group.empty() ? rule.metric : fmt::format("{}{{{}}}", rule.metric, rule.group);
+  if (!rule.dataset.empty()) metric += " on " + rule.dataset;
   switch (rule.kind) {
     case Rule::Kind::kAtLeast: return fmt::format("{} >= {:g}", metric, rule.bound);
     case Rule::Kind::kAtMost: return fmt::format("{} <= {:g}", metric, rule.bound);
     case Rule::Kind::kMaxGap: return fmt::format("gap in {} <= {:g}", metric, rule.bound);
     case Rule::Kind::kMinSamples: return fmt::format("samples of {} >= {:g}", metric, rule.bound);
+    case Rule::Kind::kMaxDrop: return fmt::format("drop in {} <= {:g}", metric, rule.bound);
+    case Rule::Kind::kMaxRise: return fmt::format("rise in {} <= {:g}", metric, rule.bound);
   }
   return metric;
 }
@@ -101,6 +120,8 @@ Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
   const bool passes = at_least ? limits.lower >= rule.bound : limits.upper <= rule.bound;
   const bool fails = at_least ? limits.upper < rule.bound : limits.lower > rule.bound;
   const std::string lacking = lacks(measured, rule);
+  if (const std::string weak = too_weak(measured, confidence); !weak.empty())
+    return row(rule, observed, Decision::kInsufficient, weak);
   if (passes && !lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
   if (passes) return row(rule, observed, Decision::kPass, "Clears the bound with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Misses the bound, beyond what chance explains.");
@@ -136,6 +157,9 @@ Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, d
   const std::string observed = fmt::format("{:.3f} [{:.3f}, {:.3f}] {} vs {}", gap, std::max(limits.lower, 0.0),
                                            limits.upper, high->first, low->first);
   const bool passes = limits.upper <= rule.bound;
+  for (const Measured* each : {&low->second, &high->second})
+    if (const std::string weak = too_weak(*each, confidence); !weak.empty())
+      return row(rule, observed, Decision::kInsufficient, weak);
   if (passes && !lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
   if (passes) return row(rule, observed, Decision::kPass, "The groups are alike, with confidence.");
   if (limits.lower > rule.bound)
@@ -145,8 +169,43 @@ Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, d
              fmt::format("{} and {} samples cannot tell: measure on more.", best.samples, worst.samples));
 }
 
-Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards) {
-  const auto groups = find_groups(rule.metric, scorecards);
+// Against production on the same rows. What robustness tests compare is the version with itself.
+Row judge_change(const Rule& rule, const Measured* measured, double confidence, const std::string& production) {
+  const bool with_itself = rule.metric.starts_with("robustness_");
+  if (measured == nullptr && production.empty() && !with_itself)
+    return row(rule, "nothing to compare with", Decision::kPass, "No other version is in production.");
+  if (measured == nullptr)
+    return row(rule, "not compared", Decision::kInsufficient,
+               with_itself ? "Run the suite with this robustness test: backstay evaluate."
+                           : fmt::format("Compare it with {} on the same rows: backstay evaluate.", production));
+  const Metric& metric = *measured->metric;
+  if (!has_limits(*measured))
+    return row(rule, fmt::format("{:+.4g}", metric.value), Decision::kInsufficient,
+               "A change without confidence limits can't pass.");
+  const std::string against = metric.baseline.empty() ? "" : " against " + metric.baseline;
+  const std::string observed = fmt::format("{:+.3f} [{:+.3f}, {:+.3f}] on {}{}", metric.value, *metric.lower,
+                                           *metric.upper, metric.samples, against);
+  if (const std::string weak = too_weak(*measured, confidence); !weak.empty())
+    return row(rule, observed, Decision::kInsufficient, weak);
+  if (!with_itself && metric.baseline != production && !production.empty())
+    return row(rule, observed, Decision::kInsufficient,
+               fmt::format("{} is in production: evaluate again to compare with it.", production));
+  const bool drop = rule.kind == Rule::Kind::kMaxDrop;
+  const bool passes = drop ? *metric.lower >= -rule.bound : *metric.upper <= rule.bound;
+  const bool fails = drop ? *metric.upper < -rule.bound : *metric.lower > rule.bound;
+  if (passes) return row(rule, observed, Decision::kPass, "Not worse by more than the margin, with confidence.");
+  if (fails) return row(rule, observed, Decision::kFail, "Worse by more than the margin, beyond what chance explains.");
+  return row(rule, observed, Decision::kInsufficient,
+             fmt::format("{} samples cannot tell: measure on more.", metric.samples));
+}
+
+Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
+          const std::string& production) {
+  const auto groups = find_groups(rule, scorecards);
+  if (is_change(rule)) {
+    const auto found = groups.find(rule.group);
+    return judge_change(rule, found == groups.end() ? nullptr : &found->second, confidence, production);
+  }
   if (rule.kind == Rule::Kind::kMaxGap)
     return groups.empty() ? not_measured(rule) : judge_gap(rule, groups, confidence);
   const auto found = groups.find(rule.group);
@@ -209,7 +268,7 @@ Result<void> validate(const Gate& gate) {
 }
 
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards,
-                 const ScanEvidence* scan) {
+                 const ScanEvidence* scan, const std::string& production) {
   Verdict verdict;
   const auto missing = registry::missing_parts(manifest);
   verdict.rows.push_back({"version is complete",
@@ -218,7 +277,7 @@ Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std
                           missing.empty() ? "Code, data, configuration and changelog are recorded."
                                           : "Register a new version that has them."});
   if (scan != nullptr) verdict.rows.push_back(judge_scan(gate, *scan));
-  for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards));
+  for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards, production));
   const auto any = [&](Decision decision) {
     return std::any_of(verdict.rows.begin(), verdict.rows.end(), [&](const Row& r) { return r.decision == decision; });
   };

@@ -19,11 +19,14 @@ struct Rule {
     kAtMost,      ///< The metric is at most `bound`, with confidence.
     kMaxGap,      ///< No two groups differ in the metric by more than `bound`, with confidence.
     kMinSamples,  ///< The metric was measured on at least `bound` samples.
+    kMaxDrop,     ///< The metric is at most `bound` lower than production's on the same rows, with confidence.
+    kMaxRise,     ///< The same, higher.
   };
   Kind kind = Kind::kAtLeast;
   std::string metric;
   std::string group;  ///< Empty: everyone.
   double bound = 0;
+  std::string dataset{};  ///< Only scorecards of it; empty: of any, the newest counts.
 };
 
 /// What a version must show before it may go to production.
@@ -63,7 +66,11 @@ struct Verdict {
 /// The newest scorecard that has a metric counts. An incomplete manifest is a row that fails and names what is missing,
 /// and so is a scan that found worse than the gate allows
 /// (`scan` may be null: then there is no such row). Any FAIL fails the whole; else any INSUFFICIENT makes it so.
+/// `production`: the other version that is in production; empty: none, and rules that compare with it pass. A
+/// comparison (the metric "<metric>_change") with any other version can't pass, nor can limits of a lower confidence
+/// than the gate's.
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest,
-                 const std::vector<registry::StoredScorecard>& scorecards, const ScanEvidence* scan = nullptr);
+                 const std::vector<registry::StoredScorecard>& scorecards, const ScanEvidence* scan = nullptr,
+                 const std::string& production = {});
 
 }  // namespace backstay::gates

@@ -157,5 +157,64 @@ TEST(Gate, MayNotBeEmpty) {
   EXPECT_FALSE(validate({"g", 95, {{Rule::Kind::kAtLeast, "accuracy", "", 0.9}}}));
 }
 
+StoredScorecard change(double value, double lower, double upper, const std::string& baseline) {
+  Metric metric{"accuracy_change", "", value, 500, lower, upper};
+  metric.baseline = baseline;
+  return card(ScorecardKind::kQuality, {metric});
+}
+
+Decision against(Rule rule, const std::vector<StoredScorecard>& cards, const std::string& production) {
+  return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards, nullptr, production).decision;
+}
+
+TEST(Gate, ADropWithinItsMarginPassesOnlyWithConfidence) {
+  const Rule rule{Rule::Kind::kMaxDrop, "accuracy", "", 0.02};
+  EXPECT_EQ(against(rule, {change(-0.005, -0.015, 0.005, "m@1.0.0")}, "m@1.0.0"), Decision::kPass);
+  EXPECT_EQ(against(rule, {change(-0.005, -0.025, 0.015, "m@1.0.0")}, "m@1.0.0"), Decision::kInsufficient);
+  EXPECT_EQ(against(rule, {change(-0.05, -0.08, -0.03, "m@1.0.0")}, "m@1.0.0"), Decision::kFail);
+}
+
+TEST(Gate, ARiseIsADropTheOtherWayRound) {
+  const Rule rule{Rule::Kind::kMaxRise, "accuracy", "", 0.02};
+  EXPECT_EQ(against(rule, {change(-0.05, -0.08, -0.03, "m@1.0.0")}, "m@1.0.0"), Decision::kPass);
+  EXPECT_EQ(against(rule, {change(0.05, 0.03, 0.08, "m@1.0.0")}, "m@1.0.0"), Decision::kFail);
+}
+
+TEST(Gate, AComparisonCountsOnlyWithWhatIsInProduction) {
+  const Rule rule{Rule::Kind::kMaxDrop, "accuracy", "", 0.02};
+  const StoredScorecard good = change(0, -0.01, 0.01, "m@1.0.0");
+  EXPECT_EQ(against(rule, {good}, "m@1.1.0"), Decision::kInsufficient) << "another version is in production by now";
+  EXPECT_EQ(against(rule, {}, "m@1.1.0"), Decision::kInsufficient) << "it was not compared";
+  EXPECT_EQ(against(rule, {}, ""), Decision::kPass) << "there is nothing to compare with";
+  EXPECT_EQ(against({Rule::Kind::kMaxDrop, "robustness_accuracy", "noise", 0.02}, {}, ""), Decision::kInsufficient)
+      << "a test of the version with itself needs nothing in production";
+}
+
+TEST(Gate, AChangeWithoutLimitsCannotPass) {
+  const StoredScorecard bare = card(ScorecardKind::kQuality, {metric("accuracy_change", 0, 500)});
+  EXPECT_EQ(against({Rule::Kind::kMaxDrop, "accuracy", "", 0.02}, {bare}, ""), Decision::kInsufficient);
+}
+
+TEST(Gate, LimitsThatHoldLessOftenThanTheGateAsksForPassNothing) {
+  StoredScorecard stored = card(ScorecardKind::kQuality, {{"accuracy", "", 0.95, 500, 0.93, 0.97}});
+  const Rule rule{Rule::Kind::kAtLeast, "accuracy", "", 0.9};
+  stored.scorecard.confidence = 0.95;
+  EXPECT_EQ(decide(rule, {stored}), Decision::kPass);
+  stored.scorecard.confidence = 0.9;
+  EXPECT_EQ(decide(rule, {stored}), Decision::kInsufficient);
+  EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.99}, {stored}), Decision::kInsufficient)
+      << "and fail nothing";
+}
+
+TEST(Gate, ARuleMayBeAboutOneDataSet) {
+  StoredScorecard easy = card(ScorecardKind::kQuality, {metric("accuracy", 0.99, 500)});
+  StoredScorecard hard = card(ScorecardKind::kQuality, {metric("accuracy", 0.5, 500)});
+  easy.scorecard.dataset = "easy";
+  hard.scorecard.dataset = "hard";
+  EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "hard"}, {hard, easy}), Decision::kFail);
+  EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "easy"}, {easy, hard}), Decision::kPass);
+  EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "other"}, {easy, hard}), Decision::kInsufficient);
+}
+
 }  // namespace
 }  // namespace backstay::gates

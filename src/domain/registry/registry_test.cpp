@@ -122,5 +122,15 @@ TEST(Scorecard, ARateLiesInTheUnitInterval) {
     EXPECT_EQ(refusal(other, 12), "") << other;
 }
 
+TEST(KnownRate, AChangeOfARateIsNone) {
+  EXPECT_TRUE(is_known_rate("recall_macro"));
+  EXPECT_TRUE(is_known_rate("recall_at_10"));
+  EXPECT_FALSE(is_known_rate("recall_macro_change"));
+  EXPECT_FALSE(is_known_rate("recall_at_10_change"));
+  const Scorecard card{
+      ScorecardKind::kQuality, "held-out", "tests", {{"recall_at_10_change", "", -0.02, 50, -0.05, 0.01}}};
+  EXPECT_TRUE(validate(card));
+}
+
 }  // namespace
 }  // namespace backstay::registry

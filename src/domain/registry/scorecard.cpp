@@ -56,6 +56,7 @@ bool is_known_rate(const std::string& name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
   }
+  if (text.ends_with("_change")) return false;  // The difference of two rates is none.
   return std::any_of(std::begin(kRates), std::end(kRates), [&](std::string_view rate) {
     if (text == rate || text.ends_with("_" + std::string(rate))) return true;
     return std::any_of(std::begin(kSuffixes), std::end(kSuffixes), [&](std::string_view suffix) {

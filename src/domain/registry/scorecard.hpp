@@ -19,6 +19,7 @@ struct Metric {
   std::optional<double>
       lower;  ///< Confidence limits when the evaluator gives them; else gates compute Wilson's for rates.
   std::optional<double> upper;
+  std::string baseline{};  ///< Of a change: the version that it is a change from; empty: none.
 };
 
 enum class ScorecardKind { kQuality, kBias, kLatency, kSafety };
@@ -30,6 +31,7 @@ struct Scorecard {
   std::string dataset;    ///< What it was measured on.
   std::string evaluator;  ///< Who or what measured it.
   std::vector<Metric> metrics;
+  std::optional<double> confidence{};  ///< Of the metrics' limits, when it is known.
 };
 
 /// Whether a metric of this name lies in [0, 1] by its definition: accuracy, macro_f1, roc_auc, recall_at_10,

@@ -60,6 +60,9 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
   }
   facts.add("code.commit", manifest.code.commit);
   facts.add("code.repository", manifest.code.repository);
+  if (!manifest.code.commit.empty())
+    facts.add("code.dirty", manifest.code.dirty_diff_sha256.empty() ? "false" : "true");
+  facts.add("code.command", manifest.code.command);
   for (const registry::FileDigest& file : manifest.code.preprocessing) facts.add("code.preprocessing", file.path);
   for (const registry::DataSet& set : manifest.data) {
     facts.add("data.set", set.name);
@@ -75,6 +78,8 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
   facts.add_release("environment.image", manifest.environment.image);
   facts.add_release("environment.os", manifest.environment.os);
   facts.add_release("environment.hardware", manifest.environment.hardware);
+  facts.add_release("environment.python", manifest.environment.python);
+  facts.add_release("environment.pinning", manifest.environment.pinning);
   for (const registry::FileDigest& file : manifest.environment.lock_files)
     facts.add_release("environment.lock_file", file.path);
   for (const auto& [name, version] : manifest.environment.frameworks) facts.add_release("environment." + name, version);
@@ -87,6 +92,7 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
   for (const registry::TensorSpec& tensor : manifest.signature.outputs) facts.add("signature.output", tensor.name);
   facts.add("serving.runtime", manifest.serving.runtime);
   for (const registry::VersionRef& parent : manifest.parents) facts.add("parent", parent.str());
+  for (const std::string& parent : manifest.external_parents) facts.add("parent", parent);
   return facts.take();
 }
 

@@ -178,6 +178,20 @@ TEST(Facts, NameEveryPartOfAManifestAndCutWhatIsLong) {
   EXPECT_TRUE(has({"parent", "m@1.0.0", {}}));
 }
 
+TEST(Facts, SayWhetherACommitIsAllThereIsToTheCode) {
+  const auto dirty = [](const char* commit, const char* diff) {
+    registry::Manifest manifest;
+    manifest.code.commit = commit;
+    manifest.code.dirty_diff_sha256 = diff;
+    for (const Fact& fact : facts_of(manifest))
+      if (fact.key == "code.dirty") return fact.text;
+    return std::string();
+  };
+  EXPECT_EQ(dirty("0a1b", ""), "false");
+  EXPECT_EQ(dirty("0a1b", std::string(64, 'a').c_str()), "true");
+  EXPECT_EQ(dirty("", ""), "") << "nothing is known";
+}
+
 TEST(Cursor, IsReadAsItWasWrittenAndOnlyWithItsOwnQuery) {
   const Query by_metric = parse("model = a ORDER BY accuracy").value();
   const Query by_version = parse("model = a ORDER BY version").value();

@@ -1,5 +1,6 @@
 #include "storage/local_blobs/chunk_shelf.hpp"
 
+#include <fcntl.h>
 #include <zstd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@ namespace {
 constexpr std::uint64_t kMaxPackBytes = std::uint64_t{1} << 30;
 constexpr std::size_t kMaxChunks = 50'000'000;  // Some 4 TB; the list of chunks is held in memory.
 constexpr std::size_t kMaxOpenPacks = 128;
+constexpr std::uint64_t kReadAheadBytes = 8 * 1024 * 1024;
 constexpr int kZstdLevel = 1;
 constexpr std::size_t kSampleBytes = 16 * 1024;
 /// Chunks that are let pass unsampled after one that did not shrink: 1, 2, 4, ... up to this.
@@ -44,7 +46,8 @@ Result<bool> ChunkShelf::reuse_own(const Tag& tag, std::span<const std::byte> ch
   const auto found = own_.find(tag);
   if (found == own_.end()) return false;
   const PackWriter& pack = packs_[found->second.pack];
-  TRY(const bool equal, same(pack.fd(), found->second.place, chunk, pack.path()));
+  TRY_DO(pack.read(found->second.place, stored_));
+  const bool equal = same(found->second.place, chunk);
   if (equal) recipe_.chunks.push_back({number_of(pack.id()), found->second.place, {}});
   return equal;
 }
@@ -52,29 +55,40 @@ Result<bool> ChunkShelf::reuse_own(const Tag& tag, std::span<const std::byte> ch
 Result<bool> ChunkShelf::reuse_stored(const Tag& tag, std::span<const std::byte> chunk) {
   const auto found = store_.index.find(tag, static_cast<std::uint32_t>(chunk.size()));
   if (!found) return false;
-  TRY(const int fd, open_pack(found->pack));
-  if (fd < 0) return false;
-  TRY(const bool equal, same(fd, found->place, chunk, store_.layout.pack(found->pack)));
+  TRY(OpenPack* const pack, open_pack(found->pack));
+  if (pack == nullptr) return false;
+  read_ahead(*pack, found->place);
+  stored_.resize(found->place.stored);
+  if (auto got = read_at(pack->file.get(), found->place.offset, stored_, store_.layout.pack(found->pack)); !got) {
+    if (got.error().code == ErrorCode::kIntegrity) return false;
+    return Unexpected(std::move(got).error());
+  }
+  const bool equal = same(found->place, chunk);
   if (equal) recipe_.chunks.push_back({number_of(found->pack), found->place, {}});
   return equal;
 }
 
-/// False, too, for a place that is damaged: the bytes that should be there are at hand and are stored anew.
-Result<bool> ChunkShelf::same(int fd, const Place& place, std::span<const std::byte> chunk, const fs::path& path) {
+/// Whether `stored_` holds this chunk. False, too, for a place that is damaged: the bytes that should be there are at
+/// hand and are stored anew.
+bool ChunkShelf::same(const Place& place, std::span<const std::byte> chunk) {
   if (place.length != chunk.size()) return false;
-  stored_.resize(place.stored);
-  if (auto got = read_at(fd, place.offset, stored_, path); !got) {
-    if (got.error().code == ErrorCode::kIntegrity) return false;
-    return Unexpected(std::move(got).error());
-  }
   if (place.codec == Codec::kRaw) return std::equal(stored_.begin(), stored_.end(), chunk.begin(), chunk.end());
   if (!unpack_chunk(place, stored_, unpacked_)) return false;
   return std::equal(unpacked_.begin(), unpacked_.end(), chunk.begin(), chunk.end());
 }
 
-/// -1: it is gone.
-Result<int> ChunkShelf::open_pack(const PackId& id) {
-  if (const auto open = open_.find(id); open != open_.end()) return open->second.get();
+/// What follows in a pack is likely to be compared next, and whoever wrote it left nothing in the page cache.
+void ChunkShelf::read_ahead(OpenPack& pack, const Place& place) {
+  const std::uint64_t end = place.offset + place.stored;
+  if (place.offset < pack.begin || end > pack.ahead) pack.begin = pack.ahead = place.offset;
+  if (pack.ahead > end + kReadAheadBytes / 2) return;
+  posix_fadvise(pack.file.get(), static_cast<off_t>(pack.ahead), kReadAheadBytes, POSIX_FADV_WILLNEED);
+  pack.ahead += kReadAheadBytes;
+}
+
+/// nullptr: it is gone.
+Result<ChunkShelf::OpenPack*> ChunkShelf::open_pack(const PackId& id) {
+  if (const auto open = open_.find(id); open != open_.end()) return &open->second;
   const fs::path path = store_.layout.pack(id);
   {
     // Whoever removes packs holds the lock alone, and looks at the lease while it does.
@@ -84,12 +98,12 @@ Result<int> ChunkShelf::open_pack(const PackId& id) {
     if (!there && there.error().code != ErrorCode::kPermissionDenied) return Unexpected(there.error());
     if (!there || !*there) {
       store_.index.forget(id);
-      return -1;
+      return nullptr;
     }
   }
   TRY(OpenFile pack, open_file(path));
   if (open_.size() >= kMaxOpenPacks) open_.clear();
-  return open_.emplace(id, std::move(pack.file)).first->second.get();
+  return &open_.emplace(id, OpenPack{std::move(pack.file)}).first->second;
 }
 
 std::span<const std::byte> ChunkShelf::compressed(std::span<const std::byte> chunk) {
@@ -115,6 +129,7 @@ std::span<const std::byte> ChunkShelf::compressed(std::span<const std::byte> chu
 
 Result<void> ChunkShelf::append(const Tag& tag, std::span<const std::byte> chunk) {
   if (packs_.empty() || packs_.back().size() >= kMaxPackBytes) {
+    if (!packs_.empty()) TRY_DO(packs_.back().close());
     TRY(PackWriter fresh, PackWriter::make(store_));
     packs_.push_back(std::move(fresh));
   }
@@ -130,6 +145,7 @@ Result<void> ChunkShelf::append(const Tag& tag, std::span<const std::byte> chunk
 }
 
 Result<Recipe> ChunkShelf::finish() {
+  if (!packs_.empty()) TRY_DO(packs_.back().close());
   for (PackWriter& pack : packs_) TRY_DO(pack.seal());
   if (!packs_.empty()) TRY_DO(store_.disk.sync_folder(store_.layout.pack_root()));
   for (const PackWriter& pack : packs_) store_.index.add(pack.id(), pack.places());

@@ -21,8 +21,14 @@ class ChunkShelf {
  private:
   Result<bool> reuse_own(const Tag& tag, std::span<const std::byte> chunk);
   Result<bool> reuse_stored(const Tag& tag, std::span<const std::byte> chunk);
-  Result<bool> same(int fd, const Place& place, std::span<const std::byte> chunk, const fs::path& path);
-  Result<int> open_pack(const PackId& id);
+  bool same(const Place& place, std::span<const std::byte> chunk);
+  struct OpenPack {
+    Descriptor file;
+    std::uint64_t begin = 0;  ///< The disk was asked to read from here
+    std::uint64_t ahead = 0;  ///< to here.
+  };
+  static void read_ahead(OpenPack& pack, const Place& place);
+  Result<OpenPack*> open_pack(const PackId& id);
   Result<void> append(const Tag& tag, std::span<const std::byte> chunk);
   std::span<const std::byte> compressed(std::span<const std::byte> chunk);
   std::uint32_t number_of(const PackId& id);
@@ -30,7 +36,7 @@ class ChunkShelf {
   StoreParts& store_;
   Recipe recipe_;
   std::map<PackId, std::uint32_t> numbers_;  ///< In recipe_.packs.
-  std::map<PackId, Descriptor> open_;        ///< Packs of others that chunks are shared with; their leases are renewed.
+  std::map<PackId, OpenPack> open_;          ///< Packs of others that chunks are shared with; their leases are renewed.
   std::vector<PackWriter> packs_;
   struct Own {
     std::size_t pack;

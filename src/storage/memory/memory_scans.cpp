@@ -53,4 +53,22 @@ Result<std::optional<ScanException>> MemoryLedger::scan_exception_in_force(const
   return std::optional<ScanException>();
 }
 
+Result<GateException> MemoryLedger::add_gate_exception(const registry::VersionRef& ref, const GateException& exception,
+                                                       const audit::Draft& draft) {
+  const std::lock_guard lock(mutex_);
+  TRY(Held * held, find(ref));
+  GateException stored = exception;
+  stored.id = next_id_++;
+  stored.at = clock_.now();
+  held->gate_exceptions.insert(held->gate_exceptions.begin(), stored);
+  append_locked(draft);
+  return stored;
+}
+
+Result<std::vector<GateException>> MemoryLedger::gate_exceptions(const registry::VersionRef& ref) const {
+  const std::lock_guard lock(mutex_);
+  TRY(const Held* held, find(ref));
+  return held->gate_exceptions;
+}
+
 }  // namespace backstay

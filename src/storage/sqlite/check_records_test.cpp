@@ -50,6 +50,11 @@ class CheckRecordsTest : public ::testing::Test {
     exception.reason = "reviewed";
     ASSERT_TRUE(ledger->add_scan_exception(ref("m@1.0.0"), exception, seconds(60),
                                            {"ann", "scan.accept", "m@1.0.0", "", "{}"}));
+    GateException released;
+    released.envelope = "{}";
+    released.reason = "reviewed";
+    ASSERT_TRUE(
+        ledger->add_gate_exception(ref("m@1.0.0"), released, {"ann", "gate.accept", "m@1.0.0", "reviewed", "{}"}));
     ASSERT_TRUE(ledger->add_signature(ref("m@1.0.0"), {0, "{}", "key", {}, "ann"},
                                       {"ann", "version.sign", "m@1.0.0", "", "{}"}));
     ASSERT_TRUE(ledger->serving_number("e", ref("m@1.0.0")));
@@ -192,6 +197,7 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE servings SET number = number + 10", "servings: "},
         Tampering{"UPDATE scans SET verdict = 'dangerous'", "scans: "}, Tampering{"DELETE FROM scans", "scans: "},
         Tampering{"UPDATE scan_exceptions SET expires = expires + 1000000", "scan_exceptions: "},
+        Tampering{"UPDATE gate_exceptions SET expires = expires + 1000000", "gate_exceptions: "},
         Tampering{"UPDATE signatures SET bundle = '[]'", "signatures: "},
         Tampering{"UPDATE search_versions SET stage = 'Production' WHERE version_id = 2", "search: m@1.1.0"},
         Tampering{"UPDATE search_versions SET version_key = '' WHERE version_id = 1", "search: m@1.0.0"},

@@ -172,6 +172,31 @@ TYPED_TEST(LedgerContract, KeepsTheScanOfANewVersionInItsTransactionAndLaterOnes
   EXPECT_EQ(this->ledger.add_scan(this->ref("b@1.0.0"), first, {}).error().code, ErrorCode::kNotFound);
 }
 
+TYPED_TEST(LedgerContract, KeepsExceptionsFromGatesNewestFirst) {
+  const registry::VersionRef ref = this->ref("a@1.0.0");
+  ASSERT_TRUE(this->add("a@1.0.0"));
+  GateException exception;
+  exception.gate_sha256 = sha256("a gate");
+  exception.envelope = R"({"payload":""})";
+  exception.reason = "reviewed";
+  exception.signed_by = "alice";
+  exception.expires = Timestamp(std::chrono::hours(500'000));
+  const audit::Draft draft{"alice", "gate.accept", "a@1.0.0", "reviewed", "{}"};
+  const auto first = this->ledger.add_gate_exception(ref, exception, draft);
+  ASSERT_TRUE(first);
+  exception.reason = "reviewed again";
+  ASSERT_TRUE(this->ledger.add_gate_exception(ref, exception, draft));
+  const auto all = this->ledger.gate_exceptions(ref).value();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].reason, "reviewed again");
+  EXPECT_EQ(all[1].id, first->id);
+  EXPECT_EQ(all[1].gate_sha256, exception.gate_sha256);
+  EXPECT_EQ(all[1].envelope, exception.envelope);
+  EXPECT_EQ(all[1].expires, exception.expires);
+  EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);
+  EXPECT_EQ(this->ledger.add_gate_exception(this->ref("b@1.0.0"), exception, draft).error().code, ErrorCode::kNotFound);
+}
+
 TYPED_TEST(LedgerContract, AnExceptionIsAboutOneVersionsIdentityAndWhatWasFound) {
   const registry::VersionRef ref = this->ref("a@1.0.0");
   ASSERT_TRUE(this->add("a@1.0.0"));

@@ -28,6 +28,7 @@ inline constexpr SealedTable kSealedTables[] = {
     {"signatures", "id, version_id, bundle, signer, at, signed_by"},
     {"scans", "id, version_id, scanner, verdict, findings, at, scanned_by"},
     {"scan_exceptions", "id, version_id, identity, findings, reason, signed_by, at, expires"},
+    {"gate_exceptions", "id, version_id, gate_sha256, envelope, reason, signed_by, at, expires"},
 };
 
 /// Table -> SHA-256 over its rows: the table's name, and each value's type, length and bytes.

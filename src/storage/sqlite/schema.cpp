@@ -274,9 +274,21 @@ Result<void> notifications(const Database& database) {
       "NULL, due INTEGER NOT NULL, PRIMARY KEY(target, sequence)) STRICT;");
 }
 
+Result<void> gate_exceptions(const Database& database) {
+  TRY_DO(database.execute(
+      "CREATE TABLE gate_exceptions(id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL REFERENCES versions(id), "
+      "gate_sha256 BLOB NOT NULL CHECK(length(gate_sha256) = 32), envelope TEXT NOT NULL, reason TEXT NOT NULL "
+      "CHECK(reason <> ''), signed_by TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, audit_sequence "
+      "INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;"
+      "CREATE INDEX gate_exceptions_of ON gate_exceptions(version_id);"
+      "CREATE INDEX gate_exceptions_by_entry ON gate_exceptions(audit_sequence);"));
+  return refuse_changes(database, {"gate_exceptions"});
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first,       releases,     audit_tree, signatures, scans, create_search_index,
-                                     add_answers, notifications};
+constexpr Migration kMigrations[] = {
+    first,       releases,      audit_tree,           signatures,     scans, create_search_index,
+    add_answers, notifications, rebuild_search_index, gate_exceptions};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/time.hpp"
+#include "ports/gate_exceptions.hpp"
 #include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
@@ -27,7 +28,8 @@ class SqliteLedger : public VersionStore,
                      public SignatureStore,
                      public VersionSearch,
                      public IdempotencyStore,
-                     public NotificationStore {
+                     public NotificationStore,
+                     public GateExceptionStore {
  public:
   /// Makes or migrates the database. See sqlite::migrate for what is refused.
   static Result<std::unique_ptr<SqliteLedger>> open(const std::filesystem::path& path,
@@ -73,6 +75,9 @@ class SqliteLedger : public VersionStore,
   Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
   Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
                                                                const Digest& findings) const override;
+  Result<GateException> add_gate_exception(const registry::VersionRef& ref, const GateException& exception,
+                                           const audit::Draft& draft) override;
+  Result<std::vector<GateException>> gate_exceptions(const registry::VersionRef& ref) const override;
   struct SearchTuning {
     /// So many versions are looked at one by one and sorted without thought; a condition that leaves more of them is
     /// worth no more than its order.

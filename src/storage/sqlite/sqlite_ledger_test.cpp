@@ -82,6 +82,7 @@ TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
                               "signatures",
                               "scans",
                               "scan_exceptions",
+                              "gate_exceptions",
                               "aliases",
                               "alias_history",
                               "infrastructure",

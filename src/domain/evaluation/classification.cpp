@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "domain/evaluation/curves.hpp"
+#include "domain/evaluation/measures.hpp"
+
+namespace backstay::evaluation {
+
+namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+using Units = std::function<double(const Predictions&, std::size_t)>;
+
+Measure per_row(std::string name, Measure::Kind kind, Units unit, double most = 1) {
+  Measure measure{std::move(name), kind, most};
+  measure.units = [unit = std::move(unit)](const Predictions& p) {
+    std::vector<double> out(p.rows());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = unit(p, i);
+    return out;
+  };
+  return measure;
+}
+
+Measure statistic(std::string name, std::function<double(const Predictions&)> value,
+                  std::function<Interval(const Predictions&, double)> limits = {}) {
+  Measure measure{std::move(name), Measure::Kind::kStatistic};
+  measure.value = std::move(value);
+  measure.limits = std::move(limits);
+  return measure;
+}
+
+/// By class: rows of it, rows called it, rows of it that were called it.
+struct ClassCounts {
+  double actual = 0, called = 0, right = 0;
+};
+std::vector<ClassCounts> count_classes(const Predictions& p) {
+  std::vector<ClassCounts> counts(p.classes.size());
+  for (std::size_t i = 0; i < p.rows(); ++i) {
+    counts[p.truth[i]].actual += 1;
+    counts[p.predicted[i]].called += 1;
+    if (p.truth[i] == p.predicted[i]) counts[p.truth[i]].right += 1;
+  }
+  return counts;
+}
+
+double f1_of(const ClassCounts& c) {
+  const double sum = c.actual + c.called;
+  return sum == 0 ? kNan : 2 * c.right / sum;
+}
+
+/// F1 is 2 J / (1 + J), where J is the share of hits among the rows that are or are called positive.
+Interval f1_limits(const Predictions& p, double confidence) {
+  const ClassCounts c = count_classes(p)[1];
+  const Interval share = clopper_pearson(static_cast<std::uint64_t>(c.right),
+                                         static_cast<std::uint64_t>(c.actual + c.called - c.right), confidence);
+  return {2 * share.lower / (1 + share.lower), 2 * share.upper / (1 + share.upper)};
+}
+
+double balanced_accuracy(const Predictions& p) {
+  double sum = 0;
+  double classes = 0;
+  for (const ClassCounts& c : count_classes(p)) {
+    if (c.actual == 0) continue;
+    sum += c.right / c.actual;
+    classes += 1;
+  }
+  return classes == 0 ? kNan : sum / classes;
+}
+
+/// The means of the limits of each class's recall, which hold together (Bonferroni).
+Interval balanced_accuracy_limits(const Predictions& p, double confidence) {
+  std::vector<ClassCounts> counts = count_classes(p);
+  std::erase_if(counts, [](const ClassCounts& c) { return c.actual == 0; });
+  const auto classes = static_cast<double>(counts.size());
+  Interval sum{0, 0};
+  for (const ClassCounts& c : counts) {
+    const Interval one = clopper_pearson(static_cast<std::uint64_t>(c.right), static_cast<std::uint64_t>(c.actual),
+                                         1 - (1 - confidence) / classes);
+    sum.lower += one.lower / classes;
+    sum.upper += one.upper / classes;
+  }
+  return sum;
+}
+
+/// Unweighted means over the classes that occur in truth or predictions; 0 where one is not defined.
+double macro(const Predictions& p, const std::function<double(const ClassCounts&)>& one) {
+  double sum = 0;
+  double classes = 0;
+  for (const ClassCounts& c : count_classes(p)) {
+    if (c.actual == 0 && c.called == 0) continue;
+    const double value = one(c);
+    sum += std::isnan(value) ? 0 : value;
+    classes += 1;
+  }
+  return classes == 0 ? kNan : sum / classes;
+}
+
+/// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004). 0 where it is not defined.
+double matthews(const Predictions& p) {
+  const auto n = static_cast<double>(p.rows());
+  double right = 0;
+  double both = 0;
+  double called = 0;
+  double actual = 0;
+  for (const ClassCounts& c : count_classes(p)) {
+    right += c.right;
+    both += c.actual * c.called;
+    called += c.called * c.called;
+    actual += c.actual * c.actual;
+  }
+  const double below = (n * n - called) * (n * n - actual);
+  return below == 0 ? 0 : (right * n - both) / std::sqrt(below);
+}
+
+double probability_of(const Predictions& p, std::size_t row, std::uint32_t which) {
+  if (p.binary()) return which == 1 ? p.scores[row] : 1 - p.scores[row];
+  return p.scores[row * p.classes.size() + which];
+}
+
+double log_loss_of(const Predictions& p, std::size_t row) {
+  constexpr double kLeast = std::numeric_limits<double>::epsilon();
+  double sum = 0;
+  for (std::uint32_t k = 0; k < p.classes.size(); ++k) sum += probability_of(p, row, k);
+  return -std::log(std::clamp(probability_of(p, row, p.truth[row]) / sum, kLeast, 1 - kLeast));
+}
+
+double brier_of(const Predictions& p, std::size_t row) {
+  if (p.binary()) return std::pow(p.scores[row] - p.truth[row], 2);
+  double sum = 0;
+  for (std::uint32_t k = 0; k < p.classes.size(); ++k)
+    sum += std::pow(probability_of(p, row, k) - (p.truth[row] == k ? 1 : 0), 2);
+  return sum;
+}
+
+double calibration_of(const Predictions& p, std::size_t bins) {
+  std::vector<double> confidence(p.rows());
+  std::vector<double> right(p.rows());
+  for (std::size_t i = 0; i < p.rows(); ++i) {
+    std::uint32_t top = 1;
+    if (!p.binary()) {
+      top = 0;
+      for (std::uint32_t k = 1; k < p.classes.size(); ++k)
+        if (probability_of(p, i, k) > probability_of(p, i, top)) top = k;
+    }
+    confidence[i] = probability_of(p, i, top);
+    right[i] = p.truth[i] == top ? 1 : 0;
+  }
+  return calibration_error(confidence, right, bins);
+}
+
+void add_binary(std::vector<Measure>& all, bool scored) {
+  const auto rate = [&](const char* name, auto counts, auto holds) {
+    all.push_back(per_row(name, Measure::Kind::kRate, [counts, holds](const Predictions& p, std::size_t i) {
+      return counts(p, i) ? (holds(p, i) ? 1.0 : 0.0) : kNan;
+    }));
+  };
+  const auto any = [](const Predictions&, std::size_t) { return true; };
+  const auto actual = [](const Predictions& p, std::size_t i) { return p.truth[i] == 1; };
+  const auto called = [](const Predictions& p, std::size_t i) { return p.predicted[i] == 1; };
+  const auto not_actual = [](const Predictions& p, std::size_t i) { return p.truth[i] == 0; };
+  const auto not_called = [](const Predictions& p, std::size_t i) { return p.predicted[i] == 0; };
+  rate("precision", called, actual);
+  rate("recall", actual, called);
+  rate("specificity", not_actual, not_called);
+  rate("positive_rate", any, called);
+  all.push_back(statistic(
+      "f1", [](const Predictions& p) { return f1_of(count_classes(p)[1]); }, f1_limits));
+  if (!scored) return;
+  all.push_back(statistic(
+      "roc_auc", [](const Predictions& p) { return roc_auc(p.truth, p.scores); },
+      [](const Predictions& p, double confidence) { return roc_auc_limits(p.truth, p.scores, confidence); }));
+  all.push_back(
+      statistic("average_precision", [](const Predictions& p) { return average_precision(p.truth, p.scores); }));
+}
+
+}  // namespace
+
+std::vector<Measure> classification_measures(const Predictions& predictions, const MeasureOptions& options) {
+  const bool binary = predictions.binary();
+  const bool scored = !predictions.scores.empty();
+  std::vector<Measure> all;
+  all.push_back(per_row("accuracy", Measure::Kind::kRate,
+                        [](const Predictions& p, std::size_t i) { return p.truth[i] == p.predicted[i] ? 1.0 : 0.0; }));
+  all.push_back(statistic("balanced_accuracy", balanced_accuracy, balanced_accuracy_limits));
+  if (binary) {
+    add_binary(all, scored);
+  } else {
+    all.push_back(statistic("precision_macro", [](const Predictions& p) {
+      return macro(p, [](const ClassCounts& c) { return c.called == 0 ? kNan : c.right / c.called; });
+    }));
+    all.push_back(statistic("recall_macro", [](const Predictions& p) {
+      return macro(p, [](const ClassCounts& c) { return c.actual == 0 ? kNan : c.right / c.actual; });
+    }));
+    all.push_back(statistic("f1_macro", [](const Predictions& p) { return macro(p, f1_of); }));
+  }
+  all.push_back(statistic("matthews_correlation", matthews));
+  if (!scored) return all;
+  all.push_back(per_row("log_loss", Measure::Kind::kMean, log_loss_of));
+  all.push_back(per_row("brier_score", Measure::Kind::kBounded, brier_of, binary ? 1 : 2));
+  all.push_back(
+      statistic("calibration_error", [bins = options.bins](const Predictions& p) { return calibration_of(p, bins); }));
+  return all;
+}
+
+}  // namespace backstay::evaluation

@@ -1,0 +1,118 @@
+#include "domain/evaluation/comparison.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/random.hpp"
+
+namespace backstay::evaluation {
+namespace {
+
+registry::Metric find(const std::vector<registry::Metric>& metrics, const std::string& name) {
+  for (const registry::Metric& metric : metrics)
+    if (metric.name == name) return metric;
+  ADD_FAILURE() << "no " << name;
+  return {};
+}
+
+Predictions binary(std::vector<std::uint32_t> truth, std::vector<double> scores) {
+  Predictions p;
+  p.classes = {"0", "1"};
+  for (const double score : scores) p.predicted.push_back(score >= 0.5 ? 1 : 0);
+  p.truth = std::move(truth);
+  p.scores = std::move(scores);
+  return p;
+}
+
+/// Scores of rows whose truth is known with noise.
+Predictions noisy(std::size_t rows, double noise, std::uint64_t seed) {
+  Random truth(3);
+  Random random(seed);
+  std::vector<std::uint32_t> labels;
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < rows; ++i) {
+    labels.push_back(truth.unit() < 0.4 ? 1 : 0);
+    scores.push_back(std::clamp(labels.back() * 0.4 + 0.3 + noise * (random.unit() - 0.5), 0.0, 1.0));
+  }
+  return binary(labels, scores);
+}
+
+TEST(PairedRates, AreNewcombesOfHisExample) {
+  // Newcombe (1998), table III: 36, 12, 2, 0.
+  const Interval limits = paired_rates(36, 12, 2, 0, 0.95);
+  EXPECT_NEAR(limits.lower, 0.0569, 5e-5);
+  EXPECT_NEAR(limits.upper, 0.3404, 5e-5);
+}
+
+TEST(PairedRates, SayNothingWithoutRowsAndLittleWithFew) {
+  EXPECT_EQ(paired_rates(0, 0, 0, 0, 0.95).lower, -1);
+  const Interval few = paired_rates(3, 0, 0, 0, 0.95);
+  EXPECT_LT(few.lower, -0.3);
+  EXPECT_GT(few.upper, 0.3);
+}
+
+TEST(McNemar, IsTheBinomialTest) {
+  EXPECT_NEAR(mcnemar_p_value(12, 2), 0.012939453125, 1e-12);  // scipy.stats.binomtest(2, 14).pvalue
+  EXPECT_EQ(mcnemar_p_value(0, 0), 1);
+  EXPECT_EQ(mcnemar_p_value(5, 5), 1);
+}
+
+TEST(Compare, FindsNoChangeBetweenAVersionAndItself) {
+  const Predictions p = noisy(400, 1.0, 5);
+  const auto changes = compare(p, p, {});
+  for (const registry::Metric& change : changes) {
+    EXPECT_EQ(change.value, 0) << change.name;
+    ASSERT_TRUE(change.lower && change.upper) << change.name;
+    EXPECT_LE(*change.lower, 0) << change.name;
+    EXPECT_GE(*change.upper, 0) << change.name;
+  }
+  EXPECT_EQ(find(changes, "roc_auc_change").lower, 0);
+}
+
+TEST(Compare, TellsABetterVersionFromAWorseOne) {
+  const auto changes = compare(noisy(2000, 1.0, 5), noisy(2000, 1.9, 6), {});
+  for (const char* name :
+       {"accuracy_change", "recall_change", "roc_auc_change", "average_precision_change", "f1_change"})
+    EXPECT_GT(*find(changes, name).lower, 0) << name;
+  for (const char* name : {"brier_score_change", "log_loss_change"}) EXPECT_LT(*find(changes, name).upper, 0) << name;
+  EXPECT_EQ(find(changes, "accuracy_change").samples, 2000U);
+}
+
+TEST(Compare, LeavesOutWhatOneOfThemDoesNotGive) {
+  Predictions labels_only = noisy(100, 1.0, 5);
+  labels_only.scores.clear();
+  for (const registry::Metric& change : compare(noisy(100, 1.0, 5), labels_only, {}))
+    EXPECT_NE(change.name, "roc_auc_change");
+}
+
+TEST(Measure, GivesNoValueWhereThereIsNone) {
+  const auto metrics = measure(binary({0, 0, 0}, {0.1, 0.2, 0.3}), {});
+  for (const registry::Metric& metric : metrics) {
+    EXPECT_THAT(metric.name, testing::AllOf(testing::Ne("recall"), testing::Ne("precision"), testing::Ne("roc_auc")));
+    EXPECT_TRUE(std::isfinite(metric.value));
+  }
+  EXPECT_EQ(find(metrics, "accuracy").value, 1);
+  EXPECT_EQ(find(metrics, "specificity").samples, 3U);
+}
+
+TEST(Measure, LimitsOfAPerfectAucAreThoseOfAsManyPairs) {
+  const auto metrics = measure(binary({0, 0, 0, 1, 1}, {0.1, 0.2, 0.3, 0.8, 0.9}), {});
+  EXPECT_EQ(find(metrics, "roc_auc").value, 1);
+  EXPECT_NEAR(*find(metrics, "roc_auc").lower, std::sqrt(0.025), 1e-12);
+}
+
+TEST(Measure, RankingTakesTheWorstOrderOfTies) {
+  Predictions p;
+  p.task = Task::kRanking;
+  p.target = {1, 0, 0, 0};
+  p.value = {5, 5, 5, 5};
+  p.query = {0, 0, 0, 0};
+  const auto metrics = measure(p, {0.95, 10, {1}, true});
+  EXPECT_EQ(find(metrics, "mean_reciprocal_rank").value, 0.25);
+  EXPECT_EQ(find(metrics, "precision_at_1").value, 0);
+}
+
+}  // namespace
+}  // namespace backstay::evaluation

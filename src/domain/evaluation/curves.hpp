@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "domain/evaluation/intervals.hpp"
+
+/// Two classes told apart by a score: `truth` is 1 for positives.
+namespace backstay::evaluation {
+
+/// How each positive and each negative stands among the others: of a positive, the share of negatives below it (ties
+/// count half); of a negative, the share of positives above it. Their mean is the area under the ROC curve.
+struct Placements {
+  std::vector<double> of_positives;
+  std::vector<double> of_negatives;
+};
+/// By midranks: Sun and Xu, "Fast implementation of DeLong's algorithm" (2014).
+Placements placements(std::span<const std::uint32_t> truth, std::span<const double> scores);
+
+/// NaN with one class only.
+double roc_auc(std::span<const std::uint32_t> truth, std::span<const double> scores);
+
+/// DeLong, DeLong and Clarke-Pearson (1988), on the logit's scale, which keeps it in [0, 1]; where the classes are told
+/// apart perfectly, the exact limit of as many independent pairs as the smaller class has members.
+Interval roc_auc_limits(std::span<const std::uint32_t> truth, std::span<const double> scores, double confidence);
+
+/// Of auc(a) - auc(b) on the same rows (DeLong's covariance).
+Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<const double> scores_a,
+                            std::span<const double> scores_b, double confidence);
+
+/// sum (R_n - R_(n-1)) P_n over the thresholds; NaN without a positive.
+double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores);
+
+/// sum over bins of n_b/n |share of positives - mean score|: bins of equal width, (from, to], the first with 0. With
+/// more than two classes: of the top class, its score and whether it was right.
+double calibration_error(std::span<const double> confidences, std::span<const double> right, std::size_t bins);
+
+}  // namespace backstay::evaluation

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "domain/evaluation/intervals.hpp"
+#include "domain/evaluation/predictions.hpp"
+#include "domain/registry/scorecard.hpp"
+
+/// The metrics of an evaluation, each with its confidence limits.
+namespace backstay::evaluation {
+
+/// One metric as a function of predictions. What is a mean says what each unit (a row; in ranking a query) contributes,
+/// so that two versions can be compared unit by unit. Figures are scikit-learn's of the same name.
+struct Measure {
+  enum class Kind : std::uint8_t {
+    kRate,       ///< The mean of zeros and ones. Limits: Clopper and Pearson.
+    kBounded,    ///< The mean of values in [0, `most`]. Limits: bounded_mean().
+    kMean,       ///< The mean of any values. Limits: student_mean().
+    kStatistic,  ///< Anything else. Limits: `limits`, or bootstrap().
+  };
+  std::string name;
+  Kind kind = Kind::kRate;
+  double most = 1;
+  /// What each unit contributes; NaN: it does not count. Not for kStatistic.
+  std::function<std::vector<double>(const Predictions&)> units{};
+  /// For kStatistic; NaN where it is not defined.
+  std::function<double(const Predictions&)> value{};
+  std::function<Interval(const Predictions&, double confidence)> limits{};
+};
+
+struct MeasureOptions {
+  double confidence = 0.95;
+  std::size_t bins = 10;                 ///< Of the calibration error.
+  std::vector<std::size_t> cutoffs{10};  ///< k of ndcg_at_k and its like.
+  bool resample = true;                  ///< False: without what needs bootstrap().
+};
+
+/// What can be measured of such predictions.
+std::vector<Measure> measures_for(const Predictions& predictions, const MeasureOptions& options);
+
+/// NaN where it is not defined: precision without a positive prediction, auc with one class.
+double value_of(const Measure& measure, const Predictions& predictions);
+
+/// Every measure that is defined, with limits and the number of units it rests on.
+std::vector<registry::Metric> measure(const Predictions& predictions, const MeasureOptions& options);
+
+/// Rows that are resampled together: by class; one stratum for regression and ranking.
+std::vector<std::vector<std::uint32_t>> strata_of(const Predictions& predictions);
+
+std::vector<Measure> classification_measures(const Predictions& predictions, const MeasureOptions& options);
+std::vector<Measure> regression_measures();
+std::vector<Measure> ranking_measures(const MeasureOptions& options);
+
+/// value, lower and upper of a metric that was measured; limits that are not finite are left out.
+registry::Metric metric_of(const std::string& name, double value, std::uint64_t samples, const Interval& limits);
+
+}  // namespace backstay::evaluation

@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "domain/evaluation/measures.hpp"
+
+namespace backstay::evaluation {
+
+namespace {
+
+template <class Error>
+Measure mean_of_errors(const char* name, const Error& error) {
+  Measure measure{name, Measure::Kind::kMean};
+  measure.units = [error](const Predictions& p) {
+    std::vector<double> out(p.rows());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = error(p.target[i], p.value[i]);
+    return out;
+  };
+  return measure;
+}
+
+double squared(double target, double value) {
+  return (value - target) * (value - target);
+}
+
+/// 1 - residual sum of squares / total sum of squares; NaN for fewer than two rows or targets that are all alike.
+double r2(const Predictions& p) {
+  const auto n = static_cast<double>(p.rows());
+  double mean = 0;
+  for (const double target : p.target) mean += target / n;
+  double residual = 0;
+  double total = 0;
+  for (std::size_t i = 0; i < p.rows(); ++i) {
+    residual += squared(p.target[i], p.value[i]);
+    total += squared(mean, p.target[i]);
+  }
+  return total == 0 ? std::numeric_limits<double>::quiet_NaN() : 1 - residual / total;
+}
+
+}  // namespace
+
+std::vector<Measure> regression_measures() {
+  std::vector<Measure> all;
+  all.push_back(mean_of_errors("mean_absolute_error", [](double t, double v) { return std::abs(v - t); }));
+  all.push_back(mean_of_errors("mean_squared_error", squared));
+  all.push_back(mean_of_errors("mean_error", [](double t, double v) { return v - t; }));
+  all.push_back(mean_of_errors("mean_absolute_percentage_error", [](double t, double v) {
+    return std::abs(v - t) / std::max(std::abs(t), std::numeric_limits<double>::epsilon());
+  }));
+  Measure root{"root_mean_squared_error", Measure::Kind::kStatistic};
+  const Measure mse = all[1];
+  root.value = [mse](const Predictions& p) { return std::sqrt(value_of(mse, p)); };
+  root.limits = [mse](const Predictions& p, double confidence) -> Interval {
+    const Interval limits = student_mean(mse.units(p), confidence);
+    return {std::sqrt(std::max(0.0, limits.lower)), std::sqrt(limits.upper)};
+  };
+  all.push_back(std::move(root));
+  Measure explained{"r2", Measure::Kind::kStatistic};
+  explained.value = r2;
+  all.push_back(std::move(explained));
+  return all;
+}
+
+}  // namespace backstay::evaluation

@@ -1,0 +1,333 @@
+#include "services/evaluate_version.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "domain/evaluation/findings.hpp"
+#include "services/add_scorecard.hpp"
+#include "services/ask_model.hpp"
+#include "services/local_files.hpp"
+#include "services/score_texts.hpp"
+#include "wire/answers_jsonl.hpp"
+#include "wire/suite_yaml.hpp"
+
+namespace backstay::services {
+
+namespace {
+
+using evaluation::Change;
+using evaluation::NamedTensor;
+using evaluation::Predictions;
+using evaluation::Set;
+using evaluation::Suite;
+using registry::ScorecardKind;
+
+/// What a version answered about one set.
+struct SetAnswers {
+  NamedTensor output;  ///< As it came, for the rows as they are.
+  Predictions predictions;
+  std::vector<Predictions> robustness;  ///< By test; as `predictions` when nothing was changed.
+  std::vector<Predictions> behaviour;
+  std::optional<Timing> timing;
+  std::vector<std::vector<double>> safety;  ///< By test: the classifier's score of each row's text.
+};
+
+/// Rows that are to be answered, for the progress.
+class RowCount {
+ public:
+  RowCount(std::uint64_t total, const OnProgress& on_progress) : state_{"", 0, total}, on_progress_(on_progress) {}
+  void begin(std::string name) {
+    state_.name = std::move(name);
+    add(0);
+  }
+  void add(std::uint64_t rows) {
+    state_.done_bytes += rows;
+    if (on_progress_) on_progress_(state_);
+  }
+  std::uint64_t total() const { return state_.total_bytes; }
+
+ private:
+  Progress state_;
+  const OnProgress& on_progress_;
+};
+
+std::uint64_t questions_of(const Set& set) {
+  const auto changes = std::count_if(set.robustness.begin(), set.robustness.end(),
+                                     [](const auto& test) { return test.change.kind != Change::Kind::kNone; });
+  return 1 + static_cast<std::uint64_t>(changes) + set.behaviour.size();
+}
+
+std::string text_of(const Change& change) {
+  return fmt::format("{} {} {} {}", static_cast<int>(change.kind), fmt::join(change.columns, ","), change.amount,
+                     change.text);
+}
+
+/// Everything that an answer depends on.
+Digest key_of(const StoredVersion& version, const Suite& suite, const Question& question) {
+  std::string text =
+      fmt::format("evaluation/1\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", version.identity.hex(), question.facts->sha256.hex(),
+                  question.set->name, question.set->output.name, question.batch_rows, question.seed, question.name);
+  text += text_of(question.change) + '\n';
+  const evaluation::BackendChoice& backend = suite.backend;
+  text += fmt::format("{} {} {} {}\n", static_cast<int>(backend.kind), backend.url, fmt::join(backend.command, "\x1f"),
+                      backend.served_as);
+  for (const evaluation::Input& input : question.set->inputs)
+    text += fmt::format("{}: {} [{}] {}\n", input.name, fmt::join(input.columns, "\x1f"), fmt::join(input.shape, ","),
+                        input.missing ? "'" + *input.missing + "'" : "none");
+  return sha256(text);
+}
+
+/// Asks one version all that a suite asks of it.
+class Examination {
+ public:
+  Examination(const EvaluationPorts& ports, const EvaluationRequest& request, const Suite& suite,
+              const std::vector<SetFacts>& facts, RowCount& count)
+      : ports_(ports), request_(request), suite_(suite), facts_(facts), count_(count) {}
+
+  /// `all`: with changed rows and latency.
+  Result<std::vector<SetAnswers>> run(const registry::VersionRef& ref, bool all) {
+    TRY(version_, ports_.registry.versions.version(ref));
+    TRY(const std::unique_ptr<ModelRunner> runner, ports_.run(ref, suite_.backend));
+    std::vector<SetAnswers> answers;
+    for (std::size_t i = 0; i < suite_.sets.size(); ++i) {
+      TRY(SetAnswers one, examine(suite_.sets[i], facts_[i], *runner, all));
+      answers.push_back(std::move(one));
+    }
+    return answers;
+  }
+
+  std::uint64_t resumed_rows() const { return resumed_; }
+  const std::vector<Digest>& keys() const { return keys_; }
+
+ private:
+  Result<NamedTensor> ask(const Question& question, ModelRunner& runner) {
+    const Digest key = key_of(*version_, suite_, question);
+    TRY(const std::unique_ptr<EvaluationJournal> journal, ports_.journals.open(key));
+    keys_.push_back(key);
+    resumed_ += std::min(journal->recorded().size() * question.batch_rows, question.facts->rows);
+    count_.begin(fmt::format("{} {} {}", version_->ref.str(), question.set->name, question.name));
+    const Asking asking{runner, *journal, request_.folder, suite_.parallel,
+                        [this](std::uint64_t rows) { count_.add(rows); }};
+    return ask_model(question, question.set->output.name, asking);
+  }
+
+  Result<Predictions> predict(const Question& question, ModelRunner& runner) {
+    TRY(const NamedTensor output, ask(question, runner));
+    return evaluation::interpret(*question.set, question.facts->truth, output);
+  }
+
+  Result<SetAnswers> examine(const Set& set, const SetFacts& facts, ModelRunner& runner, bool all) {
+    TRY(const std::vector<TensorPlan> plan, plan_tensors(set, runner.signature()));
+    Question question{&set, &facts, &plan, "", {}, suite_.seed, suite_.batch};
+    SetAnswers answers;
+    TRY(answers.output, ask(question, runner));
+    if (set.output.kind == evaluation::Output::Kind::kText) {
+      if (answers.output.texts.size() != facts.rows)
+        return Unexpected(
+            ErrorCode::kInvalidArgument,
+            fmt::format("The output '{}' is not one text per row of the set '{}'.", answers.output.spec.name, set.name),
+            "It must have the datatype BYTES.");
+      answers.predictions = facts.truth;
+    } else {
+      TRY(answers.predictions, evaluation::interpret(set, facts.truth, answers.output));
+    }
+    if (!all) return answers;
+    for (const auto& test : set.robustness) {
+      question.name = test.name;
+      question.change = test.change;
+      if (test.change.kind == Change::Kind::kNone) {
+        answers.robustness.push_back(answers.predictions);
+        continue;
+      }
+      TRY(Predictions changed, predict(question, runner));
+      answers.robustness.push_back(std::move(changed));
+    }
+    for (const auto& test : set.behaviour) {
+      question.name = test.name;
+      question.change = test.change;
+      TRY(Predictions changed, predict(question, runner));
+      answers.behaviour.push_back(std::move(changed));
+    }
+    TRY(answers.safety, judge_texts(set, answers.output.texts));
+    if (set.latency.requests > 0) {
+      TRY(answers.timing, time(set, facts, plan, runner));
+    }
+    return answers;
+  }
+
+  Result<std::vector<std::vector<double>>> judge_texts(const Set& set, const std::vector<std::string>& texts) {
+    std::vector<std::vector<double>> all;
+    for (const evaluation::Safety& test : set.safety) {
+      count_.begin(fmt::format("{} {} {}", version_->ref.str(), set.name, test.name));
+      TRY(const registry::VersionRef ref, registry::VersionRef::parse(test.classifier));
+      TRY_DO(ports_.registry.versions.version(ref));
+      TRY(const std::unique_ptr<ModelRunner> classifier, ports_.run(ref, test.backend));
+      TRY(std::vector<double> scores, score_texts(*classifier, test, texts, suite_.batch));
+      all.push_back(std::move(scores));
+    }
+    return all;
+  }
+
+  Result<Timing> time(const Set& set, const SetFacts& facts, const std::vector<TensorPlan>& plan, ModelRunner& runner) {
+    count_.begin(fmt::format("{} {} latency", version_->ref.str(), set.name));
+    const Question question{&set, &facts, &plan, "latency", {}, suite_.seed, suite_.batch};
+    return time_model(question, set.latency, runner, request_.folder);
+  }
+
+  const EvaluationPorts& ports_;
+  const EvaluationRequest& request_;
+  const Suite& suite_;
+  const std::vector<SetFacts>& facts_;
+  RowCount& count_;
+  std::optional<StoredVersion> version_;
+  std::uint64_t resumed_ = 0;
+  std::vector<Digest> keys_;
+};
+
+/// "golden_mismatches": rows whose answers are not, bit by bit, what was recorded.
+Result<registry::Metric> compare_with_golden(const Set& set, const std::filesystem::path& folder,
+                                             const NamedTensor& output, std::uint64_t rows) {
+  const std::filesystem::path path = folder / set.golden;
+  std::vector<bool> seen(rows, false);
+  std::uint64_t line_number = 0;
+  std::uint64_t same = 0;
+  std::string rest;
+  const auto take = [&](std::string_view line) -> Result<void> {
+    ++line_number;
+    if (line.empty()) return {};
+    const std::string name = fmt::format("{} line {}", set.golden, line_number);
+    TRY(const wire::RecordedAnswer recorded, wire::answer_from_json(name, line));
+    if (recorded.set != set.name) return {};
+    if (recorded.row >= rows || seen[recorded.row])
+      return Unexpected(ErrorCode::kInvalidArgument,
+                        fmt::format("{} is for row {}, which is {}.", name, recorded.row,
+                                    recorded.row >= rows ? "beyond the set" : "there twice"),
+                        "Record the answers of this set anew: backstay evaluate --answers FILE.");
+    seen[recorded.row] = true;
+    if (wire::same_answer(output, recorded.row, recorded)) ++same;
+    return {};
+  };
+  const auto each_line = [&](std::span<const std::byte> piece) -> Result<void> {
+    rest.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    std::size_t begin = 0;
+    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
+      TRY_DO(take(std::string_view(rest).substr(begin, end - begin)));
+      begin = end + 1;
+    }
+    rest.erase(0, begin);
+    return {};
+  };
+  TRY_DO(read_file(path, each_line));
+  TRY_DO(take(rest));
+  const auto missing = static_cast<std::uint64_t>(std::count(seen.begin(), seen.end(), false));
+  if (missing > 0)
+    return Unexpected(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} has no answers for {} of the {} rows of the set '{}'.", set.golden, missing, rows, set.name),
+        "Record the answers of this set anew: backstay evaluate --answers FILE.");
+  const auto mismatches = static_cast<double>(rows - same);
+  return evaluation::metric_of("golden_mismatches", mismatches, rows, {mismatches, mismatches});
+}
+
+/// The scorecards of one set.
+Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const Set& set, const SetFacts& facts,
+                                                       const SetAnswers& answers, const SetAnswers* baseline,
+                                                       const EvaluationRequest& request) {
+  const std::string baseline_name = request.baseline ? request.baseline->str() : "";
+  const evaluation::MeasureOptions options = evaluation::measure_options(suite, set);
+  std::vector<registry::Scorecard> cards;
+  const auto add = [&](ScorecardKind kind, std::vector<registry::Metric> metrics) {
+    if (metrics.empty()) return;
+    cards.push_back({kind, set.name, "", std::move(metrics), suite.confidence});
+  };
+  const bool text = set.output.kind == evaluation::Output::Kind::kText;
+  std::vector<registry::Metric> quality;
+  if (!text)
+    quality = evaluation::quality_metrics(answers.predictions, baseline != nullptr ? &baseline->predictions : nullptr,
+                                          baseline_name, options, suite.min_group);
+  std::vector<registry::Metric> safety;
+  for (std::size_t i = 0; i < set.safety.size(); ++i)
+    for (registry::Metric& metric : evaluation::safety_metrics(
+             set.safety[i], answers.safety[i], answers.predictions.attributes, suite.min_group, suite.confidence))
+      safety.push_back(std::move(metric));
+  add(ScorecardKind::kSafety, std::move(safety));
+  for (std::size_t i = 0; i < set.robustness.size(); ++i) {
+    std::vector<std::uint32_t> rows = facts.chosen[i];
+    if (rows.empty())
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("No row of the set '{}' is one of the robustness test '{}'.", set.name, set.robustness[i].name),
+          "Check its where: values are compared as they are written.");
+    for (registry::Metric& metric :
+         evaluation::robustness_metrics(set.robustness[i], answers.predictions, answers.robustness[i], rows, options))
+      quality.push_back(std::move(metric));
+  }
+  for (std::size_t i = 0; i < set.behaviour.size(); ++i) {
+    TRY(registry::Metric metric,
+        evaluation::behaviour_metric(set.behaviour[i], answers.predictions, answers.behaviour[i], suite.confidence));
+    quality.push_back(std::move(metric));
+  }
+  if (!set.golden.empty()) {
+    TRY(registry::Metric metric, compare_with_golden(set, request.folder, answers.output, facts.rows));
+    quality.push_back(std::move(metric));
+  }
+  if (answers.timing)
+    add(ScorecardKind::kLatency,
+        evaluation::latency_metrics(answers.timing->seconds, answers.timing->rows_per_second, suite.confidence));
+  if (!text)
+    add(ScorecardKind::kBias,
+        evaluation::bias_metrics(answers.predictions, {suite.confidence, suite.min_group, suite.small_groups}));
+  add(ScorecardKind::kQuality, std::move(quality));
+  return cards;
+}
+
+}  // namespace
+
+Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& request,
+                                    const Actor& actor) {
+  Evaluation done;
+  done.suite_sha256 = sha256(request.suite_text);
+  TRY(const wire::Document document, wire::Document::from_yaml(request.suite_name, request.suite_text));
+  TRY(done.suite, wire::suite_from(document));
+  const Suite& suite = done.suite;
+  TRY_DO(ports.registry.versions.version(request.version));
+  std::vector<SetFacts> facts;
+  for (const Set& set : suite.sets) {
+    TRY(SetFacts one, read_facts(set, request.folder));
+    done.rows += one.rows * (questions_of(set) + (request.baseline ? 1 : 0));
+    facts.push_back(std::move(one));
+  }
+  RowCount count(done.rows, request.progress);
+  Examination candidate(ports, request, suite, facts, count);
+  TRY(std::vector<SetAnswers> answers, candidate.run(request.version, true));
+  std::vector<SetAnswers> before;
+  Examination production(ports, request, suite, facts, count);
+  if (request.baseline) {
+    TRY(before, production.run(*request.baseline, false));
+  }
+  done.resumed_rows = candidate.resumed_rows() + production.resumed_rows();
+
+  std::vector<registry::Scorecard> cards;
+  for (std::size_t i = suite.sets.size(); i-- > 0;) {
+    TRY(std::vector<registry::Scorecard> of_set,
+        scorecards_of(suite, suite.sets[i], facts[i], answers[i], request.baseline ? &before[i] : nullptr, request));
+    for (registry::Scorecard& card : of_set) {
+      card.evaluator =
+          fmt::format("backstay evaluate {}, suite {} sha256:{}, data sha256:{}", request.program_version, suite.name,
+                      done.suite_sha256.hex().substr(0, 12), facts[i].sha256.hex().substr(0, 12));
+      cards.push_back(std::move(card));
+    }
+  }
+  for (const registry::Scorecard& card : cards) {
+    TRY(registry::StoredScorecard stored, add_scorecard(ports.registry.versions, request.version, card, actor));
+    done.scorecards.push_back(std::move(stored));
+  }
+  for (std::size_t i = 0; i < suite.sets.size(); ++i)
+    done.answers.emplace_back(suite.sets[i].name, std::move(answers[i].output));
+  for (const Digest& key : candidate.keys()) ports.journals.remove(key);
+  for (const Digest& key : production.keys()) ports.journals.remove(key);
+  return done;
+}
+
+}  // namespace backstay::services

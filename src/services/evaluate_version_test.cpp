@@ -1,0 +1,203 @@
+#include "services/evaluate_version.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+
+#include "base/random.hpp"
+#include "storage/local_blobs/local_blob_store.hpp"
+#include "storage/memory/memory_blob_store.hpp"
+#include "storage/memory/memory_ledger.hpp"
+#include "wire/manifest_json.hpp"
+
+namespace backstay::services {
+namespace {
+
+using evaluation::NamedTensor;
+
+/// Journals that live as long as this object.
+class MemoryJournals : public EvaluationJournals {
+ public:
+  class Journal : public EvaluationJournal {
+   public:
+    explicit Journal(std::map<std::uint64_t, std::string>& kept) : before_(kept), kept_(kept) {}
+    const std::map<std::uint64_t, std::string>& recorded() const override { return before_; }
+    Result<void> append(std::uint64_t batch, const std::string& text) override {
+      const std::lock_guard lock(mutex_);
+      kept_[batch] = text;
+      return {};
+    }
+
+   private:
+    const std::map<std::uint64_t, std::string> before_;
+    std::map<std::uint64_t, std::string>& kept_;
+    std::mutex mutex_;
+  };
+  Result<std::unique_ptr<EvaluationJournal>> open(const Digest& key) override {
+    return std::unique_ptr<EvaluationJournal>(std::make_unique<Journal>(kept[key]));
+  }
+  void remove(const Digest& key) override { kept.erase(key); }
+  std::map<Digest, std::map<std::uint64_t, std::string>> kept;
+};
+
+/// score = x; fails after `fail_after` requests.
+class Halves : public ModelRunner {
+ public:
+  Halves(std::atomic<int>& asked, int fail_after) : asked_(asked), fail_after_(fail_after) {
+    signature_.inputs = {{"x", "FP64", {-1, 1}}};
+    signature_.outputs = {{"score", "FP64", {-1}}};
+  }
+  const registry::Signature& signature() const override { return signature_; }
+  std::unique_ptr<ModelSession> open_session() override { return std::make_unique<Session>(*this); }
+
+ private:
+  class Session : public ModelSession {
+   public:
+    explicit Session(Halves& model) : model_(model) {}
+    Result<Answer> predict(const std::vector<NamedTensor>& inputs) override {
+      if (++model_.asked_ > model_.fail_after_)
+        return Unexpected(ErrorCode::kUnavailable, "The model went away.", "Start it.");
+      NamedTensor score{{"score", "FP64", {inputs[0].spec.shape[0]}}, inputs[0].numbers, {}};
+      return Answer{{score}, nanoseconds(1000)};
+    }
+
+   private:
+    Halves& model_;
+  };
+  std::atomic<int>& asked_;
+  const int fail_after_;
+  registry::Signature signature_;
+};
+
+class EvaluateVersion : public testing::Test {
+ protected:
+  EvaluateVersion()
+      : folder_(std::filesystem::temp_directory_path() / ("evaluate-" + std::to_string(secure_random()))) {
+    std::filesystem::create_directories(folder_);
+    registry::Manifest manifest;
+    manifest.ref = *registry::VersionRef::parse("m@1.0.0");
+    EXPECT_TRUE(ledger_.add_version({manifest.ref, wire::to_canonical_json(manifest), false, "tests", {}},
+                                    {"tests", "version.register", "m@1.0.0", "", "{}"}));
+  }
+  ~EvaluateVersion() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& text) { std::ofstream(folder_ / name) << text; }
+
+  Result<Evaluation> evaluate(const std::string& suite, int fail_after = 1'000'000) {
+    EvaluationPorts ports{
+        {ledger_, blobs_},
+        journals_,
+        [&](const registry::VersionRef&, const evaluation::BackendChoice&) -> Result<std::unique_ptr<ModelRunner>> {
+          return std::unique_ptr<ModelRunner>(std::make_unique<Halves>(asked_, fail_after));
+        }};
+    EvaluationRequest request;
+    request.version = *registry::VersionRef::parse("m@1.0.0");
+    request.suite_name = "suite.yaml";
+    request.suite_text = suite;
+    request.folder = folder_;
+    request.progress = [this](const Progress& progress) { told_ = progress; };
+    return evaluate_version(ports, request, {"tests"});
+  }
+
+  std::string table(int rows) {
+    std::string text = "x,y\n";
+    for (int i = 0; i < rows; ++i) text += (i % 4 == 0 ? "0.1,0\n" : i % 4 == 1 ? "0.9,1\n" : "0.6,1\n");
+    return text;
+  }
+
+  const std::filesystem::path folder_;
+  MemoryLedger ledger_;
+  MemoryBlobStore blobs_;
+  MemoryJournals journals_;
+  std::atomic<int> asked_{0};
+  Progress told_;
+};
+
+constexpr const char* kSuite = R"(
+name: s
+batch: 10
+parallel: 3
+sets: [{name: a, files: a.csv, inputs: [{columns: [x]}], label: y, classes: ["0", "1"]}]
+)";
+
+TEST_F(EvaluateVersion, StoresWhatItMeasured) {
+  write("a.csv", table(95));
+  const auto done = evaluate(kSuite);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(asked_, 10);
+  EXPECT_EQ(told_.done_bytes, 95U);
+  EXPECT_EQ(told_.total_bytes, 95U);
+  const auto cards = *ledger_.scorecards(*registry::VersionRef::parse("m@1.0.0"));
+  ASSERT_EQ(cards.size(), 1U);
+  EXPECT_EQ(cards[0].scorecard.dataset, "a");
+  EXPECT_EQ(cards[0].scorecard.confidence, 0.95);
+  EXPECT_THAT(cards[0].scorecard.evaluator, testing::HasSubstr(done->suite_sha256.hex().substr(0, 12)));
+  EXPECT_EQ(cards[0].scorecard.metrics[0].name, "accuracy");
+  EXPECT_EQ(cards[0].scorecard.metrics[0].value, 1);
+  EXPECT_TRUE(journals_.kept.empty());
+}
+
+TEST_F(EvaluateVersion, GoesOnWhereAFailureLeftIt) {
+  write("a.csv", table(95));
+  const auto failed = evaluate(kSuite, 6);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "The model went away.");
+  EXPECT_TRUE(ledger_.scorecards(*registry::VersionRef::parse("m@1.0.0"))->empty());
+  ASSERT_EQ(journals_.kept.size(), 1U);
+  EXPECT_EQ(journals_.kept.begin()->second.size(), 6U);
+  asked_ = 0;
+  const auto done = evaluate(kSuite);
+  ASSERT_TRUE(done);
+  EXPECT_EQ(asked_, 4);
+  EXPECT_EQ(done->scorecards[0].scorecard.metrics[0].samples, 95U);
+}
+
+TEST_F(EvaluateVersion, AsksAnewWhenTheDataIsAnother) {
+  write("a.csv", table(95));
+  ASSERT_FALSE(evaluate(kSuite, 6));
+  write("a.csv", table(96));
+  asked_ = 0;
+  ASSERT_TRUE(evaluate(kSuite));
+  EXPECT_EQ(asked_, 10);
+}
+
+TEST_F(EvaluateVersion, FirstSetsScorecardsAreTheNewest) {
+  write("a.csv", table(40));
+  write("b.csv", table(20));
+  const auto done = evaluate(R"(
+name: s
+sets:
+  - {name: a, files: a.csv, inputs: [{columns: [x]}], label: y, classes: ["0", "1"]}
+  - {name: b, files: b.csv, inputs: [{columns: [x]}], label: y, classes: ["0", "1"]}
+)");
+  ASSERT_TRUE(done) << done.error().message;
+  ASSERT_EQ(done->scorecards.size(), 2U);
+  EXPECT_EQ(done->scorecards[0].scorecard.dataset, "b");
+  EXPECT_EQ(done->scorecards[1].scorecard.dataset, "a");
+}
+
+TEST_F(EvaluateVersion, ReadsJsonLinesWithMissingCells) {
+  write("a.jsonl", "{\"x\": 0.9, \"y\": 1}\n{\"y\": 0}\n{\"y\": 1, \"x\": 0.2}\n");
+  const std::string suite = R"(
+name: s
+sets: [{name: a, files: a.jsonl, inputs: [{columns: [x]MISSING}], label: y, classes: ["0", "1"]}]
+)";
+  const auto with = [&](const std::string& text) {
+    std::string out = suite;
+    return out.replace(out.find("MISSING"), 7, text);
+  };
+  const auto refused = evaluate(with(""));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("Row 2"));
+  const auto done = evaluate(with(", missing: \"0.1\""));
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_NEAR(done->scorecards[0].scorecard.metrics[0].value, 2.0 / 3, 1e-12);
+}
+
+}  // namespace
+}  // namespace backstay::services

@@ -1,0 +1,165 @@
+#include "serving/model_backend.hpp"
+
+#include <fmt/format.h>
+#include <httplib.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+
+#include "serving/backend_supervisor.hpp"
+#include "wire/inference_json.hpp"
+
+namespace backstay::serving {
+
+namespace {
+
+constexpr seconds kAnswerWithin{120};
+constexpr seconds kNoticedWithin{2};
+constexpr int kTries = 3;
+
+/// Where the backend is now, as its supervisor tells it. Thread-safe.
+class Whereabouts {
+ public:
+  void note(const BackendStatus& status) {
+    const std::lock_guard lock(mutex_);
+    status_ = status;
+    changed_.notify_all();
+  }
+
+  /// After a request was lost: gives the supervisor time to notice that the backend went away.
+  void lost() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kNoticedWithin, [&] { return status_ && status_->state != BackendState::kReady; });
+  }
+
+  /// Waits until it is ready. A url that is not there is given `patience`; a process has what its supervisor gives it.
+  Result<BackendStatus> ready(milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    const auto settled = [&] {
+      return status_ && (status_->state == BackendState::kReady || status_->state == BackendState::kFailed);
+    };
+    if (!changed_.wait_for(lock, patience, settled))
+      return Unexpected(ErrorCode::kUnavailable,
+                        fmt::format("The model's backend was not ready within {}: {}", to_string(patience), why()),
+                        "Look at its output, or raise backend.start_timeout in the suite.");
+    if (status_->state == BackendState::kReady) return *status_;
+    return Unexpected(ErrorCode::kUnavailable, fmt::format("The model can't be served: {}", why()),
+                      "Try it with the worker alone, and register a version that loads.");
+  }
+
+ private:
+  std::string why() const { return status_ && !status_->detail.empty() ? status_->detail : "it did not say why"; }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<BackendStatus> status_;
+};
+
+/// What sessions share.
+struct Served {
+  Whereabouts where;
+  std::string path;  ///< "/v2/models/NAME"
+  std::string who;   ///< "m@1.0.0", for errors
+  milliseconds patience{};
+};
+
+class HttpSession : public ModelSession {
+ public:
+  explicit HttpSession(Served& served) : served_(served) {}
+
+  Result<Answer> predict(const std::vector<NamedTensor>& inputs) override {
+    const std::string body = wire::infer_request(inputs);
+    std::string problem;
+    for (int i = 0; i < kTries; ++i) {
+      TRY_DO(connect());
+      const auto begin = std::chrono::steady_clock::now();
+      const httplib::Result answer = client_->Post(served_.path + "/infer", body, "application/json");
+      const auto took = std::chrono::steady_clock::now() - begin;
+      if (!answer) {
+        client_.reset();
+        served_.where.lost();
+        problem = httplib::to_string(answer.error());
+        continue;
+      }
+      if (answer->status >= 500) {
+        problem = fmt::format("status {}: {}", answer->status, wire::error_of_answer(answer->body));
+        continue;
+      }
+      if (answer->status != 200)
+        return Unexpected(ErrorCode::kInvalidArgument,
+                          fmt::format("{} refuses a request ({}): {}.", served_.who, answer->status,
+                                      wire::error_of_answer(answer->body)),
+                          "Check inputs, columns and datatypes of the suite against the model's signature.");
+      TRY(std::vector<NamedTensor> outputs, wire::infer_response(served_.who, answer->body));
+      return Answer{std::move(outputs), std::chrono::duration_cast<nanoseconds>(took)};
+    }
+    return Unexpected(ErrorCode::kUnavailable,
+                      fmt::format("{} did not answer a request, tried {} times: {}.", served_.who, kTries, problem),
+                      "The backend's output is in the evaluations/logs folder of the data directory.");
+  }
+
+ private:
+  Result<void> connect() {
+    if (client_) return {};
+    TRY(const BackendStatus status, served_.where.ready(served_.patience));
+    client_.emplace(status.host, status.port);
+    client_->set_keep_alive(true);
+    client_->set_tcp_nodelay(true);
+    client_->set_read_timeout(kAnswerWithin);
+    return {};
+  }
+
+  Served& served_;
+  std::optional<httplib::Client> client_;
+};
+
+class Running : public ModelRunner {
+ public:
+  Result<void> start(const BackendSpec& spec, const std::string& served_as, const std::filesystem::path& logs) {
+    served_.path = "/v2/models/" + served_as;
+    served_.who = spec.endpoint + "@" + spec.version;
+    // A process has several chances to become ready, each as long as this.
+    served_.patience = spec.kind == BackendSpec::Kind::kUrl ? spec.start_timeout : 6 * spec.start_timeout;
+    std::error_code failure;
+    std::filesystem::create_directories(logs, failure);
+    if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make the folder " + logs.string()));
+    TRY(supervisor_,
+        BackendSupervisor::create(logs, [this](const BackendStatus& status) { served_.where.note(status); }));
+    TRY_DO(supervisor_->ensure(spec));
+    TRY(const BackendStatus status, served_.where.ready(served_.patience));
+    httplib::Client client(status.host, status.port);
+    client.set_read_timeout(kAnswerWithin);
+    const httplib::Result answer = client.Get(served_.path);
+    if (!answer)
+      return Unexpected(
+          ErrorCode::kUnavailable,
+          fmt::format("{} does not tell its inputs: {}.", served_.who, httplib::to_string(answer.error())),
+          "It must answer GET " + served_.path + ".");
+    if (answer->status != 200)
+      return Unexpected(ErrorCode::kUnavailable,
+                        fmt::format("{} answers GET {} with {}: {}.", served_.who, served_.path, answer->status,
+                                    wire::error_of_answer(answer->body)),
+                        "Name the model as its server does: backend.served_as in the suite.");
+    TRY(signature_, wire::model_metadata(served_.who, answer->body));
+    return {};
+  }
+
+  const registry::Signature& signature() const override { return signature_; }
+  std::unique_ptr<ModelSession> open_session() override { return std::make_unique<HttpSession>(served_); }
+
+ private:
+  Served served_;
+  registry::Signature signature_;
+  std::unique_ptr<BackendSupervisor> supervisor_;  // Goes first: its threads call what stands above.
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ModelRunner>> run_model(const BackendSpec& spec, const std::string& served_as,
+                                               const std::filesystem::path& logs) {
+  auto running = std::make_unique<Running>();
+  TRY_DO(running->start(spec, served_as, logs));
+  return std::unique_ptr<ModelRunner>(std::move(running));
+}
+
+}  // namespace backstay::serving
