@@ -41,8 +41,9 @@ constexpr const char* kAbout =
     "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
 
 constexpr const char* kFooter =
-    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL or scan\n"
-    "dangerous, 8 gate INSUFFICIENT or scan suspicious, 9 integrity, 10 something must be done first, 11 unavailable, "
+    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL, scan\n"
+    "dangerous or data drifted, 8 gate INSUFFICIENT or scan suspicious, 9 integrity, 10 something must be done first, "
+    "11 unavailable, "
     "12 no space,\n"
     "13 unsupported, 124 timeout.";
 
@@ -152,6 +153,8 @@ int run(int argc, char** argv, const Program& program) {
   add_table_commands(context);
   add_environment_commands(context);
   add_guardrail_commands(context);
+  add_drift_commands(context);
+  add_suggest_commands(context);
   add_gate_commands(context);
   add_evaluate_commands(context);
   add_ci_commands(context);

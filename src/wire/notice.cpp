@@ -124,7 +124,8 @@ std::string headline(const Notice& n) {
 
 const char* severity(const Notice& n) {
   if (n.event == "rollout.rollback" || n.event == "rollout.revert" || n.event == "dependency.broken") return "error";
-  if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag") return "warning";
+  if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag" || n.event == "drift.alarm")
+    return "warning";
   return "info";
 }
 
