@@ -65,8 +65,6 @@ class Connection {
   traffic::Outcome record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed,
                           bool fallback, const ValueReader::Values* values);
   void record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
-  void record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed, bool fallback,
-              const ValueReader::Values* values);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
   ValueReader::Values read_values(const Exchange& exchange);
   void build_forwarded_head();
