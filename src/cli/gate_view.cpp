@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/terminal.hpp"
 
 namespace backstay::cli {
@@ -15,14 +17,23 @@ std::string shown(gates::Decision decision) {
   return coloured(colour, gates::to_string(decision));
 }
 
+/// Names come from files: what would begin a line, or move the cursor, is not printed.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
 }  // namespace
 
 void print_verdict(const std::string& gate, const registry::VersionRef& version, const gates::Verdict& verdict) {
   std::vector<std::vector<std::string>> rows{{"RULE", "OBSERVED", "VERDICT"}};
-  for (const gates::Row& row : verdict.rows) rows.push_back({row.rule, row.observed, shown(row.decision)});
+  for (const gates::Row& row : verdict.rows)
+    rows.push_back({printable(row.rule), printable(row.observed), shown(row.decision)});
   fmt::print("{}", table(rows));
   for (const gates::Row& row : verdict.rows)
-    if (row.decision != gates::Decision::kPass) fmt::print("  {}: {}\n", row.rule, row.explanation);
+    if (row.decision != gates::Decision::kPass)
+      fmt::print("  {}: {}\n", printable(row.rule), printable(row.explanation));
   fmt::print("gate {}: {} {}\n", gate, version.str(), shown(verdict.decision));
 }
 

@@ -50,7 +50,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::string out;
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
-      out += row[i];
+      // A cell is on one line, whatever a name from outside holds.
+      for (const char c : row[i]) out += c == '\n' || c == '\r' ? ' ' : c;
       if (i + 1 < row.size()) out += std::string(widths[i] - width(row[i]) + 2, ' ');
     }
     out += '\n';

@@ -62,10 +62,11 @@ def test_a_model_card_tells_what_the_registry_holds(backstay, releases):
     releases.measure("1.0.0", card)
     releases.gate("1.0.0", {**GATE, "rules": [{"metric": "recall", "at_least": 0.9}]}, code=8)
     text = backstay("card", "m@1.0.0").out
+    assert "<script>" not in text and "\\| was slow" in text
+    text = text.replace("\\", "")
     for words in ("# Model card: m@1.0.0", "0.97 [0.96, 0.98]", "site=a", "wards", "INSUFFICIENT", "0a1b2c3", "seed",
                   "no intended use"):
         assert words in text, words
-    assert "<script>" not in text and "\\| was slow" in text
     backstay("card", "m@1.0.0", "--html", "--output", "card.html")
     html = (backstay.folder / "card.html").read_text()
     assert html.startswith("<!doctype html>") and "<script>" not in html and "&lt;script&gt;" in html
