@@ -155,7 +155,8 @@ void add_suggest_commands(const Context& context) {
   command->add_option("TARGET", a.target, "An endpoint, a model (its production version), or the version in use")
       ->required();
   command->add_option("--live", a.path,
-                      "Rows that the model was asked about: .csv, .tsv or .jsonl; without it, what the gateway kept of "
+                      "A table of rows that the model was asked about (CSV, JSON Lines, Parquet, Arrow); without it, "
+                      "what the gateway kept of "
                       "the endpoint's requests");
   command->add_option("--segment", a.segment,
                       "Of what the gateway kept: only requests with this value in the segment "

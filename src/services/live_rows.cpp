@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Finer than what is stored: the live side's own error vanishes beside that of the training profile.
-constexpr std::uint32_t kLiveK = 2'000;
+// Finer than what is stored: the live side's own error is small beside that of the training profile.
+constexpr std::uint32_t kLiveK = 500;
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
