@@ -7,14 +7,6 @@ namespace backstay::sim {
 
 using traffic::Outcome;
 
-namespace {
-
-bool same_step(const rollout::State& a, const rollout::State& b) {
-  return a.id == b.id && a.phase == b.phase && a.step_index == b.step_index;
-}
-
-}  // namespace
-
 Server::Server(World& world, ServerWatcher& watcher)
     : world_(world),
       watcher_(watcher),
@@ -54,8 +46,11 @@ void Server::load(const std::optional<rollout::State>& forget) {
 void Server::turn() {
   check_candidate();
   const rollout::State* state = driver_.active(kEndpoint);
-  const bool counted = state != nullptr && step_ && same_step(*step_, *state);
-  driver_.tick(kEndpoint, {counted ? samples_ : 0, state != nullptr && knows_ready(state->candidate)});
+  const bool watching = state != nullptr && state->phase == rollout::Phase::kWatching;
+  std::vector<rollout::Shown> shown;
+  if (state != nullptr) shown = watch_.shown(watching ? state->plan.steps.size() : state->step_index);
+  driver_.tick(kEndpoint,
+               {state != nullptr ? step_.of(*state) : 0, state != nullptr && knows_ready(state->candidate), shown});
 }
 
 void Server::serve_request() {
@@ -100,19 +95,9 @@ void Server::take(const Outcome& outcome) {
   const rollout::State* state = driver_.active(kEndpoint);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   const bool candidate = version == state->candidate;
-  if (!step_ || !same_step(*step_, *state)) {
-    step_ = *state;
-    samples_ = 0;
-  }
-  if (candidate) ++samples_;
-  watch_.observe(outcome, candidate, chance(outcome),
+  step_.add(*state, candidate);
+  watch_.observe(outcome, candidate, monitor::candidate_chance(split(), outcome),
                  [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
-}
-
-double Server::chance(const Outcome& outcome) const {
-  if (split().shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
-  const double mirrored = split().shadow_ppm / static_cast<double>(traffic::kWhole);
-  return mirrored / (1 + mirrored);
 }
 
 void Server::on_breach(const guardrails::Evidence& evidence) {
@@ -132,26 +117,13 @@ void Server::on_breach(const guardrails::Evidence& evidence) {
 void Server::check_candidate() {
   const rollout::State* state = driver_.active(kEndpoint);
   if (state == nullptr) return;
-  const auto status = statuses_.find(state->candidate);
-  if (status == statuses_.end()) return;
-  if (status->second.state == BackendState::kReady && !state->candidate_ready) {
-    driver_.handle(kEndpoint, rollout::CandidateReady{});
-  } else if (status->second.state == BackendState::kFailed) {
-    driver_.handle(kEndpoint, rollout::CandidateFailed{"The backend could not be kept running."});
-  }
+  const std::optional<rollout::Event> news = backends_.news_of_candidate(*state);
+  if (news) driver_.handle(kEndpoint, *news);
 }
 
 void Server::take_status(const BackendStatus& status) {
-  statuses_.insert_or_assign(status.version, status);
-  std::optional<gateway::Address> address;
-  if (status.state == BackendState::kReady) address = gateway::Address{0x7f000001, status.port};
-  directory_.set_address(kEndpoint, status.version, address);
-  if (status.state == BackendState::kStopped) statuses_.erase(status.version);
-}
-
-bool Server::knows_ready(const std::string& version) const {
-  const auto status = statuses_.find(version);
-  return status != statuses_.end() && status->second.state == BackendState::kReady;
+  backends_.take(status);
+  directory_.set_address(kEndpoint, status.version, monitor::address_of(status));
 }
 
 void Server::set_traffic(const std::string&, const traffic::Split& split) {
@@ -172,8 +144,7 @@ void Server::publish(const traffic::Split& split) {
 void Server::ensure_backend(const std::string&, const std::string& version) {
   world_.boundary.pass("before a backend is started");
   world_.trace.line("ensure backend {}", version);
-  const auto known = statuses_.find(version);
-  if (known != statuses_.end() && known->second.state == BackendState::kFailed) statuses_.erase(known);
+  backends_.forget_failure(kEndpoint, version);
   watcher_.backend_ensured(version);
   post(backend_thread_, [this, version] { world_.fleet.ensure(version); });
 }
@@ -186,7 +157,7 @@ void Server::release_backend(const std::string&, const std::string& version) {
   for (const std::string& each : versions) {
     world_.trace.line("release backend {}", each);
     watcher_.backend_released(each);
-    statuses_.erase(each);
+    backends_.forget(kEndpoint, each);
     post(backend_thread_, [this, each] { world_.fleet.release(each); });
   }
 }
@@ -194,8 +165,11 @@ void Server::release_backend(const std::string&, const std::string& version) {
 void Server::reset_guardrails(const std::string&) {
   world_.boundary.pass("before guardrails are reset");
   world_.trace.line("reset guardrails");
+  const rollout::State* state = driver_.active(kEndpoint);
+  watch_.require(state == nullptr ? std::vector<monitor::Required>()
+                                  : monitor::resolve(state->plan, world_.scenario.guardrails).value());
   watch_.reset();
-  samples_ = 0;
+  step_.reset();
 }
 
 void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {

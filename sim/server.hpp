@@ -1,13 +1,14 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "gateway/routing.hpp"
 #include "monitor/guardrail_watch.hpp"
+#include "monitor/known_backends.hpp"
+#include "monitor/watched_endpoint.hpp"
 #include "ports/backends.hpp"
 #include "services/drive_rollout.hpp"
 #include "sim/world.hpp"
@@ -25,7 +26,7 @@ class ServerWatcher {
   virtual void breached(const std::string& rollout_id) = 0;
 };
 
-/// One life of the server: the real driver, routing table and guardrails, joined as monitor/monitor.cpp joins them,
+/// One life of the server: the real driver, routing table and guardrails, joined as monitor/control_loop.cpp joins them,
 /// with the threads' queues replaced by events. Its events die with it.
 class Server : public services::RolloutWorld, public services::CommitQueue {
  public:
@@ -43,7 +44,7 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   const traffic::Split& split() const { return directory_.split(kEndpoint); }
   Timeline::Owner life() const { return life_; }
   /// As far as the server knows.
-  bool knows_ready(const std::string& version) const;
+  bool knows_ready(const std::string& version) const { return backends_.ready(kEndpoint, version); }
 
   // RolloutWorld
   void set_traffic(const std::string& endpoint, const traffic::Split& split) override;
@@ -65,7 +66,6 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   void take_status(const BackendStatus& status);
   void take(const traffic::Outcome& outcome);
   traffic::Outcome attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm);
-  double chance(const traffic::Outcome& outcome) const;
   void on_breach(const guardrails::Evidence& evidence);
   void check_candidate();
 
@@ -75,11 +75,10 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   gateway::RoutingCell cell_;
   gateway::RoutingDirectory directory_;
   monitor::GuardrailWatch watch_;
-  std::map<std::string, BackendStatus> statuses_;
+  monitor::KnownBackends backends_;
   Queue inbox_{microseconds(1'000), microseconds(5'000)};
   Queue backend_thread_{microseconds(5'000), microseconds(400'000)};  ///< Checking artifacts out takes its time.
-  std::optional<rollout::State> step_;                                ///< That `samples_` belong to.
-  std::uint64_t samples_ = 0;
+  monitor::StepCount step_;
   bool loading_ = false;
   services::RolloutDriver driver_;
 };

@@ -35,7 +35,7 @@ TEST(Simulation, EverySeedKeepsEveryPromise) {
     for (const auto& [name, count] : report.counts) counts[name] += count;
   }
   // It would prove little if it never got anywhere.
-  for (const char* met : {"done", "reverted", "guardrail", "manual", "not_ready", "backend_failed", "restarts"})
+  for (const char* met : {"done", "reverted", "guardrail", "manual", "not_ready", "backend_failed", "requirement", "restarts"})
     EXPECT_GT(counts[met], runs() / 100) << met;
 }
 

@@ -7,6 +7,7 @@
 #include "api/json.hpp"
 #include "api/routes.hpp"
 #include "services/check_rollout.hpp"
+#include "services/choose_return.hpp"
 #include "services/scan_version.hpp"
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
@@ -37,9 +38,15 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
   TRY(const wire::Document document, wire::Document::from_json("the request body", body.empty() ? "{}" : body));
   wire::Fields fields(document);
   fields.optional("actor", order.actor);
-  fields.optional("reason", order.reason);
-  if (word == "rollback") fields.optional("to", order.to);
+  if (word == "rollback") {
+    fields.required("reason", order.reason);
+    fields.optional("to", order.to);
+  } else {
+    fields.optional("reason", order.reason);
+  }
   TRY_DO(fields.finish());
+  if (word == "rollback" && order.reason.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "The reason is empty.", "Say why, for whoever reads the audit log.");
   return order;
 }
 
@@ -126,6 +133,7 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   std::string version;
   std::string plan_yaml;
   bool blue_green = false;
+  bool force = false;
   TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
   wire::Fields fields(document);
   fields.required("version", version);
@@ -133,11 +141,18 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   fields.optional("reason", order.reason);
   fields.optional("blue_green", blue_green);
   fields.optional("plan_yaml", plan_yaml);
+  fields.optional("force", force);
   TRY_DO(fields.finish());
 
   TRY(const registry::VersionRef ref, version_of(ports, endpoint, version));
   const services::ReleaseRules rules = ports.release_rules ? ports.release_rules(endpoint) : services::ReleaseRules();
   TRY_DO(services::check_rollout(ports.records, endpoint, ref, rules));
+  if (auto waits = services::check_damping(ports.records, endpoint, ref, system_clock().now()); !waits) {
+    if (!force) return Unexpected(std::move(waits).error());
+    if (order.reason.empty())
+      return Unexpected(ErrorCode::kInvalidArgument, "Whoever forces a release says why.", "Give a reason.");
+    order.reason += fmt::format(" (forced: {})", waits.error().message);
+  }
   std::optional<rollout::Plan> plan;
   if (blue_green) plan = rollout::blue_green_plan();
   if (!plan_yaml.empty()) {
@@ -158,21 +173,35 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   return item;
 }
 
-/// Leaving a candidate never waits for the store, and is never refused: only a return to the standby is looked at
-/// first. The monitor knows which it is.
-Result<void> check_rollback(const Ports& ports, const std::string& endpoint, const std::string& to) {
+using Target = services::RolloutDriver::Target;
+
+/// Where a rollback leads. Leaving a candidate never waits for the store, and is never refused: only where an endpoint
+/// returns to when it leaves stable is looked at first. The monitor knows which it is.
+Result<Target> target_of(const Ports& ports, const std::string& endpoint, const std::string& to) {
   const monitor::Status status = ports.monitor.status().get();
   for (const monitor::EndpointStatus& item : status.endpoints) {
     if (item.endpoint != endpoint) continue;
     // One that was rolled back already stays on stable: repeating it changes nothing.
-    const bool stays = item.rollout && item.rollout->phase != rollout::Phase::kDone;
-    if (stays && (to.empty() || !rollout::is_final(item.rollout->phase))) return {};
-    const std::string target = to.empty() ? item.standby : to;
-    if (target.empty() || target == item.stable) return {};
-    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(target));
-    return services::check_return(ports.records, {item.model, std::move(version)});
+    const bool stays = item.rollout && (item.rollout->phase != rollout::Phase::kDone || item.rollout->revert);
+    if (stays && (to.empty() || !rollout::is_final(item.rollout->phase))) return Target{};
+    if (to.empty() && !item.stable.empty()) {
+      TRY(const services::ReturnChoice choice,
+          services::choose_return(ports.records, {item.endpoint, item.model, item.stable, item.standby},
+                                  [&](const std::string&, const std::string& version) {
+                                    return std::any_of(item.backends.begin(), item.backends.end(), [&](const auto& b) {
+                                      return b.version == version && b.state == BackendState::kReady;
+                                    });
+                                  }));
+      if (choice.version.empty() && !item.standby.empty())
+        return Unexpected(ErrorCode::kFailedPrecondition, choice.why,
+                          "Release a version that fits, or bring the infrastructure back to what one of them needs.");
+      return Target{choice.version, choice.evidence};
+    }
+    if (to.empty() || to == item.stable) return Target{};
+    TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(to));
+    TRY_DO(services::check_return(ports.records, {item.model, std::move(version)}));
   }
-  return {};
+  return Target{};
 }
 
 Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
@@ -183,9 +212,10 @@ Result<json> order(const Ports& ports, const std::string& endpoint, const std::s
     order.to = ref.version.str();
   }
   if (word == "rollback") {
-    TRY_DO(check_rollback(ports, endpoint, order.to));
-    return settled(ports, endpoint,
-                   ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request)));
+    TRY(const Target target, target_of(ports, endpoint, order.to));
+    return settled(
+        ports, endpoint,
+        ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request), target));
   }
   rollout::Event event = rollout::Pause{order.actor, order.reason};
   if (word == "resume") event = rollout::Resume{order.actor, order.reason};

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "domain/registry/semantic_version.hpp"
+#include "monitor/requirements.hpp"
 #include "serving/backend_url.hpp"
 #include "serving/supervised_backend.hpp"
 #include "wire/document.hpp"
@@ -119,6 +120,9 @@ void read_endpoint(Fields& fields, const std::filesystem::path& folder, Endpoint
   read_rollout(fields, out.plan);
   fields.optional_texts("gates", out.gate_files);
   fields.optional_texts("exception_keys", out.exception_key_files);
+  if (!out.policy_file.empty()) return;  // Its guardrails are not known yet.
+  if (auto known = monitor::resolve(out.plan, out.guardrails); !known)
+    fields.fail("rollout", "is refused: " + known.error().message, known.error().hint);
 }
 
 }  // namespace
@@ -167,6 +171,7 @@ Result<void> load_policies(Config& config,
     TRY(endpoint.values, monitor::plan_values(policy.guardrails));
     endpoint.guardrails = std::move(policy.guardrails);
     endpoint.family = policy.family;
+    TRY_DO(monitor::resolve(endpoint.plan, endpoint.guardrails));
   }
   return {};
 }

@@ -109,7 +109,11 @@ class Server {
                                   TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                   return prepare_backend(*found, version, registry(), data_->root());
                                 },
-                                [this] { dispatcher_->wake(); }},
+                                [this] { dispatcher_->wake(); },
+                                [this](const rollout::State& ended, const services::IsWarm& is_warm) {
+                                  return services::find_dependents(services::records_of(data_->ledger()), ended,
+                                                                   is_warm);
+                                }},
         monitor_config(config_));
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
@@ -136,6 +140,18 @@ class Server {
     monitor_->wait_until_ready(kReadyWithin);
     gateway_->start();
     return {};
+  }
+
+  /// Loud, because a token that is read on the way opens everything.
+  void warn_of_open_control() const {
+    constexpr std::uint32_t kLoopback = 127;
+    if (config_.control_listen.ip >> 24 == kLoopback) return;
+    fmt::print(
+        stderr,
+        "WARNING: the control API listens on {} without TLS. Whoever can read the network can read its token, and\n"
+        "         then release and roll back versions. Let it listen on 127.0.0.1 (control: listen:), or on a\n"
+        "         network that nobody else is on, behind a proxy that speaks TLS.\n",
+        config_.control_listen.str());
   }
 
   void print_addresses() const {
@@ -227,6 +243,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   signal(SIGPIPE, SIG_IGN);
   Server server(std::move(config));
   TRY_DO(server.start());
+  server.warn_of_open_control();
   server.print_addresses();
   int number = 0;
   sigwait(&signals, &number);

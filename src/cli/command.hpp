@@ -60,6 +60,7 @@ void add_scan_commands(const Context& context);
 void add_store_commands(const Context& context);
 void add_search_commands(const Context& context);
 void add_slice_commands(const Context& context);
+void add_table_commands(const Context& context);
 void add_environment_commands(const Context& context);
 void add_guardrail_commands(const Context& context);
 void add_gate_commands(const Context& context);

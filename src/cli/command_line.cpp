@@ -149,6 +149,7 @@ int run(int argc, char** argv, const Program& program) {
   add_scan_commands(context);
   add_store_commands(context);
   add_slice_commands(context);
+  add_table_commands(context);
   add_environment_commands(context);
   add_guardrail_commands(context);
   add_gate_commands(context);

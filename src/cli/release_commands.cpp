@@ -29,6 +29,7 @@ struct Arguments {
   std::string prediction;
   double label = 0;
   bool blue_green = false;
+  bool force = false;
   bool watch = false;
 };
 
@@ -49,6 +50,7 @@ void print_endpoint(const Context& context, const json& endpoint) {
 Result<ExitCode> start(const Context& context, const Arguments& a) {
   json body{
       {"version", a.version}, {"actor", context.common.actor}, {"reason", a.reason}, {"blue_green", a.blue_green}};
+  if (a.force) body["force"] = true;
   if (!a.plan_file.empty()) {
     TRY(const std::string plan, read_text(a.plan_file));
     body["plan_yaml"] = plan;
@@ -140,6 +142,7 @@ void add_release_commands(const Context& context) {
   command->add_option("VERSION", a.version, "The candidate, MODEL@X.Y.Z")->required();
   command->add_option("--plan", a.plan_file, "Steps for this rollout (YAML) in place of the endpoint's");
   command->add_flag("--blue-green", a.blue_green, "Everything at once as soon as it is ready")->excludes("--plan");
+  command->add_flag("--force", a.force, "Although it was taken back often of late; takes a --reason");
   context.on(command, [context, arguments] { return start(context, *arguments); });
 
   for (const auto& [word, help] : {std::pair{"pause", "Stay at the current step"}, std::pair{"resume", "Go on"},

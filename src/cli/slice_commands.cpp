@@ -137,7 +137,7 @@ Result<ExitCode> profile(const Context& context, const Arguments& arguments) {
   TRY(const registry::DataSlice* slice, find_slice(manifest, arguments.slice));
   if (slice->profile_sha256.empty())
     return Unexpected(ErrorCode::kNotFound, fmt::format("The slice '{}' has no profile.", arguments.slice),
-                      "Only .csv, .tsv, .jsonl and .parquet files that were read by register have one.");
+                      "Only .csv, .tsv, .jsonl, .parquet and .arrow files that were read by register have one.");
   TRY(const Digest digest, Digest::from_hex(slice->profile_sha256));
   std::string text;
   TRY_DO(opened->registry().blobs.read(digest, [&](std::span<const std::byte> piece) -> Result<void> {

@@ -73,6 +73,16 @@ void GuardrailWatch::reset() {
   log_es_.resize(specs_.size());
   scratch_.resize(specs_.size());
   pairs_.clear();
+  claims_.clear();
+  for (const Required& required : required_) claims_.emplace_back(required.spec, required.alpha);
+}
+
+std::vector<rollout::Shown> GuardrailWatch::shown(std::size_t step) const {
+  std::vector<rollout::Shown> out;
+  for (std::size_t i = 0; i < claims_.size(); ++i) {
+    if (required_[i].index == step) out.push_back({claims_[i].log_e(), claims_[i].log_limit()});
+  }
+  return out;
 }
 
 bool GuardrailWatch::in_segment(std::size_t index, const Outcome& outcome) const {
@@ -81,6 +91,9 @@ bool GuardrailWatch::in_segment(std::size_t index, const Outcome& outcome) const
 }
 
 void GuardrailWatch::feed(std::size_t index, const Measurement& measurement, const OnBreach& on_breach) {
+  for (std::size_t i = 0; i < claims_.size(); ++i) {
+    if (required_[i].guardrail == index) claims_[i].observe(measurement);
+  }
   if (guardrails_[index].observe(measurement)) on_breach(guardrails_[index].evidence());
   if (family_.control != guardrails::Family::Control::kEBh || guardrails_[index].breached()) return;
   // The least that e-BH ever asks for is 1/alpha, of all at once.

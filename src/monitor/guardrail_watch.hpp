@@ -8,6 +8,7 @@
 #include "domain/guardrails/guardrail.hpp"
 #include "domain/traffic/outcome.hpp"
 #include "gateway/value_reader.hpp"
+#include "monitor/requirements.hpp"
 
 namespace backstay::monitor {
 
@@ -47,6 +48,10 @@ class GuardrailWatch {
   GuardrailWatch(std::vector<guardrails::GuardrailSpec> specs, std::vector<ValueSlots> slots,
                  guardrails::Family family = {});
 
+  /// What the rollout requires, from the next reset() on.
+  void require(std::vector<Required> required) { required_ = std::move(required); }
+  /// The evidence for what a step requires, in the order of resolve(); empty before the first reset().
+  std::vector<rollout::Shown> shown(std::size_t step) const;
   /// Forgets all evidence.
   void reset();
   /// `pi`: the chance this request had of going to the candidate. Calls `on_breach` for each guardrail that this
@@ -72,7 +77,9 @@ class GuardrailWatch {
   std::vector<ValueSlots> slots_;
   guardrails::Family family_;
   std::vector<guardrails::Guardrail> guardrails_;
-  std::vector<double> log_es_, scratch_;  ///< For e-BH.
+  std::vector<Required> required_;
+  std::vector<guardrails::Claim> claims_;  ///< Of required_.
+  std::vector<double> log_es_, scratch_;   ///< For e-BH.
   PairTable pairs_;
 };
 

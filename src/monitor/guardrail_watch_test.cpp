@@ -221,5 +221,51 @@ TEST_F(GuardrailWatchTest, StartsAnewAfterAReset) {
   EXPECT_NEAR(watch.evidence()[0].log_e, 0.0, 1e-12);
 }
 
+rollout::Plan requiring(const rollout::Requirement& requirement) {
+  rollout::Plan plan = rollout::default_plan();
+  plan.steps[1].proof.require = {requirement};
+  return plan;
+}
+
+TEST(Requirements, AreShownByTheOutcomesOfTheirGuardrail) {
+  const std::vector<guardrails::GuardrailSpec> specs = guardrails::default_guardrails();
+  rollout::Requirement required;
+  required.guardrail = "errors";
+  required.tolerance = 1.5;
+  auto resolved = resolve(requiring(required), specs);
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  GuardrailWatch watch(specs, std::vector<ValueSlots>(specs.size()));
+  watch.require(*std::move(resolved));
+  EXPECT_TRUE(watch.shown(1).empty()) << "It begins with a reset.";
+  watch.reset();
+  EXPECT_TRUE(watch.shown(0).empty());
+  ASSERT_EQ(watch.shown(1).size(), 1U);
+  EXPECT_FALSE(watch.shown(1)[0].holds());
+  // Half of the traffic each, stable fails all the time and the candidate never does.
+  for (int i = 0; i < 200; ++i) {
+    traffic::Outcome outcome;
+    outcome.status = i % 2 == 0 ? 200 : 500;
+    watch.observe(outcome, i % 2 == 0, 0.5, [](const guardrails::Evidence&) { FAIL(); });
+  }
+  EXPECT_TRUE(watch.shown(1)[0].holds());
+  watch.reset();
+  EXPECT_FALSE(watch.shown(1)[0].holds());
+}
+
+TEST(Requirements, SayWhyTheyAreRefused) {
+  const std::vector<guardrails::GuardrailSpec> specs = guardrails::default_guardrails();
+  rollout::Requirement required;
+  required.guardrail = "accuracy";
+  EXPECT_NE(resolve(requiring(required), specs).error().hint.find("errors, latency"), std::string::npos);
+  required.guardrail = "errors";
+  EXPECT_NE(resolve(requiring(required), specs).error().message.find("no tolerance"), std::string::npos);
+  required.claim = rollout::Requirement::Claim::kSuperior;
+  EXPECT_TRUE(resolve(requiring(required), specs));
+  required.claim = rollout::Requirement::Claim::kMeets;
+  EXPECT_NE(resolve(requiring(required), specs).error().message.find("no objective of its own"), std::string::npos);
+  required.at_most = 0.01;
+  EXPECT_TRUE(resolve(requiring(required), specs));
+}
+
 }  // namespace
 }  // namespace backstay::monitor

@@ -17,6 +17,8 @@
 #include "ports/lineage.hpp"
 #include "ports/predictions.hpp"
 #include "ports/recordings.hpp"
+#include "services/drive_rollout.hpp"
+#include "services/find_dependents.hpp"
 
 namespace backstay::monitor {
 
@@ -50,6 +52,9 @@ class Monitor {
     std::function<Result<BackendSpec>(const std::string& endpoint, const std::string& version)> backend_of;
     /// Told, on the thread that stores, whenever something was; may be empty.
     std::function<void()> stored{};
+    /// What needs a version that a rollout left; see DependentReleases. May be empty.
+    std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)>
+        find_dependents{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);
@@ -77,9 +82,10 @@ class Monitor {
                                           const std::optional<rollout::Plan>& plan, const std::string& actor,
                                           const std::string& reason, Condition condition = {});
   /// Traffic is taken away at once, whatever the store does.
-  /// `to`: the version to return to; empty: whichever a rollback returns to.
+  /// `to`: the version to return to; empty: stable while a rollout is under way, else `target`.
   std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason,
-                                      const std::string& to = "", Condition condition = {});
+                                      const std::string& to = "", Condition condition = {},
+                                      const services::RolloutDriver::Target& target = {});
   std::future<Result<void>> handle(const std::string& endpoint, const rollout::Event& event, Condition condition = {});
 
   /// Answers when the labels are durable; after a failure none of them was taken.

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <set>
 
+#include "domain/rollout/damping.hpp"
 #include "services/evaluate_gate.hpp"
+#include "services/find_dependents.hpp"
 #include "services/lineage.hpp"
 
 namespace backstay::services {
@@ -19,28 +21,6 @@ Timestamp newest_of(const std::vector<T>& items) {
   Timestamp newest{};
   for (const T& item : items) newest = std::max(newest, item.at);
   return newest;
-}
-
-Result<void> check_taken_back(const Records& records, const std::string& endpoint,
-                              const registry::VersionRef& candidate) {
-  const std::string number = candidate.version.str();
-  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
-  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
-  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
-  for (const rollout::State& state : history) {
-    const bool taken_back = state.candidate == number && state.cause && state.cause->trigger == "guardrail";
-    if (!taken_back) continue;
-    // The same evidence judged again says the same: what traffic showed is not in it.
-    const bool measured = newest_of(scorecards) > state.phase_since;
-    if (measured && newest_of(verdicts) > state.phase_since) continue;
-    return Unexpected(
-        ErrorCode::kFailedPrecondition,
-        fmt::format("A guardrail took {} back in {}, and {} since: {}", candidate.str(), state.id,
-                    measured ? "no gate judged it" : "nothing was measured", state.cause->reason),
-        "Fix it in a new version, or add what was learned to its scorecards (backstay scorecard add) and judge it "
-        "again with backstay gate.");
-  }
-  return {};
 }
 
 // A verdict counts as long as it is about all that was measured.
@@ -100,6 +80,28 @@ Result<void> check_not_archived(const StoredVersion& version) {
 
 }  // namespace
 
+Result<void> check_taken_back(const Records& records, const std::string& endpoint,
+                              const registry::VersionRef& candidate) {
+  const std::string number = candidate.version.str();
+  TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
+  TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
+  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
+  for (const rollout::State& state : history) {
+    const bool taken_back = state.candidate == number && state.cause && state.cause->trigger == "guardrail";
+    if (!taken_back) continue;
+    // The same evidence judged again says the same: what traffic showed is not in it.
+    const bool measured = newest_of(scorecards) > state.phase_since;
+    if (measured && newest_of(verdicts) > state.phase_since) continue;
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("A guardrail took {} back in {}, and {} since: {}", candidate.str(), state.id,
+                    measured ? "no gate judged it" : "nothing was measured", state.cause->reason),
+        "Fix it in a new version, or add what was learned to its scorecards (backstay scorecard add) and judge it "
+        "again with backstay gate.");
+  }
+  return {};
+}
+
 Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
                            const ReleaseRules& rules) {
   TRY(const StoredVersion version, records.versions.version(candidate));
@@ -113,6 +115,17 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
   TRY_DO(check_current(records, candidate));
   TRY_DO(check_required(records, endpoint, version, rules));
   return check_taken_back(records, endpoint, candidate);
+}
+
+Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           Timestamp now) {
+  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
+  const auto damping = rollout::damped(history, candidate.version.str(), now);
+  if (!damping) return {};
+  return Unexpected(
+      ErrorCode::kFailedPrecondition,
+      fmt::format("{}: no release of {} before {}.", damping->reason, candidate.str(), to_rfc3339(damping->until)),
+      "Find out why, and release something better; or answer for it yourself with --force and a --reason.");
 }
 
 Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
@@ -142,7 +155,10 @@ Result<void> check_return(const Records& records, const registry::VersionRef& re
                       "Use a version that was not made from it, or lift the quarantine with backstay quarantine lift.");
   TRY(const registry::Manifest manifest, manifest_of(version));
   TRY(const std::vector<registry::Infrastructure> live, records.infrastructure.infrastructure());
-  const registry::DependencyCheck check = registry::check_dependencies(manifest.dependencies, live);
+  registry::DependencyCheck check = registry::check_dependencies(manifest.dependencies, live);
+  TRY(const std::vector<registry::LiveModel> models, live_models(records));
+  for (registry::Mismatch& mismatch : registry::check_models(manifest.dependencies, models))
+    check.mismatches.push_back(std::move(mismatch));
   if (check.holds()) return {};
   std::string reasons;
   for (const registry::Mismatch& mismatch : check.mismatches)

@@ -33,6 +33,15 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
 Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
                                                    const ReleaseRules& rules);
 
+/// Whether a guardrail took the version back on this endpoint and it was not measured and judged anew since.
+Result<void> check_taken_back(const Records& records, const std::string& endpoint,
+                              const registry::VersionRef& candidate);
+
+/// Whether the endpoint, or this version on it, was taken back so often of late that a release has to wait
+/// (rollout::damped); kFailedPrecondition says until when. A person may go past it with a reason.
+Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                           Timestamp now);
+
 /// Whether an endpoint may return to a version that served before: no quarantine, and it fits what is live. Gates were
 /// passed when it was released, and being archived is what it became when it was replaced. A candidate that misbehaves
 /// is never kept by this: its stable version serves already.

@@ -87,11 +87,11 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
     return answer(done,
                   Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", name, candidate),
                              "There is nothing to roll out; name another version."));
-  begin(endpoint, candidate, plan, false, actor, reason, std::move(done));
+  begin(endpoint, candidate, plan, false, actor, reason, "{}", std::move(done));
 }
 
 void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
-                          const std::string& actor, const std::string& reason, Done done) {
+                          const std::string& actor, const std::string& reason, const std::string& evidence, Done done) {
   rollout::State fresh;
   fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
   fresh.endpoint = endpoint.record.endpoint;
@@ -99,7 +99,7 @@ void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, cons
   fresh.candidate = candidate;
   fresh.plan = plan;
   fresh.revert = revert;
-  apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason), std::move(done));
+  apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason, evidence), std::move(done));
 }
 
 void RolloutDriver::handle(const std::string& name, const rollout::Event& event, Done done) {
@@ -115,7 +115,8 @@ void RolloutDriver::handle(const std::string& name, const rollout::Event& event,
   apply(endpoint, rollout::step(*endpoint.rollout, event, clock_.now()), std::move(done));
 }
 
-void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done) {
+void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done,
+                              const Target& target) {
   Endpoint& endpoint = endpoints_.at(name);
   const bool end_is_stored = endpoint.pending.empty();
   if (endpoint.rollout && (under_way(endpoint.rollout) || !end_is_stored)) {
@@ -127,9 +128,10 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     }
     if (endpoint.rollout->phase == rollout::Phase::kDone && !withdraw_end(endpoint)) {
       // Before any start that waits: what is to be left is what serves now.
-      endpoint.after_write.insert(endpoint.after_write.begin(), [this, name, actor, reason, done = std::move(done)] {
-        roll_back(name, actor, reason, done);
-      });
+      endpoint.after_write.insert(endpoint.after_write.begin(),
+                                  [this, name, actor, reason, target, done = std::move(done)] {
+                                    roll_back(name, actor, reason, done, target);
+                                  });
       return;
     }
     apply(endpoint, rollout::step(*endpoint.rollout, rollout::RollBack{actor, reason}, clock_.now()), std::move(done));
@@ -138,11 +140,24 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
   // The same order again: what was to be left was left, and nobody meant to go further back.
   if (endpoint.rollout && (endpoint.rollout->phase == rollout::Phase::kRolledBack || endpoint.rollout->revert))
     return answer(done, {});
-  if (endpoint.record.standby.empty())
+  if (endpoint.record.standby.empty() && target.version.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
                                    fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
-  begin_return(endpoint, actor, reason, std::move(done));
+  begin_return(endpoint, target, actor, reason, std::move(done));
+}
+
+void RolloutDriver::leave_stable(const std::string& name, const Target& target, const std::string& actor,
+                                 const std::string& reason, Done done) {
+  Endpoint& endpoint = endpoints_.at(name);
+  const bool busy = endpoint.rollout && (under_way(endpoint.rollout) || !endpoint.pending.empty());
+  if (busy || (endpoint.rollout && endpoint.rollout->revert))
+    return answer(done,
+                  Unexpected(ErrorCode::kConflict,
+                             busy ? fmt::format("{} is under way.", endpoint.rollout->id)
+                                  : fmt::format("{} has just returned to {} itself.", name, endpoint.record.stable),
+                             "See backstay status, and say which version is to serve."));
+  begin_return(endpoint, target, actor, reason, std::move(done));
 }
 
 void RolloutDriver::return_to(const std::string& name, const std::string& version, const std::string& actor,
@@ -165,15 +180,17 @@ void RolloutDriver::return_to(const std::string& name, const std::string& versio
                                    fmt::format("Bring it back like any other: backstay rollout start {} {}@{} "
                                                "--blue-green",
                                                name, record.model, version)));
-  begin_return(endpoint, actor, reason, std::move(done));
+  begin_return(endpoint, {version}, actor, reason, std::move(done));
 }
 
-void RolloutDriver::begin_return(Endpoint& endpoint, const std::string& actor, const std::string& reason, Done done) {
+void RolloutDriver::begin_return(Endpoint& endpoint, const Target& target, const std::string& actor,
+                                 const std::string& reason, Done done) {
   rollout::Plan plan = rollout::blue_green_plan();
   plan.watch = milliseconds{0};
   plan.holdback_ppm = 0;
   endpoint.on_final = std::move(done);
-  begin(endpoint, endpoint.record.standby, plan, true, actor, reason, {});
+  begin(endpoint, target.version.empty() ? endpoint.record.standby : target.version, plan, true, actor, reason,
+        target.evidence, {});
 }
 
 bool RolloutDriver::withdraw_end(Endpoint& endpoint) {

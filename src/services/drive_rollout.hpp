@@ -31,6 +31,12 @@ class CommitQueue {
   virtual void submit(const rollout::Transition& transition, const std::string& model, Done done) = 0;
 };
 
+/// Where an endpoint returns to when no rollout is under way; without a version: to its standby.
+struct Destination {
+  std::string version;
+  std::string evidence = "{}";  ///< JSON: why this one.
+};
+
 /// Runs every endpoint's rollout: feeds events to the pure function, performs its effects in their fixed order
 /// (before_commit, commit, after_commit) and keeps trying until a transition is durable. Taking traffic from a
 /// candidate never waits, not even for a commit that is under way. One thread; `world`, `commits` and `clock` outlive
@@ -55,9 +61,15 @@ class RolloutDriver {
   /// Feeds an event to the endpoint's active rollout; kFailedPrecondition when there is none.
   void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
 
-  /// Rolls the active rollout back; with none under way, returns the endpoint to its standby version. Repeating it is
-  /// fine: a return that is under way is waited for. A rollout whose end isn't durable yet is still rolled back.
-  void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done);
+  using Target = Destination;
+  /// Rolls the active rollout back; with none under way, returns the endpoint to `target`. Repeating it is fine: a
+  /// return that is under way is waited for. A rollout whose end isn't durable yet is still rolled back.
+  void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done,
+                 const Target& target = {});
+  /// Leaves stable for `target`, which is warmed up first if need be, also after a rollout that was rolled back.
+  /// kConflict while anything is under way, or when the endpoint has just returned to stable itself.
+  void leave_stable(const std::string& endpoint, const Target& target, const std::string& actor,
+                    const std::string& reason, Done done);
 
   /// Like roll_back(), for whoever says which version is to serve: stable while a rollout is under way (kConflict
   /// otherwise), else the standby version, also after a rollout that was rolled back, when roll_back() stays on stable.
@@ -100,8 +112,9 @@ class RolloutDriver {
   };
 
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
-             const std::string& actor, const std::string& reason, Done done);
-  void begin_return(Endpoint& endpoint, const std::string& actor, const std::string& reason, Done done);
+             const std::string& actor, const std::string& reason, const std::string& evidence, Done done);
+  void begin_return(Endpoint& endpoint, const Target& target, const std::string& actor, const std::string& reason,
+                    Done done);
   /// Takes the end of a rollout back, and leaves it where it was before, unless the end is being written.
   static bool withdraw_end(Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "services/file_patterns.hpp"
 #include "services/parquet_slices.hpp"
+#include "services/table_slices.hpp"
 #include "tables/row_slicer.hpp"
 
 namespace backstay::services {
@@ -18,92 +18,6 @@ using registry::DataSlice;
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
-}
-
-Result<FoundFile> find_one(const fs::path& folder, const std::string& path) {
-  TRY(const std::vector<FoundFile> found, find_files(folder, {{path, "x"}}));
-  if (found.size() != 1 || found[0].name != "x")
-    return invalid(fmt::format("The slice {} is a folder.", path),
-                   "Name each file as a slice of its own, or use files:.");
-  return FoundFile{found[0].source, path, found[0].size_bytes};
-}
-
-/// The value in a path component KEY=VALUE; nothing when there is none.
-std::optional<std::string> folder_value(const std::string& path, const std::string& key) {
-  std::optional<std::string> value;
-  for (const fs::path& part : fs::path(path).parent_path())
-    if (part.string().starts_with(key + "=")) value = part.string().substr(key.size() + 1);
-  return value;
-}
-
-void add_slice(registry::Manifest& manifest, PlannedSlices& plan, const std::string& name) {
-  std::vector<DataSlice>& slices = manifest.data[plan.data_set].slices;
-  plan.slice = slices.size();
-  slices.emplace_back().name = name;
-}
-
-/// One slice per value of folders like site=a.
-void plan_folders(const PlannedSlices& common, registry::Manifest& manifest, std::vector<PlannedSlices>& out) {
-  std::map<std::string, PlannedSlices> by_value;
-  for (const FoundFile& file : common.files) {
-    PlannedSlices& part = by_value.try_emplace(*folder_value(file.name, common.by), common).first->second;
-    if (!part.folders) part.files.clear();
-    part.folders = true;
-    part.files.push_back(file);
-  }
-  for (auto& [value, part] : by_value) {
-    add_slice(manifest, part, value);
-    manifest.data[part.data_set].slices.back().rule = {"files/1", part.by, value};
-    out.push_back(std::move(part));
-  }
-}
-
-Result<void> plan_set(const fs::path& folder, const wire::VersionSpec::SliceSet& set, registry::Manifest& manifest,
-                      std::vector<PlannedSlices>& out) {
-  PlannedSlices all;
-  all.data_set = set.data_set;
-  all.by = set.by;
-  all.ranges = set.ranges;
-  all.row_groups = set.row_groups;
-  all.profile = set.profile;
-  std::vector<std::string> names;
-  for (const std::string& pattern : set.files) {
-    TRY(const std::vector<MatchedFile> matched, match_files(folder, pattern));
-    for (const MatchedFile& file : matched) {
-      TRY(FoundFile found, find_one(folder, file.path));
-      all.files.push_back(std::move(found));
-      names.push_back(file.name);
-    }
-  }
-  const bool in_folders = !set.by.empty() && std::all_of(all.files.begin(), all.files.end(), [&](const FoundFile& f) {
-    return folder_value(f.name, set.by).has_value();
-  });
-  if (in_folders) {
-    plan_folders(all, manifest, out);
-    return {};
-  }
-  const auto is_parquet = [](const FoundFile& file) { return file.name.ends_with(".parquet"); };
-  const bool rows_apart = !set.by.empty() || !set.ranges.empty();
-  if (rows_apart && std::all_of(all.files.begin(), all.files.end(), is_parquet)) {
-    out.push_back(std::move(all));
-    return {};
-  }
-  if (rows_apart) {
-    const auto format = tables::format_of(all.files[0].name);
-    for (const FoundFile& file : all.files)
-      if (!format || tables::format_of(file.name) != format)
-        return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", file.name),
-                          "Use .csv, .tsv, .jsonl or .parquet, one kind in a data set, or folders like site=a.");
-    out.push_back(std::move(all));
-    return {};
-  }
-  for (std::size_t i = 0; i < all.files.size(); ++i) {
-    PlannedSlices part = all;
-    part.files = {all.files[i]};
-    if (!set.row_groups) add_slice(manifest, part, names[i]);
-    out.push_back(std::move(part));
-  }
-  return {};
 }
 
 /// Counted rows; what version.yaml says of them must be true.
@@ -124,10 +38,14 @@ class Measurement {
   Result<void> run() {
     if (plan_.folders) return measure_folder();
     if (plan_.row_groups) return measure_row_groups();
-    if (plan_.by.empty() && plan_.ranges.empty() && plan_.profile && plan_.files[0].name.ends_with(".parquet"))
-      return measure_parquet();
-    if (plan_.by.empty() && plan_.ranges.empty()) return measure_file(plan_.files[0]);
-    if (plan_.files[0].name.ends_with(".parquet")) return measure_parquet_parts();
+    const auto kind = tables::table_kind(plan_.files[0].name);
+    if (plan_.by.empty() && plan_.ranges.empty()) {
+      if (plan_.profile && kind == tables::TableKind::kParquet) return measure_parquet();
+      if (plan_.profile && kind == tables::TableKind::kArrow) return measure_arrow();
+      return measure_file(plan_.files[0]);
+    }
+    if (kind == tables::TableKind::kParquet) return measure_parquet_parts();
+    if (kind == tables::TableKind::kArrow) return measure_typed_rows();
     return measure_rows();
   }
 
@@ -181,6 +99,7 @@ class Measurement {
   }
 
   Result<void> measure_parquet() {
+    auto tables = OpenTables::open(plan_.files, sinks_.advance);
     auto parquet = read_parquet(plan_.files[0], sinks_.read);
     if (!parquet && parquet.error().code != ErrorCode::kInvalidArgument &&
         parquet.error().code != ErrorCode::kUnsupported)
@@ -193,42 +112,96 @@ class Measurement {
     slice.sha256 = parquet->sha256;
     slice.sources = sources();
     TRY_DO(set_rows(slice, parquet->footer.rows, plan_.files[0].name));
-    return keep_profile(parquet->footer.profile(std::nullopt), slice);
+    TRY(const std::vector<tables::RowSlice> rows, profiles_of_rows(std::move(tables), {}));
+    return keep_profile(rows.empty() ? parquet->footer.profile(std::nullopt) : rows[0].profile, slice);
+  }
+
+  Result<void> measure_arrow() {
+    auto tables = OpenTables::open(plan_.files, sinks_.advance);
+    TRY_DO(measure_file(plan_.files[0]));
+    TRY(const std::vector<tables::RowSlice> rows, profiles_of_rows(std::move(tables), {}));
+    if (rows.empty()) return {};
+    DataSlice& slice = slices_[*plan_.slice];
+    TRY_DO(set_rows(slice, rows[0].rows, plan_.files[0].name));
+    return keep_profile(rows[0].profile, slice);
+  }
+
+  /// Slices with profiles and without digests. Rows that can't be read are a warning, and then there are none.
+  Result<std::vector<tables::RowSlice>> profiles_of_rows(Result<OpenTables> tables, tables::Partition partition) {
+    if (!plan_.profile) return std::vector<tables::RowSlice>();
+    partition.digest = false;
+    auto rows = tables ? tables->slice(partition)
+                       : Result<std::vector<tables::RowSlice>>(Unexpected(std::move(tables).error()));
+    if (rows) return rows;
+    const ErrorCode code = rows.error().code;
+    if (code != ErrorCode::kInvalidArgument && code != ErrorCode::kUnsupported && code != ErrorCode::kResourceExhausted)
+      return rows;
+    sinks_.warnings.push_back(
+        fmt::format("{} The profile is only what the file's footer tells.", rows.error().message));
+    return std::vector<tables::RowSlice>();
   }
 
   Result<void> measure_row_groups() {
     const std::size_t limit = tables::max_slices(plan_.profile);
+    auto tables = OpenTables::open(plan_.files, sinks_.advance);
     TRY(const ParquetFile parquet, read_parquet(plan_.files[0], sinks_.read));
-    if (parquet.row_groups.size() > limit)
+    const auto& groups = parquet.footer.row_groups;
+    if (groups.size() > limit)
       return Unexpected(
           ErrorCode::kResourceExhausted, fmt::format("{} has more than {} row groups.", plan_.files[0].name, limit),
           "Write it with larger row groups, or name it as one slice. With profile: false 10000 are allowed.");
+    tables::Partition partition;
+    std::uint64_t row = 0;
+    for (const auto& group : groups) {
+      if (group.rows > 0) partition.ranges.emplace_back(row, row + group.rows - 1);
+      row += group.rows;
+    }
+    std::vector<tables::RowSlice> rows;
+    if (!partition.ranges.empty()) {
+      TRY(rows, profiles_of_rows(std::move(tables), partition));
+    }
     const std::string name = fs::path(plan_.files[0].name).filename().string();
-    for (std::size_t i = 0; i < parquet.row_groups.size(); ++i) {
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
       DataSlice& slice = slices_.emplace_back();
       slice.name = fmt::format("{}#{}", name, i);
       slice.sha256 = parquet.row_groups[i];
-      slice.rows = parquet.footer.row_groups[i].rows;
+      slice.rows = groups[i].rows;
       slice.rule = {"row-group/1", "", "", i, i};
       slice.sources = sources();
-      TRY_DO(keep_profile(parquet.footer.profile(i), slice));
+      const bool has_rows = groups[i].rows > 0 && !rows.empty();
+      TRY_DO(keep_profile(has_rows ? rows[next++].profile : parquet.footer.profile(i), slice));
     }
     return {};
   }
 
+  /// By whole row groups where these are what is asked for, by rows otherwise.
   Result<void> measure_parquet_parts() {
-    TRY(const std::vector<ParquetPart> found,
-        slice_parquet(plan_.files, {plan_.by, plan_.ranges, plan_.profile}, sinks_.read));
-    for (const ParquetPart& each : found) {
+    if (plan_.rule == "rows/1") return measure_typed_rows();
+    auto tables = OpenTables::open(plan_.files, sinks_.advance);
+    const auto found = slice_parquet(plan_.files, {plan_.by, plan_.ranges, plan_.profile}, sinks_.read);
+    if (!found && found.error().code == ErrorCode::kUnsupported && plan_.rule.empty()) return measure_typed_rows();
+    if (!found) return Unexpected(Error(found.error()));
+    TRY(const std::vector<tables::RowSlice> rows,
+        profiles_of_rows(std::move(tables), {plan_.by, plan_.ranges, plan_.profile}));
+    for (std::size_t i = 0; i < found->size(); ++i) {
+      const ParquetPart& each = (*found)[i];
       DataSlice& slice = slice_for(each.value, each.first, each.last);
       slice.sha256 = each.sha256;
       TRY_DO(set_rows(slice, each.rows, plan_.files[0].name));
       slice.rule = {"row-groups/1", plan_.by, each.value, each.first, each.last};
       // A value's row groups are looked for in all of them again.
       slice.sources = sources();
-      TRY_DO(keep_profile(each.profile, slice));
+      const bool has_rows = rows.size() == found->size() && rows[i].value == each.value;
+      TRY_DO(keep_profile(has_rows ? rows[i].profile : each.profile, slice));
     }
     return {};
+  }
+
+  Result<void> measure_typed_rows() {
+    TRY(OpenTables tables, OpenTables::open(plan_.files, sinks_.advance));
+    TRY(const std::vector<tables::RowSlice> found, tables.slice({plan_.by, plan_.ranges, plan_.profile}));
+    return keep_rows(found, plan_.files[0].name);
   }
 
   /// The slice of the plan, or a new one that is named after what it holds.
@@ -261,13 +234,17 @@ class Measurement {
     const auto format = tables::format_of(plan_.files[0].name);
     if (!format)
       return Unexpected(ErrorCode::kUnsupported, fmt::format("The rows of {} can't be told apart.", name),
-                        "Use .csv, .tsv, .jsonl or .parquet.");
+                        "Use .csv, .tsv, .jsonl, .parquet or .arrow.");
     tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges, plan_.profile});
     for (const FoundFile& file : plan_.files) {
       TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return rows.feed(piece); }));
       TRY_DO(rows.end_file());
     }
     TRY(const std::vector<tables::RowSlice> found, rows.finish());
+    return keep_rows(found, name);
+  }
+
+  Result<void> keep_rows(const std::vector<tables::RowSlice>& found, const std::string& name) {
     for (const tables::RowSlice& each : found) {
       DataSlice& slice = slice_for(each.value, each.first, each.last);
       slice.sha256 = each.sha256;
@@ -286,22 +263,6 @@ class Measurement {
 
 }  // namespace
 
-Result<std::vector<PlannedSlices>> plan_data(const fs::path& folder, const wire::VersionSpec& spec,
-                                             registry::Manifest& manifest) {
-  std::vector<PlannedSlices> out;
-  for (const wire::VersionSpec::SliceFile& file : spec.slice_files) {
-    TRY(FoundFile found, find_one(folder, file.source.string()));
-    PlannedSlices& plan = out.emplace_back();
-    plan.data_set = file.data_set;
-    plan.slice = file.slice;
-    plan.files.push_back(std::move(found));
-    if (file.range) plan.ranges.push_back(*file.range);
-    plan.profile = file.profile;
-  }
-  for (const wire::VersionSpec::SliceSet& set : spec.slice_sets) TRY_DO(plan_set(folder, set, manifest, out));
-  return out;
-}
-
 Result<void> measure_data(const std::vector<PlannedSlices>& plan, const DataSinks& sinks,
                           registry::Manifest& manifest) {
   for (const PlannedSlices& part : plan) TRY_DO(Measurement(part, sinks, manifest).run());
@@ -319,9 +280,10 @@ Result<Digest> digest_again(const fs::path& folder, const DataSlice& slice) {
   plan.profile = false;
   plan.by = slice.rule.column;
   for (const std::string& source : slice.sources) {
-    TRY(FoundFile found, find_one(folder, source));
+    TRY(FoundFile found, find_data_file(folder, source));
     plan.files.push_back(std::move(found));
   }
+  plan.rule = slice.rule.kind;
   plan.folders = slice.rule.kind == "files/1";
   const bool by_rows = slice.rule.kind == "rows/1" || slice.rule.kind == "row-groups/1";
   const bool by_value = by_rows && !plan.by.empty();

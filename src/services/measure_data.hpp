@@ -19,7 +19,16 @@ struct PlannedSlices {
   std::vector<wire::RowRange> ranges;
   bool row_groups = false;
   bool profile = true;
+  std::string rule;  ///< When it is made again: the rule that it was made by, of those that could be meant.
+
+  /// A Parquet or Arrow file's rows are read, not only its bytes.
+  bool reads_rows() const;
+  /// How many bytes are read to measure it.
+  std::uint64_t bytes() const;
 };
+
+/// The file at a path that version.yaml or a slice's sources name.
+Result<FoundFile> find_data_file(const std::filesystem::path& folder, const std::string& path);
 
 /// Finds the files and, where they are known before reading, adds the slices to the manifest.
 Result<std::vector<PlannedSlices>> plan_data(const std::filesystem::path& folder, const wire::VersionSpec& spec,
@@ -31,6 +40,8 @@ struct DataSinks {
   /// Keeps a profile and gives its digest.
   std::function<Result<Digest>(const std::string& json)> keep_profile;
   std::vector<std::string>& warnings;
+  /// Told how many bytes were read in another way; may be empty.
+  std::function<void(std::uint64_t)> advance{};
 };
 
 /// Reads the files and fills in digests, rows, rules, sources and profiles.

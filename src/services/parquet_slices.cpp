@@ -23,13 +23,27 @@ Result<std::string> read_end(const FoundFile& file, std::size_t skip, std::size_
 
 }  // namespace
 
-Result<ParquetFile> read_parquet(const FoundFile& file, const ReadFile& read, const std::string& column) {
+namespace {
+
+Result<std::string> read_footer_bytes(const FoundFile& file) {
   TRY(const std::string tail, read_end(file, 0, tables::kParquetTailBytes));
   TRY(const std::uint32_t size, tables::parquet_footer_size(file.name, tail, file.size_bytes));
-  TRY(const std::string footer, read_end(file, tables::kParquetTailBytes, size));
+  return read_end(file, tables::kParquetTailBytes, size);
+}
+
+}  // namespace
+
+Result<tables::ParquetFooter> read_parquet_footer(const FoundFile& file, const std::string& column) {
+  TRY(const std::string footer, read_footer_bytes(file));
+  return tables::parse_parquet_footer(file.name, footer, file.size_bytes, column);
+}
+
+Result<ParquetFile> read_parquet(const FoundFile& file, const ReadFile& read, const std::string& column) {
+  TRY(const std::string footer, read_footer_bytes(file));
   ParquetFile out;
   TRY(out.footer, tables::parse_parquet_footer(file.name, footer, file.size_bytes, column));
 
+  const std::size_t size = footer.size();
   const std::uint64_t footer_begin = file.size_bytes - tables::kParquetTailBytes - size;
   std::vector<Sha256> groups(out.footer.row_groups.size());
   Sha256 whole;
@@ -64,30 +78,35 @@ namespace {
 /// One row group among those of all files.
 struct Group {
   const FoundFile* file = nullptr;
-  const ParquetFile* parquet = nullptr;
+  std::size_t file_index = 0;
+  const tables::ParquetFooter* footer = nullptr;
   std::size_t index = 0;
   std::uint64_t first = 0;  ///< Its first row among those of all files.
 
-  const tables::ParquetFooter::RowGroup& facts() const { return parquet->footer.row_groups[index]; }
+  const tables::ParquetFooter::RowGroup& facts() const { return footer->row_groups[index]; }
   std::uint64_t end() const { return first + facts().rows; }
 };
 
-ParquetPart part_of(const std::vector<Group>& groups) {
-  ParquetPart out;
+/// A part, and what it is made of.
+struct PlannedPart {
+  ParquetPart part;
+  std::vector<Group> groups;
+};
+
+void fill_in(PlannedPart& planned, const std::vector<ParquetFile>& files) {
   Sha256 list;
   std::vector<const tables::ParquetFooter::RowGroup*> facts;
-  for (const Group& group : groups) {
-    list.update(
-        fmt::format("{}  {}#{}\n", group.parquet->row_groups[group.index].hex(), group.file->name, group.index));
+  for (const Group& group : planned.groups) {
+    list.update(fmt::format("{}  {}#{}\n", files[group.file_index].row_groups[group.index].hex(), group.file->name,
+                            group.index));
     facts.push_back(&group.facts());
-    out.rows += group.facts().rows;
+    planned.part.rows += group.facts().rows;
   }
-  out.sha256 = list.finish();
-  out.profile = tables::parquet_profile(groups[0].parquet->footer.columns, facts);
-  return out;
+  planned.part.sha256 = list.finish();
+  planned.part.profile = tables::parquet_profile(planned.groups[0].footer->columns, facts);
 }
 
-Result<std::vector<ParquetPart>> parts_by_value(const std::vector<Group>& groups, const tables::Partition& partition) {
+Result<std::vector<PlannedPart>> parts_by_value(const std::vector<Group>& groups, const tables::Partition& partition) {
   const std::string& by = partition.column;
   const std::size_t limit = tables::max_slices(partition.profile);
   std::map<std::string, std::vector<Group>> by_value;
@@ -98,23 +117,22 @@ Result<std::vector<ParquetPart>> parts_by_value(const std::vector<Group>& groups
           ErrorCode::kUnsupported,
           fmt::format("Row group {} of {} does not have one value only in '{}', or its statistics don't tell.",
                       group.index, group.file->name, by),
-          "Rows of Parquet are not read. Write a row group per value, or use folders like site=a, or row_groups: "
-          "true.");
+          "Write a row group per value, or use folders like site=a, or row_groups: true.");
     by_value[*value].push_back(group);
     if (by_value.size() > limit)
       return Unexpected(ErrorCode::kInvalidArgument,
                         fmt::format("{} has more than {} values in '{}'.", group.file->name, limit, by),
                         "Partition by a column with few values, such as a site or a month.");
   }
-  std::vector<ParquetPart> out;
-  for (const auto& [value, those] : by_value) {
-    out.push_back(part_of(those));
-    out.back().value = value;
+  std::vector<PlannedPart> out;
+  for (auto& [value, those] : by_value) {
+    out.push_back({{}, std::move(those)});
+    out.back().part.value = value;
   }
   return out;
 }
 
-Result<ParquetPart> part_by_range(const std::vector<Group>& groups, std::uint64_t first, std::uint64_t last) {
+Result<PlannedPart> part_by_range(const std::vector<Group>& groups, std::uint64_t first, std::uint64_t last) {
   const std::uint64_t rows = groups.empty() ? 0 : groups.back().end();
   if (last >= rows)
     return Unexpected(ErrorCode::kInvalidArgument,
@@ -127,12 +145,12 @@ Result<ParquetPart> part_by_range(const std::vector<Group>& groups, std::uint64_
       return Unexpected(ErrorCode::kUnsupported,
                         fmt::format("The range {}-{} cuts row group {} of {}, which has rows {}-{}.", first, last,
                                     group.index, group.file->name, group.first, group.end() - 1),
-                        "Rows of Parquet are not read: begin and end a range with row groups.");
+                        "Begin and end a range with row groups.");
     those.push_back(group);
   }
-  ParquetPart out = part_of(those);
-  out.first = first;
-  out.last = last;
+  PlannedPart out{{}, std::move(those)};
+  out.part.first = first;
+  out.part.last = last;
   return out;
 }
 
@@ -140,28 +158,43 @@ Result<ParquetPart> part_by_range(const std::vector<Group>& groups, std::uint64_
 
 Result<std::vector<ParquetPart>> slice_parquet(const std::vector<FoundFile>& files, const tables::Partition& partition,
                                                const ReadFile& read) {
-  std::vector<ParquetFile> parquet;
-  parquet.reserve(files.size());
+  std::vector<tables::ParquetFooter> footers;
+  footers.reserve(files.size());
   std::vector<Group> groups;
   std::uint64_t row = 0;
   for (const FoundFile& file : files) {
-    TRY(ParquetFile found, read_parquet(file, read, partition.column));
-    parquet.push_back(std::move(found));
-    if (parquet.back().footer.columns != parquet.front().footer.columns && !parquet.back().footer.columns.empty())
+    TRY(tables::ParquetFooter footer, read_parquet_footer(file, partition.column));
+    footers.push_back(std::move(footer));
+    if (footers.back().columns != footers.front().columns && !footers.back().columns.empty())
       return Unexpected(ErrorCode::kInvalidArgument,
                         fmt::format("{} has other columns than {}.", file.name, files[0].name),
                         "Files of one data set have the same columns in the same order.");
-    for (std::size_t i = 0; i < parquet.back().footer.row_groups.size(); ++i) {
-      if (parquet.back().footer.row_groups[i].rows == 0) continue;
-      groups.push_back({&file, &parquet.back(), i, row});
+    for (std::size_t i = 0; i < footers.back().row_groups.size(); ++i) {
+      if (footers.back().row_groups[i].rows == 0) continue;
+      groups.push_back({&file, footers.size() - 1, &footers.back(), i, row});
       row = groups.back().end();
     }
   }
-  if (!partition.column.empty()) return parts_by_value(groups, partition);
-  std::vector<ParquetPart> out;
+  std::vector<PlannedPart> parts;
+  if (!partition.column.empty()) {
+    TRY(parts, parts_by_value(groups, partition));
+  }
   for (const auto& [first, last] : partition.ranges) {
-    TRY(ParquetPart part, part_by_range(groups, first, last));
-    out.push_back(std::move(part));
+    TRY(PlannedPart part, part_by_range(groups, first, last));
+    parts.push_back(std::move(part));
+  }
+  std::vector<ParquetFile> whole;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    TRY(ParquetFile found, read_parquet(files[i], read, partition.column));
+    if (found.footer.row_groups.size() != footers[i].row_groups.size())
+      return Unexpected(ErrorCode::kConflict, fmt::format("{} changed while it was read.", files[i].name),
+                        "Wait until whatever writes it is done, then register again.");
+    whole.push_back(std::move(found));
+  }
+  std::vector<ParquetPart> out;
+  for (PlannedPart& planned : parts) {
+    fill_in(planned, whole);
+    out.push_back(std::move(planned.part));
   }
   return out;
 }

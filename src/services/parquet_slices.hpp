@@ -17,10 +17,13 @@ struct ParquetFile {
 using ReadFile =
     std::function<Result<void>(const FoundFile&, const std::function<Result<void>(std::span<const std::byte>)>&)>;
 
-/// The footer is read first, from the end; that it is the same when the file is read is checked.
+/// The footer only, from the file's end.
+Result<tables::ParquetFooter> read_parquet_footer(const FoundFile& file, const std::string& column = {});
+
+/// The footer is read first; that it is the same when the file is read is checked.
 Result<ParquetFile> read_parquet(const FoundFile& file, const ReadFile& read, const std::string& column = {});
 
-/// A slice of one or more files by whole row groups: rows are never taken out of one, as they are not read.
+/// A slice of one or more files by whole row groups, of which no row is read.
 struct ParquetPart {
   std::string value;
   std::uint64_t first = 0;
@@ -32,7 +35,7 @@ struct ParquetPart {
 
 /// One slice per value of the column, when each row group has only one, as its statistics tell; or one per range
 /// of rows, counted over all files, when each begins and ends with a row group. kUnsupported names the row group that
-/// does not.
+/// does not, before more than the footers was read.
 Result<std::vector<ParquetPart>> slice_parquet(const std::vector<FoundFile>& files, const tables::Partition& partition,
                                                const ReadFile& read);
 

@@ -25,7 +25,7 @@ std::uint64_t total_bytes(const std::vector<FoundFile>& files) {
 
 std::uint64_t total_bytes(const std::vector<PlannedSlices>& data) {
   std::uint64_t total = 0;
-  for (const PlannedSlices& part : data) total += total_bytes(part.files);
+  for (const PlannedSlices& part : data) total += part.bytes();
   return total;
 }
 
@@ -51,6 +51,11 @@ class Intake {
     });
   }
 
+  void advance(std::uint64_t bytes) {
+    state_.done_bytes = std::min(state_.done_bytes + bytes, state_.total_bytes);
+    if (progress_) progress_(state_);
+  }
+
  private:
   Result<BlobInfo> hash(const FoundFile& file) {
     Sha256 hash;
@@ -61,11 +66,6 @@ class Intake {
       return {};
     }));
     return BlobInfo{hash.finish(), size};
-  }
-
-  void advance(std::uint64_t bytes) {
-    state_.done_bytes += bytes;
-    if (progress_) progress_(state_);
   }
 
   BlobStore* blobs_;
@@ -171,7 +171,8 @@ Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& s
   TRY_DO(store_beside(intake, preprocessing, manifest.code.preprocessing));
   TRY_DO(store_beside(intake, lock_files, manifest.environment.lock_files));
   const DataSinks sinks{[&](const FoundFile& file, const auto& sink) { return intake.pump(file, sink); },
-                        [&](const std::string& json) { return keep_text(blobs, json); }, warnings};
+                        [&](const std::string& json) { return keep_text(blobs, json); }, warnings,
+                        [&](std::uint64_t bytes) { intake.advance(bytes); }};
   TRY_DO(measure_data(data, sinks, manifest));
   TRY_DO(registry::validate(manifest));
   return manifest;

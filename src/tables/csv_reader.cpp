@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "tables/value_text.hpp"
 
 namespace backstay::tables {
 
@@ -11,29 +12,6 @@ namespace {
 constexpr std::size_t kMaxRowBytes = 16 * 1024 * 1024;
 constexpr std::size_t kMaxColumns = 16384;
 constexpr std::string_view kMark = "\xef\xbb\xbf";
-
-/// As Python's json.dumps(text, ensure_ascii=False) does.
-void append_json(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
 
 }  // namespace
 

@@ -78,6 +78,8 @@ Result<void> JsonlReader::take_line() {
     Cell& cell = cells_[found->second];
     cell.kind = kind_of(member);
     if (cell.kind == Cell::Kind::kMissing || cell.kind == Cell::Kind::kNested) continue;
+    if (cell.kind == Cell::Kind::kNumber) cell.number = member.get<double>();
+    if (cell.kind == Cell::Kind::kBoolean) cell.number = member.get<bool>() ? 1 : 0;
     texts_[found->second] = member.is_string() ? member.get<std::string>() : member.dump();
   }
   for (std::size_t i = 0; i < cells_.size(); ++i) cells_[i].text = texts_[i];

@@ -251,14 +251,20 @@ class FooterReader {
 
   void add_chunk(const Chunk& chunk, ParquetFooter::RowGroup& group) {
     if (chunk.elsewhere) return fail("its columns are in other files");
-    const std::int64_t begin = chunk.dictionary > 0 ? std::min(chunk.dictionary, chunk.begin) : chunk.begin;
-    if (begin < 4 || chunk.bytes < 0 || static_cast<std::uint64_t>(begin) > end_ ||
+    // Without values there may be a dictionary and no page after it.
+    const std::int64_t begin = chunk.dictionary <= 0 ? chunk.begin
+                               : chunk.begin <= 0    ? chunk.dictionary
+                                                     : std::min(chunk.dictionary, chunk.begin);
+    const bool has_pages = begin > 0 || chunk.values != 0;
+    if ((has_pages && begin < 4) || chunk.bytes < 0 || static_cast<std::uint64_t>(begin) > end_ ||
         static_cast<std::uint64_t>(chunk.bytes) > end_ - static_cast<std::uint64_t>(begin))
       return fail("a column lies outside of the file");
     if (group.columns.size() >= leaves_.size() || ++parts_ > kMaxParts)
       return fail("a row group does not fit its schema");
-    group.begin = std::min(group.begin, static_cast<std::uint64_t>(begin));
-    group.end = std::max(group.end, static_cast<std::uint64_t>(begin + chunk.bytes));
+    if (has_pages) {
+      group.begin = std::min(group.begin, static_cast<std::uint64_t>(begin));
+      group.end = std::max(group.end, static_cast<std::uint64_t>(begin + chunk.bytes));
+    }
     ParquetFooter::ColumnPart& part = group.columns.emplace_back();
     const std::size_t index = group.columns.size() - 1;
     if (chunk.missing >= 0) part.missing = static_cast<std::uint64_t>(chunk.missing);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,11 +20,18 @@ enum class Format { kCsv, kTsv, kJsonl };
 /// By the ending of a file's name; nothing when it is none of these.
 std::optional<Format> format_of(std::string_view file_name);
 
+/// One value. Empty text is missing, as null is. Of a CSV, all that is not missing is kText.
 struct Cell {
   enum class Kind { kMissing, kText, kBoolean, kNumber, kNested };
   Kind kind = Kind::kMissing;
   std::string_view text;
+  /// Of kNumber the number, of kBoolean 0 or 1. Not a number otherwise: number_of() reads texts.
+  double number = std::numeric_limits<double>::quiet_NaN();
 };
+
+/// The number that a cell is: kNumber, kBoolean as 0 or 1, and a text that is all of one ("0.5", "+1e3", not "inf").
+/// Not a number (NaN) for everything else.
+double number_of(const Cell& cell);
 
 /// One row, valid during the call only.
 struct Row {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "tables/value_text.hpp"
+
 namespace backstay::tables {
 
 namespace {
@@ -16,12 +18,91 @@ Unexpected invalid(std::string message, std::string hint) {
 
 }  // namespace
 
-RowSlicer::RowSlicer(Format format, const std::string& name, Partition partition)
-    : name_(name),
-      partition_(std::move(partition)),
-      reader_(make_row_reader(format, name, [this](const Row& row) { return take(row); })) {
+RowSlicer::RowSlicer(const std::string& name, Partition partition) : name_(name), partition_(std::move(partition)) {
   const bool whole = partition_.column.empty() && partition_.ranges.empty();
   for (std::size_t i = 0; i < (whole ? 1 : partition_.ranges.size()); ++i) by_range_.push_back(open());
+  for (std::size_t i = 0; i < partition_.ranges.size(); ++i) waiting_.push_back(i);
+  std::stable_sort(waiting_.begin(), waiting_.end(), [this](std::size_t a, std::size_t b) {
+    return partition_.ranges[a].first > partition_.ranges[b].first;
+  });
+}
+
+RowSlicer::RowSlicer(Format format, const std::string& name, Partition partition)
+    : RowSlicer(name, std::move(partition)) {
+  reader_ = make_row_reader(format, name, [this](const Row& row) { return take(row); });
+}
+
+Result<void> RowSlicer::check_columns(const std::vector<ColumnInfo>& found, const std::string& file) {
+  if (head_.empty()) {
+    infos_ = found;
+    head_ = "[";
+    for (const ColumnInfo& column : infos_) {
+      if (!names_.empty()) head_ += ',';
+      append_json(head_, column.name);
+      names_.push_back(column.name);
+    }
+    head_ += "]\n";
+  } else if (infos_ != found) {
+    return invalid(fmt::format("{} has other columns than the files before it.", file),
+                   "Files of one data set have the same columns, of the same types, in the same order.");
+  }
+  if (!partition_.digest || (partition_.column.empty() && partition_.ranges.empty())) return {};
+  for (const ColumnInfo& column : infos_)
+    if (column.type == ColumnType::kNested)
+      return Unexpected(
+          ErrorCode::kUnsupported,
+          fmt::format("The rows of {} have no digest, because its column '{}' is nested.", file, column.name),
+          "Begin and end slices with row groups (row_groups: true), use folders like site=a, or name it as one slice.");
+  return {};
+}
+
+Result<void> RowSlicer::read(TableReader& table, const std::string& file) {
+  TRY_DO(check_columns(table.columns(), file));
+  if (!partition_.column.empty()) TRY_DO(partition_column());
+  while (true) {
+    TRY(const ColumnBatch* batch, table.next());
+    if (batch == nullptr) return {};
+    TRY_DO(take_batch(*batch));
+  }
+}
+
+Result<void> RowSlicer::take_batch(const ColumnBatch& batch) {
+  const bool by_value = !partition_.column.empty();
+  const bool has_digest = partition_.digest && (by_value || !partition_.ranges.empty());
+  std::size_t asked = batch.columns.size();
+  if (by_value) {
+    TRY(asked, partition_column());
+  }
+  texts_.resize(batch.columns.size());
+  cells_.assign(batch.columns.size(), Cell{});
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    begin_ranges();
+    if (!partition_.ranges.empty() && under_way_.empty()) {
+      ++row_;
+      continue;
+    }
+    for (std::size_t i = 0; i < cells_.size(); ++i)
+      if (partition_.profile || i == asked) cells_[i] = batch.columns[i].cell(row, texts_[i]);
+    if (has_digest) {
+      canonical_ = "[";
+      for (const ColumnValues& column : batch.columns) {
+        if (canonical_.size() > 1) canonical_ += ',';
+        column.append_canonical(row, canonical_);
+      }
+      canonical_ += "]\n";
+    }
+    TRY_DO(take({canonical_, cells_}));
+  }
+  return {};
+}
+
+/// Ranges that have the next row are under way, others are not.
+void RowSlicer::begin_ranges() {
+  while (!waiting_.empty() && partition_.ranges[waiting_.back()].first <= row_) {
+    under_way_.push_back(waiting_.back());
+    waiting_.pop_back();
+  }
+  std::erase_if(under_way_, [this](std::size_t i) { return partition_.ranges[i].second < row_; });
 }
 
 RowSlicer::Open RowSlicer::open() const {
@@ -31,21 +112,21 @@ RowSlicer::Open RowSlicer::open() const {
 }
 
 void RowSlicer::add(Open& slice, const Row& row) {
-  if (slice.rows++ == 0) slice.hash.update(reader_->canonical_head());
-  slice.hash.update(row.canonical);
+  if (slice.rows++ == 0 && partition_.digest) slice.hash.update(head());
+  if (partition_.digest) slice.hash.update(row.canonical);
   if (slice.profile) slice.profile->add(row);
 }
 
 Result<std::size_t> RowSlicer::partition_column() const {
-  const std::vector<std::string>& columns = reader_->columns();
-  const auto found = std::find(columns.begin(), columns.end(), partition_.column);
+  const std::vector<std::string>& names = columns();
+  const auto found = std::find(names.begin(), names.end(), partition_.column);
   // Rows of JSON Lines may lack a key that later ones have: finish() asks again.
-  if (found == columns.end() && (done_ || !reader_->canonical_head().empty()))
-    return invalid(fmt::format("{} has no column '{}'.", name_, partition_.column),
-                   fmt::format("Its columns: {}.",
-                               fmt::join(columns.begin(),
-                                         columns.begin() + std::min<std::ptrdiff_t>(20, std::ssize(columns)), ", ")));
-  return static_cast<std::size_t>(found - columns.begin());
+  if (found == names.end() && (done_ || !head().empty()))
+    return invalid(
+        fmt::format("{} has no column '{}'.", name_, partition_.column),
+        fmt::format("Its columns: {}.",
+                    fmt::join(names.begin(), names.begin() + std::min<std::ptrdiff_t>(20, std::ssize(names)), ", ")));
+  return static_cast<std::size_t>(found - names.begin());
 }
 
 Result<void> RowSlicer::take(const Row& row) {
@@ -67,8 +148,8 @@ Result<void> RowSlicer::take(const Row& row) {
     ++by_range_[0].rows;
     if (by_range_[0].profile) by_range_[0].profile->add(row);
   } else {
-    for (std::size_t i = 0; i < by_range_.size(); ++i)
-      if (partition_.ranges[i].first <= row_ && row_ <= partition_.ranges[i].second) add(by_range_[i], row);
+    begin_ranges();
+    for (const std::size_t i : under_way_) add(by_range_[i], row);
   }
   ++row_;
   return {};
@@ -77,7 +158,7 @@ Result<void> RowSlicer::take(const Row& row) {
 RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
   out.rows = slice.rows;
-  if (slice.profile) out.profile = slice.profile->json(reader_->columns());
+  if (slice.profile) out.profile = slice.profile->json(columns());
   out.sha256 = slice.hash.finish();
   return out;
 }

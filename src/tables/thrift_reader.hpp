@@ -36,6 +36,8 @@ class ThriftReader {
   std::string_view binary(ThriftType type);
   void skip(ThriftType type);
   bool ok() const { return ok_; }
+  /// How many bytes have not been read; 0 after a problem.
+  std::size_t left() const { return bytes_.size(); }
 
  private:
   std::uint8_t byte();

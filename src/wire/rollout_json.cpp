@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "wire/plan_json.hpp"
+
 namespace backstay::wire {
 
 using nlohmann::json;
@@ -16,32 +18,6 @@ using guardrails::Objective;
 using guardrails::Predicate;
 using guardrails::Signal;
 using guardrails::TestKind;
-
-json plan_json(const rollout::Plan& plan) {
-  json steps = json::array();
-  for (const rollout::Step& step : plan.steps) {
-    const char* kind = step.kind == rollout::Step::Kind::kShadow ? "shadow" : "canary";
-    json item{{kind, step.ppm / 1e6}, {"for", to_string(step.min_duration)}, {"samples", step.min_samples}};
-    if (step.approval) item["approval"] = true;
-    steps.push_back(std::move(item));
-  }
-  json out{{"steps", std::move(steps)},
-           {"holdback", plan.holdback_ppm / 1e6},
-           {"watch", to_string(plan.watch)},
-           {"ready_timeout", to_string(plan.ready_timeout)}};
-  if (plan.approve_promotion) out["approve_promotion"] = true;
-  if (plan.calendar.hours) {
-    const rollout::OpeningHours& hours = *plan.calendar.hours;
-    out["hours"] = {{"days", rollout::days_text(hours.days)},
-                    {"from", rollout::time_of_day_text(hours.from)},
-                    {"until", rollout::time_of_day_text(hours.until)},
-                    {"utc_offset", rollout::utc_offset_text(hours.utc_offset)}};
-  }
-  for (const rollout::Freeze& freeze : plan.calendar.freezes)
-    out["freezes"].push_back(
-        {{"from", to_rfc3339(freeze.from)}, {"until", to_rfc3339(freeze.until)}, {"reason", freeze.reason}});
-  return out;
-}
 
 void read_time(Fields& fields, const char* key, Timestamp& out) {
   std::string text;
@@ -191,6 +167,7 @@ std::string to_json(const rollout::State& state) {
             {"samples", state.samples},
             {"approved", state.approved},
             {"asked", state.asked},
+            {"proven", state.proven},
             {"revision", state.revision}};
   if (state.cause) {
     root["cause"] = {{"trigger", state.cause->trigger},
@@ -226,6 +203,9 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   std::uint64_t asked = 0;
   fields.optional("approved", approved);
   fields.optional("asked", asked);
+  std::uint64_t proven = 0;
+  fields.optional("proven", proven);
+  state.proven = static_cast<std::size_t>(proven);
   state.approved = static_cast<std::size_t>(approved);
   state.asked = static_cast<std::size_t>(asked);
   fields.object("cause", [&](Fields& cause) {
@@ -238,61 +218,6 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   TRY_DO(fields.finish());
   state.step_index = static_cast<std::size_t>(step_index);
   return state;
-}
-
-namespace {
-
-template <class T>
-void read_parsed(Fields& fields, const char* key, Result<T> (*parse)(const std::string&), T& out) {
-  if (!fields.has(key)) return;
-  std::string text;
-  fields.optional(key, text);
-  if (auto value = parse(text)) {
-    out = *value;
-  } else {
-    fields.fail(key, fmt::format("is '{}'", text), value.error().hint);
-  }
-}
-
-void read_calendar(Fields& fields, rollout::Calendar& calendar) {
-  fields.object("hours", [&](Fields& item) {
-    rollout::OpeningHours& hours = calendar.hours.emplace();
-    hours.days = 0x7f;
-    read_parsed(item, "days", rollout::parse_days, hours.days);
-    read_parsed(item, "from", rollout::parse_time_of_day, hours.from);
-    read_parsed(item, "until", rollout::parse_time_of_day, hours.until);
-    read_parsed(item, "utc_offset", rollout::parse_utc_offset, hours.utc_offset);
-  });
-  if (fields.has("freezes")) calendar.freezes.clear();
-  fields.each("freezes", [&](Fields& item) {
-    rollout::Freeze& freeze = calendar.freezes.emplace_back();
-    read_time(item, "from", freeze.from);
-    read_time(item, "until", freeze.until);
-    item.optional("reason", freeze.reason);
-  });
-}
-
-}  // namespace
-
-void read_plan(Fields& fields, rollout::Plan& plan) {
-  if (fields.has("steps")) plan.steps.clear();
-  fields.each("steps", [&](Fields& step) {
-    rollout::Step& item = plan.steps.emplace_back();
-    const bool shadow = step.has("shadow");
-    if (shadow == step.has("canary"))
-      step.fail("canary", "or 'shadow' must be given, and not both", "Write it like {canary: 5%, for: 10m}.");
-    item.kind = shadow ? rollout::Step::Kind::kShadow : rollout::Step::Kind::kCanary;
-    step.optional_share("shadow", item.ppm);
-    step.optional_share("canary", item.ppm);
-    step.optional("for", item.min_duration);
-    step.optional("samples", item.min_samples);
-    step.optional("approval", item.approval);
-  });
-  fields.optional("approve_promotion", plan.approve_promotion);
-  read_calendar(fields, plan.calendar);
-  fields.optional_share("holdback", plan.holdback_ppm);
-  fields.optional("watch", plan.watch);
-  fields.optional("ready_timeout", plan.ready_timeout);
 }
 
 void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {

@@ -18,6 +18,10 @@ Result<rollout::State> rollout_from_json(const std::string& text);
 ///     steps:
 ///       - {shadow: 100%, for: 5m, samples: 500}
 ///       - {canary: 5%, for: 10m, samples: 1000}
+///       - canary: 25%
+///         require: [{non_inferior: errors, tolerance: 1.5, alpha: 0.05}]
+///         within: 2h
+///         otherwise: rollback
 ///     holdback: 5%
 ///     watch: 1h
 ///     approve_promotion: true

@@ -77,6 +77,16 @@ TEST(RolloutJson, ReadsBackWhatItWrote) {
   state.plan = rollout::default_plan();
   state.plan.steps[1].approval = true;
   state.plan.approve_promotion = true;
+  rollout::Requirement required;
+  required.guardrail = "errors";
+  required.tolerance = 1.5;
+  state.plan.steps[0].proof = {{required}, std::chrono::hours(2), rollout::Proof::Otherwise::kPause};
+  required.claim = rollout::Requirement::Claim::kMeets;
+  required.tolerance.reset();
+  required.at_least = 0.97;
+  required.alpha = 0.01;
+  state.plan.proof.require = {required};
+  state.proven = 1;
   state.plan.calendar.hours =
       rollout::OpeningHours{0x1f, std::chrono::hours(9), std::chrono::hours(17), std::chrono::minutes(-90)};
   state.plan.calendar.freezes = {{Timestamp(std::chrono::hours(24)), Timestamp(std::chrono::hours(48)), "holidays"}};
@@ -92,6 +102,29 @@ TEST(RolloutJson, ReadsBackWhatItWrote) {
   const auto back = rollout_from_json(to_json(state));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, state);
+}
+
+TEST(PlanYaml, ReadsWhatAStepRequires) {
+  const auto read = [](const std::string& require) {
+    rollout::Plan plan = rollout::default_plan();
+    const auto document =
+        Document::from_yaml("plan.yaml", "steps: [{canary: 5%, for: 10m, within: 2h, require: " + require + "}]");
+    Fields fields(*document);
+    read_plan(fields, plan);
+    const auto result = fields.finish();
+    return result ? Result<rollout::Plan>(plan) : Unexpected(result.error());
+  };
+  const auto plan = read("[errors, {superior: clicks, alpha: 0.01}]");
+  ASSERT_TRUE(plan) << plan.error().message;
+  const rollout::Proof& proof = plan->steps.at(0).proof;
+  EXPECT_EQ(proof.require.at(0).claim, rollout::Requirement::Claim::kNonInferior);
+  EXPECT_EQ(proof.require.at(0).guardrail, "errors");
+  EXPECT_EQ(proof.require.at(1).claim, rollout::Requirement::Claim::kSuperior);
+  EXPECT_EQ(proof.require.at(1).alpha, 0.01);
+  EXPECT_EQ(proof.within, std::chrono::hours(2));
+  EXPECT_NE(read("[{superior: a, meets: b}]").error().message.find("exactly one"), std::string::npos);
+  EXPECT_FALSE(read("[{tolerance: 2}]"));
+  EXPECT_FALSE(read("[{non_inferior: errors, tolerence: 2}]"));
 }
 
 TEST(GateYaml, ReadsRulesAndRefusesTwoBoundsInOne) {

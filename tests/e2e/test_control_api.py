@@ -122,7 +122,8 @@ def test_a_wrong_order_is_a_bad_request_and_changes_nothing(serving, backstay, m
     ("GET", "/v1/nothing"), ("GET", "/"), ("PUT", "/v1/blobs/short"),
     ("GET", "/v1/models/m/versions/1.0.0"), ("POST", "/v1/endpoints/nowhere/rollback"), ("POST", "/v1/endpoints/nowhere/pause")])
 def test_what_is_not_there_is_not_found(serving, method, path):
-    check_problem(serving.api(method, path, b"{}" if method in ("POST", "PUT") else None), 404, "not_found")
+    body = b'{"reason": "x"}' if method in ("POST", "PUT") else None
+    check_problem(serving.api(method, path, body), 404, "not_found")
 
 
 @pytest.mark.parametrize("method, path, allowed", [

@@ -80,7 +80,7 @@ def test_an_acknowledged_rollback_survives_kill_9(rounds):
     outcomes = []
     for number in range(ROUNDS):
         where = f"seed {SEED}, round {number}"
-        run.backstay("rollout", "start", "e", "m@2.0.0", "--reason", where)
+        run.backstay("rollout", "start", "e", "m@2.0.0", "--force", "--reason", where)
         run.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the candidate to get its share")
         server = run.server
         thread, results = in_background(lambda: server.api("POST", "/v1/endpoints/e/rollback", order))
@@ -112,7 +112,7 @@ def test_a_guardrails_rollback_survives_kill_9(rounds, releases):
         releases.gate("2.0.0")  # What a guardrail took back needs a new verdict.
         with run.traffic():
             # Not by the command: until its process has ended, a slow machine is past the moment that is aimed at.
-            started = run.server.api("POST", "/v1/endpoints/e/rollout", {"version": "2.0.0", "reason": f"round {number}"})
+            started = run.server.api("POST", "/v1/endpoints/e/rollout", {"version": "2.0.0", "force": True, "reason": f"round {number}"})
             assert started.status == 200, started.body
             threading.Event().wait(aim.draw())
             run.server.kill()

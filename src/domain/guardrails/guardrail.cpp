@@ -33,6 +33,28 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
   return (predicted_score >= signal.positive_at) == positive;
 }
 
+bool is_bad(const GuardrailSpec& spec, double value) {
+  if (std::isnan(value)) return true;
+  switch (spec.signal.kind) {
+    case Kind::kError: return value > 0.5;
+    case Kind::kFeedback: return value < 0.5;
+    case Kind::kLatency: return value > spec.objective.bound;
+    case Kind::kResponseValue: return !spec.signal.ok_when->holds(value);
+  }
+  return true;
+}
+
+double loss(const GuardrailSpec& spec, double value) {
+  if (std::isnan(value)) return 1.0;
+  return spec.objective.better == Better::kHigher ? 1 - value : value;
+}
+
+double allowed_bad(const GuardrailSpec& spec) {
+  const Objective& goal = spec.objective;
+  if (spec.signal.kind == Kind::kLatency) return 1 - goal.quantile;
+  return goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound;
+}
+
 bool ClusterSet::insert(std::uint64_t key) {
   if (key == 0) return true;
   if (slots_.empty()) slots_.assign(kSlots, 0);
@@ -46,43 +68,30 @@ bool ClusterSet::insert(std::uint64_t key) {
   }
 }
 
-Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec) {
+Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit) {
+  constexpr Direction kAgainst = Direction::kAgainst;
   const Objective& goal = spec.objective;
   switch (chosen_test(spec)) {
     case TestKind::kMean: return BoundedMeanTest(goal.bound, spec.restarts);
     case TestKind::kMeanVsStable: return RelativeMeanTest(goal.margin, spec.restarts);
     case TestKind::kValueVsStable: return RelativeValueTest(goal.margin, goal.sigma, goal.better, spec.restarts);
     case TestKind::kRatioVsStable: return RelativeRatioTest(goal.tolerance, goal.better, spec.restarts);
-    case TestKind::kLatencyVsStable: return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts);
-    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kLatencyVsStable:
+      return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts, kAgainst, log_limit);
+    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kPairedMean: return PairedMeanTest(goal.margin, spec.restarts);
-    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts);
+    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
-  if (spec.signal.kind == Kind::kLatency) return AbsoluteRateTest(1 - goal.quantile, spec.restarts);
-  return AbsoluteRateTest(goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound, spec.restarts);
+  return AbsoluteRateTest(allowed_bad(spec), spec.restarts, kAgainst, log_limit);
 }
 
 Guardrail::Guardrail(GuardrailSpec spec, double alpha)
-    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
-
-bool Guardrail::is_bad(double value) const {
-  if (std::isnan(value)) return true;
-  switch (spec_.signal.kind) {
-    case Kind::kError: return value > 0.5;
-    case Kind::kFeedback: return value < 0.5;
-    case Kind::kLatency: return value > spec_.objective.bound;
-    case Kind::kResponseValue: return !spec_.signal.ok_when->holds(value);
-  }
-  return true;
-}
-
-// Of a score in [0, 1]; an answer without one is as bad as can be.
-double Guardrail::loss(double value) const {
-  if (std::isnan(value)) return 1.0;
-  return spec_.objective.better == Better::kHigher ? 1 - value : value;
-}
+    : spec_(std::move(spec)),
+      kind_(chosen_test(spec_)),
+      log_limit_(-std::log(alpha)),
+      test_(make_test(spec_, log_limit_)) {}
 
 void Guardrail::count(const Measurement& m) {
   ++(m.candidate ? candidate_n_ : stable_n_);
@@ -130,7 +139,7 @@ bool Guardrail::breach_at(double log_limit) {
 
 // True when the evidence against the candidate may have grown: only a bad outcome of its own can do that.
 bool Guardrail::observe_rate(const Measurement& m) {
-  const bool bad = is_bad(m.value);
+  const bool bad = is_bad(spec_, m.value);
   if (bad) ++(m.candidate ? candidate_bad_ : stable_bad_);
   if (kind_ == TestKind::kRateVsStable) {
     if (bad && clusters_.insert(m.cluster))
@@ -154,7 +163,7 @@ bool Guardrail::observe_value(const Measurement& m) {
   }
   if (!bets) return false;
   if (kind_ == TestKind::kMeanVsStable) {
-    std::get<RelativeMeanTest>(test_).observe(m.candidate, m.assignment_probability, loss(m.value));
+    std::get<RelativeMeanTest>(test_).observe(m.candidate, m.assignment_probability, loss(spec_, m.value));
     return true;
   }
   // No number stands for a missing value that may be of any size.
@@ -169,11 +178,11 @@ bool Guardrail::observe_value(const Measurement& m) {
 
 bool Guardrail::observe_pair(const Measurement& m) {
   if (kind_ == TestKind::kPairedMean) {
-    std::get<PairedMeanTest>(test_).observe(loss(m.value), loss(m.second));
+    std::get<PairedMeanTest>(test_).observe(loss(spec_, m.value), loss(spec_, m.second));
     return true;
   }
-  const bool candidate = is_bad(m.value);
-  const bool stable = is_bad(m.second);
+  const bool candidate = is_bad(spec_, m.value);
+  const bool stable = is_bad(spec_, m.second);
   candidate_bad_ += candidate ? 1 : 0;
   stable_bad_ += stable ? 1 : 0;
   std::get<PairedRateTest>(test_).observe(candidate, stable);

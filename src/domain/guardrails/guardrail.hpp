@@ -33,6 +33,13 @@ struct Measurement {
 /// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label);
 
+/// Whether an outcome's value is bad under the specification's objective; a missing one (NaN) is.
+bool is_bad(const GuardrailSpec& spec, double value);
+/// Of a score in [0, 1]: how far it is from the best; an answer without one is as bad as can be.
+double loss(const GuardrailSpec& spec, double value);
+/// The share of outcomes that an absolute objective lets be bad.
+double allowed_bad(const GuardrailSpec& spec);
+
 /// What was seen and what it means, for people and for the audit log.
 struct Evidence {
   std::string name;
@@ -85,9 +92,7 @@ class Guardrail {
  private:
   using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest, RelativeValueTest,
                             RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
-  static Test make_test(const GuardrailSpec& spec);
-  bool is_bad(double value) const;
-  double loss(double value) const;
+  static Test make_test(const GuardrailSpec& spec, double log_limit);
   bool observe_rate(const Measurement& m);
   bool observe_value(const Measurement& m);
   bool observe_pair(const Measurement& m);

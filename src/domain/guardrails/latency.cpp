@@ -45,6 +45,7 @@ void RelativeLatencyTest::observe(bool candidate, double pi, double seconds, boo
 
 double RelativeLatencyTest::log_e() const {
   const std::array<double, 3> logs{tests_[0].log_e(), tests_[1].log_e(), tests_[2].log_e()};
+  if (direction_ == Direction::kFor) return *std::min_element(logs.begin(), logs.end());
   return log_mean_exp(logs.data(), logs.size());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 
 #include "domain/guardrails/rate_tests.hpp"
@@ -27,12 +28,16 @@ class LatencySketch {
 /// is their average. The slack keeps a candidate from being blamed for what its small share costs it: a process that is
 /// asked twenty times less often wakes up and refills its caches for each request, a fraction of a millisecond that no
 /// client minds. Any threshold that is known before the outcome is valid, so the slack costs nothing but power.
+/// kFor: evidence that at none of the three is it `tolerance` times as often slower: E is the least of the three.
 class RelativeLatencyTest {
  public:
-  explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0, const RestartPlan& restarts = {})
-      : slack_seconds_(slack_seconds),
-        tests_{RelativeRateTest(tolerance, restarts), RelativeRateTest(tolerance, restarts),
-               RelativeRateTest(tolerance, restarts)} {}
+  explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0, const RestartPlan& restarts = {},
+                               Direction direction = Direction::kAgainst, double log_limit = kNoLimit)
+      : slack_seconds_(slack_seconds), direction_(direction) {
+    // One of the three alone takes their average to the limit when it is three times as high.
+    const double each = log_limit + std::log(static_cast<double>(kQuantiles.size()));
+    tests_.fill(RelativeRateTest(tolerance, restarts, direction, each));
+  }
   /// `bets`: this outcome may count as evidence (it is not the second of its cluster); stable's sketch learns anyway.
   void observe(bool candidate, double pi, double seconds, bool bets = true);
   void restart() {
@@ -45,6 +50,7 @@ class RelativeLatencyTest {
   static constexpr std::uint64_t kRefresh = 64;  ///< Stable answers between two looks at the sketch.
   static constexpr std::array<double, 3> kQuantiles{0.90, 0.95, 0.99};
   double slack_seconds_;
+  Direction direction_;
   LatencySketch stable_;
   std::array<double, 3> thresholds_{};
   std::array<RelativeRateTest, 3> tests_;

@@ -13,26 +13,44 @@
 /// Waudby-Smith and Ramdas, "Estimating means of bounded random variables by betting" (2023).
 namespace backstay::guardrails {
 
+/// What a large e-value is evidence of.
+enum class Direction : std::uint8_t {
+  kAgainst,  ///< That the candidate is worse than the objective allows.
+  kFor,      ///< The mirror image, for what a promotion requires: that it is better than the objective asks.
+};
+
+/// What the rate tests bet on: the candidate being so many times as bad, each with a part of the capital. A version
+/// that is 25 times as bad is found in a handful of outcomes, of which each part that is bet on something else costs a
+/// greater share: so that gets two parts. With these, detection takes at most 1.3 times the information bound from 1.5
+/// to 10 times as bad (docs/statistics.md).
+inline constexpr std::array<double, 5> kBetRatios{1.4, 2, 3.5, 8, 25};
+inline constexpr std::array<double, 5> kBetShares{1, 1, 1, 1, 2};
+
 /// H0: P(bad | past) <= p0. Outcomes need be neither independent nor identically distributed.
-/// E = mean_j prod (q_j/p0 | (1-q_j)/(1-p0)), odds(q_j) = r_j odds(p0), r in {1.25, 1.5, 2, 3, 5, 10}. Depends on the
-/// counts only, so observing is one increment.
+/// E = sum_j w_j prod (q_j/p0 | (1-q_j)/(1-p0)), odds(q_j) = r_j odds(p0), r and w as above. Far from its limit it
+/// depends on the counts only, so observing is one increment; near it see Capitals::bet. kFor: H0 is
+/// P(bad | past) >= p0, and the odds are 1/r_j times those of p0.
 class AbsoluteRateTest {
  public:
-  enum class Evidence : std::uint8_t {
-    kAgainst,  ///< That the rate is above p0.
-    kFor,      ///< The mirror image, r in {1/1.25 .. 1/10}: H0 is P(bad | past) >= p0, a large E that it is below.
-  };
-  /// `p0` in (0, 1).
-  explicit AbsoluteRateTest(double p0, const RestartPlan& restarts = {}, Evidence evidence = Evidence::kAgainst);
-  void observe(bool bad) { ++(bad ? bad_ : good_); }
+  /// `p0` in (0, 1). `log_limit`: ln(1/alpha), where a breach is; kAgainst only.
+  explicit AbsoluteRateTest(double p0, const RestartPlan& restarts = {}, Direction direction = Direction::kAgainst,
+                            double log_limit = kNoLimit);
+  void observe(bool bad) {
+    if (near_) return observe_near(bad);
+    ++(bad ? bad_ : good_);
+    if (bad && log_limit_ < kNoLimit) look_ahead();
+  }
   void restart();
   double log_e() const { return capitals_now().log_e(); }
   std::uint64_t bad() const { return settled_bad_ + bad_; }
   std::uint64_t count() const { return bad() + settled_good_ + good_; }
 
  private:
-  static constexpr std::size_t kGrid = 6;
+  static constexpr std::size_t kGrid = kBetRatios.size();
   Capitals<kGrid> capitals_now() const;
+  void settle();
+  void look_ahead();
+  void observe_near(bool bad);
 
   std::array<double, kGrid> bad_step_{};
   std::array<double, kGrid> good_step_{};
@@ -41,27 +59,36 @@ class AbsoluteRateTest {
   std::uint64_t good_ = 0;
   std::uint64_t settled_bad_ = 0;
   std::uint64_t settled_good_ = 0;
+  double log_limit_;
+  bool near_ = false;  ///< The next bad outcome could reach the limit.
 };
 
 /// H0: the candidate's bad rate is at most `tolerance` times stable's, whatever that is and however it drifts. Only bad
 /// outcomes are told: under H0 each came from the candidate with probability at most pi' = t pi / (t pi + 1 - pi), pi
 /// being the chance its request had of going to the candidate. L_j += A ln r_j - ln(pi' r_j + 1 - pi'), r in
-/// {1.25, 1.5, 2, 3, 5, 10, 20}. Assumes that the draw was independent of the outcome and pi known before it.
+/// kBetRatios; near the limit see Capitals::bet. Assumes that the draw was independent of the outcome and pi known
+/// before it. kFor: H0 is that the rate is at least `tolerance` times stable's; each bad outcome is then the
+/// candidate's with probability at least pi', and 1/r_j instead of r_j makes each factor's mean at most 1.
 class RelativeRateTest {
  public:
-  explicit RelativeRateTest(double tolerance = 1.0, const RestartPlan& restarts = {})
-      : capitals_(restarts), tolerance_(tolerance) {}
+  /// `log_limit`: as above.
+  explicit RelativeRateTest(double tolerance = 1.0, const RestartPlan& restarts = {},
+                            Direction direction = Direction::kAgainst, double log_limit = kNoLimit)
+      : capitals_(restarts, kBetShares), tolerance_(tolerance), direction_(direction), log_limit_(log_limit) {}
   /// `pi` outside of (0, 1) tells nothing and is ignored.
   void observe_bad(bool candidate, double pi);
   void restart() { capitals_.restart(); }
   double log_e() const { return capitals_.log_e(); }
 
  private:
-  static constexpr std::size_t kGrid = 7;
+  static constexpr std::size_t kGrid = kBetRatios.size();
   Capitals<kGrid> capitals_;
   double tolerance_;
-  double pi_ = 0;  ///< That price_ was computed for: it changes with the rollout's steps, not with each request.
-  std::array<double, kGrid> price_{};
+  Direction direction_;
+  double log_limit_;
+  double pi_ = 0;  ///< That the steps were computed for: it changes with the rollout's steps, not with each request.
+  std::array<double, kGrid> candidate_step_{};  ///< When the bad outcome is the candidate's, and
+  std::array<double, kGrid> stable_step_{};     ///< when it is stable's.
 };
 
 /// H0: of the pairs in which exactly one of the two versions was bad, at most t / (1 + t) are the candidate's, t being
@@ -69,7 +96,9 @@ class RelativeRateTest {
 /// cancels. McNemar's test as an e-process: the RelativeRateTest on discordant pairs with pi = 1/2.
 class PairedRateTest {
  public:
-  explicit PairedRateTest(double tolerance = 1.0, const RestartPlan& restarts = {}) : test_(tolerance, restarts) {}
+  explicit PairedRateTest(double tolerance = 1.0, const RestartPlan& restarts = {},
+                          Direction direction = Direction::kAgainst, double log_limit = kNoLimit)
+      : test_(tolerance, restarts, direction, log_limit) {}
   void observe(bool candidate_bad, bool stable_bad) {
     if (candidate_bad != stable_bad) test_.observe_bad(candidate_bad, 0.5);
   }

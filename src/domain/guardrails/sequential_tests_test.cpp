@@ -56,7 +56,7 @@ TEST(ExactExpectation, AnAbsoluteRateIsAFairBetAtItsLimit) {
   };
   EXPECT_NEAR(expected_e(Tested(0.1), branches(0.1), 12), 1, 1e-12);
   EXPECT_NEAR(expected_e(Tested(0.1, kQuick), branches(0.1), 12), 1, 1e-12);
-  EXPECT_NEAR(expected_e(Tested(0.1, kQuick, Tested::Evidence::kFor), branches(0.1), 12), 1, 1e-12);
+  EXPECT_NEAR(expected_e(Tested(0.1, kQuick, Direction::kFor), branches(0.1), 12), 1, 1e-12);
   EXPECT_LT(expected_e(Tested(0.1, kQuick), branches(0.05), 12), 0.9);
   EXPECT_GT(expected_e(Tested(0.1, kQuick), branches(0.3), 12), 2);
 }
@@ -71,6 +71,18 @@ TEST(ExactExpectation, ARelativeRateIsAFairBetWhateverTheBaseRate) {
       EXPECT_NEAR(expected_e(Tested(1, kQuick), branches, 9), 1, 1e-12);
     }
   }
+}
+
+TEST(ExactExpectation, ABetThatGoesNoFurtherThanItsLimitIsAsFair) {
+  // A limit that is reached, left and reached again within a few steps.
+  const double limit = std::log(6.0);
+  const std::vector<Branch<AbsoluteRateTest>> rates{{0.1, [](AbsoluteRateTest& t) { t.observe(true); }},
+                                                    {0.9, [](AbsoluteRateTest& t) { t.observe(false); }}};
+  EXPECT_NEAR(expected_e(AbsoluteRateTest(0.1, {}, Direction::kAgainst, limit), rates, 12), 1, 1e-12);
+  EXPECT_NEAR(expected_e(AbsoluteRateTest(0.1, kQuick, Direction::kAgainst, limit), rates, 12), 1, 1e-12);
+  const std::vector<Branch<RelativeRateTest>> arms{{0.2, [](RelativeRateTest& t) { t.observe_bad(true, 0.2); }},
+                                                   {0.8, [](RelativeRateTest& t) { t.observe_bad(false, 0.2); }}};
+  EXPECT_NEAR(expected_e(RelativeRateTest(1, kQuick, Direction::kAgainst, limit), arms, 12), 1, 1e-12);
 }
 
 TEST(ExactExpectation, ToleratesWhatItIsToldToTolerate) {
@@ -141,16 +153,34 @@ TEST(AbsoluteRateTest, GivesTheEvidenceOfAStraightforwardProgram) {
     test.observe(bad);
     if (++seen % 3 == 0) test.restart();
   }
-  EXPECT_NEAR(test.log_e(), 3.3639542204360353, 1e-12);
+  EXPECT_NEAR(test.log_e(), 3.768903763320052, 1e-12);
   EXPECT_EQ(test.bad(), 4u);
   EXPECT_EQ(test.count(), 7u);
 }
 
+TEST(AbsoluteRateTest, BetsNoMoreThanABreachNeeds) {
+  const double limit = std::log(100.0);
+  AbsoluteRateTest bounded(0.05, {}, Direction::kAgainst, limit);
+  AbsoluteRateTest free(0.05);
+  const std::vector<bool> outcomes{true, true, true, false, false, false, true, true};
+  const std::vector<double> expected{1.76477705, 3.940196,   4.60517019, 3.89826733,
+                                     3.84265995, 3.78058013, 4.60517019, 6.95839956};
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    bounded.observe(outcomes[i]);
+    free.observe(outcomes[i]);
+    EXPECT_NEAR(bounded.log_e(), expected[i], 1e-7) << i;
+    EXPECT_EQ(bounded.log_e() >= limit, i == 2 || i >= 6) << i;
+  }
+  EXPECT_EQ(bounded.count(), 8u);
+  EXPECT_EQ(bounded.bad(), 5u);
+  EXPECT_NEAR(free.log_e(), 8.77423043, 1e-7);
+}
+
 TEST(AbsoluteRateTest, TheMirrorImageShowsThatAnObjectiveHolds) {
-  AbsoluteRateTest test(0.1, {}, AbsoluteRateTest::Evidence::kFor);
+  AbsoluteRateTest test(0.1, {}, Direction::kFor);
   test.observe(true);
   for (int i = 0; i < 60; ++i) test.observe(false);
-  EXPECT_NEAR(test.log_e(), 2.8691258950821537, 1e-12);
+  EXPECT_NEAR(test.log_e(), 2.934970774880878, 1e-12);
 }
 
 TEST(AbsoluteRateTest, ARestartFindsALateBreakSooner) {

@@ -4,11 +4,15 @@
 
 namespace backstay::guardrails {
 
-double log_mean_exp(const double* values, std::size_t count) {
+double log_sum_exp(const double* values, std::size_t count) {
   const double greatest = *std::max_element(values, values + count);
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) sum += std::exp(values[i] - greatest);
-  return greatest + std::log(sum / static_cast<double>(count));
+  return greatest + std::log(sum);
+}
+
+double log_mean_exp(const double* values, std::size_t count) {
+  return log_sum_exp(values, count) - std::log(static_cast<double>(count));
 }
 
 double log_add(double a, double b) {

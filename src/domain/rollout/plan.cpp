@@ -28,6 +28,7 @@ Result<void> Plan::validate() const {
     } else {
       canary_ppm = step.ppm;
     }
+    TRY_DO(rollout::validate(step.proof, step.min_duration, fmt::format("Step {} of the rollout plan", i + 1)));
   }
   if (holdback_ppm >= traffic::kWhole / 2) {
     return Unexpected(ErrorCode::kInvalidArgument, "The holdback is half of the traffic or more.",
@@ -37,6 +38,7 @@ Result<void> Plan::validate() const {
     return Unexpected(ErrorCode::kInvalidArgument, "The plan's watch or ready_timeout is negative or zero.",
                       "Use durations such as 1h.");
   }
+  TRY_DO(rollout::validate(proof, watch, "The rollout plan's watch"));
   return calendar.validate();
 }
 

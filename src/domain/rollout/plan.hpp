@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "domain/rollout/calendar.hpp"
+#include "domain/rollout/requirement.hpp"
 
 namespace backstay::rollout {
 
@@ -18,6 +19,7 @@ struct Step {
   milliseconds min_duration{0};   ///< Both must hold before the next step:
   std::uint64_t min_samples = 0;  ///< outcomes of the candidate seen in this step.
   bool approval = false;          ///< Begins only after a person said so.
+  Proof proof{};                  ///< What it has to show before the next step.
   bool operator==(const Step&) const = default;
 };
 
@@ -31,12 +33,15 @@ struct Plan {
                                        ///< rollout fails.
   bool approve_promotion = false;      ///< The candidate gets everything only after a person said so.
   Calendar calendar;                   ///< When a step may begin, and the rollout end, by itself.
+  Proof proof{};                       ///< What the candidate has to show before the watch ends and it is stable.
   bool operator==(const Plan&) const = default;
 
   /// Whether entering this step (steps.size(): promotion) takes a person.
   bool needs_approval(std::size_t index) const {
     return index < steps.size() ? steps[index].approval : approve_promotion;
   }
+  /// Of a step; of the watch, when `index` is steps.size().
+  const Proof& proof_of(std::size_t index) const { return index < steps.size() ? steps[index].proof : proof; }
   /// Shadow steps come first, canary shares rise; says which step is wrong.
   Result<void> validate() const;
 };

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "domain/rollout/progress.hpp"
 
 namespace backstay::rollout {
 
@@ -21,10 +21,6 @@ overloaded(Ts...) -> overloaded<Ts...>;
 
 constexpr const char* kSelf = "backstay";
 
-std::string percent(std::uint32_t ppm) {
-  return fmt::format("{:g}%", static_cast<double>(ppm) / 10'000.0);
-}
-
 Transition unchanged(const State& state) {
   Transition out;
   out.state = state;
@@ -37,6 +33,7 @@ Transition change(const State& state, Note note) {
   Transition out;
   out.state = state;
   out.state.revision = state.revision + 1;
+  out.state.shown.clear();
   out.changed = true;
   out.notes.push_back(std::move(note));
   return out;
@@ -134,23 +131,6 @@ Transition give_up(const State& state, Timestamp now) {
                    {"backend_failed", kSelf, fmt::format("{} was not ready for {}.", state.candidate, limit), "{}"});
 }
 
-/// Which step would begin next; plan.steps.size(): promotion.
-std::size_t next_index(const State& state) {
-  return state.phase == Phase::kWarming ? 0 : state.step_index + 1;
-}
-
-bool lacks_approval(const State& state, std::size_t index) {
-  return state.plan.needs_approval(index) && state.approved <= index;
-}
-
-std::string step_text(const State& state, std::size_t index) {
-  if (index >= state.plan.steps.size()) return "the promotion of " + state.candidate;
-  const Step& step = state.plan.steps[index];
-  return step.kind == Step::Kind::kShadow
-             ? fmt::format("a copy of {} of the requests to {}", percent(step.ppm), state.candidate)
-             : fmt::format("{} of the requests to {}", percent(step.ppm), state.candidate);
-}
-
 /// Begins the next step, unless the plan says that it must wait: for a person, who is asked once, or for the hour.
 Transition go_on(const State& state, Timestamp now) {
   const std::size_t index = next_index(state);
@@ -165,22 +145,56 @@ Transition go_on(const State& state, Timestamp now) {
   return enter_step(state, index, now);
 }
 
+/// For the record, once per step: what was required has been shown.
+Transition note_proof(const State& state, const Proof& proof) {
+  std::string numbers;
+  for (const Shown& shown : state.shown)
+    numbers += fmt::format(R"({}{{"log_e":{:.6g},"log_limit":{:.6g}}})", numbers.empty() ? "" : ",", shown.log_e,
+                           shown.log_limit);
+  Transition out = change(state, {kSelf, "rollout.require",
+                                  fmt::format("{} has shown {}.", state.candidate, describe(proof, state.shown, false)),
+                                  fmt::format(R"({{"shown":[{}]}})", numbers)});
+  out.state.proven = index_of(state) + 1;
+  return out;
+}
+
+Transition pause(const State& state, Note note) {
+  if (state.paused) return unchanged(state);
+  Transition out = change(state, std::move(note));
+  out.state.paused = true;
+  return out;
+}
+
+/// What the step requires does not hold: it waits, or has waited for too long.
+Transition wait_for_proof(const State& state, const Proof& proof, Timestamp now) {
+  if (proof.within <= milliseconds{0} || now - state.phase_since < proof.within) return unchanged(state);
+  const std::string reason = fmt::format("{} has not shown within {}: {}.", state.candidate,
+                                         backstay::to_string(proof.within), describe(proof, state.shown, true));
+  if (proof.otherwise == Proof::Otherwise::kPause) return pause(state, {kSelf, "rollout.pause", reason, "{}"});
+  return roll_back(state, now, {"requirement", kSelf, reason, "{}"});
+}
+
 Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   Transition out = unchanged(state);
   out.state.samples = tick.samples;
+  out.state.shown = tick.shown;
   const bool up = state.candidate_ready && tick.candidate_up;
   if (up) out.state.last_up = now;
   if (now - out.state.last_up >= state.plan.ready_timeout) return give_up(state, now);
   if (state.paused || !up) return out;
   if (state.phase == Phase::kWarming) return go_on(out.state, now);
+  const Proof& proof = state.plan.proof_of(index_of(state));
+  const bool holds = proof.holds(tick.shown);
+  if (holds && !proof.require.empty() && state.proven <= index_of(state)) return note_proof(out.state, proof);
   const auto since = now - state.phase_since;
-  if (state.phase == Phase::kWatching) {
-    if (since < state.plan.watch || state.plan.calendar.closed(now)) return out;
-    return finish(out.state, now, kSelf, fmt::format("{} held through the watch.", state.candidate));
-  }
-  const Step& step = state.plan.steps[state.step_index];
-  if (since < step.min_duration || tick.samples < step.min_samples) return out;
-  return go_on(out.state, now);
+  const bool watching = state.phase == Phase::kWatching;
+  const milliseconds least = watching ? state.plan.watch : state.plan.steps[state.step_index].min_duration;
+  const std::uint64_t enough = watching ? 0 : state.plan.steps[state.step_index].min_samples;
+  if (!holds) return wait_for_proof(out.state, proof, now);
+  if (since < least || tick.samples < enough) return out;
+  if (!watching) return go_on(out.state, now);
+  if (state.plan.calendar.closed(now)) return out;
+  return finish(out.state, now, kSelf, fmt::format("{} held through the watch.", state.candidate));
 }
 
 Transition on_ready(const State& state, Timestamp now) {
@@ -221,13 +235,6 @@ Transition on_restarted(const State& state, Timestamp now) {
   return out;
 }
 
-Transition pause(const State& state, Note note) {
-  if (state.paused) return unchanged(state);
-  Transition out = change(state, std::move(note));
-  out.state.paused = true;
-  return out;
-}
-
 Transition on_promote(const State& state, const Promote& event, Timestamp now) {
   if (!state.candidate_ready) return unchanged(state);
   if (state.phase == Phase::kWatching) return finish(state, now, event.actor, event.reason);
@@ -262,21 +269,24 @@ Split split_of(const State& state) {
   return split;
 }
 
-Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason) {
+Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason,
+                 const std::string& evidence) {
   fresh.phase = Phase::kWarming;
   fresh.candidate_ready = false;
   fresh.step_index = 0;
   fresh.samples = 0;
-  fresh.approved = fresh.asked = 0;
+  fresh.approved = fresh.asked = fresh.proven = 0;
+  fresh.shown.clear();
   fresh.started_at = fresh.phase_since = fresh.last_up = now;
   fresh.revision = 0;
   if (fresh.stable.empty()) {
     // There is nothing to compare a first deployment with, and nothing that it could disturb.
     fresh.plan.steps.clear();
+    fresh.plan.proof = {};
     fresh.plan.approve_promotion = false;
     fresh.plan.calendar = {};
   }
-  Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, "{}"});
+  Transition out = change(fresh, {actor, fresh.revert ? "rollout.revert" : "rollout.start", reason, evidence});
   out.after_commit.emplace_back(EnsureBackend{fresh.candidate});
   out.after_commit.emplace_back(ResetGuardrails{});  // What is shown while it warms up is its own.
   return out;
@@ -298,6 +308,9 @@ Transition step(const State& state, const Event& event, Timestamp now) {
                         },
                         [&](const RollBack& order) {
                           return roll_back(state, now, {"manual", order.actor, order.reason, "{}"});
+                        },
+                        [&](const DependencyLost& lost) {
+                          return roll_back(state, now, {"dependency", kSelf, lost.reason, lost.evidence});
                         },
                         [&](const Pause& order) {
                           return pause(state, {order.actor, "rollout.pause", order.reason, "{}"});
@@ -322,32 +335,6 @@ std::string with_versions(const State& state, std::string evidence) {
       fmt::format(R"("from":"{}","rollout":"{}","to":"{}")", state.stable, state.id, state.candidate);
   if (evidence.size() > 2 && evidence.front() == '{') return evidence.insert(1, which + ",");
   return "{" + which + "}";
-}
-
-std::string waiting_for(const State& state, Timestamp now) {
-  if (is_final(state.phase)) return "";
-  if (state.paused) return "It is paused: backstay rollout resume.";
-  if (!state.candidate_ready) return fmt::format("{} is not ready yet.", state.candidate);
-  const auto left = [&](milliseconds whole) {
-    const auto rest = whole - std::chrono::duration_cast<milliseconds>(now - state.phase_since);
-    return backstay::to_string(milliseconds(std::max<std::int64_t>(rest.count() / 1000 * 1000, 0)));
-  };
-  const std::optional<std::string> closed = state.plan.calendar.closed(now);
-  if (state.phase == Phase::kWatching) {
-    if (now - state.phase_since < state.plan.watch) return fmt::format("The watch: {} left.", left(state.plan.watch));
-    return closed.value_or("");
-  }
-  if (state.phase == Phase::kStepping) {
-    const Step& step = state.plan.steps[state.step_index];
-    if (now - state.phase_since < step.min_duration)
-      return fmt::format("Time in this step: {} left.", left(step.min_duration));
-    if (state.samples < step.min_samples)
-      return fmt::format("Outcomes of the candidate: {} of {}.", state.samples, step.min_samples);
-  }
-  const std::size_t index = next_index(state);
-  if (lacks_approval(state, index))
-    return fmt::format("An approval: {}. backstay rollout approve", step_text(state, index));
-  return closed.value_or("");
 }
 
 }  // namespace backstay::rollout

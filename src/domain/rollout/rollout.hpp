@@ -26,7 +26,8 @@ inline bool is_final(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kRolledBack;
 }
 
-/// Why a rollout was rolled back. `trigger` is one of "guardrail", "manual", "not_ready", "backend_failed".
+/// Why a rollout was rolled back. `trigger` is one of "guardrail", "manual", "not_ready", "backend_failed",
+/// "requirement" (what a step requires was not shown in time), "dependency" (what it needs was rolled back).
 struct Cause {
   std::string trigger;
   std::string actor;     ///< "backstay" or a person.
@@ -53,6 +54,8 @@ struct State {
   std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
   std::size_t approved = 0;    ///< Steps with a smaller index may begin: a person said so. plan.steps.size() + 1: all.
   std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
+  std::size_t proven = 0;      ///< Steps with a smaller index have shown what they require; it is in the audit log.
+  std::vector<Shown> shown{};  ///< Of what this step requires, as of the last event that told; not stored.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
   bool operator==(const State&) const = default;
@@ -60,9 +63,10 @@ struct State {
 
 // --- events
 // -------------------------------------------------------------------------------------------------------------------
-struct Tick {                 ///< Time passed.
-  std::uint64_t samples = 0;  ///< Candidate outcomes since the step began.
-  bool candidate_up = true;   ///< Its backend is ready now; a rollout goes on with such a one only.
+struct Tick {                  ///< Time passed.
+  std::uint64_t samples = 0;   ///< Candidate outcomes since the step began.
+  bool candidate_up = true;    ///< Its backend is ready now; a rollout goes on with such a one only.
+  std::vector<Shown> shown{};  ///< Of what the step requires (Proof::require), in its order.
 };
 struct CandidateReady {};
 struct CandidateFailed {  ///< The backend gave up, or was lost for good.
@@ -82,6 +86,10 @@ struct RollBack {  ///< A person or an outside alert asks for it. Idempotent, al
   std::string actor;
   std::string reason;
 };
+struct DependencyLost {  ///< Something that the candidate needs was rolled back elsewhere.
+  std::string reason;
+  std::string evidence;
+};
 struct Pause {
   std::string actor;
   std::string reason;
@@ -99,8 +107,8 @@ struct Promote {  ///< Fast track: skip what is left of the steps, approvals and
   std::string reason;
 };
 struct Restarted {};  ///< The server came back and loaded this state: emit again what makes the world match it.
-using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, Pause, Resume, Approve,
-                           Promote, Restarted>;
+using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, DependencyLost, Pause,
+                           Resume, Approve, Promote, Restarted>;
 
 // --- effects: idempotent, replayable
 // ------------------------------------------------------------------------------------------
@@ -155,7 +163,10 @@ struct Transition {
 
 /// A new rollout's first transition (state with revision 1, its note, and the wish for a warm candidate). `fresh` has
 /// id, endpoint, stable, candidate and plan.
-Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason);
+///
+/// `evidence` is a JSON object for the note.
+Transition start(State fresh, Timestamp now, const std::string& actor, const std::string& reason,
+                 const std::string& evidence = "{}");
 
 Transition step(const State& state, const Event& event, Timestamp now);
 

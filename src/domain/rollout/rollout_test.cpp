@@ -247,6 +247,93 @@ TEST(Approval, NeverHoldsUpARollback) {
     EXPECT_EQ(step(asked, event, at(21)).state.phase, Phase::kRolledBack);
 }
 
+/// The first step and the watch require something of errors.
+State with_requirements() {
+  State state = fresh();
+  Requirement required;
+  required.guardrail = "errors";
+  required.tolerance = 1.5;
+  state.plan.steps[0].proof = {{required}, std::chrono::hours(2), Proof::Otherwise::kRollBack};
+  state.plan.steps[1].proof = {{required, required}, std::chrono::hours(2), Proof::Otherwise::kPause};
+  state.plan.proof.require = {required};
+  return step(start(state, at(0), "alice", "why").state, CandidateReady{}, at(1)).state;
+}
+
+const Shown kHolds{3.5, 3.0};
+const Shown kDoesNot{1.13, 3.0};
+
+Transition tick(const State& state, int minute, std::vector<Shown> shown) {
+  return step(state, Tick{1'000'000, true, std::move(shown)}, at(minute));
+}
+
+TEST(Requirement, AStepIsLeftWhenItIsShownAndTheLogSaysSoOnce) {
+  State state = with_requirements();
+  const Transition waits = tick(state, 20, {kDoesNot});
+  EXPECT_FALSE(waits.changed);
+  EXPECT_EQ(waiting_for(waits.state, at(20)), "Non-inferiority of errors: E 3.1 of 20; 1h41m left.");
+  EXPECT_FALSE(tick(state, 20).changed) << "No evidence at all is none.";
+  const Transition proven = tick(waits.state, 21, {kHolds});
+  ASSERT_TRUE(proven.changed);
+  EXPECT_EQ(proven.notes.at(0).action, "rollout.require");
+  EXPECT_EQ(proven.notes.at(0).reason, "2.0.0 has shown non-inferiority of errors: E 33 of 20.");
+  EXPECT_NE(proven.notes.at(0).evidence.find(R"("shown":[{"log_e":3.5,"log_limit":3}])"), std::string::npos)
+      << proven.notes.at(0).evidence;
+  EXPECT_EQ(proven.state.step_index, 0U);
+  const Transition next = tick(proven.state, 22, {kHolds});
+  EXPECT_EQ(next.state.step_index, 1U);
+  EXPECT_EQ(next.notes.size(), 1U);
+}
+
+TEST(Requirement, ThatWasShownAndNoLongerHoldsIsWaitedForAgain) {
+  const State proven = tick(with_requirements(), 5, {kHolds}).state;
+  EXPECT_EQ(proven.step_index, 0U) << "Its time is not over.";
+  EXPECT_FALSE(tick(proven, 20, {kDoesNot}).changed);
+  EXPECT_EQ(tick(proven, 21, {kHolds}).state.step_index, 1U);
+}
+
+TEST(Requirement, ThatIsNotShownInTimeEndsOrPausesTheRollout) {
+  State state = with_requirements();
+  EXPECT_FALSE(tick(state, 120, {kDoesNot}).changed);
+  const Transition late = tick(state, 121, {kDoesNot});
+  EXPECT_EQ(late.state.phase, Phase::kRolledBack);
+  EXPECT_EQ(late.state.cause->trigger, "requirement");
+  EXPECT_EQ(late.state.cause->reason, "2.0.0 has not shown within 2h: non-inferiority of errors: E 3.1 of 20.");
+  EXPECT_EQ(candidate_ppm(traffic_of(late.before_commit)->split), 0U);
+
+  state = tick(tick(state, 20, {kHolds}).state, 21, {kHolds}).state;
+  EXPECT_FALSE(tick(state, 60, {kHolds, kDoesNot}).changed);
+  const Transition paused = tick(state, 141, {kHolds, kDoesNot});
+  EXPECT_TRUE(paused.state.paused);
+  EXPECT_EQ(paused.notes.at(0).action, "rollout.pause");
+  const State resumed = step(paused.state, Resume{"alice", "more time"}, at(150)).state;
+  EXPECT_FALSE(tick(resumed, 200, {kHolds, kDoesNot}).changed);
+}
+
+TEST(Requirement, OfTheWatchHoldsUpItsEndOnly) {
+  State state = step(with_requirements(), Promote{"bob", "sure"}, at(2)).state;
+  EXPECT_EQ(state.phase, Phase::kWatching) << "A person's word goes past what steps require.";
+  EXPECT_FALSE(tick(state, 62, {kDoesNot}).changed);
+  EXPECT_FALSE(tick(state, 10'000, {kDoesNot}).changed) << "Without within it waits.";
+  EXPECT_EQ(step(state, Breach{"errors", "too many", "{}"}, at(70)).state.phase, Phase::kRolledBack);
+  state = tick(state, 70, {kHolds}).state;
+  EXPECT_EQ(tick(state, 71, {kHolds}).state.phase, Phase::kDone);
+}
+
+TEST(Requirement, SaysWhatIsWrongWithIt) {
+  Plan plan = default_plan();
+  plan.steps[0].proof.within = std::chrono::hours(1);
+  EXPECT_NE(plan.validate().error().message.find("requires nothing"), std::string::npos);
+  Requirement required;
+  required.guardrail = "errors";
+  plan.steps[0].proof.require = {required};
+  EXPECT_TRUE(plan.validate());
+  plan.steps[0].proof.within = std::chrono::minutes(1);
+  EXPECT_NE(plan.validate().error().message.find("Step 1"), std::string::npos);
+  plan.steps[0].proof.within = milliseconds{0};
+  plan.steps[0].proof.require[0].at_least = 0.9;
+  EXPECT_FALSE(plan.validate());
+}
+
 TEST(Calendar, OutsideOfItsHoursARolloutStandsAndStillRollsBack) {
   State state = fresh();
   // 1 January 1970 was a Thursday; at() counts from its midnight.

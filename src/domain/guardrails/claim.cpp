@@ -1,0 +1,76 @@
+#include "domain/guardrails/claim.hpp"
+
+#include <cmath>
+
+namespace backstay::guardrails {
+
+Claim::Test Claim::make_test(const GuardrailSpec& spec) {
+  const Objective& goal = spec.objective;
+  switch (chosen_test(spec)) {
+    case TestKind::kMean: return BoundedMeanTest(1 - goal.bound);
+    case TestKind::kMeanVsStable: return RelativeMeanTest(-goal.margin);
+    case TestKind::kValueVsStable: return RelativeValueTest(-goal.margin, goal.sigma, goal.better);
+    case TestKind::kRatioVsStable: return RelativeRatioTest(1 / goal.tolerance, goal.better);
+    case TestKind::kLatencyVsStable:
+      return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, {}, Direction::kFor);
+    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, {}, Direction::kFor);
+    case TestKind::kPairedMean: return PairedMeanTest(-goal.margin);
+    case TestKind::kRateVsStable: return RelativeRateTest(goal.tolerance, {}, Direction::kFor);
+    case TestKind::kAutomatic:
+    case TestKind::kRate: break;
+  }
+  return AbsoluteRateTest(allowed_bad(spec), {}, Direction::kFor);
+}
+
+Claim::Claim(GuardrailSpec spec, double alpha)
+    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
+
+void Claim::observe(const Measurement& m) {
+  switch (kind_) {
+    case TestKind::kAutomatic:
+    case TestKind::kRate:
+      if (m.candidate) std::get<AbsoluteRateTest>(test_).observe(is_bad(spec_, m.value));
+      break;
+    case TestKind::kRateVsStable:
+      if (is_bad(spec_, m.value) && clusters_.insert(m.cluster))
+        std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
+      break;
+    case TestKind::kPairedRate:
+      std::get<PairedRateTest>(test_).observe(is_bad(spec_, m.value), is_bad(spec_, m.second));
+      break;
+    case TestKind::kPairedMean:
+      std::get<PairedMeanTest>(test_).observe(loss(spec_, m.second), loss(spec_, m.value));
+      break;
+    case TestKind::kMean:
+      // A missing score is as bad as can be, so it is no evidence that all is well.
+      if (m.candidate) std::get<BoundedMeanTest>(test_).observe(std::isnan(m.value) ? 1.0 : 1 - m.value);
+      break;
+    default: observe_value(m); break;
+  }
+}
+
+/// Against stable, the arms exchanged.
+void Claim::observe_value(const Measurement& m) {
+  const bool bets = clusters_.insert(m.cluster);
+  if (kind_ == TestKind::kLatencyVsStable) {
+    std::get<RelativeLatencyTest>(test_).observe(m.candidate, m.assignment_probability, m.value, bets);
+    return;
+  }
+  if (!bets) return;
+  if (kind_ == TestKind::kMeanVsStable) {
+    std::get<RelativeMeanTest>(test_).observe(!m.candidate, 1 - m.assignment_probability, loss(spec_, m.value));
+    return;
+  }
+  if (!std::isfinite(m.value) || !std::isfinite(m.second)) return;
+  if (kind_ == TestKind::kValueVsStable) {
+    std::get<RelativeValueTest>(test_).observe(!m.candidate, m.value);
+  } else {
+    std::get<RelativeRatioTest>(test_).observe(!m.candidate, m.value, m.second);
+  }
+}
+
+double Claim::log_e() const {
+  return std::visit([](const auto& test) { return test.log_e(); }, test_);
+}
+
+}  // namespace backstay::guardrails

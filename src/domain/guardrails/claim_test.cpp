@@ -1,0 +1,158 @@
+#include "domain/guardrails/claim.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "base/random.hpp"
+
+namespace backstay::guardrails {
+namespace {
+
+struct Branch {
+  double probability;
+  Measurement seen;
+};
+
+/// E[e-value] after `depth` outcomes, over all paths: at most 1 while the claim is untrue, 1 at its edge.
+double expected_e(const Claim& claim, const std::vector<Branch>& branches, int depth) {
+  if (depth == 0) return std::exp(claim.log_e());
+  double sum = 0;
+  for (const Branch& branch : branches) {
+    Claim next = claim;
+    next.observe(branch.seen);
+    sum += branch.probability * expected_e(next, branches, depth - 1);
+  }
+  return sum;
+}
+
+Measurement outcome(bool candidate, double pi, double value) {
+  Measurement m;
+  m.candidate = candidate;
+  m.assignment_probability = pi;
+  m.value = value;
+  return m;
+}
+
+GuardrailSpec relative(Signal::Kind kind) {
+  GuardrailSpec spec;
+  spec.name = "g";
+  spec.signal.kind = kind;
+  spec.signal.json_pointer = "/score";
+  return spec;
+}
+
+std::vector<Branch> errors(double pi, double stable_rate, double times) {
+  const double own = stable_rate * times;
+  return {{pi * own, outcome(true, pi, 1)},
+          {pi * (1 - own), outcome(true, pi, 0)},
+          {(1 - pi) * stable_rate, outcome(false, pi, 1)},
+          {(1 - pi) * (1 - stable_rate), outcome(false, pi, 0)}};
+}
+
+TEST(Claim, OfNonInferiorityIsAFairBetAtItsToleranceAndALosingOneBeyond) {
+  GuardrailSpec spec = relative(Signal::Kind::kError);
+  spec.objective.tolerance = 1.5;
+  for (const double pi : {0.05, 0.3}) {
+    // Only bad outcomes bet, and the candidate's have the chance 1.5 pi / (1.5 pi + 1 - pi) at the edge.
+    EXPECT_NEAR(expected_e(Claim(spec, 0.05), errors(pi, 0.4, 1.5), 6), 1, 1e-12) << pi;
+    EXPECT_LT(expected_e(Claim(spec, 0.05), errors(pi, 0.4, 2), 6), 1) << pi;
+    EXPECT_GT(expected_e(Claim(spec, 0.05), errors(pi, 0.4, 0.5), 6), 1) << pi;
+  }
+}
+
+TEST(Claim, OfAnAbsoluteObjectiveIsAFairBetAtItsBound) {
+  GuardrailSpec spec = relative(Signal::Kind::kError);
+  spec.objective.kind = Objective::Kind::kAtMost;
+  spec.objective.bound = 0.1;
+  const auto own = [](double rate) {
+    return std::vector<Branch>{{rate, outcome(true, 0.5, 1)}, {1 - rate, outcome(true, 0.5, 0)}};
+  };
+  EXPECT_NEAR(expected_e(Claim(spec, 0.05), own(0.1), 10), 1, 1e-12);
+  EXPECT_LT(expected_e(Claim(spec, 0.05), own(0.2), 10), 1);
+  EXPECT_GT(expected_e(Claim(spec, 0.05), own(0.01), 10), 1);
+}
+
+TEST(Claim, OfAMeanIsNoMoreThanFairWhenTheCandidateIsWorseByTheMargin) {
+  GuardrailSpec spec = relative(Signal::Kind::kResponseValue);
+  spec.objective.margin = 0.1;
+  const double pi = 0.3;
+  // Scores of 0 and 1: stable's mean is 0.8, the candidate's 0.8 minus the difference.
+  const auto scores = [&](double difference) {
+    const double own = 0.8 - difference;
+    return std::vector<Branch>{{pi * own, outcome(true, pi, 1)},
+                               {pi * (1 - own), outcome(true, pi, 0)},
+                               {(1 - pi) * 0.8, outcome(false, pi, 1)},
+                               {(1 - pi) * 0.2, outcome(false, pi, 0)}};
+  };
+  EXPECT_NEAR(expected_e(Claim(spec, 0.05), scores(0.1), 6), 1, 1e-12);
+  EXPECT_LT(expected_e(Claim(spec, 0.05), scores(0.2), 6), 1);
+  EXPECT_GT(expected_e(Claim(spec, 0.05), scores(0), 6), 1);
+  GuardrailSpec absolute = spec;
+  absolute.objective = {};
+  absolute.objective.kind = Objective::Kind::kAtLeast;
+  absolute.objective.bound = 0.7;
+  EXPECT_LE(expected_e(Claim(absolute, 0.05), {{0.7, outcome(true, pi, 1)}, {0.3, outcome(true, pi, 0)}}, 8),
+            1 + 1e-12);
+  EXPECT_GT(expected_e(Claim(absolute, 0.05), {{0.9, outcome(true, pi, 1)}, {0.1, outcome(true, pi, 0)}}, 8), 1);
+}
+
+/// How many of `runs` candidates ever show the claim.
+double shown(const GuardrailSpec& spec, const std::function<Measurement(Random&)>& draw, int outcomes, int runs) {
+  int count = 0;
+  for (int run = 0; run < runs; ++run) {
+    Random random(static_cast<std::uint64_t>(run) + 1);
+    Claim claim(spec, 0.05);
+    for (int i = 0; i < outcomes; ++i) {
+      claim.observe(draw(random));
+      if (claim.log_e() < claim.log_limit()) continue;
+      ++count;
+      break;
+    }
+  }
+  return count / static_cast<double>(runs);
+}
+
+double normal(Random& random) {
+  return std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(6.283185307179586 * random.unit());
+}
+
+TEST(Claim, IsShownByFewWorseCandidatesAndByMostGoodOnes) {
+  const double pi = 0.3;
+  GuardrailSpec latency = relative(Signal::Kind::kLatency);
+  latency.objective.tolerance = 2;
+  latency.objective.slack_seconds = 0;
+  const auto slower_by = [&](double factor) {
+    return [=](Random& random) {
+      const bool candidate = random.unit() < pi;
+      return outcome(candidate, pi, std::exp(0.5 * normal(random)) * (candidate ? factor : 1));
+    };
+  };
+  EXPECT_LT(shown(latency, slower_by(1.8), 4'000, 200), 0.05);
+  EXPECT_GT(shown(latency, slower_by(1), 20'000, 20), 0.8);
+
+  GuardrailSpec value = relative(Signal::Kind::kResponseValue);
+  value.test = TestKind::kValueVsStable;
+  value.objective.better = Better::kLower;
+  value.objective.sigma = 1;
+  value.objective.margin = 0.3;
+  const auto higher_by = [&](double difference) {
+    return [=](Random& random) {
+      const bool candidate = random.unit() < pi;
+      return outcome(candidate, pi, normal(random) + (candidate ? difference : 0));
+    };
+  };
+  EXPECT_LT(shown(value, higher_by(0.3), 2'000, 400), 0.06);
+  EXPECT_GT(shown(value, higher_by(0), 4'000, 20), 0.9);
+}
+
+TEST(Claim, NothingIsShownWithoutEvidence) {
+  Claim claim(relative(Signal::Kind::kError), 0.05);
+  for (int i = 0; i < 1'000; ++i) claim.observe(outcome(i % 2 == 0, 0.5, 0));
+  EXPECT_EQ(claim.log_e(), 0);
+  EXPECT_NEAR(std::exp(claim.log_limit()), 20, 1e-9);
+}
+
+}  // namespace
+}  // namespace backstay::guardrails

@@ -1,0 +1,43 @@
+#include "domain/rollout/damping.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace backstay::rollout {
+
+namespace {
+
+bool counts(const State& state, Timestamp now, const DampingRule& rule) {
+  if (state.phase != Phase::kRolledBack || !state.cause || now - state.phase_since > rule.within) return false;
+  return state.cause->trigger != "not_ready" && state.cause->trigger != "dependency";
+}
+
+std::optional<Damping> wait(const std::vector<const State*>& ends, unsigned limit, const std::string& what,
+                            const DampingRule& rule) {
+  if (ends.empty() || ends.size() < limit) return std::nullopt;
+  const State& last = **std::max_element(
+      ends.begin(), ends.end(), [](const State* a, const State* b) { return a->phase_since < b->phase_since; });
+  const auto doublings = std::min<std::size_t>(ends.size() - limit, 10);
+  const auto pause = std::min(rule.longest_wait, rule.first_wait * (1 << doublings));
+  return Damping{last.phase_since + pause, fmt::format("{} was taken back {} times within {} hours, last in {}", what,
+                                                       ends.size(), rule.within.count(), last.id)};
+}
+
+}  // namespace
+
+std::optional<Damping> damped(const std::vector<State>& history, const std::string& candidate, Timestamp now,
+                              const DampingRule& rule) {
+  std::vector<const State*> all, own;
+  for (const State& state : history) {
+    if (!counts(state, now, rule)) continue;
+    all.push_back(&state);
+    if (state.candidate == candidate) own.push_back(&state);
+  }
+  std::optional<Damping> longest = wait(own, rule.of_version, candidate, rule);
+  const std::optional<Damping> other = wait(all, rule.of_endpoint, "What was released here", rule);
+  if (other && (!longest || other->until > longest->until)) longest = other;
+  return longest && longest->until > now ? longest : std::nullopt;
+}
+
+}  // namespace backstay::rollout

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "domain/rollout/rollout.hpp"
+
+/// Where a rollout is on its way, for the files of this folder.
+namespace backstay::rollout {
+
+/// Which step would begin next; plan.steps.size(): promotion.
+inline std::size_t next_index(const State& state) {
+  return state.phase == Phase::kWarming ? 0 : state.step_index + 1;
+}
+/// The step that it is in; plan.steps.size(): the watch.
+inline std::size_t index_of(const State& state) {
+  return state.phase == Phase::kWatching ? state.plan.steps.size() : state.step_index;
+}
+inline bool lacks_approval(const State& state, std::size_t index) {
+  return state.plan.needs_approval(index) && state.approved <= index;
+}
+/// "25% of the requests to 1.1.0"
+std::string step_text(const State& state, std::size_t index);
+/// "5%"
+std::string percent(std::uint32_t ppm);
+
+}  // namespace backstay::rollout

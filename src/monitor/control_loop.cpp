@@ -1,0 +1,299 @@
+#include "monitor/control_loop.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "monitor/report_endpoint.hpp"
+#include "wire/rollout_json.hpp"
+
+namespace backstay::monitor {
+
+using traffic::Outcome;
+using traffic::Role;
+
+namespace {
+
+constexpr long kBusyPauseMicroseconds = 1'000;
+constexpr milliseconds kTick{20};
+constexpr milliseconds kIdleTick{500};
+
+std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
+  std::vector<std::string> out;
+  for (const EndpointConfig& config : configs) out.push_back(config.name);
+  return out;
+}
+
+}  // namespace
+
+Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
+    : ports_(std::move(ports)),
+      directory_(ports_.routing, names(configs)),
+      driver_(*this, *this, ports_.clock),
+      backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
+      feedback_(ports_.predictions, inbox_, ports_.clock,
+                [this](const Prediction& prediction, double label) { take_label(prediction, label); }),
+      dependents_({driver_, commit_thread_, inbox_, ports_.audit, ports_.find_dependents, ports_.stored}) {
+  for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
+}
+
+Result<void> Monitor::Loop::start() {
+  std::vector<rollout::State> ended;
+  for (const WatchedEndpoint& endpoint : endpoints_) {
+    const std::string& name = endpoint.config.name;
+    TRY(const std::optional<EndpointRecord> record, ports_.store.endpoint(name));
+    if (record && record->model != endpoint.config.model)
+      return Unexpected(ErrorCode::kConflict,
+                        fmt::format("Endpoint '{}' serves the model '{}'; the configuration says '{}'.", name,
+                                    record->model, endpoint.config.model),
+                        "Give the other model an endpoint of its own.");
+    TRY(const std::uint64_t number, ports_.store.next_rollout_number(name));
+    TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
+    driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
+                 newest.empty() ? std::nullopt : std::optional(newest.front()), number);
+    if (!newest.empty()) ended.push_back(newest.front());
+  }
+  TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
+  for (const LabelTotal& total : totals)
+    for (WatchedEndpoint& endpoint : endpoints_)
+      if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].traffic.labels = total.labels;
+  for (const rollout::State& state : ended) dependents_.after(state, backends_.known(), true);
+  thread_ = std::thread([this] { run(); });
+  return {};
+}
+
+void Monitor::Loop::stop() {
+  if (thread_.joinable()) {
+    inbox_.post([this] { stopping_ = true; });
+    thread_.join();
+    for (WatchedEndpoint& endpoint : endpoints_) {
+      record_progress(endpoint);
+      endpoint.recorder.finish();
+    }
+  }
+  feedback_.finish();
+  commit_thread_.finish();
+  backends_.finish();
+}
+
+Result<const EndpointConfig*> Monitor::Loop::config(const std::string& name) const {
+  std::string known;
+  for (const WatchedEndpoint& endpoint : endpoints_) {
+    if (endpoint.config.name == name) return &endpoint.config;
+    known += (known.empty() ? "" : ", ") + endpoint.config.name;
+  }
+  return Unexpected(ErrorCode::kNotFound, fmt::format("There is no endpoint '{}'.", name),
+                    fmt::format("The configured endpoints are: {}.", known));
+}
+
+Deployment Monitor::Loop::deployment(const std::string& endpoint) const {
+  const rollout::State* state = driver_.active(endpoint);
+  return {driver_.record(endpoint), state == nullptr ? std::nullopt : std::optional(*state)};
+}
+
+void Monitor::Loop::tell_when_ready(std::function<void()> tell) {
+  when_ready_ = std::move(tell);
+  tell_if_ready();
+}
+
+void Monitor::Loop::take_labels(std::vector<Label> labels, Feedback::Done done) {
+  drain();  // So that an answer that a client has is known here.
+  feedback_.take(std::move(labels), std::move(done));
+}
+
+Status Monitor::Loop::report() {
+  drain();
+  Status status;
+  status.gateway = ports_.gateway.counters();
+  for (const WatchedEndpoint& endpoint : endpoints_)
+    status.endpoints.push_back(monitor::report(endpoint, driver_, directory_.split(endpoint.config.name),
+                                               backends_.known(), ports_.clock.now()));
+  return status;
+}
+
+void Monitor::Loop::set_traffic(const std::string& endpoint, const traffic::Split& split) {
+  directory_.publish(endpoint, split);
+}
+
+void Monitor::Loop::ensure_backend(const std::string& endpoint, const std::string& version) {
+  backends_.ensure(endpoint, driver_.record(endpoint).model, version);
+}
+
+void Monitor::Loop::release_backend(const std::string& endpoint, const std::string& version) {
+  backends_.release(endpoint, version);
+}
+
+void Monitor::Loop::reset_guardrails(const std::string& name) {
+  WatchedEndpoint& endpoint = find(name);
+  const rollout::State* state = driver_.active(name);
+  endpoint.reset(state);
+  if (state != nullptr) {
+    Observation reset;
+    reset.kind = Observation::Kind::kReset;
+    endpoint.recorder.show(state->id, reset, ports_.clock.monotonic());
+  }
+}
+
+void Monitor::Loop::submit(const rollout::Transition& transition, const std::string& model, Done done) {
+  ++commits_;
+  commit_thread_.post([this, transition, model, done = std::move(done)] {
+    Result<void> result = ports_.store.commit(transition, model);
+    if (result && ports_.stored) ports_.stored();
+    inbox_.post([this, result = std::move(result), done, state = transition.state] {
+      --commits_;
+      done(result);
+      if (result) dependents_.after(state, backends_.known(), false);
+    });
+  });
+}
+
+void Monitor::Loop::tell_if_ready() {
+  if (!when_ready_) return;
+  const bool ready = std::all_of(endpoints_.begin(), endpoints_.end(), [&](const WatchedEndpoint& endpoint) {
+    const EndpointRecord& record = driver_.record(endpoint.config.name);
+    return record.stable.empty() || backends_.known().settled(record.endpoint, record.stable);
+  });
+  if (ready) std::exchange(when_ready_, {})();
+}
+
+WatchedEndpoint& Monitor::Loop::find(const std::string& name) {
+  return *std::find_if(endpoints_.begin(), endpoints_.end(),
+                       [&](const WatchedEndpoint& e) { return e.config.name == name; });
+}
+
+void Monitor::Loop::run() {
+  Monotonic next_tick = ports_.clock.monotonic();
+  // Decisions that are being stored are waited for; what can't be stored now is told and tried again by the next
+  // start.
+  while (true) {
+    const std::size_t drained = drain();
+    inbox_.run();
+    if (stopping_ && commits_ == 0) return;
+    check_candidates();
+    const Monotonic now = ports_.clock.monotonic();
+    if (now >= next_tick) {
+      tick();
+      next_tick = now + (anything_under_way() ? kTick : kIdleTick);
+    }
+    pause(drained > 0, next_tick);
+  }
+}
+
+void Monitor::Loop::pause(bool busy, Monotonic next_tick) {
+  const auto left = std::chrono::duration_cast<microseconds>(next_tick - ports_.clock.monotonic()).count();
+  const long until_tick = std::max<long>(left, 0);
+  // Under load outcomes are taken in batches; without load the first one wakes this thread.
+  if (busy) {
+    inbox_.wait(std::min(until_tick, kBusyPauseMicroseconds));
+  } else if (ports_.gateway.prepare_to_sleep()) {
+    inbox_.wait(until_tick);
+  }
+}
+
+bool Monitor::Loop::anything_under_way() const {
+  return std::any_of(endpoints_.begin(), endpoints_.end(), [&](const WatchedEndpoint& endpoint) {
+    return driver_.active(endpoint.config.name) != nullptr || driver_.pending(endpoint.config.name) > 0;
+  });
+}
+
+std::size_t Monitor::Loop::drain() {
+  return ports_.gateway.drain([this](const Outcome& outcome) { take(outcome); });
+}
+
+void Monitor::Loop::take(const Outcome& outcome) {
+  WatchedEndpoint& endpoint = endpoints_[outcome.endpoint];
+  const std::string& version = directory_.named(outcome.version).version;
+  endpoint.versions[version].add(outcome);
+  const bool mirrored = outcome.role == Role::kShadow;
+  if (endpoint.wants_labels && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
+
+  const rollout::State* state = driver_.active(endpoint.config.name);
+  if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  const bool candidate = version == state->candidate;
+  endpoint.step.add(*state, candidate);
+  endpoint.now = outcome.at;
+  const double pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
+  endpoint.recorder.show(state->id, {Observation::Kind::kOutcome, candidate, pi, 0, {}, outcome}, outcome.at);
+  endpoint.watch.observe(outcome, candidate, pi,
+                         [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+}
+
+void Monitor::Loop::remember(const WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome) {
+  Prediction prediction{endpoint.config.name, version, outcome};
+  if (outcome.fallback || !directory_.split(endpoint.config.name).shadow.empty()) prediction.outcome.candidate_ppm = 0;
+  feedback_.remember(std::move(prediction));
+}
+
+void Monitor::Loop::take_label(const Prediction& prediction, double label) {
+  const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
+                                  [&](const WatchedEndpoint& e) { return e.config.name == prediction.endpoint; });
+  if (found == endpoints_.end()) return;  // It is no longer served; the label is stored.
+  WatchedEndpoint& endpoint = *found;
+  const std::string& version = prediction.version;
+  const Outcome& outcome = prediction.outcome;
+  ++endpoint.labels_joined;
+  ++endpoint.versions[version].traffic.labels;
+  const rollout::State* state = driver_.active(endpoint.config.name);
+  if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  endpoint.now = ports_.clock.monotonic();
+  const bool candidate = version == state->candidate;
+  // The draw of a prediction that was made before this rollout was another one's: it tells of the version, and
+  // nothing of the two versions against one another. The id has whole seconds.
+  const bool drawn_here = outcome.prediction.at() > state->started_at;
+  const double pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
+  endpoint.recorder.show(state->id, {Observation::Kind::kLabel, candidate, pi, label, endpoint.now, outcome},
+                         endpoint.now);
+  endpoint.watch.observe_label(outcome, candidate, pi, label, endpoint.now,
+                               [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+}
+
+void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {
+  const std::string json = wire::to_json(evidence);
+  const std::string& name = endpoint.config.name;
+  if (driver_.active(name) == nullptr) return;  // Another guardrail was first.
+  if (evidence.action == guardrails::Action::kFlag) {
+    const audit::Draft draft{"backstay", "guardrail.flag", "endpoint " + name, evidence.sentence,
+                             rollout::with_versions(*driver_.active(name), json)};
+    commit_thread_.post([this, draft] {
+      if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
+    });
+  } else if (evidence.action == guardrails::Action::kPause) {
+    driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
+  } else {
+    driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, json});
+    endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
+    endpoint.decided_at = endpoint.now;
+  }
+  endpoint.recorder.decided();
+}
+
+void Monitor::Loop::check_candidates() {
+  for (const WatchedEndpoint& endpoint : endpoints_) {
+    const rollout::State* state = driver_.active(endpoint.config.name);
+    if (state == nullptr) continue;
+    const std::optional<rollout::Event> news = backends_.known().news_of_candidate(*state);
+    if (news) driver_.handle(endpoint.config.name, *news);
+  }
+}
+
+void Monitor::Loop::tick() {
+  feedback_.tick();
+  for (WatchedEndpoint& endpoint : endpoints_) {
+    const rollout::State* state = driver_.active(endpoint.config.name);
+    record_progress(endpoint);
+    rollout::Tick tick;
+    if (state != nullptr) {
+      tick.samples = endpoint.step.of(*state);
+      tick.shown = endpoint.shown(*state);
+    }
+    tick.candidate_up = state != nullptr && backends_.known().ready(endpoint.config.name, state->candidate);
+    driver_.tick(endpoint.config.name, tick);
+  }
+}
+
+void Monitor::Loop::record_progress(WatchedEndpoint& endpoint) {
+  const rollout::State* state = driver_.active(endpoint.config.name);
+  endpoint.recorder.tick(state != nullptr ? state->id : std::string(), ports_.clock.monotonic());
+}
+
+}  // namespace backstay::monitor

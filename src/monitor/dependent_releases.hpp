@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "monitor/inbox.hpp"
+#include "monitor/known_backends.hpp"
+#include "monitor/task_thread.hpp"
+#include "ports/ledger.hpp"
+#include "services/drive_rollout.hpp"
+#include "services/find_dependents.hpp"
+
+namespace backstay::monitor {
+
+/// Takes back what needed a version that was rolled back: a candidate on another endpoint, or the version that one
+/// serves, if there is a version that it can return to; else the audit log says what is broken. Looks things up on the
+/// thread that stores, after the rollback is durable: nothing waits for it. On the loop's thread.
+class DependentReleases {
+ public:
+  struct Ports {
+    services::RolloutDriver& driver;
+    TaskThread& storing;
+    Inbox& inbox;
+    AuditLog& audit;
+    /// services::find_dependents with its records; called on `storing`. May be empty: nothing is taken back.
+    std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)> find;
+    std::function<void()> stored;  ///< Told when an entry was; may be empty.
+  };
+  explicit DependentReleases(Ports ports) : ports_(std::move(ports)) {}
+
+  /// The state is durable. `again`: it was before this start too, so what is broken has been told.
+  void after(const rollout::State& state, const KnownBackends& known, bool again);
+
+ private:
+  void take(const services::Dependent& dependent, bool again);
+  void flag(const services::Dependent& dependent, const std::string& why);
+
+  Ports ports_;
+};
+
+}  // namespace backstay::monitor

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "domain/guardrails/latency.hpp"
+#include "domain/rollout/rollout.hpp"
+#include "domain/traffic/outcome.hpp"
+#include "monitor/guardrail_watch.hpp"
+#include "monitor/monitor.hpp"
+#include "monitor/recorder.hpp"
+#include "monitor/status.hpp"
+
+namespace backstay::monitor {
+
+/// The candidate's outcomes in the step that a rollout is in. Not thread-safe.
+class StepCount {
+ public:
+  void add(const rollout::State& state, bool candidate) {
+    if (!counts(state)) begin(state);
+    if (candidate) ++samples_;
+  }
+  void reset() { samples_ = 0; }
+  std::uint64_t of(const rollout::State& state) const { return counts(state) ? samples_ : 0; }
+  /// Whether anything was seen in this step.
+  bool counts(const rollout::State& state) const {
+    return id_ == state.id && phase_ == state.phase && step_index_ == state.step_index;
+  }
+
+ private:
+  void begin(const rollout::State& state) {
+    id_ = state.id;
+    phase_ = state.phase;
+    step_index_ = state.step_index;
+    samples_ = 0;
+  }
+  std::string id_;
+  rollout::Phase phase_ = rollout::Phase::kWarming;
+  std::size_t step_index_ = 0;
+  std::uint64_t samples_ = 0;
+};
+
+/// The chance that an outcome is the candidate's: that of the draw, or, when requests are mirrored, the share of copies
+/// among all outcomes.
+inline double candidate_chance(const traffic::Split& split, const traffic::Outcome& outcome) {
+  if (split.shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
+  const double mirrored = split.shadow_ppm / static_cast<double>(traffic::kWhole);
+  return mirrored / (1 + mirrored);
+}
+
+struct VersionCounts {
+  VersionTraffic traffic;
+  guardrails::LatencySketch latency;
+  void add(const traffic::Outcome& outcome);
+};
+
+/// All that the control loop keeps of one endpoint.
+struct WatchedEndpoint {
+  WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings);
+
+  /// Evidence begins anew; what the rollout requires is looked at from here on.
+  void reset(const rollout::State* active);
+  /// The evidence for what the rollout's step requires.
+  std::vector<rollout::Shown> shown(const rollout::State& state) const;
+
+  EndpointConfig config;
+  GuardrailWatch watch;
+  Recorder recorder;
+  std::map<std::string, VersionCounts> versions;
+  StepCount step;
+  std::optional<std::chrono::nanoseconds> decision_to_zero;
+  std::optional<Monotonic> decided_at;
+  Monotonic now;  ///< Of the outcome or label that is looked at.
+  std::uint64_t labels_joined = 0;
+  std::string trouble;        ///< Why a requirement can't be looked at; empty when all can.
+  bool wants_labels = false;  ///< Some guardrail is fed by them.
+};
+
+}  // namespace backstay::monitor

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "services/records.hpp"
+
+namespace backstay::services {
+
+/// Whether a version behind an endpoint is running and answers.
+using IsWarm = std::function<bool(const std::string& endpoint, const std::string& version)>;
+
+/// A version that was stable on an endpoint before, and what speaks for a return to it.
+struct ReturnTarget {
+  std::string version;
+  std::string unfit;           ///< Why it does not fit what is live, or is blocked; empty: it does.
+  std::string not_releasable;  ///< Why it would not be released today: a gate, a rollback since; empty: it would.
+  bool warm = false;           ///< It serves as soon as it is told to.
+};
+
+struct ReturnChoice {
+  std::string version;   ///< Empty: there is none.
+  std::string why;       ///< A sentence about the choice, or why there is none.
+  std::string evidence;  ///< JSON: everything that was looked at.
+};
+
+/// Where an endpoint returns to when the version that it serves has to go: the newest of its former stable versions
+/// that fits what is live, would be released today and is warm; else the newest that fits and would be released (it is
+/// warmed up first); else the newest that fits. One that does not fit is never chosen.
+Result<ReturnChoice> choose_return(const Records& records, const EndpointRecord& record, const IsWarm& is_warm);
+
+/// The pure part. `targets`: newest first.
+ReturnChoice choose_among(const std::vector<ReturnTarget>& targets, const std::string& leaves);
+
+}  // namespace backstay::services

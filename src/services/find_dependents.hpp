@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "domain/registry/live_models.hpp"
+#include "services/choose_return.hpp"
+
+namespace backstay::services {
+
+/// The versions that endpoints serve, and those that rollouts under way move them to.
+Result<std::vector<registry::LiveModel>> live_models(const Records& records);
+
+/// A version somewhere else that needed the one that was rolled back.
+struct Dependent {
+  std::string endpoint;
+  std::string version;
+  bool candidate = false;  ///< It is in a rollout, which goes back to `stable`. False: it is what the endpoint serves.
+  std::string reason;      ///< A sentence: what it needs, what is live, since which rollout.
+  std::string evidence;    ///< JSON.
+  ReturnChoice target;     ///< Of one that is served: where the endpoint can return to, if anywhere.
+};
+
+/// What a rollback pulls the ground from: versions on other endpoints that need the model in a version that it has left
+/// (`ended`: rolled back, or returned to a version before) and that is now live nowhere. What was unmet before that is
+/// not its doing.
+Result<std::vector<Dependent>> find_dependents(const Records& records, const rollout::State& ended,
+                                               const IsWarm& is_warm);
+
+}  // namespace backstay::services

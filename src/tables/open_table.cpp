@@ -1,0 +1,68 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tables/arrow_table.hpp"
+#include "tables/parquet_table.hpp"
+#include "tables/table_reader.hpp"
+#include "tables/text_table.hpp"
+
+namespace backstay::tables {
+
+std::optional<TableKind> table_kind(std::string_view name) {
+  if (const auto format = format_of(name))
+    return *format == Format::kCsv ? TableKind::kCsv : *format == Format::kTsv ? TableKind::kTsv : TableKind::kJsonl;
+  if (name.ends_with(".parquet")) return TableKind::kParquet;
+  for (const char* ending : {".arrow", ".arrows", ".feather", ".ipc"})
+    if (name.ends_with(ending)) return TableKind::kArrow;
+  return std::nullopt;
+}
+
+bool is_table(std::string_view name) {
+  return table_kind(name).has_value();
+}
+
+Result<std::unique_ptr<TableReader>> open_table(const std::filesystem::path& path, TableOptions options) {
+  if (options.name.empty()) options.name = path.string();
+  TRY(std::unique_ptr<ByteSource> source, FileSource::open(path, options.name, options.on_bytes));
+  std::string begin(static_cast<std::size_t>(std::min<std::uint64_t>(source->size(), 8)), '\0');
+  TRY_DO(source->read(0, begin));
+  if (begin.starts_with("PAR1") || begin.starts_with("PARE")) return ParquetTable::open(std::move(source), options);
+  if (begin.starts_with("ARROW1")) return open_arrow_file(std::move(source), options);
+  if (begin.starts_with("FEA1"))
+    return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is a Feather file of version 1.", options.name),
+                      "Write it with version 2, which is Arrow's own format, or as Parquet.");
+  const std::string file_name = path.filename().string();
+  if (const auto format = format_of(file_name)) return TextTable::open(std::move(source), *format, options);
+  if (begin.starts_with("\xff\xff\xff\xff")) return open_arrow_stream(std::move(source), options);
+  if (is_table(file_name))
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      fmt::format("{} does not begin as a Parquet or Arrow file does.", options.name),
+                      "Is it whole? Write it again.");
+  return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is no table that can be read.", options.name),
+                    "Use .csv, .tsv, .jsonl, .parquet or .arrow (.feather).");
+}
+
+Result<void> read_rows(const std::filesystem::path& path, const OnRow& on_row,
+                       const std::function<void(const std::vector<ColumnInfo>&)>& on_columns, TableOptions options) {
+  TRY(const std::unique_ptr<TableReader> table, open_table(path, std::move(options)));
+  std::size_t told = 0;
+  bool first = true;
+  std::vector<Cell> cells;
+  std::vector<std::string> scratch;
+  while (true) {
+    TRY(const ColumnBatch* batch, table->next());
+    if (on_columns && (first || table->columns().size() > told)) on_columns(table->columns());
+    first = false;
+    told = table->columns().size();
+    if (batch == nullptr) return {};
+    cells.resize(batch->columns.size());
+    scratch.resize(batch->columns.size());
+    for (std::size_t row = 0; row < batch->rows; ++row) {
+      for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = batch->columns[i].cell(row, scratch[i]);
+      TRY_DO(on_row({{}, cells}));
+    }
+  }
+}
+
+}  // namespace backstay::tables
