@@ -141,6 +141,21 @@ def test_golden_answers_are_compared_bit_by_bit(backstay, releases, evaluate):
     assert "1 of the 120 rows" in evaluate("m@1.0.0", [golden], code=2)["error"]["message"]
 
 
+def test_rows_come_from_parquet_and_arrow_as_from_csv(backstay, releases, evaluate):
+    import pandas
+    import pyarrow
+    import pyarrow.feather
+
+    Table(200).write(backstay.folder / "held_out.csv")
+    frame = pandas.read_csv(backstay.folder / "held_out.csv")
+    frame.to_parquet(backstay.folder / "held_out.parquet", row_group_size=70)
+    pyarrow.feather.write_feather(pyarrow.Table.from_pandas(frame, preserve_index=False), backstay.folder / "held_out.arrow")
+    release(releases, "1.0.0", scorer())
+    found = [metrics(evaluate("m@1.0.0", [{**SET, "files": f"held_out.{ending}"}])["scorecards"], "quality")
+             for ending in ("csv", "parquet", "arrow")]
+    assert found[0] == found[1] == found[2]
+
+
 def scores(request) -> Reply:
     (x,) = json.loads(request["body"])["inputs"]
     rows = np.reshape(x["data"], x["shape"])
