@@ -59,17 +59,19 @@ class LiveProfiles::Endpoint {
   /// Keeps and ends what is due; `all`: everything.
   void keep_due(bool all) {
     const Monotonic now = ports_.clock.monotonic();
+    const std::uint64_t dropped = ports_.dropped();
     for (auto& [name, version] : versions_) {
       for (auto segment = version.open.begin(); segment != version.open.end();) {
         Open& window = segment->second;
         const bool ends = all || now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
         const bool saves = ends || now - window.saved >= kSaveEvery;
-        if (saves) keep(name, segment->first, window);
+        if (saves) keep(name, segment->first, window, dropped);
         const bool tell = saves && segment->first.empty() && version.told > 0 && !all;
         segment = ends ? version.open.erase(segment) : std::next(segment);
         if (tell && ports_.drifted) ports_.drifted(config_.name, name);
       }
     }
+    dropped_before_ = dropped;
   }
 
  private:
@@ -98,7 +100,7 @@ class LiveProfiles::Endpoint {
     Open& out = version.open.emplace(std::string(segment), Open()).first->second;
     out.from = ports_.clock.now();
     out.began = out.saved = ports_.clock.monotonic();
-    out.dropped_before = ports_.dropped();
+    out.dropped_before = dropped_before_;
     return out;
   }
 
@@ -106,7 +108,7 @@ class LiveProfiles::Endpoint {
     auto oldest = versions_.begin();
     for (auto each = versions_.begin(); each != versions_.end(); ++each)
       if (each->second.last < oldest->second.last) oldest = each;
-    for (auto& [segment, window] : oldest->second.open) keep(oldest->first, segment, window);
+    for (auto& [segment, window] : oldest->second.open) keep(oldest->first, segment, window, ports_.dropped());
     versions_.erase(oldest);
   }
 
@@ -136,7 +138,7 @@ class LiveProfiles::Endpoint {
     }
   }
 
-  void keep(const std::string& version, const std::string& segment, Open& window) {
+  void keep(const std::string& version, const std::string& segment, Open& window, std::uint64_t dropped) {
     window.saved = ports_.clock.monotonic();
     LiveWindow out;
     out.endpoint = config_.name;
@@ -146,7 +148,7 @@ class LiveProfiles::Endpoint {
     out.until = ports_.clock.now();
     out.requests = window.requests;
     out.unreadable = window.unreadable;
-    out.dropped = ports_.dropped() - window.dropped_before;
+    out.dropped = dropped - window.dropped_before;
     out.profile = wire::to_json(window.rows.named(rows_.columns()));
     if (window.answers.rows() > 0) out.predictions = wire::to_json(window.answers.named(answers_.columns()));
     // A disk that is full loses a window; the next one tries again.
@@ -173,7 +175,7 @@ class LiveProfiles::Endpoint {
     }
     if (!first || !ports_.drifted) return;
     for (auto& [segment, window] : version.open)
-      keep(name, segment, window);  // What it is told of is there to look at.
+      keep(name, segment, window, ports_.dropped());  // What it is told of is there to look at.
     ports_.drifted(config_.name, name);
   }
 
@@ -182,6 +184,7 @@ class LiveProfiles::Endpoint {
   RequestRows rows_;
   RequestRows answers_;
   std::map<std::string, Version, std::less<>> versions_;
+  std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
 };
 
 LiveProfiles::LiveProfiles(Ports ports, const std::vector<EndpointConfig>& endpoints) : ports_(std::move(ports)) {
