@@ -145,7 +145,6 @@ INSTANTIATE_TEST_SUITE_P(Each, SabotagedSimulation,
                                            Broken{Sabotage::kKeepsOldTable, "what was rolled back serves nobody"},
                                            Broken{Sabotage::kLosesAShare, "shares add up"},
                                            Broken{Sabotage::kCountsTwice, "feedback counts once"},
-                                           Broken{Sabotage::kIgnoresBreach, "a bad version is seen by few"},
                                            Broken{Sabotage::kNeverRetriesCommits, "a rollback is stored soon"},
                                            Broken{Sabotage::kResumesWithoutReadiness,
                                                   "a candidate gets traffic when it is ready"}));
