@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "api/control_server.hpp"
 #include "app/config.hpp"
@@ -81,7 +82,9 @@ Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config
 /// Everything that runs, made and taken down in order.
 class Server {
  public:
-  explicit Server(Config config) : config_(std::move(config)) {}
+  explicit Server(Config config) : config_(std::move(config)) {
+    for (const EndpointConfig& endpoint : config_.endpoints) configured_.insert(endpoint.name);
+  }
 
   ~Server() {
     control_.reset();
@@ -119,8 +122,9 @@ class Server {
                                 },
                                 [this] { dispatcher_->wake(); },
                                 [this](const rollout::State& ended, const services::IsWarm& is_warm) {
-                                  return services::find_dependents(services::records_of(data_->ledger()), ended,
-                                                                   is_warm);
+                                  return services::find_dependents(
+                                      records(), ended,
+                                      [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
                                 },
                                 &answers_,
                                 [this](const std::string& endpoint, const std::string& version) {
@@ -132,18 +136,13 @@ class Server {
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
     TRY(control_,
-        api::ControlServer::start(
-            control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_, data_->ledger(), data_->ledger(),
-             [this](const std::string& endpoint) -> Result<std::string> {
-               TRY(const EndpointConfig* found, endpoint_of(endpoint));
-               return found->model;
-             },
-             [this](const std::string& endpoint) -> services::ReleaseRules {
-               const auto found = endpoint_of(endpoint);
-               if (!found) return {};
-               return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
-             }}));
+        api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                                  {*monitor_, registry(), records(), *uploads_, data_->ledger(), data_->ledger(),
+                                   [this](const std::string& endpoint) -> Result<std::string> {
+                                     TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                     return found->model;
+                                   },
+                                   [this](const std::string& endpoint) { return release_rules(endpoint); }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
@@ -177,6 +176,18 @@ class Server {
  private:
   services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
 
+  services::Records records() const {
+    services::Records records = services::records_of(data_->ledger());
+    records.configured = &configured_;
+    return records;
+  }
+
+  services::ReleaseRules release_rules(const std::string& endpoint) const {
+    const auto found = endpoint_of(endpoint);
+    if (!found) return {};
+    return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
+  }
+
   Result<registry::Signature> signature_of(const std::string& endpoint, const std::string& version) const {
     TRY(const EndpointConfig* found, endpoint_of(endpoint));
     TRY(registry::SemanticVersion number, registry::SemanticVersion::parse(version));
@@ -205,6 +216,7 @@ class Server {
   }
 
   const Config config_;
+  std::set<std::string> configured_;  ///< Names of endpoints.
   std::unique_ptr<DataDirectory> data_;
   gateway::RoutingCell routing_;
   gateway::AnswerQueue answers_;
