@@ -64,19 +64,24 @@ void Server::serve_request() {
   const auto draw = static_cast<std::uint32_t>(world_.random.below(traffic::kWhole));
   const std::size_t index = traffic::choose(routing.split, draw);
   const gateway::Arm& arm = routing.arms[index];
-  Outcome first = attempt(arm, routing.candidate_ppm);
+  // While requests are mirrored it is the share of copies among all outcomes: here every request can be copied.
+  const std::uint64_t mirrored = routing.shadow ? routing.split.shadow_ppm : 0;
+  const std::uint32_t chance =
+      routing.shadow ? static_cast<std::uint32_t>(mirrored * traffic::kWhole / (traffic::kWhole + mirrored))
+                     : routing.candidate_ppm;
+  Outcome first = attempt(arm, chance);
   first.replayed = traffic::is_error(first) && arm.role == traffic::Role::kCandidate && index != routing.fallback;
   traffic::Split split = routing.split;
   if (world_.scenario.sabotage == Sabotage::kLosesAShare) split.arms.front().ppm /= 2;
   watcher_.served(split, arm.version, traffic::is_error(first));
   deliver(first);
   if (first.replayed) {
-    Outcome second = attempt(routing.arms[routing.fallback], routing.candidate_ppm);
+    Outcome second = attempt(routing.arms[routing.fallback], chance);
     second.fallback = true;
     deliver(second);
   }
   if (routing.shadow && world_.random.below(traffic::kWhole) < routing.split.shadow_ppm)
-    deliver(attempt(*routing.shadow, routing.candidate_ppm));
+    deliver(attempt(*routing.shadow, chance));
 }
 
 Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {

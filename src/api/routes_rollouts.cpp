@@ -197,12 +197,13 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
   const monitor::Status status = ports.monitor.status().get();
   for (const monitor::EndpointStatus& item : status.endpoints) {
     if (item.endpoint != endpoint) continue;
-    // One that was rolled back already stays on stable: repeating it changes nothing.
-    const bool stays = item.rollout && (item.rollout->phase != rollout::Phase::kDone || item.rollout->revert);
-    if (stays && (to.empty() || !rollout::is_final(item.rollout->phase))) return Target{};
+    // A candidate is left for stable, and one that was rolled back already stays there: repeating it changes nothing.
+    const bool under_way = item.rollout && !rollout::is_final(item.rollout->phase);
+    if (under_way || (to.empty() && item.rollout && services::is_rolled_back(*item.rollout))) return Target{};
     if (to.empty() && !item.stable.empty()) {
       TRY(const services::ReturnChoice choice,
           services::choose_return(ports.records, {item.endpoint, item.model, item.stable, item.standby},
+                                  ports.release_rules ? ports.release_rules(endpoint) : services::ReleaseRules(),
                                   [&](const std::string&, const std::string& version) {
                                     return std::any_of(item.backends.begin(), item.backends.end(), [&](const auto& b) {
                                       return b.version == version && b.state == BackendState::kReady;
@@ -211,7 +212,7 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
       if (choice.version.empty() && !item.standby.empty())
         return Unexpected(ErrorCode::kFailedPrecondition, choice.why,
                           "Release a version that fits, or bring the infrastructure back to what one of them needs.");
-      return Target{choice.version, choice.evidence};
+      return Target{choice.version, choice.evidence, choice.instead};
     }
     if (to.empty() || to == item.stable) return Target{};
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(to));

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "api/control_server.hpp"
 #include "app/config.hpp"
@@ -101,7 +102,9 @@ std::vector<live::ResponsePolicy> response_policies(const Config& config) {
 /// Everything that runs, made and taken down in order.
 class Server {
  public:
-  explicit Server(Config config) : config_(std::move(config)) {}
+  explicit Server(Config config) : config_(std::move(config)) {
+    for (const EndpointConfig& endpoint : config_.endpoints) configured_.insert(endpoint.name);
+  }
 
   ~Server() {
     control_.reset();
@@ -140,8 +143,9 @@ class Server {
                                 },
                                 [this] { dispatcher_->wake(); },
                                 [this](const rollout::State& ended, const services::IsWarm& is_warm) {
-                                  return services::find_dependents(services::records_of(data_->ledger()), ended,
-                                                                   is_warm);
+                                  return services::find_dependents(
+                                      records(), ended,
+                                      [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
                                 },
                                 &answers_,
                                 [this](const std::string& endpoint, const std::string& version) {
@@ -152,14 +156,14 @@ class Server {
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
-    TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                                            {*monitor_, registry(), services::records_of(data_->ledger()), *uploads_,
-                                             data_->ledger(), data_->ledger(),
-                                             [this](const std::string& endpoint) -> Result<std::string> {
-                                               TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                                               return found->model;
-                                             },
-                                             [this](const std::string& endpoint) { return release_rules(endpoint); }}));
+    TRY(control_,
+        api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                                  {*monitor_, registry(), records(), *uploads_, data_->ledger(), data_->ledger(),
+                                   [this](const std::string& endpoint) -> Result<std::string> {
+                                     TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                     return found->model;
+                                   },
+                                   [this](const std::string& endpoint) { return release_rules(endpoint); }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
@@ -192,19 +196,12 @@ class Server {
   }
 
  private:
-  services::ReleaseRules release_rules(const std::string& endpoint) const {
-    const auto found = endpoint_of(endpoint);
-    if (!found) return {};
-    return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
-  }
-
   /// Looks into live requests, when there is an endpoint that says so.
   void start_live() {
     const std::vector<live::EndpointConfig> endpoints = live_config(config_);
     if (endpoints.empty()) return;
     responder_ = std::make_unique<live::DriftResponder>(
-        live::DriftResponder::Ports{registry(), services::records_of(data_->ledger()), data_->live_windows(), *monitor_,
-                                    system_clock(),
+        live::DriftResponder::Ports{registry(), records(), data_->live_windows(), *monitor_, system_clock(),
                                     [this](const std::string& endpoint) { return release_rules(endpoint); }},
         response_policies(config_));
     live_ = std::make_unique<live::LiveProfiles>(
@@ -232,6 +229,18 @@ class Server {
   }
 
   services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
+
+  services::Records records() const {
+    services::Records records = services::records_of(data_->ledger());
+    records.configured = &configured_;
+    return records;
+  }
+
+  services::ReleaseRules release_rules(const std::string& endpoint) const {
+    const auto found = endpoint_of(endpoint);
+    if (!found) return {};
+    return {(*found)->required_gates, {&data_->ledger(), (*found)->exception_keys, system_clock().now()}};
+  }
 
   Result<registry::Signature> signature_of(const std::string& endpoint, const std::string& version) const {
     TRY(const EndpointConfig* found, endpoint_of(endpoint));
@@ -261,6 +270,7 @@ class Server {
   }
 
   const Config config_;
+  std::set<std::string> configured_;  ///< Names of endpoints.
   std::unique_ptr<DataDirectory> data_;
   gateway::RoutingCell routing_;
   gateway::AnswerQueue answers_;

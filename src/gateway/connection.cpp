@@ -87,7 +87,8 @@ void examine(Worker& worker, const traffic::Outcome& outcome, const std::string&
 
 // A copy of a request at the shadow version; nobody waits for it.
 Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow_alive, const Arm* shadow,
-                          std::string head, std::string body, traffic::Outcome outcome, bool examined) {
+                          std::string head, std::string body, traffic::Outcome outcome, bool examined,
+                          [[maybe_unused]] MirrorPlace until_it_is_answered) {
   Exchange exchange(worker.reactor, worker.pool, worker.response);
   const EndpointConfig& endpoint = worker.config.endpoints[outcome.endpoint];
   Exchange::Call call;
@@ -115,7 +116,6 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
     }
   }
   exchange.finish();
-  --worker.mirrors_under_way;
 }
 
 }  // namespace
@@ -276,8 +276,13 @@ Connection::Choice Connection::choose() {
     choice.candidate_ppm = 0;
   }
   if (routing.shadow && request_.replayable && worker_.random.below(traffic::kWhole) < routing.split.shadow_ppm) {
-    request_.mirrored = true;
-    choice.candidate_ppm = kMirroredPpm;
+    // Without a copy it is one answer alone, and no evidence of one version against the other.
+    if (worker_.mirrors_under_way >= kMaxMirrorsPerThread) {
+      worker_.counters.mirrors_dropped.add();
+    } else {
+      request_.mirror = MirrorPlace(worker_.mirrors_under_way);
+      choice.candidate_ppm = kMirroredPpm;
+    }
   }
   return choice;
 }
@@ -327,7 +332,10 @@ Task<bool> Connection::forward(Choice choice) {
     }
     if (ending != Ending::kAnswered) {
       record(choice, exchange, ending, false, fallback, nullptr);
-      co_return co_await fail(choice, ending);
+      // Stable's failures are told, so the copy is too.
+      const bool goes_on = co_await fail(choice, ending);
+      if (request_.mirror) mirror(choice);
+      co_return goes_on;
     }
     co_return co_await relay(choice, exchange, fallback);
   }
@@ -402,7 +410,9 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   if (framing == http1::Framing::kChunked && request_.http_1_0) {
     // A 1.0 client doesn't know chunks, and the backend should have known that.
     record(choice, exchange, Ending::kBroken, false, fallback, nullptr);
-    co_return co_await fail(choice, Ending::kBroken);
+    const bool goes_on = co_await fail(choice, Ending::kBroken);
+    if (request_.mirror) mirror(choice);
+    co_return goes_on;
   }
   if (at_once) {
     record_whole(choice, exchange, fallback);
@@ -419,13 +429,16 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
     const bool broken = body.empty() && !exchange.complete();
     if (broken || exchange.complete())
       record(choice, exchange, broken ? Ending::kBroken : Ending::kAnswered, false, fallback, nullptr);
+    if (broken && request_.mirror) mirror(choice);
     if (broken) co_return false;
     if (exchange.complete()) sample(*choice.arm, exchange, "");
     delivered = co_await deliver(body, "");
   }
-  if (!delivered && !exchange.complete()) record(choice, exchange, Ending::kClientAbandoned, false, fallback, nullptr);
+  // Of what a client left neither answer is evidence.
+  const bool abandoned = !delivered && !exchange.complete();
+  if (abandoned) record(choice, exchange, Ending::kClientAbandoned, false, fallback, nullptr);
   exchange.finish();
-  if (request_.mirrored) mirror(choice);
+  if (request_.mirror && !abandoned) mirror(choice);
   co_return delivered&& request_.keep_alive;
 }
 
@@ -472,11 +485,6 @@ void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_vi
 }
 
 void Connection::mirror(const Choice& choice) {
-  if (worker_.mirrors_under_way >= kMaxMirrorsPerThread) {
-    worker_.counters.mirrors_dropped.add();
-    return;
-  }
-  ++worker_.mirrors_under_way;
   worker_.counters.mirrored.add();
   traffic::Outcome outcome;
   outcome.prediction = request_.prediction;
@@ -486,7 +494,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
-                              std::string(request_body()), outcome, request_.examined));
+                              std::string(request_body()), outcome, request_.examined, std::move(request_.mirror)));
 }
 
 Task<bool> Connection::fail(const Choice& choice, Ending ending) {

@@ -31,9 +31,9 @@ class Connection {
     bool http_1_0 = false;
     bool keep_alive = true;
     bool replayable = false;  ///< The whole body is in input_.
-    bool mirrored = false;
-    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    MirrorPlace mirror;       ///< A copy goes to the shadow version.
     bool chunked = false;
+    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };

@@ -357,6 +357,29 @@ TEST_F(GatewayTest, MirrorsACopyToTheShadowAndAnswersFromStable) {
   EXPECT_EQ(seen[0].prediction, seen[1].prediction);
 }
 
+TEST_F(GatewayTest, MirrorsAlsoWhatStableFailedAndTellsWhichRequestsHaveACopy) {
+  TestBackend stable([](const std::string&) { return std::string(); });  // Breaks off.
+  TestBackend shadow([](const std::string&) { return ok("c"); });
+  start();
+  directory.set_address("m", "1.0.0", stable.address());
+  directory.set_address("m", "2.0.0", shadow.address());
+  traffic::Split split;
+  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
+  split.fallback = "1.0.0";
+  split.shadow = "2.0.0";
+  split.shadow_ppm = traffic::kWhole;
+  directory.publish("m", split);
+  ask(post("x"));
+  const std::vector<Outcome> pair = outcomes(2);
+  EXPECT_EQ(pair[0].ending, Ending::kBroken);
+  EXPECT_EQ(pair[1].role, Role::kShadow);
+  for (const Outcome& outcome : pair) EXPECT_EQ(outcome.candidate_ppm, traffic::kWhole / 2);
+  split.shadow_ppm = 1;  // All but one in a million have none.
+  directory.publish("m", split);
+  ask(post("x"));
+  EXPECT_EQ(outcomes(1)[0].candidate_ppm, 0U);
+}
+
 TEST_F(GatewayTest, APredictionIdNamesTheVersionThatAnswered) {
   TestBackend stable([](const std::string&) { return ok("s"); });
   TestBackend candidate([](const std::string&) { return std::string("HTTP/1.1 500 E\r\nContent-Length: 0\r\n\r\n"); });

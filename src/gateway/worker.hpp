@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "base/random.hpp"
 #include "gateway/gateway.hpp"
@@ -30,6 +31,27 @@ class Counter {
 
  private:
   std::atomic<std::uint64_t> count_{0};
+};
+
+/// One of the copies of requests that a thread may have under way: taken before the version is chosen, so that a
+/// request of which no copy will be sent is known as such, and given back when the copy is answered, or was not wanted
+/// after all. On the thread of its worker, which outlives it.
+class MirrorPlace {
+ public:
+  MirrorPlace() = default;
+  explicit MirrorPlace(std::size_t& taken) : taken_(&taken) { ++taken; }
+  MirrorPlace(MirrorPlace&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
+  MirrorPlace& operator=(MirrorPlace&& other) noexcept {
+    std::swap(taken_, other.taken_);
+    return *this;
+  }
+  ~MirrorPlace() {
+    if (taken_ != nullptr) --*taken_;
+  }
+  explicit operator bool() const { return taken_ != nullptr; }
+
+ private:
+  std::size_t* taken_ = nullptr;
 };
 
 /// Everything one gateway thread has; connections run on it as coroutines.

@@ -9,8 +9,11 @@ void AttributionWindow::open(const traffic::Outcome& outcome, bool candidate, do
     open_.erase(order_.front());
     order_.pop_front();
   }
-  if (open_.emplace(outcome.prediction, Measurement{candidate, pi, 0, outcome.cluster, outcome.at}).second)
-    order_.push_back(outcome.prediction);
+  const auto [opened, is_new] =
+      open_.emplace(outcome.prediction, Measurement{candidate, pi, 0, outcome.cluster, outcome.at});
+  if (!is_new) return;
+  opened->second.repeated = !users_.insert(outcome.cluster);
+  order_.push_back(outcome.prediction);
 }
 
 std::optional<Measurement> AttributionWindow::take(const traffic::PredictionId& id, Monotonic now) {
@@ -40,6 +43,7 @@ std::optional<Measurement> AttributionWindow::close_one(Monotonic now) {
 }
 
 void AttributionWindow::clear() {
+  users_ = {};
   open_.clear();
   order_.clear();
 }

@@ -19,7 +19,7 @@ class AttributionWindow {
 
   explicit AttributionWindow(nanoseconds within) : within_(within) {}
 
-  /// An answer that a client got.
+  /// An answer that a client got. All but the first of a sticky user are marked (Measurement::repeated).
   void open(const traffic::Outcome& outcome, bool candidate, double pi);
   /// What was hoped for, or feared, came: the answer, if its window is open, and closes it.
   std::optional<guardrails::Measurement> take(const traffic::PredictionId& id, Monotonic now);
@@ -33,6 +33,7 @@ class AttributionWindow {
     std::size_t operator()(const traffic::PredictionId& id) const { return static_cast<std::size_t>(id.high ^ id.low); }
   };
   nanoseconds within_;
+  guardrails::ClusterSet users_;
   std::unordered_map<traffic::PredictionId, guardrails::Measurement, Hash> open_;
   std::deque<traffic::PredictionId> order_;  ///< By when they were opened; what was taken is still in it.
 };

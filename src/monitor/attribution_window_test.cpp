@@ -28,6 +28,18 @@ TEST(AttributionWindow, WhatComesInTimeIsPutDownToTheAnswerOnce) {
   EXPECT_FALSE(window.close_one(at(100))) << "It had one.";
 }
 
+TEST(AttributionWindow, MarksAllButTheFirstAnswerOfAUser) {
+  AttributionWindow window(seconds(10));
+  for (std::uint64_t number : {1, 2, 3}) {
+    traffic::Outcome one = answer(number, 0);
+    one.cluster = number == 3 ? 0 : 7;  // The third is nobody's.
+    window.open(one, true, 0.25);
+  }
+  EXPECT_TRUE(window.take({1, 2}, at(1))->repeated) << "Known first, and not the first answer.";
+  EXPECT_FALSE(window.close_one(at(11))->repeated);
+  EXPECT_FALSE(window.close_one(at(11))->repeated);
+}
+
 TEST(AttributionWindow, ThatNothingCameCountsWhenTheWindowClosesAndNotBefore) {
   AttributionWindow window(seconds(10));
   window.open(answer(1, 0), true, 0.25);

@@ -43,7 +43,8 @@ Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
       backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
       feedback_(ports_.predictions, inbox_, ports_.clock,
                 [this](const Prediction& prediction, const Label& label) { take_feedback(prediction, label); }),
-      dependents_({driver_, commit_thread_, inbox_, ports_.audit, ports_.find_dependents, ports_.stored}) {
+      dependents_(
+          {driver_, commit_thread_, inbox_, ports_.audit, ports_.clock, ports_.find_dependents, ports_.stored}) {
   for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
 }
 
@@ -60,7 +61,8 @@ Result<void> Monitor::Loop::start() {
     TRY(const std::uint64_t number, ports_.store.next_rollout_number(name));
     TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
     driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
-                 newest.empty() ? std::nullopt : std::optional(newest.front()), number);
+                 newest.empty() ? std::nullopt : std::optional(newest.front()), number,
+                 endpoint.config.plan.ready_timeout);
     if (!newest.empty()) ended.push_back(newest.front());
   }
   TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
@@ -340,6 +342,7 @@ void Monitor::Loop::check_candidates() {
 
 void Monitor::Loop::tick() {
   feedback_.tick();
+  dependents_.tick();
   for (WatchedEndpoint& endpoint : endpoints_) {
     const rollout::State* state = driver_.active(endpoint.config.name);
     record_progress(endpoint);

@@ -2,56 +2,109 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace backstay::monitor {
 
 namespace {
 
-constexpr const char* kSelf = "backstay";
+constexpr milliseconds kTryAgainAfter{5'000};
+constexpr std::uint64_t kPage = 1'000;
 
 bool leaves_a_version(const rollout::State& state) {
   return state.phase == rollout::Phase::kRolledBack || (state.phase == rollout::Phase::kDone && state.revert);
+}
+
+/// Whether the log says already that the same is broken because of the same rollout. Newest first: it was told of soon
+/// after the rollout, which is one of its endpoint's last.
+Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std::string& because_of) {
+  const std::string cause = fmt::format(R"("because_of":"{}")", because_of);
+  TRY(std::uint64_t last, audit.size());
+  while (last > 0) {
+    const std::uint64_t first = last > kPage ? last - kPage + 1 : 1;
+    TRY(const std::vector<audit::Entry> entries, audit.read(first, last - first + 1));
+    const bool told = std::any_of(entries.begin(), entries.end(), [&](const audit::Entry& entry) {
+      return entry.draft.action == draft.action && entry.draft.subject == draft.subject &&
+             entry.draft.evidence.find(cause) != std::string::npos;
+    });
+    if (told) return true;
+    last = first - 1;
+  }
+  return false;
 }
 
 }  // namespace
 
 void DependentReleases::after(const rollout::State& state, const KnownBackends& known, bool again) {
   if (!ports_.find || !leaves_a_version(state)) return;
-  ports_.storing.post([this, state, known, again] {
+  // The thread that stores has a copy: the original is this thread's.
+  ports_.storing.post([this, state, &original = known, known, again] {
     auto found = ports_.find(state, [&known](const std::string& endpoint, const std::string& version) {
       return known.ready(endpoint, version);
     });
-    // What can't be read now is looked at again with the next start.
-    if (!found || found->empty()) return;
+    if (!found) {
+      ports_.inbox.post([this, state, &original, again] {
+        try_again([this, state, &original, again] { after(state, original, again); });
+      });
+      return;
+    }
+    if (found->empty()) return;
     ports_.inbox.post([this, again, found = *std::move(found)] {
       for (const services::Dependent& dependent : found) take(dependent, again);
     });
   });
 }
 
+void DependentReleases::tick() {
+  if (tries_.empty() || ports_.clock.monotonic() < due_) return;
+  for (const auto& task : std::exchange(tries_, {})) task();
+}
+
+void DependentReleases::try_again(std::function<void()> task) {
+  tries_.push_back(std::move(task));
+  due_ = ports_.clock.monotonic() + kTryAgainAfter;
+}
+
 void DependentReleases::take(const services::Dependent& dependent, bool again) {
   const std::string& name = dependent.endpoint;
+  if (!ports_.driver.knows(name)) return;  // The configuration no longer names it: it serves nothing.
+  if (dependent.unknown) return flag(dependent, "", again);
   const rollout::State* active = ports_.driver.active(name);
   if (dependent.candidate) {
-    if (active != nullptr && active->candidate == dependent.version)
-      ports_.driver.handle(name, rollout::DependencyLost{dependent.reason, dependent.evidence});
+    if (active == nullptr || active->candidate != dependent.version) return;
+    // Taking a return back would leave the endpoint with what it was to get away from.
+    if (active->revert) return flag(dependent, fmt::format("{} returns to it.", active->id), again);
+    ports_.driver.handle(name, rollout::DependencyLost{dependent.reason, dependent.evidence});
     return;
   }
   if (ports_.driver.record(name).stable != dependent.version) return;
-  if (dependent.target.version.empty()) {
-    if (!again) flag(dependent, dependent.target.why);
-    return;
-  }
-  ports_.driver.leave_stable(name, {dependent.target.version, dependent.target.evidence}, kSelf, dependent.reason,
-                             [this, dependent, again](const Result<void>& result) {
-                               if (!result && !again) flag(dependent, result.error().message);
+  if (dependent.target.version.empty()) return flag(dependent, dependent.target.why, again);
+  ports_.driver.leave_stable(name, {dependent.target.version, dependent.target.evidence, dependent.target.instead},
+                             rollout::kSelf, dependent.reason, [this, dependent, again](const Result<void>& result) {
+                               if (!result) flag(dependent, result.error().message, again);
                              });
 }
 
-void DependentReleases::flag(const services::Dependent& dependent, const std::string& why) {
-  const audit::Draft draft{kSelf, "dependency.broken", "endpoint " + dependent.endpoint,
-                           fmt::format("{} It goes on serving: {}", dependent.reason, why), dependent.evidence};
-  ports_.storing.post([this, draft] {
-    if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
+void DependentReleases::flag(const services::Dependent& dependent, const std::string& why, bool again) {
+  audit::Draft draft{rollout::kSelf, "dependency.broken", "endpoint " + dependent.endpoint,
+                     fmt::format("{} It goes on serving: {}", dependent.reason, why), dependent.evidence};
+  if (dependent.unknown) {
+    draft.action = "dependency.unknown";
+    draft.reason = dependent.reason;
+  }
+  append(draft, dependent, again);
+}
+
+void DependentReleases::append(const audit::Draft& draft, const services::Dependent& dependent, bool again) {
+  ports_.storing.post([this, draft, dependent, again] {
+    const Result<bool> told = again ? is_told(ports_.audit, draft, dependent.because_of) : Result<bool>(false);
+    if (told && *told) return;
+    if (told && ports_.audit.append(draft)) {
+      if (ports_.stored) ports_.stored();
+      return;
+    }
+    ports_.inbox.post([this, draft, dependent, again] { try_again([=, this] { append(draft, dependent, again); }); });
   });
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/time.hpp"
 #include "monitor/inbox.hpp"
 #include "monitor/known_backends.hpp"
 #include "monitor/task_thread.hpp"
@@ -14,7 +15,8 @@ namespace backstay::monitor {
 
 /// Takes back what needed a version that was rolled back: a candidate on another endpoint, or the version that one
 /// serves, if there is a version that it can return to; else the audit log says what is broken. Looks things up on the
-/// thread that stores, after the rollback is durable: nothing waits for it. On the loop's thread.
+/// thread that stores, after the rollback is durable: nothing waits for it. What the store can't do now is tried again.
+/// On the loop's thread.
 class DependentReleases {
  public:
   struct Ports {
@@ -22,20 +24,29 @@ class DependentReleases {
     TaskThread& storing;
     Inbox& inbox;
     AuditLog& audit;
+    const Clock& clock;
     /// services::find_dependents with its records; called on `storing`. May be empty: nothing is taken back.
     std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)> find;
     std::function<void()> stored;  ///< Told when an entry was; may be empty.
   };
   explicit DependentReleases(Ports ports) : ports_(std::move(ports)) {}
 
-  /// The state is durable. `again`: it was before this start too, so what is broken has been told.
+  /// The state is durable. `again`: it was before this start too, so what is broken may have been told: the log is
+  /// asked. `known` is the loop's, and looked at later as well.
   void after(const rollout::State& state, const KnownBackends& known, bool again);
+  /// Time passes: what the store could not do is tried again.
+  void tick();
 
  private:
   void take(const services::Dependent& dependent, bool again);
-  void flag(const services::Dependent& dependent, const std::string& why);
+  /// Nothing else can be done: the log says so, once for each rollout that caused it.
+  void flag(const services::Dependent& dependent, const std::string& why, bool again);
+  void append(const audit::Draft& draft, const services::Dependent& dependent, bool again);
+  void try_again(std::function<void()> task);
 
   Ports ports_;
+  std::vector<std::function<void()>> tries_;  ///< For tick(), from when it is due.
+  Monotonic due_;
 };
 
 }  // namespace backstay::monitor

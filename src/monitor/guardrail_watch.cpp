@@ -42,6 +42,14 @@ int place(std::vector<std::string>& examiners, const Signal& signal) {
   return index;
 }
 
+// What never got its answer took longer than any objective. Guardrails leave it to the one on errors: nothing is taken
+// back twice for the same. A claim about times may not leave out the longest of them.
+constexpr double kNeverAnswered = 1e9;  ///< Seconds.
+
+bool is_unanswered(const Signal& signal, const Outcome& outcome) {
+  return is_duration(signal.kind) && outcome.ending != Ending::kAnswered && outcome.role != traffic::Role::kShadow;
+}
+
 double at(int slot, const Outcome& outcome) {
   return static_cast<double>(slot < 0 ? traffic::kNoValue : outcome.values[static_cast<std::size_t>(slot)]);
 }
@@ -105,7 +113,8 @@ void GuardrailWatch::reset() {
 std::vector<rollout::Shown> GuardrailWatch::shown(std::size_t step) const {
   std::vector<rollout::Shown> out;
   for (std::size_t i = 0; i < claims_.size(); ++i) {
-    if (required_[i].index == step) out.push_back({claims_[i].log_e(), claims_[i].log_limit()});
+    if (required_[i].index != step) continue;
+    out.push_back({claims_[i].log_e(), claims_[i].log_limit(), claims_[i].seen_enough()});
   }
   return out;
 }
@@ -115,10 +124,14 @@ bool GuardrailWatch::in_segment(std::size_t index, const Outcome& outcome) const
   return !where || where->holds(at(slots_[index].segment, outcome));
 }
 
-void GuardrailWatch::feed(std::size_t index, const Measurement& measurement, const OnBreach& on_breach) {
+void GuardrailWatch::feed_claims(std::size_t index, const Measurement& measurement) {
   for (std::size_t i = 0; i < claims_.size(); ++i) {
     if (required_[i].guardrail == index) claims_[i].observe(measurement);
   }
+}
+
+void GuardrailWatch::feed(std::size_t index, const Measurement& measurement, const OnBreach& on_breach) {
+  feed_claims(index, measurement);
   if (guardrails_[index].observe(measurement)) on_breach(guardrails_[index].evidence());
   if (family_.control != guardrails::Family::Control::kEBh || guardrails_[index].breached()) return;
   // The least that e-BH ever asks for is 1/alpha, of all at once.
@@ -187,7 +200,11 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       continue;
     }
     const std::optional<double> value = signal_of(i, outcome);
-    if (!value) continue;
+    if (!value) {
+      if (is_unanswered(specs_[i].signal, outcome))
+        feed_claims(i, {candidate, pi, kNeverAnswered, outcome.cluster, outcome.at});
+      continue;
+    }
     Measurement m{candidate, pi, *value, outcome.cluster, outcome.at};
     if (slots_[i].per >= 0) m.second = at(slots_[i].per, outcome);
     feed(i, m, on_breach);

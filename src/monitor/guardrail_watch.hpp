@@ -74,6 +74,7 @@ class GuardrailWatch {
 
  private:
   void feed(std::size_t index, const guardrails::Measurement& measurement, const OnBreach& on_breach);
+  void feed_claims(std::size_t index, const guardrails::Measurement& measurement);
   void judge_together(const OnBreach& on_breach);
   /// What the guardrail's signal is on this outcome; nullopt: it says nothing.
   std::optional<double> signal_of(std::size_t index, const traffic::Outcome& outcome) const;

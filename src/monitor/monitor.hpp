@@ -86,7 +86,8 @@ class Monitor {
                                           const std::optional<rollout::Plan>& plan, const std::string& actor,
                                           const std::string& reason, Condition condition = {});
   /// Traffic is taken away at once, whatever the store does.
-  /// `to`: the version to return to; empty: stable while a rollout is under way, else `target`.
+  /// `to`: the version to return to; empty: stable while a rollout is under way, else `target`. A return waits for its
+  /// version's backend as long as the endpoint's plan says (ready_timeout).
   std::future<Result<void>> roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason,
                                       const std::string& to = "", Condition condition = {},
                                       const services::RolloutDriver::Target& target = {});

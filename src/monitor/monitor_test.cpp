@@ -221,7 +221,7 @@ TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
   backends.broken = "1.1.0";
   ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", {}, "alice", "").get());
   until([&] { return status().rollout->phase == rollout::Phase::kRolledBack; });
-  EXPECT_EQ(status().rollout->cause->trigger, "backend_failed");
+  EXPECT_EQ(status().rollout->cause->trigger, "not_ready");
   EXPECT_NE(status().rollout->cause->reason.find("It exited with 3."), std::string::npos);
   EXPECT_EQ(share("1.0.0"), traffic::kWhole);
 }

@@ -74,6 +74,11 @@ Result<std::vector<Required>> resolve(const rollout::Plan& plan, const std::vect
         for (const GuardrailSpec& spec : specs) known += (known.empty() ? "" : ", ") + spec.name;
         return wrong(wanted, "no guardrail has that name", fmt::format("The endpoint has: {}.", known));
       }
+      const guardrails::Signal::Kind kind = found->signal.kind;
+      const bool shadow = index < plan.steps.size() && plan.steps[index].kind == rollout::Step::Kind::kShadow;
+      if (shadow && (guardrails::is_duration(kind) || guardrails::is_told(kind)))
+        return wrong(wanted, "copies in a shadow step tell nothing of it: no client waits for them, or sees them",
+                     "Require it of a canary step.");
       TRY(GuardrailSpec spec, spec_of(wanted, *found));
       if (auto valid = guardrails::validate(spec); !valid)
         return wrong(wanted, "that is refused: " + valid.error().message, valid.error().hint);

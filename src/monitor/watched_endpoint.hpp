@@ -42,12 +42,12 @@ class StepCount {
   std::uint64_t samples_ = 0;
 };
 
-/// The chance that an outcome is the candidate's: that of the draw, or, when requests are mirrored, the share of copies
-/// among all outcomes.
+/// The chance that an outcome is the candidate's: that of the draw, or one half of the two answers to a mirrored
+/// request. 0, which tells nothing against stable, for a request of which no copy was sent, and for a copy whose answer
+/// comes when requests are no longer mirrored.
 inline double candidate_chance(const traffic::Split& split, const traffic::Outcome& outcome) {
-  if (split.shadow.empty()) return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
-  const double mirrored = split.shadow_ppm / static_cast<double>(traffic::kWhole);
-  return mirrored / (1 + mirrored);
+  if (outcome.role == traffic::Role::kShadow && split.shadow.empty()) return 0;
+  return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
 }
 
 struct VersionCounts {

@@ -39,7 +39,15 @@ Result<void> check_current(const Records& records, const registry::VersionRef& c
   return {};
 }
 
-/// The newest verdict of each gate that is required, by its digest.
+Result<void> check_not_archived(const StoredVersion& version) {
+  if (version.stage != "Archived") return {};
+  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
+                    fmt::format("If it shall be released: backstay restore {} --reason \"...\"", version.ref.str()));
+}
+
+}  // namespace
+
+// The newest verdict of each gate counts, by its digest.
 Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
                             const ReleaseRules& rules) {
   TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate.ref));
@@ -71,14 +79,6 @@ Result<void> check_required(const Records& records, const std::string& endpoint,
   }
   return {};
 }
-
-Result<void> check_not_archived(const StoredVersion& version) {
-  if (version.stage != "Archived") return {};
-  return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} is archived.", version.ref.str()),
-                    fmt::format("If it shall be released: backstay restore {} --reason \"...\"", version.ref.str()));
-}
-
-}  // namespace
 
 Result<void> check_taken_back(const Records& records, const std::string& endpoint,
                               const registry::VersionRef& candidate) {

@@ -33,6 +33,10 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
 Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
                                                    const ReleaseRules& rules);
 
+/// Whether every gate that `rules` require of the endpoint's versions says PASS about all that was measured.
+Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
+                            const ReleaseRules& rules);
+
 /// Whether a guardrail took the version back on this endpoint and it was not measured and judged anew since.
 Result<void> check_taken_back(const Records& records, const std::string& endpoint,
                               const registry::VersionRef& candidate);

@@ -28,10 +28,28 @@ Result<std::vector<std::string>> former_versions(const Records& records, const E
   };
   add(record.standby);
   for (const rollout::State& state : history) {
-    if (state.phase == rollout::Phase::kDone) add(state.candidate);
-    add(state.stable);
+    const bool done = state.phase == rollout::Phase::kDone;
+    if (done) add(state.candidate);
+    // Whoever left it by hand knew why. Newer releases of it are in the list by now, older ones no longer count. What
+    // was left for a model that it needs did nothing wrong.
+    if (done && state.revert && state.started_by != rollout::kSelf) {
+      seen.insert(state.stable);
+    } else {
+      add(state.stable);
+    }
   }
   return out;
+}
+
+/// Why the newest return from the version that serves to this one came to nothing; empty: there was none that did.
+Result<std::string> why_it_failed(const Records& records, const EndpointRecord& record, const std::string& version) {
+  TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(record.endpoint, kHistory));
+  for (const rollout::State& state : history) {
+    if (state.phase == rollout::Phase::kDone) break;  // Since then it serves what it serves.
+    if (!state.revert || state.candidate != version || !state.cause) continue;
+    return fmt::format("{} could not bring it back: {}", state.id, state.cause->reason);
+  }
+  return std::string();
 }
 
 std::string reason_of(const Result<void>& result) {
@@ -39,16 +57,20 @@ std::string reason_of(const Result<void>& result) {
 }
 
 /// A rollback by a guardrail that nothing answered since speaks against a version, like a gate.
-std::string not_releasable(const Records& records, const EndpointRecord& record, const registry::VersionRef& ref) {
+std::string not_releasable(const Records& records, const EndpointRecord& record, const ReleaseRules& rules,
+                           const registry::VersionRef& ref) {
   const auto version = records.versions.version(ref);
   if (!version) return version.error().message;
-  if (auto result = check_releasable(records.versions, *version); !result) return result.error().message;
+  if (auto result = check_releasable(records.versions, *version, rules.exceptions); !result)
+    return result.error().message;
+  if (auto result = check_required(records, record.endpoint, *version, rules); !result) return result.error().message;
   return reason_of(check_taken_back(records, record.endpoint, ref));
 }
 
 const char* state_of(const ReturnTarget& target) {
   if (!target.unfit.empty()) return "does not fit";
-  if (!target.not_releasable.empty()) return "would not be released today";
+  if (!target.not_releasable.empty())
+    return target.warm ? "would not be released today, is warm" : "would not be released today, has to be started";
   return target.warm ? "fits, would be released today, is warm" : "fits, would be released today, has to be started";
 }
 
@@ -58,9 +80,15 @@ ReturnChoice choose_among(const std::vector<ReturnTarget>& targets, const std::s
   const auto first = [&](auto&& holds) { return std::find_if(targets.begin(), targets.end(), holds); };
   const auto fits = [](const ReturnTarget& t) { return t.unfit.empty(); };
   const auto good = [](const ReturnTarget& t) { return t.unfit.empty() && t.not_releasable.empty(); };
+  const auto untried = [](const ReturnTarget& t) { return t.failed.empty(); };
+  const auto is_warm = [&](const ReturnTarget& t) { return fits(t) && t.warm; };
   auto chosen = first([&](const ReturnTarget& t) { return good(t) && t.warm; });
+  if (chosen == targets.end()) chosen = first([&](const ReturnTarget& t) { return good(t) && untried(t); });
+  if (chosen == targets.end()) chosen = first(is_warm);
+  if (chosen == targets.end()) chosen = first([&](const ReturnTarget& t) { return fits(t) && untried(t); });
   if (chosen == targets.end()) chosen = first(good);
   if (chosen == targets.end()) chosen = first(fits);
+  const auto instead = first(is_warm);
   ReturnChoice out;
   json looked_at = json::array();
   std::string others;
@@ -69,16 +97,19 @@ ReturnChoice choose_among(const std::vector<ReturnTarget>& targets, const std::s
               {"fits", target.unfit.empty()},
               {"releasable", target.not_releasable.empty()},
               {"warm", target.warm}};
-    const std::string& against = target.unfit.empty() ? target.not_releasable : target.unfit;
+    const std::string& against = !target.unfit.empty()            ? target.unfit
+                                 : !target.not_releasable.empty() ? target.not_releasable
+                                                                  : target.failed;
     if (!against.empty()) item["why_not"] = against;
     looked_at.push_back(std::move(item));
-    const bool before = chosen == targets.end() || &target < &*chosen;
-    if (before)
+    const bool better = chosen != targets.end() && good(target) && !good(*chosen);
+    if (chosen == targets.end() || &target < &*chosen || better)
       others += fmt::format("{}{}: {}", others.empty() ? "" : "; ", target.version,
                             against.empty() ? state_of(target) : against);
   }
   if (chosen != targets.end()) {
     out.version = chosen->version;
+    if (instead != targets.end() && !chosen->warm) out.instead = instead->version;
     out.why = fmt::format("{} {}", chosen->version, state_of(*chosen));
     if (!chosen->not_releasable.empty())
       out.why += fmt::format(" ({}), and no better one fits", chosen->not_releasable);
@@ -89,20 +120,23 @@ ReturnChoice choose_among(const std::vector<ReturnTarget>& targets, const std::s
   } else {
     out.why = fmt::format("None of the versions that served here before {} may serve now: {}.", leaves, others);
   }
-  out.evidence = json{{"chosen", out.version}, {"looked_at", std::move(looked_at)}, {"why", out.why}}.dump(
-      -1, ' ', false, json::error_handler_t::replace);
+  json evidence{{"chosen", out.version}, {"looked_at", std::move(looked_at)}, {"why", out.why}};
+  if (!out.instead.empty()) evidence["should_it_fail"] = out.instead;
+  out.evidence = evidence.dump(-1, ' ', false, json::error_handler_t::replace);
   return out;
 }
 
-Result<ReturnChoice> choose_return(const Records& records, const EndpointRecord& record, const IsWarm& is_warm) {
+Result<ReturnChoice> choose_return(const Records& records, const EndpointRecord& record, const ReleaseRules& rules,
+                                   const IsWarm& is_warm) {
   TRY(const std::vector<std::string> versions, former_versions(records, record));
   std::vector<ReturnTarget> targets;
   for (const std::string& text : versions) {
     const auto number = registry::SemanticVersion::parse(text);
     if (!number) continue;
     const registry::VersionRef ref{record.model, *number};
-    targets.push_back({text, reason_of(check_return(records, ref)), not_releasable(records, record, ref),
-                       is_warm(record.endpoint, text)});
+    TRY(std::string failed, why_it_failed(records, record, text));
+    targets.push_back({text, reason_of(check_return(records, ref)), not_releasable(records, record, rules, ref),
+                       is_warm(record.endpoint, text), std::move(failed)});
   }
   return choose_among(targets, record.stable);
 }

@@ -41,13 +41,34 @@ milliseconds retry_delay(unsigned failures) {
   return std::min(kLongestRetry, kFirstRetry * (1 << std::min(failures, 10u)));
 }
 
+/// Why a candidate is not to be tried again without another look at what is known of it; empty: it may.
+std::string taken_back_by_a_guardrail(const rollout::State& ended, const std::string& candidate) {
+  const bool same = ended.phase == rollout::Phase::kRolledBack && ended.candidate == candidate;
+  return same && ended.cause && ended.cause->trigger == "guardrail" ? ended.cause->reason : "";
+}
+
+/// A version that warms up serves everything at once, and nothing is held back.
+rollout::Plan plan_of_return(milliseconds ready_timeout) {
+  rollout::Plan plan = rollout::blue_green_plan();
+  plan.watch = milliseconds{0};
+  plan.holdback_ppm = 0;
+  plan.ready_timeout = ready_timeout;
+  return plan;
+}
+
 }  // namespace
 
+bool is_rolled_back(const rollout::State& latest) {
+  if (latest.phase == rollout::Phase::kRolledBack) return !latest.revert;
+  return latest.phase == rollout::Phase::kDone && latest.revert && latest.started_by != rollout::kSelf;
+}
+
 void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& latest,
-                         std::uint64_t next_number) {
+                         std::uint64_t next_number, milliseconds ready_timeout) {
   Endpoint& endpoint = endpoints_[record.endpoint];
   endpoint = Endpoint{};
   endpoint.record = record;
+  endpoint.ready_timeout = ready_timeout;
   endpoint.next_number = next_number;
   endpoint.rollout = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
@@ -78,8 +99,16 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
           done, Unexpected(ErrorCode::kUnavailable,
                            fmt::format("The end of {} is not stored yet: {}", endpoint.rollout->id, endpoint.trouble),
                            "Backstay keeps trying: see to the data directory's disk, then say it again."));
-    endpoint.after_write.emplace_back(
-        [=, this, done = std::move(done)] { start(name, candidate, plan, actor, reason, done); });
+    endpoint.after_write.emplace_back([=, this, done = std::move(done)] {
+      const Endpoint& now = endpoints_.at(name);
+      const std::string why = now.rollout ? taken_back_by_a_guardrail(*now.rollout, candidate) : "";
+      if (why.empty()) return start(name, candidate, plan, actor, reason, done);
+      answer(done,
+             Unexpected(
+                 ErrorCode::kConflict,
+                 fmt::format("{} took {} back while this order was on its way: {}", now.rollout->id, candidate, why),
+                 "Look at backstay why. It needs a new measurement and a new verdict, or a fix in a new version."));
+    });
     return;
   }
   // The caller's look at the store may be older than the end of the last rollout.
@@ -138,8 +167,7 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     return;
   }
   // The same order again: what was to be left was left, and nobody meant to go further back.
-  if (endpoint.rollout && (endpoint.rollout->phase == rollout::Phase::kRolledBack || endpoint.rollout->revert))
-    return answer(done, {});
+  if (endpoint.rollout && is_rolled_back(*endpoint.rollout)) return answer(done, {});
   if (endpoint.record.standby.empty() && target.version.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
@@ -150,8 +178,18 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
 void RolloutDriver::leave_stable(const std::string& name, const Target& target, const std::string& actor,
                                  const std::string& reason, Done done) {
   Endpoint& endpoint = endpoints_.at(name);
+  if (endpoint.rollout && endpoint.rollout->phase == rollout::Phase::kRolledBack && !endpoint.pending.empty()) {
+    // A candidate went the same way: its end comes first. Before any start that waits.
+    endpoint.after_write.insert(endpoint.after_write.begin(),
+                                [this, name, target, actor, reason, done = std::move(done)] {
+                                  leave_stable(name, target, actor, reason, done);
+                                });
+    return;
+  }
   const bool busy = endpoint.rollout && (under_way(endpoint.rollout) || !endpoint.pending.empty());
-  if (busy || (endpoint.rollout && endpoint.rollout->revert))
+  const bool returned =
+      endpoint.rollout && endpoint.rollout->revert && endpoint.rollout->phase == rollout::Phase::kDone;
+  if (busy || returned)
     return answer(done,
                   Unexpected(ErrorCode::kConflict,
                              busy ? fmt::format("{} is under way.", endpoint.rollout->id)
@@ -185,12 +223,21 @@ void RolloutDriver::return_to(const std::string& name, const std::string& versio
 
 void RolloutDriver::begin_return(Endpoint& endpoint, const Target& target, const std::string& actor,
                                  const std::string& reason, Done done) {
-  rollout::Plan plan = rollout::blue_green_plan();
-  plan.watch = milliseconds{0};
-  plan.holdback_ppm = 0;
   endpoint.on_final = std::move(done);
-  begin(endpoint, target.version.empty() ? endpoint.record.standby : target.version, plan, true, actor, reason,
-        target.evidence, {});
+  endpoint.second_try.reset();
+  if (!target.instead.empty()) endpoint.second_try = SecondTry{target.instead, actor, reason};
+  begin(endpoint, target.version.empty() ? endpoint.record.standby : target.version,
+        plan_of_return(endpoint.ready_timeout), true, actor, reason, target.evidence, {});
+}
+
+bool RolloutDriver::try_instead(Endpoint& endpoint, const rollout::State& ended) {
+  const std::optional<SecondTry> other = std::exchange(endpoint.second_try, {});
+  const bool failed = ended.revert && ended.phase == rollout::Phase::kRolledBack;
+  if (!failed || !other || other->version == endpoint.record.stable) return false;
+  // Versions and ids hold no character that JSON would escape.
+  begin(endpoint, other->version, plan_of_return(endpoint.ready_timeout), true, other->actor, other->reason,
+        fmt::format(R"({{"chosen":"{}","because_failed":"{}"}})", other->version, ended.id), {});
+  return true;
 }
 
 bool RolloutDriver::withdraw_end(Endpoint& endpoint) {
@@ -211,7 +258,10 @@ void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
     endpoint.retry_at.reset();
     commit_next(endpoint);
   }
-  if (under_way(endpoint.rollout)) apply(endpoint, rollout::step(*endpoint.rollout, tick, clock_.now()), {});
+  if (!under_way(endpoint.rollout)) return;
+  rollout::Tick seen = tick;
+  seen.settled = endpoint.pending.empty();
+  apply(endpoint, rollout::step(*endpoint.rollout, seen, clock_.now()), {});
 }
 
 const rollout::State* RolloutDriver::latest(const std::string& name) const {
@@ -295,7 +345,8 @@ void RolloutDriver::stored(Endpoint& endpoint) {
   after_commit(endpoint, front.transition);
   // Whoever is answered may start the next rollout, which has an end of its own to wait for.
   Done on_final;
-  if (rollout::is_final(state.phase)) on_final = std::exchange(endpoint.on_final, {});
+  const bool over = rollout::is_final(state.phase) && !try_instead(endpoint, state);
+  if (over) on_final = std::exchange(endpoint.on_final, {});
   answer(front.done, {});
   answer(on_final, outcome_of(state));
 }

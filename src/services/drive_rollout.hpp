@@ -35,7 +35,12 @@ class CommitQueue {
 struct Destination {
   std::string version;
   std::string evidence = "{}";  ///< JSON: why this one.
+  std::string instead{};        ///< A warm version, should the backend of this one not start. Empty: none.
 };
+
+/// Whether a rollback that is ordered after `latest` is the same order again: what it was to leave was left, and nobody
+/// meant to go further back. Not after a return that failed, nor after one that nobody ordered.
+bool is_rolled_back(const rollout::State& latest);
 
 /// Runs every endpoint's rollout: feeds events to the pure function, performs its effects in their fixed order
 /// (before_commit, commit, after_commit) and keeps trying until a transition is durable. Taking traffic from a
@@ -51,10 +56,13 @@ class RolloutDriver {
 
   /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest`
   /// is still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
-  void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number);
+  /// `ready_timeout`: how long a return waits for the backend of the version that it leads to.
+  void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number,
+            milliseconds ready_timeout = rollout::Plan().ready_timeout);
 
   /// Starts a rollout to `candidate`; kConflict while another one is under way. One that has just ended is waited for
-  /// until its end is durable.
+  /// until its end is durable; kConflict when a guardrail took this candidate back in it: whoever checked it for this
+  /// order could not know.
   void start(const std::string& endpoint, const std::string& candidate, const rollout::Plan& plan,
              const std::string& actor, const std::string& reason, Done done);
 
@@ -62,12 +70,14 @@ class RolloutDriver {
   void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
 
   using Target = Destination;
-  /// Rolls the active rollout back; with none under way, returns the endpoint to `target`. Repeating it is fine: a
-  /// return that is under way is waited for. A rollout whose end isn't durable yet is still rolled back.
+  /// Rolls the active rollout back; with none under way, returns the endpoint to `target`. Repeating it is fine
+  /// (is_rolled_back): a return that is under way is waited for, one that failed is tried again. A rollout whose end
+  /// isn't durable yet is still rolled back.
   void roll_back(const std::string& endpoint, const std::string& actor, const std::string& reason, Done done,
                  const Target& target = {});
   /// Leaves stable for `target`, which is warmed up first if need be, also after a rollout that was rolled back.
-  /// kConflict while anything is under way, or when the endpoint has just returned to stable itself.
+  /// A rollback that isn't durable yet is waited for. kConflict while anything else is under way, or when the endpoint
+  /// has just returned to stable itself.
   void leave_stable(const std::string& endpoint, const Target& target, const std::string& actor,
                     const std::string& reason, Done done);
 
@@ -86,6 +96,8 @@ class RolloutDriver {
   const rollout::State* decided(const std::string& endpoint) const;
   /// The same while it is under way, else nullptr.
   const rollout::State* active(const std::string& endpoint) const;
+  /// Whether it was loaded. The other functions want endpoints that were.
+  bool knows(const std::string& endpoint) const { return endpoints_.contains(endpoint); }
   const EndpointRecord& record(const std::string& endpoint) const { return endpoints_.at(endpoint).record; }
   /// Why the newest decision is not durable yet; empty when it is.
   std::string trouble(const std::string& endpoint) const;
@@ -98,8 +110,16 @@ class RolloutDriver {
     std::optional<rollout::State> before;  ///< Where it came from, in case it can't be stored or is withdrawn.
     Done done;
   };
+  /// Where a return goes when the version that it leads to can't be started.
+  struct SecondTry {
+    std::string version;
+    std::string actor;
+    std::string reason;
+  };
   struct Endpoint {
     EndpointRecord record;
+    milliseconds ready_timeout{0};  ///< Of returns.
+    std::optional<SecondTry> second_try;
     std::uint64_t next_number = 1;
     std::optional<rollout::State> rollout;
     std::deque<Pending> pending;                     ///< The front is being committed, or waits for its next try.
@@ -111,6 +131,8 @@ class RolloutDriver {
     std::string trouble;
   };
 
+  /// Goes on with the other version when a return has failed; false: there is nothing else to try.
+  bool try_instead(Endpoint& endpoint, const rollout::State& ended);
   void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
              const std::string& actor, const std::string& reason, const std::string& evidence, Done done);
   void begin_return(Endpoint& endpoint, const Target& target, const std::string& actor, const std::string& reason,

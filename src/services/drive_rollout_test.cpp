@@ -347,6 +347,102 @@ TEST_F(RolloutDriverTest, AReturnThatFailsIsNotAnsweredWithOk) {
   EXPECT_EQ(answers.back(), "1.0.0 could not be brought back. exit status 3");
 }
 
+TEST_F(RolloutDriverTest, AReturnThatFailedIsTriedAgainWhenItIsOrderedAgain) {
+  start_canary("1.1.0");
+  promote();
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  driver.handle("e", rollout::CandidateFailed{"exit status 3"});
+  world.commit_all();
+  driver.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  ASSERT_NE(driver.active("e"), nullptr) << "1.1.0 still serves, so there is something to do.";
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(answers.back(), "ok");
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+}
+
+TEST_F(RolloutDriverTest, AReturnThatNobodyOrderedIsNoAnswerToAnOrder) {
+  start_canary("1.1.0");
+  promote();
+  driver.leave_stable("e", {"1.0.0"}, rollout::kSelf, "what it needs was rolled back", note());
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  ASSERT_EQ(driver.record("e").stable, "1.0.0");
+  driver.roll_back("e", "bob", "users complain", note(), {"1.2.0"});
+  world.commit_all();
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->candidate, "1.2.0");
+}
+
+TEST_F(RolloutDriverTest, AReturnWhoseVersionDoesNotStartGoesToTheOneThatIsWarm) {
+  start_canary("1.1.0");
+  promote();
+  driver.roll_back("e", "bob", "users complain", note(), {"1.2.0", "{}", "1.0.0"});
+  world.commit_all();
+  EXPECT_EQ(driver.active("e")->candidate, "1.2.0");
+  driver.handle("e", rollout::CandidateFailed{"exit status 3"});
+  world.commit_all();
+  EXPECT_EQ(answers.size(), 1U) << "The order isn't over yet.";
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
+  EXPECT_EQ(driver.active("e")->started_by, "bob");
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+  EXPECT_EQ(answers, (std::vector<std::string>{"ok", "ok"}));
+}
+
+TEST_F(RolloutDriverTest, AReturnWaitsAsLongAsTheEndpointsPlanSays) {
+  RolloutDriver patient(world, world, clock);
+  patient.load({"e", "m", "1.1.0", "1.0.0"}, {}, 1, std::chrono::minutes(10));
+  patient.roll_back("e", "bob", "users complain", note());
+  world.commit_all();
+  EXPECT_EQ(patient.active("e")->plan.ready_timeout, std::chrono::minutes(10));
+}
+
+TEST_F(RolloutDriverTest, LeavingStableWaitsForTheEndOfACandidateThatWentTheSameWay) {
+  start_canary("1.1.0");
+  promote();
+  start_canary("1.2.0");
+  driver.handle("e", rollout::DependencyLost{"ner was rolled back", "{}"});
+  driver.leave_stable("e", {"1.0.0"}, rollout::kSelf, "ner was rolled back", note());
+  EXPECT_EQ(answers.size(), 2U);
+  world.commit_one();
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->stable, "1.1.0");
+  EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
+  world.commit_all();
+  driver.handle("e", rollout::CandidateReady{});
+  world.commit_all();
+  EXPECT_EQ(driver.record("e").stable, "1.0.0");
+  EXPECT_EQ(answers.back(), "ok");
+}
+
+TEST_F(RolloutDriverTest, AStartThatWaitsDoesNotBringBackWhatAGuardrailTookBackMeanwhile) {
+  start_canary("1.1.0");
+  driver.handle("e", rollout::Breach{"safety", "too unsafe", "{}"});
+  start("1.1.0");
+  start("1.2.0");
+  world.commit_all();
+  EXPECT_EQ(answers.at(1), "e-1 took 1.1.0 back while this order was on its way: too unsafe");
+  EXPECT_EQ(driver.active("e")->candidate, "1.2.0");
+}
+
+TEST_F(RolloutDriverTest, JudgesAStepOnlyWhenItIsDurable) {
+  start_canary("1.1.0");
+  clock.at += std::chrono::minutes(10);
+  driver.tick("e", {1'000});
+  ASSERT_EQ(world.queue.size(), 1U);
+  clock.at += std::chrono::hours(1);
+  driver.tick("e", {1'000});  // Of 5%, not of the 25% that nobody has been given.
+  EXPECT_EQ(world.queue.size(), 1U);
+  world.commit_all();
+  EXPECT_EQ(world.share("1.1.0"), 250'000U);
+}
+
 TEST_F(RolloutDriverTest, WhatWasAskedTwiceIsAnsweredTwiceWhenItIsDurable) {
   start_canary("1.1.0");
   driver.handle("e", rollout::Pause{"alice", "lunch"}, note());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "services/registry.hpp"
 
@@ -32,25 +33,29 @@ Result<std::string> taken_away(const Records& records, const registry::VersionRe
   return std::string();
 }
 
-Result<void> add(const Records& records, const EndpointRecord& record, const std::string& number, bool candidate,
-                 const Left& left, const std::vector<LiveModel>& live, std::vector<Dependent>& out) {
+std::optional<Dependent> dependent(const Records& records, const EndpointRecord& record, const std::string& number,
+                                   bool candidate, const Left& left, const std::vector<LiveModel>& live) {
   const auto version = registry::SemanticVersion::parse(number);
-  if (!version) return {};
-  TRY(const std::string reason, taken_away(records, {record.model, *version}, left, live));
-  if (reason.empty()) return {};
+  if (!version) return std::nullopt;
+  const registry::VersionRef ref{record.model, *version};
+  const Result<std::string> reason = taken_away(records, ref, left, live);
+  if (reason && reason->empty()) return std::nullopt;
   Dependent item;
   item.endpoint = record.endpoint;
   item.version = number;
   item.candidate = candidate;
-  item.reason = reason + ".";
+  item.because_of = left.ended.id;
+  item.unknown = !reason;
+  item.reason = reason ? *reason + "."
+                       : fmt::format("Whether {} still has what it needs, since {} took {} back, could not be read: {}",
+                                     ref.str(), left.ended.id, left.version, reason.error().message);
   item.evidence = nlohmann::json{
       {"because_of", left.ended.id},
       {"endpoint", left.ended.endpoint},
       {"model", left.model},
       {"left",
        left.version}}.dump();
-  out.push_back(std::move(item));
-  return {};
+  return item;
 }
 
 }  // namespace
@@ -60,6 +65,7 @@ Result<std::vector<LiveModel>> live_models(const Records& records) {
   TRY(const std::vector<rollout::State> active, records.rollouts.active_rollouts());
   std::vector<LiveModel> out;
   for (const EndpointRecord& record : endpoints) {
+    if (!records.serves(record.endpoint)) continue;
     if (!record.stable.empty()) out.push_back({record.endpoint, record.model, record.stable});
     for (const rollout::State& state : active)
       if (state.endpoint == record.endpoint) out.push_back({record.endpoint, record.model, state.candidate});
@@ -68,7 +74,7 @@ Result<std::vector<LiveModel>> live_models(const Records& records) {
 }
 
 Result<std::vector<Dependent>> find_dependents(const Records& records, const rollout::State& ended,
-                                               const IsWarm& is_warm) {
+                                               const RulesOf& rules_of, const IsWarm& is_warm) {
   TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());
   TRY(const std::vector<rollout::State> active, records.rollouts.active_rollouts());
   TRY(const std::vector<LiveModel> live, live_models(records));
@@ -79,13 +85,21 @@ Result<std::vector<Dependent>> find_dependents(const Records& records, const rol
   const Left left{ended, its->model, returned ? ended.stable : ended.candidate};
   std::vector<Dependent> out;
   for (const EndpointRecord& record : endpoints) {
-    if (record.endpoint == ended.endpoint) continue;
-    for (const rollout::State& state : active)
-      if (state.endpoint == record.endpoint) TRY_DO(add(records, record, state.candidate, true, left, live, out));
-    const std::size_t before = out.size();
-    TRY_DO(add(records, record, record.stable, false, left, live, out));
-    if (out.size() == before) continue;
-    TRY(out.back().target, choose_return(records, record, is_warm));
+    if (record.endpoint == ended.endpoint || !records.serves(record.endpoint)) continue;
+    for (const rollout::State& state : active) {
+      if (state.endpoint != record.endpoint) continue;
+      if (auto item = dependent(records, record, state.candidate, true, left, live)) out.push_back(*std::move(item));
+    }
+    auto item = dependent(records, record, record.stable, false, left, live);
+    if (!item) continue;
+    if (!item->unknown) {
+      const ReleaseRules rules = rules_of ? rules_of(record.endpoint) : ReleaseRules();
+      auto choice = choose_return(records, record, rules, is_warm);
+      if (choice) item->target = *std::move(choice);
+      if (!choice)
+        item->target.why = fmt::format("where it can return to could not be read: {}", choice.error().message);
+    }
+    out.push_back(*std::move(item));
   }
   return out;
 }

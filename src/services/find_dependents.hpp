@@ -7,7 +7,7 @@
 
 namespace backstay::services {
 
-/// The versions that endpoints serve, and those that rollouts under way move them to.
+/// The versions that the configured endpoints serve, and those that rollouts under way move them to.
 Result<std::vector<registry::LiveModel>> live_models(const Records& records);
 
 /// A version somewhere else that needed the one that was rolled back.
@@ -18,12 +18,18 @@ struct Dependent {
   std::string reason;      ///< A sentence: what it needs, what is live, since which rollout.
   std::string evidence;    ///< JSON.
   ReturnChoice target;     ///< Of one that is served: where the endpoint can return to, if anywhere.
+  std::string because_of;  ///< The rollout that left what it needs.
+  bool unknown = false;    ///< What it needs could not be read: `reason` says why. Nobody knows whether it is lost.
 };
+
+/// What an endpoint asks of a version beyond what is asked everywhere.
+using RulesOf = std::function<ReleaseRules(const std::string& endpoint)>;
 
 /// What a rollback pulls the ground from: versions on other endpoints that need the model in a version that it has left
 /// (`ended`: rolled back, or returned to a version before) and that is now live nowhere. What was unmet before that is
-/// not its doing.
+/// not its doing. Endpoints that the configuration doesn't name are left out; one whose records can't be read doesn't
+/// keep the others from being found. `rules_of` may be empty.
 Result<std::vector<Dependent>> find_dependents(const Records& records, const rollout::State& ended,
-                                               const IsWarm& is_warm);
+                                               const RulesOf& rules_of, const IsWarm& is_warm);
 
 }  // namespace backstay::services

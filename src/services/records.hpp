@@ -1,12 +1,15 @@
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "ports/ledger.hpp"
 #include "ports/lineage.hpp"
 #include "ports/releases.hpp"
 
 namespace backstay::services {
 
-/// Everything that is remembered, one reference per port.
+/// Everything that is remembered, one reference per port, and what is needed to know what of it is live.
 struct Records {
   VersionStore& versions;
   ReleaseStore& releases;
@@ -14,6 +17,11 @@ struct Records {
   LineageStore& lineage;
   RolloutStore& rollouts;
   AuditLog& audit;
+  /// The endpoints that serve: those of the configuration. One that was taken out of it is remembered, and serves
+  /// nothing. nullptr: it isn't known (a command without a server), and all count. Outlives the records.
+  const std::set<std::string>* configured = nullptr;
+
+  bool serves(const std::string& endpoint) const { return configured == nullptr || configured->contains(endpoint); }
 };
 
 /// The records of a store that implements every port.

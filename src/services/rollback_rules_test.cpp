@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "services/check_rollout.hpp"
 #include "services/choose_return.hpp"
@@ -72,6 +73,22 @@ class RollbackRules : public ::testing::Test {
     return roll(endpoint, model, stable, candidate, rollout::Promote{"a", ""});
   }
 
+  rollout::State go_back(const std::string& endpoint, const std::string& model, const std::string& stable,
+                         const std::string& former, const std::string& actor) {
+    rollout::State state;
+    state.id = endpoint + "-" + std::to_string(ledger.next_rollout_number(endpoint).value());
+    state.endpoint = endpoint;
+    state.stable = stable;
+    state.candidate = former;
+    state.revert = true;
+    state.plan.watch = milliseconds{0};
+    rollout::Transition t = rollout::start(state, clock.now(), actor, "");
+    EXPECT_TRUE(ledger.commit(t, model));
+    t = rollout::step(t.state, rollout::CandidateReady{}, clock.now());
+    EXPECT_TRUE(ledger.commit(t, model));
+    return t.state;
+  }
+
   TestClock clock;
   MemoryLedger ledger{clock};
   Records records = records_of(ledger);
@@ -125,19 +142,96 @@ TEST_F(RollbackRules, AnEndpointReturnsToTheNewestVersionThatIsWarmGoodAndFits) 
   deploy("e", "m", "1.2.0", "1.3.0");
   const EndpointRecord record = *ledger.endpoint("e").value();
   ASSERT_EQ(record.standby, "1.2.0");
-  EXPECT_EQ(choose_return(records, record, kAllWarm)->version, "1.2.0");
+  EXPECT_EQ(choose_return(records, record, {}, kAllWarm)->version, "1.2.0");
   judge("m@1.2.0", "FAIL");
-  const ReturnChoice next = choose_return(records, record, kAllWarm).value();
+  const ReturnChoice next = choose_return(records, record, {}, kAllWarm).value();
   EXPECT_EQ(next.version, "1.1.0");
   EXPECT_NE(next.why.find("passed over 1.2.0: Gate 'production' says FAIL"), std::string::npos) << next.why;
   const auto only = [](const std::string& warm) {
     return [warm](const std::string&, const std::string& version) { return version == warm; };
   };
-  EXPECT_EQ(choose_return(records, record, only("1.0.0"))->version, "1.0.0");
-  const ReturnChoice cold = choose_return(records, record, only("none")).value();
+  EXPECT_EQ(choose_return(records, record, {}, only("1.0.0"))->version, "1.0.0");
+  const ReturnChoice cold = choose_return(records, record, {}, only("none")).value();
   EXPECT_EQ(cold.version, "1.1.0");
   EXPECT_NE(cold.why.find("has to be started"), std::string::npos) << cold.why;
   EXPECT_EQ(nlohmann::json::parse(cold.evidence)["looked_at"].size(), 3U);
+}
+
+TEST_F(RollbackRules, AVersionThatAPersonLeftIsNoPlaceToReturnTo) {
+  for (const char* version : {"m@1.0.0", "m@3.0.0", "m@4.0.0"}) release(version);
+  deploy("e", "m", "", "1.0.0");
+  deploy("e", "m", "1.0.0", "3.0.0");
+  go_back("e", "m", "3.0.0", "1.0.0", "alice");
+  deploy("e", "m", "1.0.0", "4.0.0");
+  judge("m@1.0.0", "FAIL");
+  const ReturnChoice choice = choose_return(records, *ledger.endpoint("e").value(), {}, kAllWarm).value();
+  EXPECT_EQ(choice.version, "1.0.0") << choice.why;
+  EXPECT_EQ(nlohmann::json::parse(choice.evidence)["looked_at"].size(), 1U);
+}
+
+TEST_F(RollbackRules, AVersionThatAPersonLeftAndReleasedAgainIsGoodAgain) {
+  for (const char* version : {"m@1.0.0", "m@3.0.0", "m@4.0.0"}) release(version);
+  deploy("e", "m", "", "1.0.0");
+  deploy("e", "m", "1.0.0", "3.0.0");
+  go_back("e", "m", "3.0.0", "1.0.0", "alice");
+  deploy("e", "m", "1.0.0", "3.0.0");
+  deploy("e", "m", "3.0.0", "4.0.0");
+  EXPECT_EQ(choose_return(records, *ledger.endpoint("e").value(), {}, kAllWarm)->version, "3.0.0");
+}
+
+TEST_F(RollbackRules, AVersionThatWasLeftForAModelThatItNeedsDidNothingWrong) {
+  for (const char* version : {"m@1.0.0", "m@3.0.0", "m@4.0.0"}) release(version);
+  deploy("e", "m", "", "1.0.0");
+  deploy("e", "m", "1.0.0", "3.0.0");
+  go_back("e", "m", "3.0.0", "1.0.0", rollout::kSelf);
+  deploy("e", "m", "1.0.0", "4.0.0");
+  judge("m@1.0.0", "FAIL");
+  EXPECT_EQ(choose_return(records, *ledger.endpoint("e").value(), {}, kAllWarm)->version, "3.0.0");
+}
+
+TEST_F(RollbackRules, WhatTheEndpointRequiresIsAskedOfAReturnToo) {
+  for (const char* version : {"m@1.0.0", "m@1.1.0", "m@1.2.0"}) release(version);
+  deploy("e", "m", "", "1.0.0");
+  deploy("e", "m", "1.0.0", "1.1.0");
+  deploy("e", "m", "1.1.0", "1.2.0");
+  const Digest gate = sha256("the gate");
+  StoredVerdict passed;
+  passed.gate = "strict";
+  passed.verdict = "PASS";
+  passed.gate_digest = gate;
+  ASSERT_TRUE(ledger.add_verdict(ref("m@1.0.0"), passed, {"a", "gate.verdict", "m@1.0.0", "", "{}"}));
+  const ReleaseRules rules{{{"strict.yaml", gate}}, {}};
+  const ReturnChoice choice = choose_return(records, *ledger.endpoint("e").value(), rules, kAllWarm).value();
+  EXPECT_EQ(choice.version, "1.0.0");
+  EXPECT_NE(choice.why.find("passed over 1.1.0: Endpoint 'e' requires the gate"), std::string::npos) << choice.why;
+}
+
+TEST_F(RollbackRules, WhatCouldNotBeBroughtBackIsNotTriedAgainBeforeWhatIsWarm) {
+  for (const char* version : {"m@1.0.0", "m@1.1.0", "m@1.2.0"}) release(version);
+  deploy("e", "m", "", "1.0.0");
+  deploy("e", "m", "1.0.0", "1.1.0");
+  deploy("e", "m", "1.1.0", "1.2.0");
+  judge("m@1.1.0", "FAIL");
+  const IsWarm only_standby = [](const std::string&, const std::string& version) { return version == "1.1.0"; };
+  const EndpointRecord record = *ledger.endpoint("e").value();
+  const ReturnChoice first = choose_return(records, record, {}, only_standby).value();
+  EXPECT_EQ(first.version, "1.0.0");
+  EXPECT_EQ(first.instead, "1.1.0");
+  EXPECT_EQ(nlohmann::json::parse(first.evidence)["should_it_fail"], "1.1.0");
+  rollout::State state;
+  state.id = "e-9";
+  state.endpoint = "e";
+  state.stable = "1.2.0";
+  state.candidate = "1.0.0";
+  state.revert = true;
+  rollout::Transition t = rollout::start(state, clock.now(), "a", "");
+  ASSERT_TRUE(ledger.commit(t, "m"));
+  t = rollout::step(t.state, rollout::CandidateFailed{"exit status 3"}, clock.now());
+  ASSERT_TRUE(ledger.commit(t, "m"));
+  const ReturnChoice next = choose_return(records, record, {}, only_standby).value();
+  EXPECT_EQ(next.version, "1.1.0");
+  EXPECT_NE(next.why.find("passed over 1.0.0: e-9 could not bring it back: exit status 3"), std::string::npos)
+      << next.why;
 }
 
 TEST(ChooseAmong, TakesWhatFitsBeforeNothingAndNeverWhatDoesNot) {
@@ -164,20 +258,7 @@ class Dependents : public RollbackRules {
     deploy("tags", "ner", "", "1.0.0");
     deploy("triage", "triage", "", "1.0.0");
   }
-  rollout::State revert() {
-    rollout::State state;
-    state.id = "tags-9";
-    state.endpoint = "tags";
-    state.stable = "1.1.0";
-    state.candidate = "1.0.0";
-    state.revert = true;
-    state.plan.watch = milliseconds{0};
-    rollout::Transition t = rollout::start(state, clock.now(), "a", "");
-    EXPECT_TRUE(ledger.commit(t, "ner"));
-    t = rollout::step(t.state, rollout::CandidateReady{}, clock.now());
-    EXPECT_TRUE(ledger.commit(t, "ner"));
-    return t.state;
-  }
+  rollout::State revert() { return go_back("tags", "ner", "1.1.0", "1.0.0", "a"); }
 };
 
 TEST_F(Dependents, AReleaseWaitsForTheModelThatItNeeds) {
@@ -194,14 +275,14 @@ TEST_F(Dependents, WhatServesAndNeedsTheVersionThatWasLeftIsFoundWithWhereItCanG
   deploy("triage", "triage", "1.0.0", "2.0.0");
   const rollout::State ended = revert();
   ASSERT_EQ(ended.phase, rollout::Phase::kDone);
-  const auto found = find_dependents(records, ended, kAllWarm).value();
+  const auto found = find_dependents(records, ended, {}, kAllWarm).value();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].endpoint, "triage");
   EXPECT_EQ(found[0].version, "2.0.0");
   EXPECT_FALSE(found[0].candidate);
   EXPECT_EQ(found[0].target.version, "1.0.0");
   EXPECT_EQ(found[0].reason,
-            "triage@2.0.0 needs the model 'ner' >=1.1; live is 1.0.0 on 'tags', since tags-9 took 1.1.0 back.");
+            "triage@2.0.0 needs the model 'ner' >=1.1; live is 1.0.0 on 'tags', since tags-3 took 1.1.0 back.");
 }
 
 TEST_F(Dependents, ACandidateThatNeedsTheVersionThatWasTakenBackIsFound) {
@@ -213,7 +294,7 @@ TEST_F(Dependents, ACandidateThatNeedsTheVersionThatWasTakenBackIsFound) {
   state.candidate = "2.0.0";
   state.plan = rollout::default_plan();
   ASSERT_TRUE(ledger.commit(rollout::start(state, clock.now(), "a", ""), "triage"));
-  const auto found = find_dependents(records, revert(), kAllWarm).value();
+  const auto found = find_dependents(records, revert(), {}, kAllWarm).value();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_TRUE(found[0].candidate);
   EXPECT_EQ(found[0].version, "2.0.0");
@@ -223,14 +304,41 @@ TEST_F(Dependents, WhatIsServedElsewhereInAVersionThatWillDoIsNotMissing) {
   deploy("tags", "ner", "1.0.0", "1.1.0");
   deploy("tags-too", "ner", "", "1.1.0");
   deploy("triage", "triage", "1.0.0", "2.0.0");
-  EXPECT_TRUE(find_dependents(records, revert(), kAllWarm)->empty());
+  EXPECT_TRUE(find_dependents(records, revert(), {}, kAllWarm)->empty());
 }
 
 TEST_F(Dependents, WhatWasUnmetBeforeIsNotTheRollbacksDoing) {
   release("triage@3.0.0", {on_model("ner", ">=9")});
   deploy("tags", "ner", "1.0.0", "1.1.0");
   deploy("triage", "triage", "1.0.0", "3.0.0");
-  EXPECT_TRUE(find_dependents(records, revert(), kAllWarm)->empty());
+  EXPECT_TRUE(find_dependents(records, revert(), {}, kAllWarm)->empty());
+}
+
+TEST_F(Dependents, AnEndpointThatTheConfigurationNoLongerNamesServesNothing) {
+  deploy("tags", "ner", "1.0.0", "1.1.0");
+  deploy("gone", "ner", "", "1.1.0");
+  deploy("triage", "triage", "1.0.0", "2.0.0");
+  deploy("old-triage", "triage", "", "2.0.0");
+  const std::set<std::string> configured{"tags", "triage"};
+  records.configured = &configured;
+  const auto found = find_dependents(records, revert(), {}, kAllWarm).value();
+  ASSERT_EQ(found.size(), 1U) << "1.1.0 is live nowhere, though 'gone' is remembered with it.";
+  EXPECT_EQ(found[0].endpoint, "triage");
+  EXPECT_FALSE(check_return(records, ref("triage@2.0.0")));
+}
+
+TEST_F(Dependents, AnEndpointWhoseRecordsCannotBeReadDoesNotHideTheOthers) {
+  ASSERT_TRUE(
+      ledger.add_version({ref("bad@1.0.0"), "no manifest", true, "a"}, {"a", "version.register", "bad", "", "{}"}));
+  deploy("bad", "bad", "", "1.0.0");
+  deploy("tags", "ner", "1.0.0", "1.1.0");
+  deploy("triage", "triage", "1.0.0", "2.0.0");
+  const auto found = find_dependents(records, revert(), {}, kAllWarm).value();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_TRUE(found[0].unknown);
+  EXPECT_NE(found[0].reason.find("bad@1.0.0"), std::string::npos) << found[0].reason;
+  EXPECT_EQ(found[1].endpoint, "triage");
+  EXPECT_EQ(found[1].because_of, "tags-3");
 }
 
 }  // namespace

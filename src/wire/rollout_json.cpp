@@ -174,6 +174,7 @@ std::string to_json(const rollout::State& state) {
             {"phase", rollout::to_string(state.phase)},
             {"paused", state.paused},
             {"revert", state.revert},
+            {"started_by", state.started_by},
             {"candidate_ready", state.candidate_ready},
             {"step_index", state.step_index},
             {"started_at", to_rfc3339(state.started_at)},
@@ -207,6 +208,7 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   read_phase(fields, state.phase);
   fields.optional("paused", state.paused);
   fields.optional("revert", state.revert);
+  fields.optional("started_by", state.started_by);
   fields.optional("candidate_ready", state.candidate_ready);
   fields.optional("step_index", step_index);
   read_time(fields, "started_at", state.started_at);

@@ -117,7 +117,7 @@ def test_a_process_that_exits_is_tried_again_and_then_given_up_with_its_last_wor
     run.roll_out("1.0.0")
     run.roll_out("2.0.0", "exits", wait_for="rolled_back")
     cause = run.server.status("e")["rollout"]["cause"]
-    assert cause["trigger"] == "backend_failed"
+    assert cause["trigger"] == "not_ready"
     assert "exited with status 7" in cause["reason"] and "no such weights: ward-3.bin" in cause["reason"]
     assert "logs/e-2.0.0.log" in cause["reason"]
     assert len(run.started()) > 2

@@ -93,7 +93,7 @@ def check_refused(backstay, releases, server, said: str, files: dict, **spec) ->
     serving = server({"endpoints": [{"name": "e", "model": "m"}]})
     backstay("rollout", "start", "e", "m@1.0.0")
     cause = serving.wait_for_phase("e", "rolled_back")["rollout"]["cause"]
-    assert cause["trigger"] == "backend_failed" and said in cause["reason"], cause
+    assert cause["trigger"] == "not_ready" and said in cause["reason"], cause
 
 
 def test_a_pickle_is_loaded_only_where_the_manifest_says_python(backstay, releases, server):

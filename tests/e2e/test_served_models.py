@@ -91,7 +91,7 @@ def test_what_cannot_be_served_ends_its_rollout_with_the_reason(serve_model):
             "empty": "can't be read as a model", "pickled": "serving.runtime: python", "two": "serving.entry",
             "none": "serving.entry"}
     for name, words in said.items():
-        assert cause(serving, name)["trigger"] == "backend_failed"
+        assert cause(serving, name)["trigger"] == "not_ready"
         assert words in cause(serving, name)["reason"], (name, cause(serving, name)["reason"])
         answer = serving.infer(name, [tensor(rows(1))])
         assert answer.status == 503 and "No version is deployed" in answer.json["error"]

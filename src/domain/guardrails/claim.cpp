@@ -28,6 +28,7 @@ Claim::Claim(GuardrailSpec spec, double alpha)
     : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
 
 void Claim::observe(const Measurement& m) {
+  if (m.candidate) ++candidate_n_;
   switch (kind_) {
     case TestKind::kAutomatic:
     case TestKind::kRate:
@@ -35,7 +36,7 @@ void Claim::observe(const Measurement& m) {
       break;
     case TestKind::kRateVsStable:
       // Of conversions the hits are the rare ones.
-      if (is_bad(spec_, m.value) != (spec_.signal.kind == Signal::Kind::kConversion) && clusters_.insert(m.cluster))
+      if (first_of_user(m) && is_bad(spec_, m.value) != (spec_.signal.kind == Signal::Kind::kConversion))
         std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
       break;
     case TestKind::kPairedRate:
@@ -52,9 +53,14 @@ void Claim::observe(const Measurement& m) {
   }
 }
 
+bool Claim::first_of_user(const Measurement& m) {
+  return !m.repeated && clusters_.insert(m.cluster);
+}
+
 /// Against stable, the arms exchanged.
 void Claim::observe_value(const Measurement& m) {
-  const bool bets = clusters_.insert(m.cluster);
+  const bool drawn = m.assignment_probability > 0 && m.assignment_probability < 1;
+  const bool bets = drawn && first_of_user(m);
   if (kind_ == TestKind::kLatencyVsStable) {
     std::get<RelativeLatencyTest>(test_).observe(m.candidate, m.assignment_probability, m.value, bets);
     return;

@@ -147,6 +147,76 @@ TEST(Claim, IsShownByFewWorseCandidatesAndByMostGoodOnes) {
   EXPECT_GT(shown(value, higher_by(0), 4'000, 20), 0.9);
 }
 
+TEST(Claim, IsNotShownByManyOutcomesOfTheSameUsers) {
+  // 30 requests of each user, all of the same version: nearly every user has a bad one, whichever it got.
+  GuardrailSpec spec = relative(Signal::Kind::kError);
+  spec.objective.tolerance = 1.5;
+  const double pi = 0.3;
+  const auto users = [&](double times) {
+    std::uint64_t seen = 0;
+    bool candidate = false;
+    return [=](Random& random) mutable {
+      if (seen++ % 30 == 0) candidate = random.unit() < pi;
+      Measurement m = outcome(candidate, pi, random.unit() < (candidate ? 0.1 * times : 0.1) ? 1 : 0);
+      m.cluster = 1 + (seen - 1) / 30;
+      return m;
+    };
+  };
+  int bad = 0, good = 0;
+  for (int run = 0; run < 40; ++run) {
+    for (const double times : {1.5, 0.2}) {
+      Random random(static_cast<std::uint64_t>(run) + 1);
+      Claim claim(spec, 0.05);
+      auto draw = users(times);
+      bool shown = false;
+      for (int i = 0; i < 60'000 && !shown; ++i) {
+        claim.observe(draw(random));
+        shown = claim.log_e() >= claim.log_limit();
+      }
+      (times > 1 ? bad : good) += shown ? 1 : 0;
+    }
+  }
+  EXPECT_LE(bad, 4);
+  EXPECT_GE(good, 30);
+}
+
+TEST(Claim, OfASignalThatIsKnownLateCountsTheFirstAnswerOfAUserNotTheFirstToBeKnown) {
+  GuardrailSpec spec = relative(Signal::Kind::kReport);
+  spec.objective.tolerance = 1.5;
+  Claim claim(spec, 0.05);
+  Measurement second = outcome(false, 0.5, 1);
+  second.cluster = 7;
+  second.repeated = true;
+  for (int i = 0; i < 100; ++i) claim.observe(second);
+  EXPECT_EQ(claim.log_e(), 0);
+  second.repeated = false;
+  claim.observe(second);
+  EXPECT_GT(claim.log_e(), 0);
+}
+
+TEST(Claim, WhatCouldOnlyGoToStableTellsNothingOfValues) {
+  GuardrailSpec spec = relative(Signal::Kind::kResponseValue);
+  spec.test = TestKind::kValueVsStable;
+  spec.objective.better = Better::kLower;
+  spec.objective.sigma = 1;
+  spec.objective.margin = 0.3;
+  Claim claim(spec, 0.05);
+  // The large requests are stable's only, and have high values.
+  for (int i = 0; i < 2'000; ++i) claim.observe(i % 2 == 0 ? outcome(true, 0.5, 0) : outcome(false, 0, 5));
+  EXPECT_LT(claim.log_e(), claim.log_limit());
+}
+
+TEST(Claim, SaysWhetherItHasSeenAsMuchAsTheGuardrailAsksFor) {
+  GuardrailSpec spec = relative(Signal::Kind::kError);
+  spec.min_samples = 2;
+  Claim claim(spec, 0.05);
+  claim.observe(outcome(true, 0.5, 0));
+  claim.observe(outcome(false, 0.5, 0));
+  EXPECT_FALSE(claim.seen_enough());
+  claim.observe(outcome(true, 0.5, 0));
+  EXPECT_TRUE(claim.seen_enough());
+}
+
 TEST(Claim, NothingIsShownWithoutEvidence) {
   Claim claim(relative(Signal::Kind::kError), 0.05);
   for (int i = 0; i < 1'000; ++i) claim.observe(outcome(i % 2 == 0, 0.5, 0));

@@ -28,6 +28,9 @@ struct Measurement {
   Monotonic at;
   /// What `value` is divided by (Signal::per), or, for paired tests, what stable had for the same request.
   double second = 1;
+  /// Its user had an answer before it. Said of what is known late only, where the first to be known need not be the
+  /// first answer: a report comes at once, that there was none when the window is over.
+  bool repeated = false;
 };
 
 /// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.

@@ -8,9 +8,11 @@ namespace backstay::rollout {
 
 namespace {
 
-bool counts(const State& state, Timestamp now, const DampingRule& rule) {
-  if (state.phase != Phase::kRolledBack || !state.cause || now - state.phase_since > rule.within) return false;
-  return state.cause->trigger != "not_ready" && state.cause->trigger != "dependency";
+/// The version that a rollout took traffic from for its own sake; empty: none.
+std::string taken_back(const State& state) {
+  if (state.revert) return state.phase == Phase::kDone && state.started_by != kSelf ? state.stable : "";
+  if (state.phase != Phase::kRolledBack || !state.cause) return "";
+  return state.cause->trigger != "not_ready" && state.cause->trigger != "dependency" ? state.candidate : "";
 }
 
 std::optional<Damping> wait(const std::vector<const State*>& ends, unsigned limit, const std::string& what,
@@ -30,9 +32,10 @@ std::optional<Damping> damped(const std::vector<State>& history, const std::stri
                               const DampingRule& rule) {
   std::vector<const State*> all, own;
   for (const State& state : history) {
-    if (!counts(state, now, rule)) continue;
+    const std::string version = taken_back(state);
+    if (version.empty() || now - state.phase_since > rule.within) continue;
     all.push_back(&state);
-    if (state.candidate == candidate) own.push_back(&state);
+    if (version == candidate) own.push_back(&state);
   }
   std::optional<Damping> longest = wait(own, rule.of_version, candidate, rule);
   const std::optional<Damping> other = wait(all, rule.of_endpoint, "What was released here", rule);

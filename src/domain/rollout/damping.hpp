@@ -23,9 +23,10 @@ struct Damping {
   std::string reason;  ///< "1.1.0 was taken back 3 times within 24 hours, last in diagnosis-7"
 };
 
-/// Whether a release of `candidate` has to wait at `now`. `history` is of the endpoint's rollouts, in any order. Only
-/// rollbacks that took traffic from a version count: not what never got ready, nor what had to go because something
-/// that it needs was rolled back.
+/// Whether a release of `candidate` has to wait at `now`. `history` is of the endpoint's rollouts, in any order. What
+/// took traffic from a version for its own sake counts: a rollback of it, and a person's return from it to a former
+/// one. Not what never got ready, a return that failed, nor what had to go because something that it needs was rolled
+/// back.
 std::optional<Damping> damped(const std::vector<State>& history, const std::string& candidate, Timestamp now,
                               const DampingRule& rule = {});
 

@@ -65,5 +65,32 @@ TEST(Damping, CountsOnlyWhatTookTrafficFromTheVersionForItsOwnSake) {
   EXPECT_TRUE(damped(history, "1.1.0", at(3)));
 }
 
+TEST(Damping, CountsAPersonsReturnAgainstTheVersionThatWasLeft) {
+  State returned;
+  returned.id = "e-9";
+  returned.stable = "1.1.0";
+  returned.candidate = "1.0.0";
+  returned.revert = true;
+  returned.started_by = "alice";
+  returned.phase = Phase::kDone;
+  returned.phase_since = at(3);
+  std::vector<State> history{taken_back("1.1.0", 1), taken_back("1.1.0", 2), returned};
+  EXPECT_TRUE(damped(history, "1.1.0", at(3)));
+  EXPECT_FALSE(damped(history, "1.0.0", at(3)));
+  history.back().started_by = kSelf;  // For a model that it needs.
+  EXPECT_FALSE(damped(history, "1.1.0", at(3)));
+}
+
+TEST(Damping, AReturnThatFailedSpeaksAgainstNobody) {
+  std::vector<State> history;
+  for (int hour : {1, 2, 3}) {
+    history.push_back(taken_back("1.0.0", hour, "backend_failed"));
+    history.back().stable = "1.1.0";
+    history.back().revert = true;
+  }
+  EXPECT_FALSE(damped(history, "1.0.0", at(3)));
+  EXPECT_FALSE(damped(history, "1.1.0", at(3)));
+}
+
 }  // namespace
 }  // namespace backstay::rollout

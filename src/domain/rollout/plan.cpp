@@ -39,6 +39,9 @@ Result<void> Plan::validate() const {
                       "Use durations such as 1h.");
   }
   TRY_DO(rollout::validate(proof, watch, "The rollout plan's watch"));
+  if (watch == milliseconds{0} && !proof.require.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "The rollout plan requires something of its watch, and has none.",
+                      "Write watch: 1h beside it, or move `require` into the last step.");
   return calendar.validate();
 }
 

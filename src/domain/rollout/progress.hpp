@@ -15,6 +15,10 @@ inline std::size_t next_index(const State& state) {
 inline std::size_t index_of(const State& state) {
   return state.phase == Phase::kWatching ? state.plan.steps.size() : state.step_index;
 }
+/// Since when the step could show what it requires: its beginning, or a restart, which forgets evidence.
+inline Timestamp evidence_since(const State& state) {
+  return state.evidence_since > state.phase_since ? state.evidence_since : state.phase_since;
+}
 inline bool lacks_approval(const State& state, std::size_t index) {
   return state.plan.needs_approval(index) && state.approved <= index;
 }

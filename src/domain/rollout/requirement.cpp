@@ -37,9 +37,10 @@ Result<void> validate(const Proof& proof, milliseconds least, const std::string&
     if (!(item.alpha > 0 && item.alpha <= 0.5))
       return wrong(where, "requires a test with an alpha outside of (0, 0.5]", "0.05 is usual.");
     const bool meets = item.claim == Requirement::Claim::kMeets;
-    if (meets ? item.tolerance || item.margin : item.at_least || item.at_most)
+    const bool inferior = item.claim == Requirement::Claim::kNonInferior;
+    if ((!inferior && (item.tolerance || item.margin)) || (!meets && (item.at_least || item.at_most)))
       return wrong(where, fmt::format("requires {} with a bound that is none of it", describe(item)),
-                   "non_inferior and superior take tolerance or margin, meets takes at_least or at_most.");
+                   "non_inferior takes tolerance or margin, meets takes at_least or at_most, superior takes none.");
     if (item.at_least && item.at_most)
       return wrong(where, fmt::format("requires {} with two bounds", describe(item)), "Give one of them.");
   }
@@ -65,8 +66,8 @@ std::string describe(const Proof& proof, const std::vector<Shown>& shown, bool m
     const Requirement& item = proof.require[i];
     const Shown seen = i < shown.size() ? shown[i] : Shown{0, -std::log(item.alpha)};
     if (missing && seen.holds()) continue;
-    out += fmt::format("{}{}: E {} of {:.0f}", out.empty() ? "" : "; ", describe(item), number(seen.log_e),
-                       std::exp(seen.log_limit));
+    out += fmt::format("{}{}: E {} of {:.0f}{}", out.empty() ? "" : "; ", describe(item), number(seen.log_e),
+                       std::exp(seen.log_limit), seen.enough ? "" : ", of too few outcomes");
   }
   return out;
 }

@@ -24,8 +24,8 @@ struct Requirement {
   };
   Claim claim = Claim::kNonInferior;
   std::string guardrail;            ///< Whose signal it is.
-  std::optional<double> tolerance;  ///< Of rates, ratios and latencies; left out: the guardrail's.
-  std::optional<double> margin;     ///< Of means, in the value's unit; likewise.
+  std::optional<double> tolerance;  ///< kNonInferior, of rates, ratios and latencies; left out: the guardrail's.
+  std::optional<double> margin;     ///< kNonInferior, of means, in the value's unit; likewise.
   std::optional<double> at_least;   ///< kMeets: a bound other than the guardrail's.
   std::optional<double> at_most;
   double alpha = 0.05;  ///< In (0, 0.5].
@@ -36,7 +36,8 @@ struct Requirement {
 struct Shown {
   double log_e = 0;      ///< ln of the e-value.
   double log_limit = 0;  ///< ln(1/alpha)
-  bool holds() const { return log_e >= log_limit; }
+  bool enough = true;    ///< Of as many of the candidate's outcomes as the guardrail asks for (min_samples).
+  bool holds() const { return enough && log_e >= log_limit; }
   bool operator==(const Shown&) const = default;
 };
 

@@ -19,8 +19,6 @@ struct overloaded : Ts... {
 template <class... Ts>
 overloaded(Ts...) -> overloaded<Ts...>;
 
-constexpr const char* kSelf = "backstay";
-
 Transition unchanged(const State& state) {
   Transition out;
   out.state = state;
@@ -73,6 +71,16 @@ Transition finish(const State& state, Timestamp now, const std::string& actor, c
   return out;
 }
 
+bool in_shadow(const State& state) {
+  return state.phase == Phase::kStepping && state.plan.steps[state.step_index].kind == Step::Kind::kShadow;
+}
+
+/// Whether what is seen from now on is another experiment: mirrored copies and served requests are two, and what is
+/// seen while a candidate warms up is stable's only. Canary steps and the watch continue one another.
+bool evidence_begins(const State& state) {
+  return state.phase == Phase::kWarming || in_shadow(state);
+}
+
 Transition enter_watching(const State& state, Timestamp now, const std::string& actor, const std::string& reason) {
   if (state.stable.empty() || state.plan.watch == milliseconds{0}) return finish(state, now, actor, reason);
   Transition out = change(state, {actor, "rollout.watch", reason, "{}"});
@@ -80,7 +88,7 @@ Transition enter_watching(const State& state, Timestamp now, const std::string& 
   out.state.paused = false;
   out.state.phase_since = now;
   out.state.samples = 0;
-  if (state.phase == Phase::kWarming) out.after_commit.emplace_back(ResetGuardrails{});
+  if (evidence_begins(state)) out.after_commit.emplace_back(ResetGuardrails{});
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
@@ -99,14 +107,11 @@ Transition enter_step(const State& state, std::size_t index, Timestamp now) {
                      shadow ? fmt::format("{} gets a copy of {} of the requests.", state.candidate, percent(step.ppm))
                             : fmt::format("{} serves {} of the requests.", state.candidate, percent(step.ppm)),
                      "{}"});
-  const bool was_shadow =
-      state.phase == Phase::kStepping && state.plan.steps[state.step_index].kind == Step::Kind::kShadow;
   out.state.phase = Phase::kStepping;
   out.state.step_index = index;
   out.state.phase_since = now;
   out.state.samples = 0;
-  // Mirrored copies and served requests are different experiments; canary steps continue one another.
-  if (state.phase == Phase::kWarming || was_shadow) out.after_commit.emplace_back(ResetGuardrails{});
+  if (evidence_begins(state)) out.after_commit.emplace_back(ResetGuardrails{});
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
@@ -165,9 +170,11 @@ Transition pause(const State& state, Note note) {
   return out;
 }
 
-/// What the step requires does not hold: it waits, or has waited for too long.
+/// What the step requires does not hold: it waits, or has waited for too long. What was shown once has met its limit:
+/// evidence that has faded since is waited for.
 Transition wait_for_proof(const State& state, const Proof& proof, Timestamp now) {
-  if (proof.within <= milliseconds{0} || now - state.phase_since < proof.within) return unchanged(state);
+  const bool limited = proof.within > milliseconds{0} && state.proven <= index_of(state);
+  if (!limited || now - evidence_since(state) < proof.within) return unchanged(state);
   const std::string reason = fmt::format("{} has not shown within {}: {}.", state.candidate,
                                          backstay::to_string(proof.within), describe(proof, state.shown, true));
   if (proof.otherwise == Proof::Otherwise::kPause) return pause(state, {kSelf, "rollout.pause", reason, "{}"});
@@ -181,7 +188,7 @@ Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   const bool up = state.candidate_ready && tick.candidate_up;
   if (up) out.state.last_up = now;
   if (now - out.state.last_up >= state.plan.ready_timeout) return give_up(state, now);
-  if (state.paused || !up) return out;
+  if (state.paused || !up || !tick.settled) return out;
   if (state.phase == Phase::kWarming) return go_on(out.state, now);
   const Proof& proof = state.plan.proof_of(index_of(state));
   const bool holds = proof.holds(tick.shown);
@@ -202,6 +209,7 @@ Transition on_ready(const State& state, Timestamp now) {
   State ready = state;
   ready.candidate_ready = true;
   ready.last_up = now;
+  if (state.phase != Phase::kWarming) ready.evidence_since = now;
   if (state.phase == Phase::kWarming) {
     // A paused rollout goes on with the first tick after it is resumed. Nothing holds up the return to a standby.
     if (state.paused && !state.revert) return unchanged(ready);
@@ -228,6 +236,7 @@ Transition on_restarted(const State& state, Timestamp now) {
   Transition out = unchanged(state);
   out.state.candidate_ready = false;
   out.state.last_up = now;
+  if (state.phase != Phase::kWarming) out.state.evidence_since = now;
   if (!state.stable.empty()) out.after_commit.emplace_back(EnsureBackend{state.stable});
   out.after_commit.emplace_back(EnsureBackend{state.candidate});
   out.after_commit.emplace_back(ResetGuardrails{});
@@ -277,6 +286,8 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
   fresh.samples = 0;
   fresh.approved = fresh.asked = fresh.proven = 0;
   fresh.shown.clear();
+  fresh.evidence_since = {};
+  fresh.started_by = actor;
   fresh.started_at = fresh.phase_since = fresh.last_up = now;
   fresh.revision = 0;
   if (fresh.stable.empty()) {
@@ -294,39 +305,41 @@ Transition start(State fresh, Timestamp now, const std::string& actor, const std
 
 Transition step(const State& state, const Event& event, Timestamp now) {
   if (is_final(state.phase)) return unchanged(state);
-  return std::visit(overloaded{
-                        [&](const Tick& tick) { return on_tick(state, tick, now); },
-                        [&](const CandidateReady&) { return on_ready(state, now); },
-                        [&](const CandidateFailed& failed) {
-                          return roll_back(state, now, {"backend_failed", kSelf, failed.reason, "{}"});
-                        },
-                        [&](const Breach& breach) {
-                          return roll_back(state, now, {"guardrail", kSelf, breach.reason, breach.evidence});
-                        },
-                        [&](const PauseBreach& breach) {
-                          return pause(state, {kSelf, "rollout.pause", breach.reason, breach.evidence});
-                        },
-                        [&](const RollBack& order) {
-                          return roll_back(state, now, {"manual", order.actor, order.reason, "{}"});
-                        },
-                        [&](const DependencyLost& lost) {
-                          return roll_back(state, now, {"dependency", kSelf, lost.reason, lost.evidence});
-                        },
-                        [&](const Pause& order) {
-                          return pause(state, {order.actor, "rollout.pause", order.reason, "{}"});
-                        },
-                        [&](const Resume& order) {
-                          if (!state.paused) return unchanged(state);
-                          Transition out = change(state, {order.actor, "rollout.resume", order.reason, "{}"});
-                          out.state.paused = false;
-                          out.state.phase_since = now;  // The time it stood still doesn't count.
-                          return out;
-                        },
-                        [&](const Approve& order) { return approve(state, order); },
-                        [&](const Promote& order) { return on_promote(state, order, now); },
-                        [&](const Restarted&) { return on_restarted(state, now); },
-                    },
-                    event);
+  return std::visit(
+      overloaded{
+          [&](const Tick& tick) { return on_tick(state, tick, now); },
+          [&](const CandidateReady&) { return on_ready(state, now); },
+          [&](const CandidateFailed& failed) {
+            const bool served = state.phase != Phase::kWarming;
+            return roll_back(state, now, {served ? "backend_failed" : "not_ready", kSelf, failed.reason, "{}"});
+          },
+          [&](const Breach& breach) {
+            return roll_back(state, now, {"guardrail", kSelf, breach.reason, breach.evidence});
+          },
+          [&](const PauseBreach& breach) {
+            return pause(state, {kSelf, "rollout.pause", breach.reason, breach.evidence});
+          },
+          [&](const RollBack& order) {
+            return roll_back(state, now, {"manual", order.actor, order.reason, "{}"});
+          },
+          [&](const DependencyLost& lost) {
+            return roll_back(state, now, {"dependency", kSelf, lost.reason, lost.evidence});
+          },
+          [&](const Pause& order) {
+            return pause(state, {order.actor, "rollout.pause", order.reason, "{}"});
+          },
+          [&](const Resume& order) {
+            if (!state.paused) return unchanged(state);
+            Transition out = change(state, {order.actor, "rollout.resume", order.reason, "{}"});
+            out.state.paused = false;
+            out.state.phase_since = now;  // The time it stood still doesn't count.
+            return out;
+          },
+          [&](const Approve& order) { return approve(state, order); },
+          [&](const Promote& order) { return on_promote(state, order, now); },
+          [&](const Restarted&) { return on_restarted(state, now); },
+      },
+      event);
 }
 
 std::string with_versions(const State& state, std::string evidence) {

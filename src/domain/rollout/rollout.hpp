@@ -14,6 +14,9 @@
 /// time. The same function runs in the server (services/drive_rollout) and in the simulation (sim/).
 namespace backstay::rollout {
 
+/// Who acts when nobody gave an order.
+inline constexpr const char* kSelf = "backstay";
+
 enum class Phase : std::uint8_t {
   kWarming,     ///< The candidate's backend is starting; it gets no traffic.
   kStepping,    ///< In plan.steps[step_index].
@@ -26,8 +29,9 @@ inline bool is_final(Phase phase) {
   return phase == Phase::kDone || phase == Phase::kRolledBack;
 }
 
-/// Why a rollout was rolled back. `trigger` is one of "guardrail", "manual", "not_ready", "backend_failed",
-/// "requirement" (what a step requires was not shown in time), "dependency" (what it needs was rolled back).
+/// Why a rollout was rolled back. `trigger` is one of "guardrail", "manual", "not_ready" (it never got as far as
+/// serving), "backend_failed", "requirement" (what a step requires was not shown in time), "dependency" (what it needs
+/// was rolled back).
 struct Cause {
   std::string trigger;
   std::string actor;     ///< "backstay" or a person.
@@ -46,7 +50,9 @@ struct State {
   Phase phase = Phase::kWarming;
   bool candidate_ready = false;  ///< False again after a restart, until its backend has been seen ready.
   bool paused = false;
-  bool revert = false;  ///< A return to the standby version: the version it leaves isn't kept as a standby.
+  bool revert = false;  ///< A return to a former version: the version it leaves isn't kept as a standby.
+  std::string
+      started_by;  ///< A person, or kSelf: what the version needs was rolled back. Empty: of before it was kept.
   std::size_t step_index = 0;
   Timestamp started_at;
   Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
@@ -56,6 +62,7 @@ struct State {
   std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
   std::size_t proven = 0;      ///< Steps with a smaller index have shown what they require; it is in the audit log.
   std::vector<Shown> shown{};  ///< Of what this step requires, as of the last event that told; not stored.
+  Timestamp evidence_since{};  ///< When a restart had evidence begin anew; not stored.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
   bool operator==(const State&) const = default;
@@ -67,6 +74,9 @@ struct Tick {                  ///< Time passed.
   std::uint64_t samples = 0;   ///< Candidate outcomes since the step began.
   bool candidate_up = true;    ///< Its backend is ready now; a rollout goes on with such a one only.
   std::vector<Shown> shown{};  ///< Of what the step requires (Proof::require), in its order.
+  /// What was decided last is durable and in force. Until then traffic and evidence are those of before: nothing is
+  /// judged by them.
+  bool settled = true;
 };
 struct CandidateReady {};
 struct CandidateFailed {  ///< The backend gave up, or was lost for good.

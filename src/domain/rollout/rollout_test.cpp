@@ -147,7 +147,10 @@ TEST(RolloutStep, ACandidateThatIsNotReadyInTimeIsGivenUp) {
   const Transition t = step(warming, Tick{}, Timestamp(seconds(60)));
   EXPECT_EQ(t.state.phase, Phase::kRolledBack);
   EXPECT_EQ(t.state.cause->trigger, "not_ready");
-  EXPECT_EQ(step(warming, CandidateFailed{"exit status 3"}, at(0)).state.cause->reason, "exit status 3");
+  const State failed = step(warming, CandidateFailed{"exit status 3"}, at(0)).state;
+  EXPECT_EQ(failed.cause->reason, "exit status 3");
+  EXPECT_EQ(failed.cause->trigger, "not_ready");
+  EXPECT_EQ(step(in_canary(), CandidateFailed{"exit status 3"}, at(2)).state.cause->trigger, "backend_failed");
 }
 
 TEST(RolloutStep, GoesOnWithACandidateThatIsUpOnlyAndGivesUpOnOneThatStaysDown) {
@@ -197,6 +200,18 @@ TEST(RolloutStep, ShadowServesNothingAndItsEvidenceIsNotCarriedOn) {
   const Transition canary = step(shadowing, Tick{10}, at(2));
   EXPECT_TRUE(has<ResetGuardrails>(canary.after_commit));
   EXPECT_FALSE(has<ResetGuardrails>(step(canary.state, Tick{1'000}, at(20)).after_commit));
+}
+
+TEST(RolloutStep, AWatchAfterAShadowStepBeginsItsEvidenceAnew) {
+  State state = fresh();
+  state.plan.steps = {{Step::Kind::kShadow, kWhole, milliseconds{0}, 10}};
+  const State shadowing = step(start(state, at(0), "a", "").state, CandidateReady{}, at(1)).state;
+  for (const Event& event : {Event(Tick{10}), Event(Promote{"alice", "sure"})}) {
+    const Transition watching = step(shadowing, event, at(2));
+    EXPECT_EQ(watching.state.phase, Phase::kWatching);
+    EXPECT_TRUE(has<ResetGuardrails>(watching.after_commit));
+  }
+  EXPECT_FALSE(has<ResetGuardrails>(step(in_canary(), Promote{"alice", "sure"}, at(2)).after_commit));
 }
 
 State with_approvals() {
@@ -309,6 +324,43 @@ TEST(Requirement, ThatIsNotShownInTimeEndsOrPausesTheRollout) {
   EXPECT_FALSE(tick(resumed, 200, {kHolds, kDoesNot}).changed);
 }
 
+TEST(Requirement, IsNotJudgedByEvidenceOfBeforeTheStepIsInForce) {
+  const State state = with_requirements();
+  Tick early{1'000'000, true, {kHolds}};
+  early.settled = false;
+  EXPECT_FALSE(step(state, early, at(20)).changed);
+  early.shown = {kDoesNot};
+  EXPECT_FALSE(step(state, early, at(500)).changed) << "Nor is the time over.";
+  early.candidate_up = false;
+  EXPECT_EQ(step(state, early, at(500)).state.phase, Phase::kRolledBack) << "A candidate that is down is given up.";
+}
+
+TEST(Requirement, ThatWasShownOnceHasMetItsTime) {
+  State state = with_requirements();
+  state.plan.steps[1].approval = true;
+  state = tick(state, 20, {kHolds}).state;
+  state = tick(state, 21, {kHolds}).state;
+  EXPECT_EQ(state.asked, 2U);
+  const Transition dip = tick(state, 500, {kDoesNot});
+  EXPECT_FALSE(dip.changed);
+  EXPECT_EQ(waiting_for(dip.state, at(500)), "Non-inferiority of errors: E 3.1 of 20.");
+}
+
+TEST(Requirement, HasItsTimeAnewWhenARestartForgotTheEvidence) {
+  State state = step(with_requirements(), Restarted{}, at(100)).state;
+  state = step(state, CandidateReady{}, at(100)).state;
+  EXPECT_FALSE(tick(state, 219, {kDoesNot}).changed);
+  EXPECT_NE(waiting_for(tick(state, 200, {kDoesNot}).state, at(200)).find("20m left"), std::string::npos);
+  EXPECT_EQ(tick(state, 220, {kDoesNot}).state.phase, Phase::kRolledBack);
+}
+
+TEST(Requirement, OfTooFewOutcomesDoesNotHold) {
+  const Transition waits = tick(with_requirements(), 20, {{3.5, 3.0, false}});
+  EXPECT_FALSE(waits.changed);
+  EXPECT_EQ(waiting_for(waits.state, at(20)),
+            "Non-inferiority of errors: E 33 of 20, of too few outcomes; 1h41m left.");
+}
+
 TEST(Requirement, OfTheWatchHoldsUpItsEndOnly) {
   State state = step(with_requirements(), Promote{"bob", "sure"}, at(2)).state;
   EXPECT_EQ(state.phase, Phase::kWatching) << "A person's word goes past what steps require.";
@@ -331,6 +383,27 @@ TEST(Requirement, SaysWhatIsWrongWithIt) {
   EXPECT_NE(plan.validate().error().message.find("Step 1"), std::string::npos);
   plan.steps[0].proof.within = milliseconds{0};
   plan.steps[0].proof.require[0].at_least = 0.9;
+  EXPECT_FALSE(plan.validate());
+}
+
+TEST(Requirement, OfAWatchThatThereIsNotIsRefused) {
+  Plan plan = default_plan();
+  plan.proof.require.emplace_back().guardrail = "errors";
+  EXPECT_TRUE(plan.validate());
+  plan.watch = milliseconds{0};
+  EXPECT_NE(plan.validate().error().message.find("requires something of its watch"), std::string::npos);
+}
+
+TEST(Requirement, OfSuperiorityTakesNoToleranceThatWouldMakeItSomethingElse) {
+  Plan plan = default_plan();
+  Requirement& required = plan.steps[0].proof.require.emplace_back();
+  required.guardrail = "clicks";
+  required.claim = Requirement::Claim::kSuperior;
+  EXPECT_TRUE(plan.validate());
+  required.tolerance = 2;
+  EXPECT_FALSE(plan.validate());
+  required.tolerance.reset();
+  required.margin = 0.02;
   EXPECT_FALSE(plan.validate());
 }
 

@@ -9,8 +9,8 @@ namespace backstay::rollout {
 
 namespace {
 
-std::string time_left(const State& state, milliseconds whole, Timestamp now) {
-  const auto rest = whole - std::chrono::duration_cast<milliseconds>(now - state.phase_since);
+std::string time_left(Timestamp since, milliseconds whole, Timestamp now) {
+  const auto rest = whole - std::chrono::duration_cast<milliseconds>(now - since);
   return backstay::to_string(milliseconds(std::max<std::int64_t>(rest.count() / 1000 * 1000, 0)));
 }
 
@@ -21,7 +21,8 @@ std::string proof_text(const State& state, Timestamp now) {
   if (proof.holds(state.shown)) return "";
   std::string text = describe(proof, state.shown, true);
   text.front() = static_cast<char>(text.front() - 'a' + 'A');
-  if (proof.within > milliseconds{0}) text += fmt::format("; {} left", time_left(state, proof.within, now));
+  const bool limited = proof.within > milliseconds{0} && state.proven <= index_of(state);
+  if (limited) text += fmt::format("; {} left", time_left(evidence_since(state), proof.within, now));
   return text + ".";
 }
 
@@ -46,11 +47,11 @@ std::string waiting_for(const State& state, Timestamp now) {
   std::string text;
   if (state.phase == Phase::kWatching) {
     if (now - state.phase_since < state.plan.watch)
-      text = fmt::format("The watch: {} left.", time_left(state, state.plan.watch, now));
+      text = fmt::format("The watch: {} left.", time_left(state.phase_since, state.plan.watch, now));
   } else if (state.phase == Phase::kStepping) {
     const Step& step = state.plan.steps[state.step_index];
     if (now - state.phase_since < step.min_duration) {
-      text = fmt::format("Time in this step: {} left.", time_left(state, step.min_duration, now));
+      text = fmt::format("Time in this step: {} left.", time_left(state.phase_since, step.min_duration, now));
     } else if (state.samples < step.min_samples) {
       text = fmt::format("Outcomes of the candidate: {} of {}.", state.samples, step.min_samples);
     }
