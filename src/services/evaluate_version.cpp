@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "domain/evaluation/findings.hpp"
+#include "domain/registry/measurement.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/ask_model.hpp"
 #include "services/local_files.hpp"
@@ -313,12 +314,13 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
     TRY(std::vector<registry::Scorecard> of_set,
         scorecards_of(suite, suite.sets[i], facts[i], answers[i], request.baseline ? &before[i] : nullptr, request));
     for (registry::Scorecard& card : of_set) {
-      card.evaluator =
-          fmt::format("backstay evaluate {}, suite {} sha256:{}, data sha256:{}", request.program_version, suite.name,
-                      done.suite_sha256.hex().substr(0, 12), facts[i].sha256.hex().substr(0, 12));
+      card.evaluator = registry::evaluator_of(
+          {request.program_version, suite.name, done.suite_sha256.hex(), facts[i].sha256.hex()});
       cards.push_back(std::move(card));
     }
   }
+  // All are looked at before any is written: half an evaluation is none.
+  for (const registry::Scorecard& card : cards) TRY_DO(registry::validate(card));
   for (const registry::Scorecard& card : cards) {
     TRY(registry::StoredScorecard stored, add_scorecard(ports.registry.versions, request.version, card, actor));
     done.scorecards.push_back(std::move(stored));
