@@ -4,11 +4,14 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
@@ -183,7 +186,13 @@ int run(int argc, char** argv, const Program& program) {
   }
   const Result<ExitCode> done = [&]() -> Result<ExitCode> {
     try {
-      return action();
+      TRY(const ExitCode code, action());
+      // What is still in the buffer must get out while there is somebody to tell that it does not.
+      if (std::fflush(stdout) != 0) return Unexpected(error_from_errno(errno, "cannot write to standard output"));
+      return code;
+    } catch (const std::system_error& failed) {
+      std::clearerr(stdout);
+      return Unexpected(error_from_errno(failed.code().value(), "cannot write the output"));
     } catch (const nlohmann::json::exception& unexpected) {
       return Unexpected(ErrorCode::kInternal,
                         fmt::format("The server's answer is not understood: {}", unexpected.what()),

@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "cli/printable.hpp"
 #include "cli/terminal.hpp"
 
 namespace backstay::cli {
@@ -15,13 +14,6 @@ std::string shown(gates::Decision decision) {
                         : decision == gates::Decision::kFail ? Colour::kRed
                                                              : Colour::kYellow;
   return coloured(colour, gates::to_string(decision));
-}
-
-/// Names come from files: what would begin a line, or move the cursor, is not printed.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return text;
 }
 
 }  // namespace

@@ -179,6 +179,11 @@ def test_a_signed_exception_of_a_trusted_person_lets_a_version_through(backstay,
     failed.wait_for_phase("e", "done")
     (entry,) = [entry for entry in backstay.audit() if entry["action"] == "gate.accept"]
     assert entry["reason"] == "reviewed" and entry["evidence"]["verdict"] == "FAIL" and entry["evidence"]["key_sha256"]
+    assert "gate exception signed by tester until" in backstay("show", "m@1.0.0").out
+    (shown,) = backstay("show", "m@1.0.0", "--json").json["gate_exceptions"]
+    assert shown["reason"] == "reviewed" and shown["signed_by"] == "tester" and not shown["expired"]
+    card = backstay("card", "m@1.0.0").out
+    assert "Exception from gate production, signed by tester" in card and "valid until" in card and "reviewed" in card
 
 
 def test_an_exception_that_nobody_trusted_signed_or_that_expired_counts_for_nothing(backstay, failed):
