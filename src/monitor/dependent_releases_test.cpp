@@ -105,7 +105,8 @@ class DependentReleasesTest : public ::testing::Test {
   Inbox inbox;
   KnownBackends known;
   rollout::State ended;
-  Result<std::vector<services::Dependent>> found = std::vector<services::Dependent>();
+  using Found = std::vector<services::Dependent>;
+  Result<Found> found = Found();
   std::atomic<int> looks{0};
   TaskThread storing;
   DependentReleases dependents{{driver,
@@ -121,7 +122,7 @@ class DependentReleasesTest : public ::testing::Test {
 };
 
 TEST_F(DependentReleasesTest, ReturnsWhatServesAndNeedsTheVersionThatWasLeft) {
-  found = {needs("2.0.0", "1.0.0")};
+  found = Found{needs("2.0.0", "1.0.0")};
   dependents.after(ended, known, false);
   settle();
   ASSERT_NE(driver.active("triage"), nullptr);
@@ -130,7 +131,7 @@ TEST_F(DependentReleasesTest, ReturnsWhatServesAndNeedsTheVersionThatWasLeft) {
 }
 
 TEST_F(DependentReleasesTest, LeavesAnEndpointAloneThatTheConfigurationNoLongerNames) {
-  found = {needs("2.0.0", "1.0.0"), needs("2.0.0", "", true), needs("2.0.0", "1.0.0")};
+  found = Found{needs("2.0.0", "1.0.0"), needs("2.0.0", "", true), needs("2.0.0", "1.0.0")};
   (*found)[0].endpoint = (*found)[1].endpoint = "gone";
   dependents.after(ended, known, false);
   settle();
@@ -142,7 +143,7 @@ TEST_F(DependentReleasesTest, TakesBackTheCandidateAndThenLeavesStableWhenBothNe
   world.commit_all();
   driver.handle("triage", rollout::CandidateReady{});
   world.commit_all();
-  found = {needs("3.0.0", "", true), needs("2.0.0", "1.0.0")};
+  found = Found{needs("3.0.0", "", true), needs("2.0.0", "1.0.0")};
   dependents.after(ended, known, false);
   settle();
   world.commit_all();
@@ -154,7 +155,7 @@ TEST_F(DependentReleasesTest, TakesBackTheCandidateAndThenLeavesStableWhenBothNe
 TEST_F(DependentReleasesTest, DoesNotCallOffAReturnToAVersionThatNeedsIt) {
   driver.roll_back("triage", "bob", "complaints", {});
   world.commit_all();
-  found = {needs("1.0.0", "", true)};
+  found = Found{needs("1.0.0", "", true)};
   dependents.after(ended, known, false);
   settle();
   ASSERT_NE(driver.active("triage"), nullptr);
@@ -163,7 +164,7 @@ TEST_F(DependentReleasesTest, DoesNotCallOffAReturnToAVersionThatNeedsIt) {
 }
 
 TEST_F(DependentReleasesTest, SaysWhatIsBrokenOnceHoweverOftenTheServerStarts) {
-  found = {needs("2.0.0", "")};
+  found = Found{needs("2.0.0", "")};
   dependents.after(ended, known, true);  // The server ended before it could say so the first time.
   settle();
   dependents.after(ended, known, true);
@@ -171,7 +172,7 @@ TEST_F(DependentReleasesTest, SaysWhatIsBrokenOnceHoweverOftenTheServerStarts) {
   EXPECT_EQ(told("dependency.broken"),
             std::vector<std::string>{"triage@2.0.0 needs ner. It goes on serving: nothing fits."});
   ended.id = "tags-5";
-  found = {needs("2.0.0", "")};
+  found = Found{needs("2.0.0", "")};
   (*found)[0].because_of = "tags-5";
   dependents.after(ended, known, true);
   settle();
@@ -183,7 +184,7 @@ TEST_F(DependentReleasesTest, TriesAgainWhatTheStoreCouldNotDo) {
   dependents.after(ended, known, false);
   settle();
   EXPECT_EQ(looks, 1);
-  found = {needs("2.0.0", "")};
+  found = Found{needs("2.0.0", "")};
   log.full = true;
   dependents.tick();
   settle();
@@ -200,7 +201,7 @@ TEST_F(DependentReleasesTest, TriesAgainWhatTheStoreCouldNotDo) {
 }
 
 TEST_F(DependentReleasesTest, SaysWhatCouldNotBeRead) {
-  found = {needs("2.0.0", "")};
+  found = Found{needs("2.0.0", "")};
   (*found)[0].unknown = true;
   dependents.after(ended, known, false);
   settle();
