@@ -16,7 +16,7 @@ WORDS = ("USES", "LINKS", "TEST_USES", "TEST_LINKS")
 CONFINED = {
     "yaml-cpp/": {"wire"},
     "toml++/": {"wire"},
-    "simdjson.h": {"gateway"},
+    "simdjson.h": {"gateway", "live"},
     "zlib.h": {"scan", "tables"},
     "snappy": {"tables"},
     "lz4": {"tables"},

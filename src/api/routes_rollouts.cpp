@@ -53,6 +53,7 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
 /// One list of the body. `value`: the member that says how much; a report or conversion needs none.
 void read_feedback(wire::Fields& fields, const char* list, const char* value, FeedbackKind kind,
                    std::vector<Label>& out, Result<void>& bad) {
+  const std::size_t before = out.size();
   fields.each(list, [&](wire::Fields& item) {
     std::string id;
     Label label;
@@ -69,6 +70,7 @@ void read_feedback(wire::Fields& fields, const char* list, const char* value, Fe
     if (!parsed && bad) bad = Unexpected(std::move(parsed).error());
     out.push_back(label);
   });
+  if (fields.has(list) && out.size() == before) fields.fail(list, "is empty.", "Leave it out, or say what there is.");
 }
 
 Result<std::vector<Label>> read_labels(const std::string& body) {

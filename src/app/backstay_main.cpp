@@ -29,6 +29,7 @@ class OpenedDirectory : public cli::OpenRegistry {
   }
   RecordCheck& record_check() override { return directory_.ledger(); }
   NotificationStore& notifications() override { return directory_.ledger(); }
+  LiveWindowStore& live_windows() override { return directory_.live_windows(); }
   RecordingStore& recordings() override { return directory_.recordings(); }
   BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }
   Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) override {

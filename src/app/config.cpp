@@ -91,6 +91,37 @@ void read_rollout(Fields& fields, rollout::Plan& plan) {
   });
 }
 
+void read_drift(Fields& fields, DriftConfig& out) {
+  fields.object("drift", [&](Fields& drift) {
+    drift.optional_share("sample", out.sample_ppm);
+    drift.optional("window", out.profiles.window);
+    drift.optional("window_rows", out.profiles.window_rows);
+    drift.optional("columns", out.profiles.columns);
+    std::vector<std::string> ignored;
+    drift.optional("ignore", ignored);
+    out.profiles.ignored = {ignored.begin(), ignored.end()};
+    drift.optional("segment", out.profiles.segment_column);
+    drift.optional("alpha", out.profiles.alpha);
+    std::string act = "none";
+    drift.optional("act", act);
+    drift.optional("metric", out.response.metric);
+    drift.optional("look_back", out.response.look_back);
+    if (act == "suggest") {
+      out.response.act = live::ResponsePolicy::Act::kSuggest;
+    } else if (act == "rollout") {
+      out.response.act = live::ResponsePolicy::Act::kRollout;
+    } else if (act != "none") {
+      drift.fail("act", fmt::format("is '{}'", act), "Use one of: none, suggest, rollout.");
+    }
+    if (out.sample_ppm == 0)
+      drift.fail("sample", "is missing", "Say which share of the requests is looked at: sample: 10%");
+    if (out.profiles.window < seconds{1}) drift.fail("window", "is below a second", "Write it like 1h.");
+    if (out.profiles.window_rows == 0) drift.fail("window_rows", "is zero", "Leave it out for 100000.");
+    if (!(out.profiles.alpha > 0 && out.profiles.alpha < 1))
+      drift.fail("alpha", "is no chance", "It is above 0 and below 1: alpha: 0.01");
+  });
+}
+
 void read_endpoint(Fields& fields, const std::filesystem::path& folder, EndpointConfig& out) {
   fields.required("name", out.name);
   fields.required("model", out.model);
@@ -118,6 +149,10 @@ void read_endpoint(Fields& fields, const std::filesystem::path& folder, Endpoint
   fields.optional("replay_limit_bytes", out.replay_limit_bytes);
   read_guardrails(fields, folder, out);
   read_rollout(fields, out.plan);
+  read_drift(fields, out.drift);
+  out.drift.profiles.name = out.drift.response.endpoint = out.name;
+  out.drift.response.ignored = out.drift.profiles.ignored;
+  out.drift.response.plan = out.plan;
   fields.optional_texts("gates", out.gate_files);
   fields.optional_texts("exception_keys", out.exception_key_files);
   read_classifiers(fields, folder, out.classifiers);

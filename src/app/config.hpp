@@ -12,6 +12,8 @@
 #include "domain/guardrails/guardrail.hpp"
 #include "domain/rollout/plan.hpp"
 #include "gateway/gateway.hpp"
+#include "live/drift_responder.hpp"
+#include "live/live_profiles.hpp"
 #include "monitor/guardrail_watch.hpp"
 #include "ports/backends.hpp"
 #include "services/check_rollout.hpp"
@@ -31,6 +33,13 @@ struct BackendConfig {
   std::uint64_t threads = 1;  ///< kModel: per worker.
 };
 
+/// What is made of live requests.
+struct DriftConfig {
+  std::uint32_t sample_ppm = 0;  ///< 0: they are not looked at.
+  live::EndpointConfig profiles;
+  live::ResponsePolicy response;
+};
+
 struct EndpointConfig {
   std::string name;
   std::string model;
@@ -47,6 +56,7 @@ struct EndpointConfig {
   std::vector<ClassifierConfig> classifiers;
   std::uint32_t examine_ppm = 100'000;  ///< Share of the answers that classifiers and the signature's check look at.
   rollout::Plan plan;
+  DriftConfig drift;
   std::vector<std::string> gate_files;                 ///< As written: paths, or "sha256:HEX".
   std::vector<services::RequiredGate> required_gates;  ///< By load_gates().
   std::vector<std::string> exception_key_files;        ///< Public keys (PEM) of who may sign exceptions from gates.

@@ -53,6 +53,7 @@ Result<DataDirectory> DataDirectory::open(const fs::path& root) {
   TRY(const StoreConfig store, read_store_config(directory.root_));
   TRY(directory.blobs_, LocalBlobStore::open(directory.root_ / "blobs", {store.quota_bytes, nullptr}));
   TRY(directory.ledger_, SqliteLedger::open(directory.root_ / "registry.db"));
+  directory.live_windows_ = std::make_unique<LocalLiveWindows>(directory.root_ / "live");
   directory.recordings_ = std::make_unique<LocalRecordings>(directory.root_ / "recordings");
   return directory;
 }

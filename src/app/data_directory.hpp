@@ -7,6 +7,7 @@
 #include "base/descriptor.hpp"
 #include "base/result.hpp"
 #include "signing/key.hpp"
+#include "storage/live_windows/local_live_windows.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
 #include "storage/recordings/local_recordings.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
@@ -26,7 +27,9 @@ namespace backstay::app {
 ///     environments/      locked virtual environments of the Python worker
 ///     logs/              what backends printed
 ///     evaluations/       answers of evaluations that are under way or were interrupted (0700), and their backends'
-///     logs recordings/        what rollouts' guardrails were shown (0700)
+///                        logs
+///     recordings/        what rollouts' guardrails were shown (0700)
+///     live/              profiles of sampled requests, by endpoint (0700)
 class DataDirectory {
  public:
   /// Makes what is not there.
@@ -37,6 +40,7 @@ class DataDirectory {
   BlobStore& blobs() const { return *blobs_; }
   BlobUpkeep& blob_upkeep() const { return *blobs_; }
   RecordingStore& recordings() const { return *recordings_; }
+  LiveWindowStore& live_windows() const { return *live_windows_; }
 
   /// One server per data directory; kConflict when another one runs. Held until this object goes. Removes what a server
   /// that was killed had half checked out.
@@ -54,6 +58,7 @@ class DataDirectory {
   std::unique_ptr<LocalBlobStore> blobs_;
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<LocalRecordings> recordings_;
+  std::unique_ptr<LocalLiveWindows> live_windows_;
   Descriptor lock_;
 };
 

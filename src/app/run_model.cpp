@@ -31,7 +31,7 @@ Result<std::unique_ptr<ModelRunner>> run_model(services::Registry registry, cons
   endpoint.backend.start_timeout = backend.start_timeout;
   endpoint.backend.threads = backend.threads;
   TRY(const BackendSpec spec, prepare_backend(endpoint, version.version.str(), registry, data_dir));
-  return serving::run_model(spec, endpoint.name, data_dir / "evaluations" / "logs");
+  return serving::run_model(spec, endpoint.name, data_dir / "evaluations" / "logs", backend.answer_timeout);
 }
 
 }  // namespace backstay::app

@@ -17,6 +17,7 @@
 #include "monitor/monitor.hpp"
 #include "notify/curl_messenger.hpp"
 #include "notify/dispatcher.hpp"
+#include "services/profiles.hpp"
 #include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
 #include "storage/sqlite/sqlite_predictions.hpp"
@@ -63,6 +64,7 @@ gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue
       item.examine_ppm = endpoint.examine_ppm;
       out.answers = &answers;
     }
+    item.sample_ppm = endpoint.drift.sample_ppm;
     out.endpoints.push_back(std::move(item));
   }
   return out;
@@ -79,6 +81,24 @@ Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config
   return out;
 }
 
+/// Of the endpoints whose requests are looked at.
+std::vector<live::EndpointConfig> live_config(const Config& config) {
+  std::vector<live::EndpointConfig> out;
+  for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
+    if (config.endpoints[i].drift.sample_ppm == 0) continue;
+    out.push_back(config.endpoints[i].drift.profiles);
+    out.back().number = static_cast<std::uint32_t>(i);
+  }
+  return out;
+}
+
+std::vector<live::ResponsePolicy> response_policies(const Config& config) {
+  std::vector<live::ResponsePolicy> out;
+  for (const EndpointConfig& endpoint : config.endpoints)
+    if (endpoint.drift.sample_ppm > 0) out.push_back(endpoint.drift.response);
+  return out;
+}
+
 /// Everything that runs, made and taken down in order.
 class Server {
  public:
@@ -88,6 +108,7 @@ class Server {
 
   ~Server() {
     control_.reset();
+    if (live_) live_->stop();  // Its responder asks the monitor.
     if (gateway_) gateway_->stop(kDrain);
     if (monitor_) monitor_->stop();
     if (dispatcher_) dispatcher_->stop();
@@ -150,6 +171,7 @@ class Server {
     // does not keep the other endpoints waiting for ever.
     monitor_->wait_until_ready(kReadyWithin);
     gateway_->start();
+    start_live();
     return {};
   }
 
@@ -174,6 +196,38 @@ class Server {
   }
 
  private:
+  /// Looks into live requests, when there is an endpoint that says so.
+  void start_live() {
+    const std::vector<live::EndpointConfig> endpoints = live_config(config_);
+    if (endpoints.empty()) return;
+    responder_ = std::make_unique<live::DriftResponder>(
+        live::DriftResponder::Ports{registry(), records(), data_->live_windows(), *monitor_, system_clock(),
+                                    [this](const std::string& endpoint) { return release_rules(endpoint); }},
+        response_policies(config_));
+    live_ = std::make_unique<live::LiveProfiles>(
+        live::LiveProfiles::Ports{[this](const auto& take) { gateway_->drain_samples(take); },
+                                  [this] { return gateway_->counters().samples_dropped; }, data_->live_windows(),
+                                  data_->ledger(), system_clock(),
+                                  [this](const std::string& endpoint, const std::string& version) {
+                                    return training_profile(endpoint, version);
+                                  },
+                                  [this](const std::string& endpoint, const std::string& version) {
+                                    responder_->respond(endpoint, version);
+                                    dispatcher_->wake();
+                                  }},
+        endpoints);
+    live_->start();
+  }
+
+  Result<drift::Profile> training_profile(const std::string& endpoint, const std::string& version) const {
+    TRY(const EndpointConfig* found, endpoint_of(endpoint));
+    TRY(const registry::SemanticVersion number, registry::SemanticVersion::parse(version));
+    TRY(const StoredVersion stored, data_->ledger().version({found->model, number}));
+    TRY(const registry::Manifest manifest, services::manifest_of(stored));
+    TRY(services::DataProfile training, services::data_profile(data_->blobs(), manifest, "training"));
+    return std::move(training.profile);
+  }
+
   services::Registry registry() const { return {data_->ledger(), data_->blobs()}; }
 
   services::Records records() const {
@@ -227,6 +281,8 @@ class Server {
   std::unique_ptr<monitor::Monitor> monitor_;
   std::unique_ptr<serving::BackendSupervisor> supervisor_;
   std::unique_ptr<services::Uploads> uploads_;
+  std::unique_ptr<live::DriftResponder> responder_;
+  std::unique_ptr<live::LiveProfiles> live_;
   std::unique_ptr<api::ControlServer> control_;
   std::string control_url_;
   bool published_ = false;

@@ -37,6 +37,14 @@ Result<wire::CardFacts> facts_of(OpenRegistry& opened, const registry::VersionRe
     if (gates.insert(verdict.gate).second)
       facts.verdicts.push_back({verdict.gate, verdict.gate_digest.hex(), verdict.verdict, verdict.evidence,
                                 to_rfc3339(verdict.at), verdict.decided_by});
+  TRY(const std::vector<GateException> exceptions, opened.gate_exceptions().gate_exceptions(ref));
+  for (const GateException& exception : exceptions) {
+    std::string gate = "sha256:" + exception.gate_sha256.hex().substr(0, 16);
+    for (const StoredVerdict& verdict : verdicts)
+      if (verdict.gate_digest == exception.gate_sha256) gate = verdict.gate;
+    facts.exceptions.push_back({gate, exception.signed_by, exception.reason, to_rfc3339(exception.at),
+                                to_rfc3339(exception.expires), exception.expires <= system_clock().now()});
+  }
   return facts;
 }
 

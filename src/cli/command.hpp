@@ -67,6 +67,8 @@ void add_gate_commands(const Context& context);
 void add_evaluate_commands(const Context& context);
 void add_ci_commands(const Context& context);
 void add_card_commands(const Context& context);
+void add_drift_commands(const Context& context);
+void add_suggest_commands(const Context& context);
 
 /// The text of a file; "-" is standard input.
 Result<std::string> read_text(const std::string& path);

@@ -4,11 +4,14 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
@@ -41,8 +44,9 @@ constexpr const char* kAbout =
     "  register a version, gate it, roll it out; a guardrail takes it back when it misbehaves.";
 
 constexpr const char* kFooter =
-    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL or scan\n"
-    "dangerous, 8 gate INSUFFICIENT or scan suspicious, 9 integrity, 10 something must be done first, 11 unavailable, "
+    "\nExit status: 0 done, 1 failure, 2 wrong input, 3 not found, 4 not permitted, 5 conflict, 6 gate FAIL, scan\n"
+    "dangerous or data drifted, 8 gate INSUFFICIENT or scan suspicious, 9 integrity, 10 something must be done first, "
+    "11 unavailable, "
     "12 no space,\n"
     "13 unsupported, 124 timeout.";
 
@@ -152,6 +156,8 @@ int run(int argc, char** argv, const Program& program) {
   add_table_commands(context);
   add_environment_commands(context);
   add_guardrail_commands(context);
+  add_drift_commands(context);
+  add_suggest_commands(context);
   add_gate_commands(context);
   add_evaluate_commands(context);
   add_ci_commands(context);
@@ -180,7 +186,13 @@ int run(int argc, char** argv, const Program& program) {
   }
   const Result<ExitCode> done = [&]() -> Result<ExitCode> {
     try {
-      return action();
+      TRY(const ExitCode code, action());
+      // What is still in the buffer must get out while there is somebody to tell that it does not.
+      if (std::fflush(stdout) != 0) return Unexpected(error_from_errno(errno, "cannot write to standard output"));
+      return code;
+    } catch (const std::system_error& failed) {
+      std::clearerr(stdout);
+      return Unexpected(error_from_errno(failed.code().value(), "cannot write the output"));
     } catch (const nlohmann::json::exception& unexpected) {
       return Unexpected(ErrorCode::kInternal,
                         fmt::format("The server's answer is not understood: {}", unexpected.what()),

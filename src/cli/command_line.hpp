@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "ports/blob_upkeep.hpp"
 #include "ports/gate_exceptions.hpp"
+#include "ports/live_windows.hpp"
 #include "ports/machine.hpp"
 #include "ports/notifications.hpp"
 #include "ports/programs.hpp"
@@ -39,6 +40,7 @@ class OpenRegistry {
   virtual RecordCheck& record_check() = 0;
   virtual RecordingStore& recordings() = 0;
   virtual NotificationStore& notifications() = 0;
+  virtual LiveWindowStore& live_windows() = 0;
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;
   virtual VersionSearch& search() = 0;

@@ -5,6 +5,7 @@
 
 #include "cli/command.hpp"
 #include "cli/gate_view.hpp"
+#include "cli/printable.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_files.hpp"
 #include "cli/terminal.hpp"
@@ -82,6 +83,8 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   if (arguments.reports.any() && arguments.gate.empty())
     return Unexpected(ErrorCode::kInvalidArgument, "There is no verdict to report without a gate.",
                       "Give it as --gate GATE.yaml.");
+  TRY_DO(arguments.reports.check());
+  TRY_DO(check_writable(arguments.answers));
   TRY(const std::string suite_text, read_text(arguments.suite));
   std::string gate_text;
   if (!arguments.gate.empty()) {
@@ -101,6 +104,7 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   TRY(request.baseline, baseline_of(*opened, ref, arguments.against));
   TRY(const services::Evaluation done, services::evaluate_version(opened->evaluation(), request, actor));
   request.progress = {};  // Wipes its line.
+  for (const std::string& warning : done.warnings) fmt::print(stderr, "warning: {}\n", printable(warning));
   if (!arguments.answers.empty()) {
     std::string lines;
     for (const auto& [set, output] : done.answers) lines += wire::answers_to_jsonl(set, output);
@@ -118,6 +122,8 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
              {"suite_sha256", done.suite_sha256.hex()},
              {"rows", done.rows},
              {"resumed_rows", done.resumed_rows},
+             {"restarts", done.restarts},
+             {"warnings", done.warnings},
              {"baseline", request.baseline ? json(request.baseline->str()) : json()},
              {"scorecards", scorecards_json(done)}};
     if (decision) {

@@ -30,6 +30,7 @@ struct Arguments {
 };
 
 Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
+  TRY_DO(arguments.reports.check());
   TRY(const std::string text, read_text(arguments.file));
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));

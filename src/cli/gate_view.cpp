@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/printable.hpp"
 #include "cli/terminal.hpp"
 
 namespace backstay::cli {
@@ -19,10 +20,12 @@ std::string shown(gates::Decision decision) {
 
 void print_verdict(const std::string& gate, const registry::VersionRef& version, const gates::Verdict& verdict) {
   std::vector<std::vector<std::string>> rows{{"RULE", "OBSERVED", "VERDICT"}};
-  for (const gates::Row& row : verdict.rows) rows.push_back({row.rule, row.observed, shown(row.decision)});
+  for (const gates::Row& row : verdict.rows)
+    rows.push_back({printable(row.rule), printable(row.observed), shown(row.decision)});
   fmt::print("{}", table(rows));
   for (const gates::Row& row : verdict.rows)
-    if (row.decision != gates::Decision::kPass) fmt::print("  {}: {}\n", row.rule, row.explanation);
+    if (row.decision != gates::Decision::kPass)
+      fmt::print("  {}: {}\n", printable(row.rule), printable(row.explanation));
   fmt::print("gate {}: {} {}\n", gate, version.str(), shown(verdict.decision));
 }
 

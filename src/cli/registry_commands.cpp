@@ -6,6 +6,7 @@
 
 #include "api/json.hpp"
 #include "cli/command.hpp"
+#include "cli/printable.hpp"
 #include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
@@ -207,6 +208,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   TRY(const auto verdicts, versions.verdicts(ref));
   TRY(const auto scans, versions.scans(ref));
   TRY(const auto exceptions, versions.scan_exceptions(ref));
+  TRY(const std::vector<GateException> gate_exceptions, opened->gate_exceptions().gate_exceptions(ref));
+  const Timestamp now = system_clock().now();
   TRY(const std::vector<StoredSignature> signatures, opened->signatures().signatures(ref));
   if (context.common.json) {
     json out = api::to_json(version);
@@ -230,6 +233,14 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     for (const StoredScan& scan : scans) out["scans"].push_back(scan_json(scan));
     out["scan_exceptions"] = json::array();
     for (const ScanException& exception : exceptions) out["scan_exceptions"].push_back(exception_json(exception));
+    out["gate_exceptions"] = json::array();
+    for (const GateException& exception : gate_exceptions)
+      out["gate_exceptions"].push_back({{"gate_sha256", exception.gate_sha256.hex()},
+                                        {"signed_by", exception.signed_by},
+                                        {"reason", exception.reason},
+                                        {"at", to_rfc3339(exception.at)},
+                                        {"expires", to_rfc3339(exception.expires)},
+                                        {"expired", exception.expires <= now}});
     out["signatures"] = json::array();
     for (const StoredSignature& s : signatures)
       out["signatures"].push_back({{"signer", s.signer}, {"at", to_rfc3339(s.at)}, {"signed_by", s.signed_by}});
@@ -253,11 +264,11 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     fmt::print("scan accepted by {} until {}: {}\n", exception.signed_by, to_rfc3339(exception.expires),
                exception.reason);
   for (const auto& card : scorecards) {
-    fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind), card.scorecard.dataset,
-               card.scorecard.evaluator);
+    fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind),
+               printable(card.scorecard.dataset), printable(card.scorecard.evaluator));
     for (const auto& metric : card.scorecard.metrics)
-      fmt::print("  {}{} = {:.6g} on {}\n", metric.name, metric.group.empty() ? "" : "{" + metric.group + "}",
-                 metric.value, metric.samples);
+      fmt::print("  {}{} = {:.6g} on {}\n", printable(metric.name),
+                 metric.group.empty() ? "" : "{" + printable(metric.group) + "}", metric.value, metric.samples);
   }
   for (const auto& v : verdicts) {
     fmt::print("gate {}: {}  {} by {}\n", v.gate, coloured(colour_of(v.verdict), v.verdict), to_rfc3339(v.at),
@@ -265,8 +276,13 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     const json evidence = json::parse(v.evidence);
     for (const json& row : evidence["rows"])
       if (row["decision"] != "PASS")
-        fmt::print("  {}: {}. {}\n", row.value("rule", ""), row.value("observed", ""), row.value("explanation", ""));
+        fmt::print("  {}: {}. {}\n", printable(row.value("rule", "")), printable(row.value("observed", "")),
+                   printable(row.value("explanation", "")));
   }
+  for (const GateException& exception : gate_exceptions)
+    fmt::print("gate exception signed by {} {} {}: {}\n", exception.signed_by,
+               exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
+               printable(exception.reason));
   for (const StoredSignature& s : signatures)
     fmt::print("signed by {}  {} by {}\n", s.signer, to_rfc3339(s.at), s.signed_by);
   return kOk;

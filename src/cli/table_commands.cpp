@@ -120,7 +120,7 @@ void add_table_commands(const Context& context) {
   CLI::App* command = context.add(*table, "head", "Show the first rows, as Backstay reads them",
                                   "backstay table head train.parquet --rows 5 --columns age,site");
   command->add_option("FILE", a.file, ".csv, .tsv, .jsonl, .parquet, .arrow, .feather")->required();
-  command->add_option("--rows", a.rows, "How many")->capture_default_str();
+  command->add_option("--rows", a.rows, "How many")->check(CLI::NonNegativeNumber)->capture_default_str();
   command->add_option("--columns", a.columns, "Only these columns")->delimiter(',');
   context.on(command, [context, arguments] { return head(context, *arguments); });
 }

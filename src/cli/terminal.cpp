@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "api/json.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/printable.hpp"
 
 namespace backstay::cli {
 
@@ -28,20 +30,68 @@ std::size_t width(const std::string& text) {
   return columns;
 }
 
+bool colours_are_wanted() {
+  static const bool wanted = is_terminal(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
+  return wanted;
+}
+
+/// The bytes of a control character at `at`, or of one that changes the direction of writing or ends a line; 0: none.
+std::size_t control_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : static_cast<unsigned char>(0);
+  };
+  if (byte(0) < 0x20 || byte(0) == 0x7f) return 1;
+  if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return 2;  // U+0080 to U+009F
+  if (byte(0) != 0xe2) return 0;
+  const bool marks = byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f || (byte(2) >= 0xa8 && byte(2) <= 0xae));
+  const bool isolates = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+  return marks || isolates ? 3 : 0;
+}
+
+/// How long the sequence of coloured() at `at` is; 0: there is none.
+std::size_t own_colour_at(std::string_view text, std::size_t at) {
+  for (const std::string_view code : {"\033[32m", "\033[31m", "\033[33m", "\033[1m", "\033[2m", "\033[0m"})
+    if (text.substr(at).starts_with(code)) return code.size();
+  return 0;
+}
+
+std::string cleaned(const std::string& text, bool keep_colours) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    if (const std::size_t own = keep_colours ? own_colour_at(text, at) : 0; own > 0) {
+      out += text.substr(at, own);
+      at += own;
+      continue;
+    }
+    const std::size_t control = control_at(text, at);
+    const char c = text[at];
+    out += control == 0 ? c : c == '\n' || c == '\r' || c == '\t' ? ' ' : '?';
+    at += std::max<std::size_t>(control, 1);
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string printable(const std::string& text) {
+  return cleaned(text, false);
+}
 
 bool is_terminal(int descriptor) {
   return isatty(descriptor) == 1;
 }
 
 std::string coloured(Colour colour, const std::string& text) {
-  static const bool wanted = is_terminal(STDOUT_FILENO) && std::getenv("NO_COLOR") == nullptr;
-  if (!wanted) return text;
+  if (!colours_are_wanted()) return text;
   const char* codes[] = {"32", "31", "33", "1", "2"};
   return fmt::format("\033[{}m{}\033[0m", codes[static_cast<int>(colour)], text);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows) {
+std::string table(const std::vector<std::vector<std::string>>& written) {
+  // A cell is on one line, whatever a name from outside holds.
+  std::vector<std::vector<std::string>> rows = written;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = cleaned(cell, colours_are_wanted());
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -76,7 +126,7 @@ void print_error(const Error& error, bool as_json) {
     fmt::print(stderr, "{}\n", api::dump(body));
     return;
   }
-  fmt::print(stderr, "error: {}\n", error.message);
+  fmt::print(stderr, "error: {}\n", printable(error.message));
   if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
 }
 

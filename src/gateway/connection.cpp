@@ -175,6 +175,7 @@ Task<bool> Connection::admit() {
   request_.is_head = head.method == "HEAD";
   request_.http_1_0 = head.minor == 0;
   request_.keep_alive = head.keep_alive;
+  request_.chunked = head.framing == http1::Framing::kChunked;
   request_.body = http1::BodyScanner(head.framing, head.content_length);
 
   const auto found = worker_.routes.find(head.target);
@@ -413,8 +414,12 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
     if (request_.mirror) mirror(choice);
     co_return goes_on;
   }
-  if (at_once) record_whole(choice, exchange, fallback);
-  if (!at_once && request_.examined) worker_.config.answers->miss();
+  if (at_once) {
+    record_whole(choice, exchange, fallback);
+    sample(*choice.arm, exchange, body);
+  } else if (request_.examined) {
+    worker_.config.answers->miss();
+  }
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
@@ -426,6 +431,7 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
       record(choice, exchange, broken ? Ending::kBroken : Ending::kAnswered, false, fallback, nullptr);
     if (broken && request_.mirror) mirror(choice);
     if (broken) co_return false;
+    if (exchange.complete()) sample(*choice.arm, exchange, "");
     delivered = co_await deliver(body, "");
   }
   // Of what a client left neither answer is evidence.
@@ -464,6 +470,18 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   if (values != nullptr) outcome.values = *values;
   worker_.record(outcome);
   return outcome;
+}
+
+// What was asked and answered, for the profiles of live data; never on the way of the request but for the copy.
+void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_view response) {
+  if (endpoint().sample_ppm == 0 || !request_.replayable || exchange.status() >= 400) return;
+  if (worker_.random.below(traffic::kWhole) >= endpoint().sample_ppm) return;
+  if (exchange.head().framing == http1::Framing::kChunked) response = {};
+  if (request_.chunked) {
+    worker_.samples.push(request_.endpoint, arm.version, http1::unchunked(request_body()), response);
+  } else {
+    worker_.samples.push(request_.endpoint, arm.version, request_body(), response);
+  }
 }
 
 void Connection::mirror(const Choice& choice) {

@@ -32,7 +32,8 @@ class Connection {
     bool keep_alive = true;
     bool replayable = false;  ///< The whole body is in input_.
     MirrorPlace mirror;       ///< A copy goes to the shadow version.
-    bool examined = false;    ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    bool chunked = false;
+    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
@@ -64,6 +65,7 @@ class Connection {
   traffic::Outcome record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed,
                           bool fallback, const ValueReader::Values* values);
   void record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
+  void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
   ValueReader::Values read_values(const Exchange& exchange);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);

@@ -81,6 +81,7 @@ GatewayCounters Gateway::counters() const {
     sum.mirrored += worker->counters.mirrored.get();
     sum.mirrors_dropped += worker->counters.mirrors_dropped.get();
     sum.outcomes_dropped += worker->outcomes.dropped();
+    sum.samples_dropped += worker->samples.dropped();
   }
   return sum;
 }
@@ -89,6 +90,12 @@ std::size_t Gateway::drain(const std::function<void(const traffic::Outcome&)>& t
   impl_->signal.sleeping.store(false, std::memory_order_relaxed);
   std::size_t count = 0;
   for (const auto& worker : impl_->workers) count += worker->outcomes.drain(take);
+  return count;
+}
+
+std::size_t Gateway::drain_samples(const std::function<void(const RequestSample&)>& take) {
+  std::size_t count = 0;
+  for (const auto& worker : impl_->workers) count += worker->samples.drain(take);
   return count;
 }
 

@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "gateway/answer_queue.hpp"
 #include "gateway/outcome_ring.hpp"
+#include "gateway/request_sampler.hpp"
 #include "gateway/routing.hpp"
 #include "gateway/socket.hpp"
 #include "gateway/value_reader.hpp"
@@ -28,6 +29,7 @@ struct EndpointConfig {
   std::vector<ValueSource> values;       ///< At most traffic::kMaxValues.
   std::uint32_t examine_ppm = 0;         ///< Share of the answers that are copied for the examiners.
   std::size_t examine_bytes = 256 * 1024;  ///< Longer ones are not.
+  std::uint32_t sample_ppm = 0;            ///< Share of the answered requests that is copied for looking into.
 };
 
 struct GatewayConfig {
@@ -50,6 +52,7 @@ struct GatewayCounters {
   std::uint64_t mirrored = 0;
   std::uint64_t mirrors_dropped = 0;  ///< Copies not sent because too many were under way.
   std::uint64_t outcomes_dropped = 0;
+  std::uint64_t samples_dropped = 0;
 };
 
 /// The data plane: one event-loop thread per core that admits, chooses, forwards, replays, mirrors and records. Knows
@@ -73,6 +76,8 @@ class Gateway {
 
   /// Consumer side, one thread: every outcome recorded since the last call, thread by thread.
   std::size_t drain(const std::function<void(const traffic::Outcome&)>& take);
+  /// Consumer of samples, one thread (another than that of outcomes): every request sampled since the last call.
+  std::size_t drain_samples(const std::function<void(const RequestSample&)>& take);
   /// The consumer is about to block: the next outcome calls wake_consumer. False: there are outcomes already.
   bool prepare_to_sleep();
 

@@ -460,5 +460,51 @@ TEST_F(GatewayTest, StoppingLetsARequestThatIsUnderWayFinish) {
   EXPECT_EQ(response.rfind("HTTP/1.1 200", 0), 0U);
 }
 
+struct Sampled {
+  std::string version, request, response;
+};
+
+TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
+  TestBackend backend([](const std::string& request) {
+    return request.find("bad") != std::string::npos ? "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+                                                    : ok("answer");
+  });
+  EndpointConfig endpoint;
+  endpoint.sample_ppm = traffic::kWhole;
+  endpoint.replay_bytes = 1'000'000;
+  start(endpoint);
+  route(0, backend.address(), backend.address());
+  std::vector<Sampled> got;
+  const auto drain = [&] {
+    gateway->drain_samples([&](const RequestSample& sample) {
+      got.push_back({sample.version, sample.request, sample.response});
+    });
+  };
+  ask(post("asked"));
+  ask("POST /m/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nchu\r\n3\r\nnks\r\n0\r\n\r\n");
+  ask(post("bad"));
+  ask(post(std::string(SampleRing::kMaxBody + 1, 'x')));
+  drain();
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[0].version, "1.0.0");
+  EXPECT_EQ(got[0].request, "asked");
+  EXPECT_EQ(got[0].response, "answer");
+  EXPECT_EQ(got[1].request, "chunks");
+  EXPECT_EQ(gateway->counters().samples_dropped, 1u) << "the body that is too large to keep";
+  for (std::size_t i = 0; i < SampleRing::kSlots + 5; ++i) ask(post("again"));
+  got.clear();
+  drain();
+  EXPECT_EQ(got.size(), SampleRing::kSlots);
+  EXPECT_EQ(gateway->counters().samples_dropped, 6u) << "full: dropped, not waited for";
+}
+
+TEST_F(GatewayTest, CopiesNothingWhenNobodyAsked) {
+  TestBackend backend([](const std::string&) { return ok("answer"); });
+  start();
+  route(0, backend.address(), backend.address());
+  ask(post("asked"));
+  EXPECT_EQ(gateway->drain_samples([](const RequestSample&) {}), 0u);
+}
+
 }  // namespace
 }  // namespace backstay::gateway

@@ -125,12 +125,16 @@ ValueReader::Values ValueReader::read(const std::vector<ValueSource>& sources, c
   std::memcpy(padded.data(), body.data(), body.size());
   std::memset(padded.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
   simdjson::ondemand::document document;
-  if (parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
-    return values;
-  for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
-    if (sources[i].header.empty())
-      values[i] =
-          sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer) : from_tensor(document, sources[i]);
+  bool begun = false;
+  for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
+    if (!sources[i].header.empty()) continue;
+    if (!begun && parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
+      return values;
+    values[i] =
+        sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer) : from_tensor(document, sources[i]);
+    // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
+    begun = !std::isnan(values[i]);
+  }
   return values;
 }
 

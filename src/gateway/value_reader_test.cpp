@@ -52,5 +52,21 @@ TEST_F(ValueReaderTest, ReadsSeveralFromOneBody) {
   EXPECT_FLOAT_EQ(values[2], 3);
 }
 
+TEST_F(ValueReaderTest, SurvivesABodyThatIsNoJsonHoweverOftenItIsAsked) {
+  const std::vector<ValueSource> sources{
+      {"", "", "scores", {0, 1}}, {"", "", "scores", {}}, {"/outputs/0/data/1", ""}, {"/outputs/0/data/0", ""}};
+  for (std::string body : {std::string(kFlat), std::string(kNested)}) {
+    for (std::size_t at = 0; at < body.size(); ++at) {
+      for (const char with : {'"', 'x', '[', '}', '\0', ':', ','}) {
+        std::string broken = body;
+        broken[at] = with;
+        reader.read(sources, head, broken);
+        reader.read(sources, head, broken.substr(0, at));
+      }
+    }
+  }
+  EXPECT_TRUE(std::isnan(reader.read(sources, head, R"({"outputs"[{"name":"scores","data":[0.5,1]}]})")[3]));
+}
+
 }  // namespace
 }  // namespace backstay::gateway

@@ -10,6 +10,7 @@
 #include "gateway/http1.hpp"
 #include "gateway/outcome_ring.hpp"
 #include "gateway/reactor.hpp"
+#include "gateway/request_sampler.hpp"
 #include "gateway/routing.hpp"
 #include "gateway/upstream_pool.hpp"
 #include "gateway/value_reader.hpp"
@@ -73,6 +74,7 @@ class Worker {
   RoutingReader routing;
   UpstreamPool pool;
   OutcomeRing outcomes;
+  SampleRing samples;
   ValueReader values;
   Random random;
   http1::RequestHead request;    ///< Scratch for the head being scanned; nothing keeps it over a suspension.

@@ -112,8 +112,9 @@ std::vector<std::string> usual_events(Target::Kind kind) {
     case Target::Kind::kGithub:
       return {"rollout.start", "rollout.advance", "rollout.watch", "rollout.done", "rollout.rollback"};
     default:
-      return {"rollout.start", "rollout.done",   "rollout.rollback",  "rollout.revert",    "rollout.pause",
-              "rollout.ask",   "guardrail.flag", "dependency.broken", "dependency.unknown"};
+      return {"rollout.start",    "rollout.done",      "rollout.rollback",  "rollout.revert",
+              "rollout.pause",    "rollout.ask",       "guardrail.flag",    "drift.alarm",
+              "drift.suggestion", "dependency.broken", "dependency.unknown"};
   }
 }
 

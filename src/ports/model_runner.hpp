@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +25,7 @@ class ModelSession {
  public:
   virtual ~ModelSession() = default;
   /// kInvalidArgument: the model refuses the request, with its own words. kUnavailable: it did not answer, also after
-  /// it was given the time to start again.
+  /// it was given the time to start again. kTimeout: it took longer for one answer than it is given.
   virtual Result<Answer> predict(const std::vector<NamedTensor>& inputs) = 0;
 };
 
@@ -34,6 +35,8 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
   virtual const registry::Signature& signature() const = 0;  ///< As the backend tells it.
   virtual std::unique_ptr<ModelSession> open_session() = 0;
+  /// How often its backend went away and was started again so far.
+  virtual std::uint64_t restarts() const = 0;
 };
 
 }  // namespace backstay

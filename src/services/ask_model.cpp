@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -89,7 +90,16 @@ class Collected {
   void put(std::uint64_t batch, NamedTensor part, std::uint64_t rows, const Asking& asking) {
     const std::lock_guard lock(mutex_);
     parts_[batch] = std::move(part);
+    answered_ = std::chrono::steady_clock::now();
     if (asking.asked) asking.asked(rows);
+  }
+  /// Tells of each second without an answer, until it is stopped.
+  void watch(const std::stop_token& stop, const Asking& asking) {
+    std::unique_lock lock(mutex_);
+    while (!over_.wait_for(lock, stop, seconds(1), [&] { return stop.stop_requested(); })) {
+      const auto without = std::chrono::steady_clock::now() - answered_;
+      if (without >= seconds(1)) asking.waiting(std::chrono::duration_cast<seconds>(without));
+    }
   }
   void fail(Error error) {
     const std::lock_guard lock(mutex_);
@@ -122,6 +132,8 @@ class Collected {
 
  private:
   std::mutex mutex_;
+  std::condition_variable_any over_;
+  std::chrono::steady_clock::time_point answered_ = std::chrono::steady_clock::now();
   std::vector<std::optional<NamedTensor>> parts_;
   std::optional<Error> failure_;
 };
@@ -151,6 +163,8 @@ Result<NamedTensor> ask_model(const Question& question, const std::string& outpu
     known[number] = true;
     collected.put(number, std::move(outputs->front()), rows, asking);
   }
+  std::jthread watcher;
+  if (asking.waiting) watcher = std::jthread([&](const std::stop_token& stop) { collected.watch(stop, asking); });
   Queue queue(2 * asking.parallel);
   std::vector<std::jthread> threads;
   for (std::uint64_t i = 0; i < asking.parallel; ++i) {
@@ -174,6 +188,7 @@ Result<NamedTensor> ask_model(const Question& question, const std::string& outpu
     queue.stop();
   }
   threads.clear();
+  watcher = {};  // Stopped and joined.
   return collected.joined();
 }
 

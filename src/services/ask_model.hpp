@@ -14,6 +14,8 @@ struct Asking {
   std::filesystem::path folder;                   ///< Of the suite.
   std::uint64_t parallel = 1;                     ///< Sessions.
   std::function<void(std::uint64_t rows)> asked;  ///< Rows that were answered, from any thread, one call at a time.
+  /// As `asked`, each second that passes without an answer: how long there was none.
+  std::function<void(seconds without)> waiting{};
 };
 
 /// The answers of one output for all rows, in order: what the journal has, and the rest from the model. `output`: its

@@ -111,6 +111,13 @@ Result<void> check_rollout(const Records& records, const std::string& endpoint, 
                       "There is nothing to roll out; name another version.");
   TRY_DO(check_return(records, candidate));  // What is blocked stays so, whatever is restored.
   TRY_DO(check_not_archived(version));
+  return check_eligible(records, endpoint, candidate, rules);
+}
+
+Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                            const ReleaseRules& rules) {
+  TRY(const StoredVersion version, records.versions.version(candidate));
+  TRY_DO(check_return(records, candidate));
   TRY_DO(check_releasable(records.versions, version, rules.exceptions));
   TRY_DO(check_current(records, candidate));
   TRY_DO(check_required(records, endpoint, version, rules));

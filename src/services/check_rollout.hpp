@@ -46,6 +46,10 @@ Result<void> check_taken_back(const Records& records, const std::string& endpoin
 Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
                            Timestamp now);
 
+/// The same, but that it may be archived or in service: whether it could be released there once it is restored.
+Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
+                            const ReleaseRules& rules = {});
+
 /// Whether an endpoint may return to a version that served before: no quarantine, and it fits what is live. Gates were
 /// passed when it was released, and being archived is what it became when it was replaced. A candidate that misbehaves
 /// is never kept by this: its stable version serves already.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "domain/evaluation/findings.hpp"
+#include "domain/registry/measurement.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/ask_model.hpp"
 #include "services/local_files.hpp"
@@ -46,6 +47,13 @@ class RowCount {
     if (on_progress_) on_progress_(state_);
   }
   std::uint64_t total() const { return state_.total_bytes; }
+  /// Instead of silence.
+  void wait(seconds without, milliseconds most) {
+    if (!on_progress_) return;
+    Progress state = state_;
+    state.name += fmt::format(": no answer for {}, given up after {}", to_string(without), to_string(most));
+    on_progress_(state);
+  }
 
  private:
   Progress state_;
@@ -94,10 +102,12 @@ class Examination {
       TRY(SetAnswers one, examine(suite_.sets[i], facts_[i], *runner, all));
       answers.push_back(std::move(one));
     }
+    restarts_ += runner->restarts();
     return answers;
   }
 
   std::uint64_t resumed_rows() const { return resumed_; }
+  std::uint64_t restarts() const { return restarts_; }
   const std::vector<Digest>& keys() const { return keys_; }
 
  private:
@@ -107,8 +117,12 @@ class Examination {
     keys_.push_back(key);
     resumed_ += std::min(journal->recorded().size() * question.batch_rows, question.facts->rows);
     count_.begin(fmt::format("{} {} {}", version_->ref.str(), question.set->name, question.name));
-    const Asking asking{runner, *journal, request_.folder, suite_.parallel,
-                        [this](std::uint64_t rows) { count_.add(rows); }};
+    const Asking asking{runner,
+                        *journal,
+                        request_.folder,
+                        suite_.parallel,
+                        [this](std::uint64_t rows) { count_.add(rows); },
+                        [this](seconds without) { count_.wait(without, suite_.backend.answer_timeout); }};
     return ask_model(question, question.set->output.name, asking);
   }
 
@@ -164,6 +178,7 @@ class Examination {
       TRY_DO(ports_.registry.versions.version(ref));
       TRY(const std::unique_ptr<ModelRunner> classifier, ports_.run(ref, test.backend));
       TRY(std::vector<double> scores, score_texts(*classifier, test, texts, suite_.batch));
+      restarts_ += classifier->restarts();
       all.push_back(std::move(scores));
     }
     return all;
@@ -182,6 +197,7 @@ class Examination {
   RowCount& count_;
   std::optional<StoredVersion> version_;
   std::uint64_t resumed_ = 0;
+  std::uint64_t restarts_ = 0;
   std::vector<Digest> keys_;
 };
 
@@ -201,7 +217,7 @@ Result<registry::Metric> compare_with_golden(const Set& set, const std::filesyst
     if (recorded.set != set.name) return {};
     if (recorded.row >= rows || seen[recorded.row])
       return Unexpected(ErrorCode::kInvalidArgument,
-                        fmt::format("{} is for row {}, which is {}.", name, recorded.row,
+                        fmt::format("{} is for row {}, which is {}.", name, recorded.row + 1,
                                     recorded.row >= rows ? "beyond the set" : "there twice"),
                         "Record the answers of this set anew: backstay evaluate --answers FILE.");
     seen[recorded.row] = true;
@@ -228,6 +244,22 @@ Result<registry::Metric> compare_with_golden(const Set& set, const std::filesyst
         "Record the answers of this set anew: backstay evaluate --answers FILE.");
   const auto mismatches = static_cast<double>(rows - same);
   return evaluation::metric_of("golden_mismatches", mismatches, rows, {mismatches, mismatches});
+}
+
+/// Why a set lacks figures that others have; empty: it lacks none.
+std::string left_out(const Suite& suite, const Set& set, const Predictions& predictions) {
+  if (set.output.kind == evaluation::Output::Kind::kText) return "";
+  const std::vector<std::string> names =
+      evaluation::undefined_measures(predictions, evaluation::measure_options(suite, set));
+  const std::vector<std::uint32_t>& truth = predictions.truth;
+  const bool one_class = set.task == evaluation::Task::kClassification && !truth.empty() &&
+                         std::equal(truth.begin() + 1, truth.end(), truth.begin());
+  if (one_class)
+    return fmt::format("All {} rows of the set '{}' are of the class '{}'; not defined, and left out: {}.",
+                       truth.size(), set.name, predictions.classes[truth[0]], fmt::join(names, ", "));
+  if (names.empty()) return "";
+  return fmt::format("Not defined for what was answered on the set '{}', and left out: {}.", set.name,
+                     fmt::join(names, ", "));
 }
 
 /// The scorecards of one set.
@@ -307,6 +339,15 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
     TRY(before, production.run(*request.baseline, false));
   }
   done.resumed_rows = candidate.resumed_rows() + production.resumed_rows();
+  done.restarts = candidate.restarts() + production.restarts();
+  if (done.restarts > 0)
+    done.warnings.push_back(
+        fmt::format("Backends went away and were started again {} {}: look at their output, evaluations/logs of the "
+                    "data directory.",
+                    done.restarts, done.restarts == 1 ? "time" : "times"));
+  for (std::size_t i = 0; i < suite.sets.size(); ++i)
+    if (std::string warning = left_out(suite, suite.sets[i], answers[i].predictions); !warning.empty())
+      done.warnings.push_back(std::move(warning));
 
   std::vector<registry::Scorecard> cards;
   for (std::size_t i = suite.sets.size(); i-- > 0;) {
@@ -314,11 +355,12 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
         scorecards_of(suite, suite.sets[i], facts[i], answers[i], request.baseline ? &before[i] : nullptr, request));
     for (registry::Scorecard& card : of_set) {
       card.evaluator =
-          fmt::format("backstay evaluate {}, suite {} sha256:{}, data sha256:{}", request.program_version, suite.name,
-                      done.suite_sha256.hex().substr(0, 12), facts[i].sha256.hex().substr(0, 12));
+          registry::evaluator_of({request.program_version, suite.name, done.suite_sha256.hex(), facts[i].sha256.hex()});
       cards.push_back(std::move(card));
     }
   }
+  // All are looked at before any is written: half an evaluation is none.
+  for (const registry::Scorecard& card : cards) TRY_DO(registry::validate(card));
   for (const registry::Scorecard& card : cards) {
     TRY(registry::StoredScorecard stored, add_scorecard(ports.registry.versions, request.version, card, actor));
     done.scorecards.push_back(std::move(stored));

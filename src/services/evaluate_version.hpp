@@ -39,7 +39,9 @@ struct Evaluation {
   std::vector<registry::StoredScorecard> scorecards;
   std::vector<std::pair<std::string, evaluation::NamedTensor>> answers;  ///< By set, to the rows as they are.
   std::uint64_t rows = 0;                                                ///< That answers were needed for.
-  std::uint64_t resumed_rows = 0;  ///< Of these, answered by a run before that was interrupted.
+  std::uint64_t restarts = 0;         ///< Of backends that went away while they were asked.
+  std::vector<std::string> warnings;  ///< Sentences: what was not measured and why, what went wrong on the way.
+  std::uint64_t resumed_rows = 0;     ///< Of these, answered by a run before that was interrupted.
 };
 
 /// Runs a version over a suite's sets and stores what was measured as scorecards, those of the first set last, so that

@@ -54,6 +54,7 @@ class Halves : public ModelRunner {
   }
   const registry::Signature& signature() const override { return signature_; }
   std::unique_ptr<ModelSession> open_session() override { return std::make_unique<Session>(*this); }
+  std::uint64_t restarts() const override { return 2; }
 
  private:
   class Session : public ModelSession {
@@ -197,6 +198,39 @@ sets: [{name: a, files: a.jsonl, inputs: [{columns: [x]MISSING}], label: y, clas
   const auto done = evaluate(with(", missing: \"0.1\""));
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_NEAR(done->scorecards[0].scorecard.metrics[0].value, 2.0 / 3, 1e-12);
+}
+
+TEST_F(EvaluateVersion, SaysWhyFiguresAreMissingAndThatBackendsWentAway) {
+  write("a.csv", "x,y\n0.9,1\n0.8,1\n");
+  const auto done = evaluate(kSuite);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->restarts, 2U);
+  ASSERT_EQ(done->warnings.size(), 2U);
+  EXPECT_THAT(done->warnings[0], testing::HasSubstr("2 times"));
+  EXPECT_THAT(done->warnings[1], testing::HasSubstr("All 2 rows of the set 'a' are of the class '1'"));
+  EXPECT_THAT(done->warnings[1], testing::HasSubstr("average_precision"));
+}
+
+TEST_F(EvaluateVersion, RefusesRowsThatWouldCountTwiceAndColumnsThatAreTwo) {
+  const auto suite = [](const std::string& files) {
+    return "name: s\nsets: [{name: a, files: " + files +
+           ", inputs: [{columns: [x]}], label: y, classes: [\"0\", \"1\"]}]\n";
+  };
+  write("a.csv", table(20));
+  for (const char* files : {"[a.csv, a.csv]", "[a.csv, ./a.csv]"}) {
+    const auto twice = evaluate(suite(files));
+    ASSERT_FALSE(twice) << files;
+    EXPECT_THAT(twice.error().message, testing::HasSubstr("twice"));
+  }
+  write("b.csv", "x,y,x\n0.1,0,0.9\n");
+  const auto two = evaluate(suite("b.csv"));
+  ASSERT_FALSE(two);
+  EXPECT_THAT(two.error().message, testing::HasSubstr("several columns 'x'"));
+  std::filesystem::create_symlink("a.csv", folder_ / "c.csv");
+  const auto link = evaluate(suite("c.csv"));
+  ASSERT_FALSE(link);
+  EXPECT_EQ(link.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(link.error().message, testing::HasSubstr("is a symbolic link"));
 }
 
 }  // namespace

@@ -36,8 +36,17 @@ class Columns {
  public:
   explicit Columns(std::vector<std::string> wanted) : wanted_(std::move(wanted)), cells_(wanted_.size()) {}
 
+  Result<void> refuse_twice(const std::vector<std::string>& columns, const std::string& file) const {
+    for (const std::string& name : wanted_)
+      if (std::count(columns.begin(), columns.end(), name) > 1)
+        return invalid(fmt::format("{} has several columns '{}'.", file, name),
+                       "Nobody can tell which of them is meant: rename one.");
+    return {};
+  }
+
   Result<std::span<const Cell>> pick(const TableRow& row, const std::string& file, bool must_be_there) {
     if (row.columns.size() != seen_) {
+      TRY_DO(refuse_twice(row.columns, file));
       seen_ = row.columns.size();
       places_.clear();
       for (const std::string& name : wanted_) {
@@ -68,6 +77,20 @@ std::vector<std::string> input_columns(const Set& set) {
   std::vector<std::string> out;
   for (const auto& input : set.inputs) out.insert(out.end(), input.columns.begin(), input.columns.end());
   return out;
+}
+
+/// Rows that count twice would make limits too narrow.
+Result<void> refuse_file_twice(const Set& set, const std::filesystem::path& folder) {
+  for (std::size_t i = 0; i < set.files.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k) {
+      std::error_code failure;
+      const bool same = std::filesystem::equivalent(folder / set.files[i], folder / set.files[k], failure);
+      if (!same || failure) continue;
+      return invalid(fmt::format("The set '{}' has the file {} twice{}.", set.name, set.files[i],
+                                 set.files[i] == set.files[k] ? "" : ", also as " + set.files[k]),
+                     "Its rows would count twice: name each file once.");
+    }
+  return {};
 }
 
 /// Reads the rows of all files; JSON Lines may lack a column in any row.
@@ -221,6 +244,7 @@ std::vector<std::string> columns_for_facts(const Set& set) {
 }  // namespace
 
 Result<SetFacts> read_facts(const Set& set, const std::filesystem::path& folder) {
+  TRY_DO(refuse_file_twice(set, folder));
   const std::size_t inputs = input_columns(set).size();
   Columns columns(columns_for_facts(set));
   SetFacts facts;

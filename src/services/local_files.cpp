@@ -107,6 +107,9 @@ class SteadyFile {
   static Result<SteadyFile> open(const fs::path& path) {
     SteadyFile file(path);
     file.file_ = Descriptor(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!file.file_ && errno == ELOOP)
+      return invalid(fmt::format("{} is a symbolic link.", path.string()),
+                     "Links are refused because what they point to can change: give the file itself.");
     if (!file.file_ || fstat(file.file_.get(), &file.before_) != 0)
       return Unexpected(error_from_errno(errno, "cannot read " + path.string()));
     if (!S_ISREG(file.before_.st_mode))

@@ -14,7 +14,6 @@ namespace backstay::serving {
 
 namespace {
 
-constexpr seconds kAnswerWithin{120};
 constexpr seconds kNoticedWithin{2};
 constexpr int kTries = 3;
 
@@ -23,8 +22,15 @@ class Whereabouts {
  public:
   void note(const BackendStatus& status) {
     const std::lock_guard lock(mutex_);
+    const std::uint32_t before = status_ ? status_->restarts : 0;
+    if (status.restarts > before) restarts_ += status.restarts - before;
     status_ = status;
     changed_.notify_all();
+  }
+
+  std::uint64_t restarts() {
+    const std::lock_guard lock(mutex_);
+    return restarts_;
   }
 
   /// After a request was lost: gives the supervisor time to notice that the backend went away.
@@ -53,6 +59,7 @@ class Whereabouts {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<BackendStatus> status_;
+  std::uint64_t restarts_ = 0;
 };
 
 /// What sessions share.
@@ -61,7 +68,18 @@ struct Served {
   std::string path;  ///< "/v2/models/NAME"
   std::string who;   ///< "m@1.0.0", for errors
   milliseconds patience{};
+  milliseconds answer_timeout{};
 };
+
+/// In words: "Read" says nothing to who waits for an answer.
+std::string words_of(httplib::Error error) {
+  switch (error) {
+    case httplib::Error::Read: return "the connection ended before the answer came";
+    case httplib::Error::Write: return "the connection ended while the request was sent";
+    case httplib::Error::Connection: return "it takes no connection";
+    default: return httplib::to_string(error);
+  }
+}
 
 class HttpSession : public ModelSession {
  public:
@@ -77,8 +95,10 @@ class HttpSession : public ModelSession {
       const auto took = std::chrono::steady_clock::now() - begin;
       if (!answer) {
         client_.reset();
+        // Asked again it would hang again.
+        if (took >= served_.answer_timeout) return timed_out();
         served_.where.lost();
-        problem = httplib::to_string(answer.error());
+        problem = words_of(answer.error());
         continue;
       }
       if (answer->status >= 500) {
@@ -99,13 +119,21 @@ class HttpSession : public ModelSession {
   }
 
  private:
+  Unexpected timed_out() const {
+    return Unexpected(
+        ErrorCode::kTimeout,
+        fmt::format("{} did not answer a request within {}.", served_.who, to_string(served_.answer_timeout)),
+        "If it only is slow, raise backend.answer_timeout in the suite or send fewer rows at a time "
+        "(batch). Its output is in the evaluations/logs folder of the data directory.");
+  }
+
   Result<void> connect() {
     if (client_) return {};
     TRY(const BackendStatus status, served_.where.ready(served_.patience));
     client_.emplace(status.host, status.port);
     client_->set_keep_alive(true);
     client_->set_tcp_nodelay(true);
-    client_->set_read_timeout(kAnswerWithin);
+    client_->set_read_timeout(served_.answer_timeout);
     return {};
   }
 
@@ -115,7 +143,9 @@ class HttpSession : public ModelSession {
 
 class Running : public ModelRunner {
  public:
-  Result<void> start(const BackendSpec& spec, const std::string& served_as, const std::filesystem::path& logs) {
+  Result<void> start(const BackendSpec& spec, const std::string& served_as, const std::filesystem::path& logs,
+                     milliseconds answer_timeout) {
+    served_.answer_timeout = answer_timeout;
     served_.path = "/v2/models/" + served_as;
     served_.who = spec.endpoint + "@" + spec.version;
     // A process has several chances to become ready, each as long as this.
@@ -128,13 +158,12 @@ class Running : public ModelRunner {
     TRY_DO(supervisor_->ensure(spec));
     TRY(const BackendStatus status, served_.where.ready(served_.patience));
     httplib::Client client(status.host, status.port);
-    client.set_read_timeout(kAnswerWithin);
+    client.set_read_timeout(answer_timeout);
     const httplib::Result answer = client.Get(served_.path);
     if (!answer)
-      return Unexpected(
-          ErrorCode::kUnavailable,
-          fmt::format("{} does not tell its inputs: {}.", served_.who, httplib::to_string(answer.error())),
-          "It must answer GET " + served_.path + ".");
+      return Unexpected(ErrorCode::kUnavailable,
+                        fmt::format("{} does not tell its inputs: {}.", served_.who, words_of(answer.error())),
+                        "It must answer GET " + served_.path + ".");
     if (answer->status != 200)
       return Unexpected(ErrorCode::kUnavailable,
                         fmt::format("{} answers GET {} with {}: {}.", served_.who, served_.path, answer->status,
@@ -146,9 +175,10 @@ class Running : public ModelRunner {
 
   const registry::Signature& signature() const override { return signature_; }
   std::unique_ptr<ModelSession> open_session() override { return std::make_unique<HttpSession>(served_); }
+  std::uint64_t restarts() const override { return served_.where.restarts(); }
 
  private:
-  Served served_;
+  mutable Served served_;  // Has its own lock.
   registry::Signature signature_;
   std::unique_ptr<BackendSupervisor> supervisor_;  // Goes first: its threads call what stands above.
 };
@@ -156,9 +186,9 @@ class Running : public ModelRunner {
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> run_model(const BackendSpec& spec, const std::string& served_as,
-                                               const std::filesystem::path& logs) {
+                                               const std::filesystem::path& logs, milliseconds answer_timeout) {
   auto running = std::make_unique<Running>();
-  TRY_DO(running->start(spec, served_as, logs));
+  TRY_DO(running->start(spec, served_as, logs, answer_timeout));
   return std::unique_ptr<ModelRunner>(std::move(running));
 }
 

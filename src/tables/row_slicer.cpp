@@ -5,12 +5,15 @@
 #include <algorithm>
 
 #include "tables/value_text.hpp"
+#include "wire/profile_json.hpp"
 
 namespace backstay::tables {
 
 namespace {
 
 constexpr std::size_t kMaxValueBytes = 512;
+constexpr std::size_t kWideSlices = 256;
+constexpr std::size_t kNarrow = 64;
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -107,7 +110,9 @@ void RowSlicer::begin_ranges() {
 
 RowSlicer::Open RowSlicer::open() const {
   Open out;
-  if (partition_.profile) out.profile.emplace();
+  // Sketches of many slices at once stay within about a GiB.
+  if (partition_.profile)
+    out.profile.emplace(by_value_.size() + by_range_.size() < kWideSlices ? drift::Profile::kMaxColumns : kNarrow);
   return out;
 }
 
@@ -158,7 +163,7 @@ Result<void> RowSlicer::take(const Row& row) {
 RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
   out.rows = slice.rows;
-  if (slice.profile) out.profile = slice.profile->json(columns());
+  if (slice.profile) out.profile = wire::to_json(slice.profile->named(columns()));
   out.sha256 = slice.hash.finish();
   return out;
 }

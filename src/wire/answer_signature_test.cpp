@@ -37,7 +37,9 @@ TEST(CheckAnswer, SaysWhatIsWrong) {
             "The output 'scores' has data that is no FP32.");
   EXPECT_EQ(wrong(R"({"name":"other","datatype":"FP32","shape":[1,2],"data":[1,2]})"),
             "The answer has an output 'other', which the signature has not.");
-  EXPECT_EQ(wrong(kLabel), "The answer lacks the output 'scores'.");
+  EXPECT_EQ(wrong(kLabel), "The answer has the output 'label' twice.");
+  EXPECT_EQ(check_answer(std::string(R"({"outputs":[)") + kLabel + "]}", signature()),
+            "The answer lacks the output 'scores'.");
   EXPECT_EQ(check_answer("<html>", signature()), "The answer is no JSON object.");
   EXPECT_EQ(check_answer(R"({"error":"x"})", signature()), "The answer has no outputs.");
 }

@@ -32,7 +32,7 @@ std::string answers_to_jsonl(const std::string& set, const NamedTensor& answers)
   fmt::memory_buffer out;
   const auto end = std::back_inserter(out);
   for (std::size_t row = 0; row < rows; ++row) {
-    fmt::format_to(end, R"({{"set":{},"row":{},"outputs":[)", quoted(set), row);
+    fmt::format_to(end, R"({{"set":{},"row":{},"outputs":[)", quoted(set), row + 1);
     for (std::size_t i = row * width; i < (row + 1) * width; ++i) {
       if (i > row * width) out.push_back(',');
       if (answers.texts.empty()) {
@@ -52,13 +52,18 @@ Result<RecordedAnswer> answer_from_json(const std::string& name, std::string_vie
   const auto wrong = [&] {
     return Unexpected(
         ErrorCode::kInvalidArgument, fmt::format("{} is no recorded answer.", name),
-        R"(A line is {"set":"held-out","row":0,"outputs":[0.25]}: backstay evaluate --answers writes it.)");
+        R"(A line is {"set":"held-out","row":1,"outputs":[0.25]}: backstay evaluate --answers writes it.)");
   };
   if (!root.is_object() || !root.contains("set") || !root["set"].is_string() || !root.contains("row") ||
       !root["row"].is_number_unsigned() || !root.contains("outputs") || !root["outputs"].is_array())
     return wrong();
   answer.set = root["set"].get<std::string>();
   answer.row = root["row"].get<std::uint64_t>();
+  if (answer.row == 0)
+    return Unexpected(
+        ErrorCode::kInvalidArgument, fmt::format("{} is for row 0, and rows are counted from 1.", name),
+        "Files of older programs count from 0: record the answers anew, backstay evaluate --answers FILE.");
+  --answer.row;
   for (const json& item : root["outputs"]) {
     if (item.is_string()) {
       answer.outputs.texts.push_back(item.get<std::string>());

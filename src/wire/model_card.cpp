@@ -145,6 +145,11 @@ Section verdicts(const CardFacts& facts) {
     section.tables.push_back(std::move(table));
   }
   if (facts.verdicts.empty()) section.lines.emplace_back("No gate has judged this version.");
+  for (const CardException& exception : facts.exceptions)
+    section.lines.push_back(fmt::format("Exception from gate {}, signed by {} on {}, {} {}: {}", exception.gate,
+                                        exception.signed_by, exception.at.substr(0, 10),
+                                        exception.expired ? "expired" : "valid until", exception.expires,
+                                        exception.reason));
   return section;
 }
 

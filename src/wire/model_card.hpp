@@ -20,6 +20,16 @@ struct CardVerdict {
   std::string decided_by;
 };
 
+/// That somebody signed for a gate that did not pass it.
+struct CardException {
+  std::string gate;  ///< Its name where a verdict tells it, else its digest.
+  std::string signed_by;
+  std::string reason;
+  std::string at;
+  std::string expires;
+  bool expired = false;
+};
+
 struct CardFacts {
   registry::Manifest manifest;
   std::string manifest_sha256;
@@ -29,6 +39,7 @@ struct CardFacts {
   std::string scan;  ///< "safe", "suspicious", "dangerous"; empty: not scanned.
   std::vector<registry::StoredScorecard> scorecards;
   std::vector<CardVerdict> verdicts;
+  std::vector<CardException> exceptions;
 };
 
 std::string model_card_markdown(const CardFacts& facts);

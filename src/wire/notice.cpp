@@ -118,7 +118,8 @@ std::string headline(const Notice& n) {
   if (n.event == "rollout.ask")
     return fmt::format("{}: the rollout of {} waits for an approval", n.endpoint, candidate);
   if (n.event == "dependency.broken") return fmt::format("{}: what it serves lacks what it needs", n.endpoint);
-  if (n.event == "dependency.unknown") return fmt::format("{}: nobody knows whether it has what it needs", n.endpoint);
+  if (n.event == "drift.alarm" || n.event == "dependency.unknown")
+    return fmt::format("{}: nobody knows whether it has what it needs", n.endpoint);
   if (n.event == "guardrail.flag") return fmt::format("{}: a guardrail flagged the candidate", n.endpoint);
   return fmt::format("{}: {}", n.endpoint, n.reason);
 }
@@ -126,7 +127,7 @@ std::string headline(const Notice& n) {
 const char* severity(const Notice& n) {
   if (n.event == "rollout.rollback" || n.event == "rollout.revert" || n.event == "dependency.broken") return "error";
   if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag" ||
-      n.event == "dependency.unknown")
+      n.event == "drift.alarm" || n.event == "dependency.unknown")
     return "warning";
   return "info";
 }

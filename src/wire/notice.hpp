@@ -9,7 +9,7 @@
 #include "base/time.hpp"
 #include "domain/audit/entry.hpp"
 
-/// What people are told of releases, made of audit entries, in the formats of those who tell them.
+/// What people are told of releases and of drift, made of audit entries, in the formats of those who tell them.
 namespace backstay::wire {
 
 /// An event of a release.
@@ -29,9 +29,9 @@ struct Notice {
 };
 
 inline constexpr const char* kNoticeEvents[] = {
-    "rollout.start",  "rollout.advance",   "rollout.watch",     "rollout.done", "rollout.rollback",
-    "rollout.revert", "rollout.pause",     "rollout.resume",    "rollout.ask",  "rollout.approve",
-    "guardrail.flag", "dependency.broken", "dependency.unknown"};
+    "rollout.start",  "rollout.advance", "rollout.watch",    "rollout.done",      "rollout.rollback",
+    "rollout.revert", "rollout.pause",   "rollout.resume",   "rollout.ask",       "rollout.approve",
+    "guardrail.flag", "drift.alarm",     "drift.suggestion", "dependency.broken", "dependency.unknown"};
 
 /// nullopt: not an event of a release.
 std::optional<Notice> notice_of(const audit::Entry& entry);

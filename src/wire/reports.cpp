@@ -29,7 +29,12 @@ std::string escaped(const std::string& text, bool property) {
   std::string out;
   for (const char c : text) {
     const bool special = c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','));
-    out += special ? fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c))) : std::string(1, c);
+    const bool drives_a_terminal = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    if (special) {
+      out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    } else {
+      out += drives_a_terminal ? '?' : c;
+    }
   }
   return out;
 }

@@ -34,6 +34,9 @@ void read_backend(Fields& fields, BackendChoice& out) {
     backend.optional("command", out.command);
     backend.optional("health_path", out.health_path);
     backend.optional("start_timeout", out.start_timeout);
+    backend.optional("answer_timeout", out.answer_timeout);
+    if (out.answer_timeout < milliseconds(1))
+      backend.fail("answer_timeout", "is not above 0", "Say how long one request may take: answer_timeout: 120s");
     backend.optional("threads", out.threads);
     backend.optional("served_as", out.served_as);
     if (out.kind == Kind::kUrl && out.url.empty())
@@ -47,8 +50,9 @@ void read_input(Fields& fields, Input& input) {
   fields.optional("name", input.name);
   fields.optional("columns", input.columns);
   fields.optional("shape", input.shape);
-  if (!fields.has("missing")) return;
-  fields.optional("missing", input.missing.emplace());
+  std::string missing;
+  fields.optional("missing", missing);
+  if (fields.has("missing")) input.missing = missing;
 }
 
 void read_output(Fields& fields, Set& set) {
@@ -62,7 +66,9 @@ void read_output(Fields& fields, Set& set) {
                  {"label", Kind::kLabel},
                  {"value", Kind::kValue},
                  {"text", Kind::kText}});
-    if (output.has("threshold")) output.optional("threshold", set.output.threshold.emplace(0.5));
+    double threshold = 0.5;
+    output.optional("threshold", threshold);
+    if (output.has("threshold")) set.output.threshold = threshold;
   });
 }
 

@@ -77,7 +77,8 @@ def metrics(cards: list[dict], kind: str, dataset: str = "held-out") -> dict:
 
 def promote(backstay, server, version: str) -> None:
     """Brings a version into Production through an endpoint of its own worker, and stops the server."""
-    serving = server({"endpoints": [{"name": "e", "model": "m", "rollout": {"watch": "0s"}}]})
+    serving = server({"endpoints": [{"name": "e", "model": "m",
+                                     "rollout": {"steps": [], "watch": "0s", "holdback": "0%"}}]})
     backstay("rollout", "start", "e", f"m@{version}")
     serving.wait_for_phase("e", "done")
     serving.stop()

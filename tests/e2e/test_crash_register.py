@@ -24,7 +24,8 @@ def check_whole(backstay, version: str, files: dict[str, bytes]) -> None:
 
 def test_a_killed_registration_is_there_or_not_but_never_half(backstay, releases):
     aim = Aim(SEED, 0.05, spread=(0, 1.5), late_to_early=0.3)  # Most kills before the end, wherever in it.
-    acknowledged, killed = set(), 0
+    releases.register("0.1.0")  # Reading needs a registry, which a first registration may be killed before making.
+    acknowledged, killed = {"0.1.0"}, 0
     for number in range(ROUNDS):
         version = f"1.{number}.0"
         process = backstay.start("register", releases.describe(version, files_of(number)), "--json")
@@ -40,7 +41,7 @@ def test_a_killed_registration_is_there_or_not_but_never_half(backstay, releases
         present = {v["version"] for v in backstay("list", "m", "--json").json}
         assert acknowledged <= present, f"seed {SEED}, round {number}: an acknowledged version is gone"
         backstay("audit", "--verify")
-    assert killed >= ROUNDS // 2 and acknowledged, f"{killed} of {ROUNDS} were killed: the aim is bad"
+    assert killed >= ROUNDS // 2 and len(acknowledged) > 1, f"{killed} of {ROUNDS} were killed: the aim is bad"
 
     registered = [e["subject"] for e in backstay.audit() if e["action"] == "version.register"]
     assert sorted(registered) == sorted(f"m@{version}" for version in present)
@@ -50,7 +51,7 @@ def test_a_killed_registration_is_there_or_not_but_never_half(backstay, releases
         assert again["created"] is (version not in present)
         check_whole(backstay, version, files_of(number))
     assert backstay.temporary_files() == []
-    assert len(backstay("list", "m", "--json").json) == ROUNDS
+    assert len(backstay("list", "m", "--json").json) == ROUNDS + 1
     backstay("audit", "--verify")
 
 

@@ -3,6 +3,7 @@
 import collections
 import json
 import signal
+import subprocess
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy import stats
 
 from backend import Reply
 from evaluation import FEATURES, Table, metrics, promote, release, scorer
+from program import BIN
 from test_evaluate import SET, close, evaluate  # noqa: F401: a fixture
 
 GATE = {"name": "production", "rules": [{"metric": "accuracy", "at_least": 0.6}]}
@@ -141,6 +143,21 @@ def test_golden_answers_are_compared_bit_by_bit(backstay, releases, evaluate):
     assert "1 of the 120 rows" in evaluate("m@1.0.0", [golden], code=2)["error"]["message"]
 
 
+def test_rows_come_from_parquet_and_arrow_as_from_csv(backstay, releases, evaluate):
+    import pandas
+    import pyarrow
+    import pyarrow.feather
+
+    Table(200).write(backstay.folder / "held_out.csv")
+    frame = pandas.read_csv(backstay.folder / "held_out.csv")
+    frame.to_parquet(backstay.folder / "held_out.parquet", row_group_size=70)
+    pyarrow.feather.write_feather(pyarrow.Table.from_pandas(frame, preserve_index=False), backstay.folder / "held_out.arrow")
+    release(releases, "1.0.0", scorer())
+    found = [metrics(evaluate("m@1.0.0", [{**SET, "files": f"held_out.{ending}"}])["scorecards"], "quality")
+             for ending in ("csv", "parquet", "arrow")]
+    assert found[0] == found[1] == found[2]
+
+
 def scores(request) -> Reply:
     (x,) = json.loads(request["body"])["inputs"]
     rows = np.reshape(x["data"], x["shape"])
@@ -217,9 +234,12 @@ def test_what_a_server_gets_wrong_is_told_in_its_words(backstay, releases, backe
     ({"inputs": [{"columns": FEATURES[:2]}]}, "2 columns"), ({"inputs": [{"columns": ["site", "age", "dose"]}]}, "no number"),
     ({"sha256": "0" * 64}, "pins"), ({"output": {"name": "y"}}, "no output 'y'"), ({"thresold": 1}, "thresold"),
     ({"robustness": [{"name": "r", "noise": 1, "scale": 2}]}, "exactly one"),
+    ({"robustness": [{"name": "r", "noise": 0}]}, "noise"), ({"output": {"thrshold": 1}}, "thrshold"),
+    ({"files": ["held_out.csv", "./held_out.csv"]}, "twice"), ({"files": "link.csv"}, "symbolic link"),
     ({"robustness": [{"name": "r", "where": {"site": "z"}}]}, "No row"), ({"files": "held_out.xlsx"}, ".csv")])
 def test_a_suite_that_does_not_fit_is_refused_with_the_reason(backstay, releases, evaluate, change, said):
     Table(20).write(backstay.folder / "held_out.csv")
+    (backstay.folder / "link.csv").symlink_to("held_out.csv")
     release(releases, "1.0.0", scorer())
     suite = backstay.folder / "suite.yaml"
     suite.write_text(yaml.safe_dump({"name": "s", "sets": [{**PLAIN, **change}]}))
@@ -228,3 +248,92 @@ def test_a_suite_that_does_not_fit_is_refused_with_the_reason(backstay, releases
     assert done.returncode in (2, 3, 9, 13), err
     assert said in err and "hint: " in err
     assert backstay("show", "m@1.0.0", "--json").json["scorecards"] == []
+
+
+def perfect(rows: int) -> Table:
+    """Labels that the scorer's scores separate without a mistake."""
+    table = Table(rows)
+    table.label = (table.x.astype(np.float64) @ np.array([1.5, -2, 0.75]) + 0.1 > np.log(0.4 / 0.6)).astype(int)
+    return table
+
+
+def test_a_model_that_separates_the_classes_perfectly_is_evaluated(backstay, releases, evaluate):
+    perfect(400).write(backstay.folder / "held_out.csv")
+    release(releases, "1.0.0", scorer())
+    found = metrics(evaluate("m@1.0.0", [SET])["scorecards"], "quality")
+    precisions = [metric for (name, _), metric in found.items() if name == "average_precision"]
+    assert len(precisions) > 5 and all(metric["value"] == 1 == metric["upper"] for metric in precisions)
+
+
+def test_rows_of_one_class_are_warned_of_and_what_is_not_defined_is_left_out(backstay, releases, evaluate):
+    table = Table(50)
+    table.label[:] = 1
+    table.write(backstay.folder / "held_out.csv")
+    release(releases, "1.0.0", scorer())
+    done = evaluate("m@1.0.0", [PLAIN])
+    (warning,) = done["warnings"]
+    assert "All 50 rows" in warning and "average_precision" in warning and done["restarts"] == 0
+    assert ("average_precision", "") not in metrics(done["scorecards"], "quality")
+    assert "warning: All 50 rows" in backstay("evaluate", "m@1.0.0", "--suite", "suite.yaml").err
+
+
+def test_a_model_that_hangs_ends_the_evaluation_after_its_time(backstay, releases, backend):
+    Table(20).write(backstay.folder / "held_out.csv")
+    release(releases, "1.0.0", scorer())
+    served = backend("m")
+    served.metadata = METADATA
+    served.reply = lambda request: Reply(hang=True)
+    suite = backstay.folder / "suite.yaml"
+    suite.write_text(yaml.safe_dump({"name": "s", "sets": [PLAIN],
+                                     "backend": {"kind": "url", "url": served.url, "answer_timeout": "500ms"}}))
+    err = backstay("evaluate", "m@1.0.0", "--suite", suite, code=124).err
+    assert "did not answer a request within 500ms" in err and "answer_timeout" in err
+    assert len(served.seen) == 1, "what hangs is not asked again"
+
+
+def test_a_comparison_on_other_data_does_not_count_for_the_newest(backstay, releases, server, evaluate):
+    Table(600).write(backstay.folder / "held_out.csv")
+    for version in ("1.0.0", "1.1.0"):
+        release(releases, version, scorer())
+    drop = releases.write("gate.yaml", {**GATE, "rules": [{"metric": "accuracy", "max_drop": 0.05}]})
+    evaluate("m@1.0.0", [PLAIN], "--gate", drop)
+    promote(backstay, server, "1.0.0")
+    rule = "drop in accuracy <= 0.05"
+    assert rows_by_rule(evaluate("m@1.1.0", [PLAIN], "--gate", drop))[rule]["decision"] == "PASS"
+    Table(600, seed=6).write(backstay.folder / "held_out.csv")
+    row = rows_by_rule(evaluate("m@1.1.0", [PLAIN], "--gate", drop, "--against", "none", code=8))[rule]
+    assert row["observed"] == "not measured on the newest data"
+
+
+def test_names_in_the_data_drive_neither_terminal_nor_ci(backstay, releases, evaluate):
+    table = Table(200)
+    table.site = np.where(table.site == "a", "x\n::error::gone\033[2J", "y")
+    table.write(backstay.folder / "held_out.csv")
+    release(releases, "1.0.0", scorer())
+    gate = releases.write("gate.yaml", {**GATE, "rules": [{"metric": "accuracy", "max_gap": 0.001}]})
+    suite = backstay.folder / "suite.yaml"
+    suite.write_text(yaml.safe_dump({"name": "s", "sets": [{**SET, "intersections": False, "groups": ["site"]}]}))
+    done = backstay("evaluate", "m@1.0.0", "--suite", suite, "--gate", gate, "--annotations", code=8)
+    shown = backstay("show", "m@1.0.0").out
+    for text in (done.out, done.err, shown):
+        assert "\033" not in text
+        assert not [line for line in text.splitlines() if line.startswith("::error::")]
+    assert "site=x ::error::gone" in done.out
+
+
+def test_output_that_can_not_be_written_is_told(backstay, releases, backend):
+    Table(200).write(backstay.folder / "held_out.csv")
+    release(releases, "1.0.0", scorer())
+    suite = backstay.folder / "suite.yaml"
+    suite.write_text(yaml.safe_dump({"name": "s", "sets": [SET]}))
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([str(BIN / "backstay"), "evaluate", "m@1.0.0", "--suite", suite, "--json"], stdout=full,
+                              env=backstay.environment, cwd=backstay.folder, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 12 and "No space left" in done.stderr, done
+    assert "No space left" in backstay("evaluate", "m@1.0.0", "--suite", suite, "--answers", "/dev/full", code=12).err
+    before = len(backstay("show", "m@1.0.0", "--json").json["scorecards"])
+    gate = releases.write("gate.yaml", GATE)
+    for option in ("--junit", "--sarif", "--markdown", "--answers"):
+        assert "nowhere" in backstay("evaluate", "m@1.0.0", "--suite", suite, "--gate", gate, option, "nowhere/f", code=3).err
+        assert "folder" in backstay("evaluate", "m@1.0.0", "--suite", suite, "--gate", gate, option, ".", code=2).err
+    assert len(backstay("show", "m@1.0.0", "--json").json["scorecards"]) == before, "nothing was measured"

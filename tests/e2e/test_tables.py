@@ -197,5 +197,6 @@ def test_what_is_damaged_is_refused_with_file_and_column(rows_of, tmp_path):
 def test_people_see_a_table(backstay, tmp_path):
     pq.write_table(pa.table({"id": range(100), "word": ["a\033[31m"] * 100}), tmp_path / "t.parquet")
     out = backstay("table", "head", tmp_path / "t.parquet", "--rows", 2).out
+    assert "--rows" in backstay("table", "head", tmp_path / "t.parquet", "--rows", "-1", code=2).err
     assert out.splitlines()[0].split() == ["id", "(int64)", "word", "(string)"] and "2 of 100 rows" in out
     assert "\033[31m" not in out

@@ -23,9 +23,12 @@ Measure per_row(std::string name, Measure::Kind kind, Units unit, double most = 
   return measure;
 }
 
+constexpr Interval kShare{0, 1};
+
 Measure statistic(std::string name, std::function<double(const Predictions&)> value,
-                  std::function<Interval(const Predictions&, double)> limits = {}) {
+                  std::function<Interval(const Predictions&, double)> limits = {}, Interval within = kShare) {
   Measure measure{std::move(name), Measure::Kind::kStatistic};
+  measure.within = within;
   measure.value = std::move(value);
   measure.limits = std::move(limits);
   return measure;
@@ -58,6 +61,7 @@ Interval f1_limits(const Predictions& p, double confidence) {
   return {2 * share.lower / (1 + share.lower), 2 * share.upper / (1 + share.upper)};
 }
 
+/// NaN with rows of one class: it would be that class's recall.
 double balanced_accuracy(const Predictions& p) {
   double sum = 0;
   double classes = 0;
@@ -66,7 +70,7 @@ double balanced_accuracy(const Predictions& p) {
     sum += c.right / c.actual;
     classes += 1;
   }
-  return classes == 0 ? kNan : sum / classes;
+  return classes < 2 ? kNan : sum / classes;
 }
 
 /// The means of the limits of each class's recall, which hold together (Bonferroni).
@@ -97,9 +101,11 @@ double macro(const Predictions& p, const std::function<double(const ClassCounts&
   return classes == 0 ? kNan : sum / classes;
 }
 
-/// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004). 0 where it is not defined.
+/// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004). 0 where all rows are called the same;
+/// NaN where all rows are of one class, with which nothing correlates.
 double matthews(const Predictions& p) {
   const auto n = static_cast<double>(p.rows());
+  if (std::equal(p.truth.begin() + (p.truth.empty() ? 0 : 1), p.truth.end(), p.truth.begin())) return kNan;
   double right = 0;
   double both = 0;
   double called = 0;
@@ -195,7 +201,7 @@ std::vector<Measure> classification_measures(const Predictions& predictions, con
     }));
     all.push_back(statistic("f1_macro", [](const Predictions& p) { return macro(p, f1_of); }));
   }
-  all.push_back(statistic("matthews_correlation", matthews));
+  all.push_back(statistic("matthews_correlation", matthews, {}, {-1, 1}));
   if (!scored) return all;
   all.push_back(per_row("log_loss", Measure::Kind::kMean, log_loss_of));
   all.push_back(per_row("brier_score", Measure::Kind::kBounded, brier_of, binary ? 1 : 2));

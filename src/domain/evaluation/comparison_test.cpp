@@ -114,5 +114,50 @@ TEST(Measure, RankingTakesTheWorstOrderOfTies) {
   EXPECT_EQ(find(metrics, "precision_at_1").value, 0);
 }
 
+TEST(Measures, ThatAreSharesStayInTheirRangeWhateverRoundingDoes) {
+  // 49 positives, each its own threshold: 49 times 1/49 is more than 1.
+  for (const std::size_t positives : {3U, 49U, 61U, 103U}) {
+    std::vector<std::uint32_t> truth;
+    std::vector<double> scores;
+    for (std::size_t i = 0; i < 2 * positives; ++i) {
+      truth.push_back(i < positives ? 1 : 0);
+      scores.push_back(i < positives ? 0.9 - 0.0001 * static_cast<double>(i)
+                                     : 0.1 - 0.0001 * static_cast<double>(i % 97));
+    }
+    registry::Scorecard card;
+    card.metrics = measure(binary(truth, scores), {});
+    const auto valid = registry::validate(card);
+    EXPECT_TRUE(valid) << positives << ": " << (valid ? "" : valid.error().message);
+    const registry::Metric found = find(card.metrics, "average_precision");
+    EXPECT_EQ(found.value, 1);
+    EXPECT_LE(found.upper.value_or(2), 1);
+  }
+}
+
+TEST(Measures, LeaveOutWhatIsNotDefinedForRowsOfOneClass) {
+  const Predictions one = binary({1, 1, 1}, {0.9, 0.8, 0.2});
+  std::vector<std::string> names;
+  for (const registry::Metric& metric : measure(one, {})) names.push_back(metric.name);
+  EXPECT_THAT(names, testing::IsSupersetOf({"accuracy", "recall", "brier_score"}));
+  const char* undefined[] = {"balanced_accuracy", "specificity", "roc_auc", "average_precision",
+                             "matthews_correlation"};
+  for (const char* name : undefined) EXPECT_THAT(names, testing::Not(testing::Contains(name)));
+  EXPECT_THAT(undefined_measures(one, {}), testing::UnorderedElementsAreArray(undefined));
+  EXPECT_THAT(undefined_measures(binary({1, 0}, {0.9, 0.1}), {}), testing::IsEmpty());
+}
+
+TEST(Measures, OfTargetsThatAreAllAlikeHaveTheR2OfScikitLearn) {
+  Predictions p;
+  p.task = Task::kRegression;
+  p.target = {0.1, 0.1, 0.1};
+  p.value = {0.1, 0.1, 0.1};
+  EXPECT_EQ(find(measure(p, {}), "r2").value, 1);
+  p.value = {0.1, 0.2, 0.1};
+  EXPECT_EQ(find(measure(p, {}), "r2").value, 0);
+  p.target = {0.1};
+  p.value = {0.1};
+  EXPECT_THAT(undefined_measures(p, {}), testing::Contains("r2"));
+}
+
 }  // namespace
 }  // namespace backstay::evaluation

@@ -120,7 +120,8 @@ Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<cons
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores) {
   const std::vector<std::uint32_t> order = by_score(scores, true);
   const auto positives = static_cast<double>(std::count(truth.begin(), truth.end(), 1U));
-  if (positives == 0) return kNan;
+  // Among positives alone every order is right: 1 would say nothing.
+  if (positives == 0 || positives == static_cast<double>(truth.size())) return kNan;
   double sum = 0;
   double found = 0;
   for (std::size_t begin = 0; begin < order.size();) {
@@ -128,10 +129,10 @@ double average_precision(std::span<const std::uint32_t> truth, std::span<const d
     double tied = 0;
     for (; end < order.size() && scores[order[end]] == scores[order[begin]]; ++end) tied += truth[order[end]];
     found += tied;
-    sum += tied / positives * (found / static_cast<double>(end));
+    sum += tied * (found / static_cast<double>(end));
     begin = end;
   }
-  return sum;
+  return sum / positives;
 }
 
 double calibration_error(std::span<const double> confidences, std::span<const double> right, std::size_t bins) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 namespace backstay::evaluation {
 
@@ -31,6 +33,27 @@ double mean_of(const std::vector<double>& values) {
   return values.empty() ? kNan : sum_of(values) / static_cast<double>(values.size());
 }
 
+std::optional<Interval> range_of(const Measure& measure) {
+  switch (measure.kind) {
+    case Measure::Kind::kRate: return Interval{0, 1};
+    case Measure::Kind::kBounded: return Interval{0, measure.most};
+    case Measure::Kind::kMean: return std::nullopt;
+    case Measure::Kind::kStatistic: return measure.within;
+  }
+  return std::nullopt;
+}
+
+/// Takes back what rounding added. What is further out is a mistake, which the scorecard's validation is to find.
+double rounded_into(const std::optional<Interval>& range, double value) {
+  constexpr double kRounding = 1e-9;
+  if (!range || value < range->lower - kRounding || value > range->upper + kRounding) return value;
+  return std::clamp(value, range->lower, range->upper);
+}
+
+Interval rounded_into(const std::optional<Interval>& range, const Interval& limits) {
+  return {rounded_into(range, limits.lower), rounded_into(range, limits.upper)};
+}
+
 Interval limits_of_mean(const Measure& measure, std::vector<double> values, double confidence) {
   switch (measure.kind) {
     case Measure::Kind::kRate:
@@ -48,8 +71,9 @@ Interval limits_of_mean(const Measure& measure, std::vector<double> values, doub
 
 Interval limits_of_statistic(const Measure& measure, const Predictions& predictions, double confidence) {
   if (measure.limits) return measure.limits(predictions, confidence);
-  return bootstrap(strata_of(predictions), confidence,
-                   [&](const std::vector<std::uint32_t>& rows) { return measure.value(select(predictions, rows)); });
+  return bootstrap(strata_of(predictions), confidence, [&](const std::vector<std::uint32_t>& rows) {
+    return value_of(measure, select(predictions, rows));
+  });
 }
 
 }  // namespace
@@ -87,24 +111,33 @@ std::vector<Measure> measures_for(const Predictions& predictions, const MeasureO
 }
 
 double value_of(const Measure& measure, const Predictions& predictions) {
-  if (measure.kind == Measure::Kind::kStatistic) return measure.value(predictions);
-  return mean_of(counted(measure.units(predictions)));
+  const double value = measure.kind == Measure::Kind::kStatistic ? measure.value(predictions)
+                                                                 : mean_of(counted(measure.units(predictions)));
+  return rounded_into(range_of(measure), value);
+}
+
+std::vector<std::string> undefined_measures(const Predictions& predictions, const MeasureOptions& options) {
+  std::vector<std::string> names;
+  for (const Measure& each : measures_for(predictions, options))
+    if (!std::isfinite(value_of(each, predictions))) names.push_back(each.name);
+  return names;
 }
 
 std::vector<registry::Metric> measure(const Predictions& predictions, const MeasureOptions& options) {
   std::vector<registry::Metric> metrics;
   for (const Measure& each : measures_for(predictions, options)) {
-    if (each.kind == Measure::Kind::kStatistic) {
-      const double value = each.value(predictions);
-      if (!std::isfinite(value)) continue;
-      metrics.push_back(
-          metric_of(each.name, value, predictions.rows(), limits_of_statistic(each, predictions, options.confidence)));
-      continue;
-    }
-    const std::vector<double> units = counted(each.units(predictions));
-    const double value = mean_of(units);
+    const double value = value_of(each, predictions);
     if (!std::isfinite(value)) continue;
-    metrics.push_back(metric_of(each.name, value, units.size(), limits_of_mean(each, units, options.confidence)));
+    std::uint64_t samples = predictions.rows();
+    Interval limits;
+    if (each.kind == Measure::Kind::kStatistic) {
+      limits = limits_of_statistic(each, predictions, options.confidence);
+    } else {
+      std::vector<double> units = counted(each.units(predictions));
+      samples = units.size();
+      limits = limits_of_mean(each, std::move(units), options.confidence);
+    }
+    metrics.push_back(metric_of(each.name, value, samples, rounded_into(range_of(each), limits)));
   }
   return metrics;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ struct Measure {
   std::string name;
   Kind kind = Kind::kRate;
   double most = 1;
+  /// Of kStatistic: where it lies by its definition, with its limits. Of the others their kind tells.
+  std::optional<Interval> within{};
   /// What each unit contributes; NaN: it does not count. Not for kStatistic.
   std::function<std::vector<double>(const Predictions&)> units{};
   /// For kStatistic; NaN where it is not defined.
@@ -40,11 +43,15 @@ struct MeasureOptions {
 /// What can be measured of such predictions.
 std::vector<Measure> measures_for(const Predictions& predictions, const MeasureOptions& options);
 
-/// NaN where it is not defined: precision without a positive prediction, auc with one class.
+/// NaN where it is not defined: precision without a positive prediction, auc with one class. What lies in an interval
+/// by its definition does so here, whatever rounding does.
 double value_of(const Measure& measure, const Predictions& predictions);
 
 /// Every measure that is defined, with limits and the number of units it rests on.
 std::vector<registry::Metric> measure(const Predictions& predictions, const MeasureOptions& options);
+
+/// Measures that are not defined for such predictions.
+std::vector<std::string> undefined_measures(const Predictions& predictions, const MeasureOptions& options);
 
 /// Rows that are resampled together: by class; one stratum for regression and ranking.
 std::vector<std::vector<std::uint32_t>> strata_of(const Predictions& predictions);

@@ -23,9 +23,13 @@ double squared(double target, double value) {
   return (value - target) * (value - target);
 }
 
-/// 1 - residual sum of squares / total sum of squares; NaN for fewer than two rows or targets that are all alike.
+/// 1 - residual sum of squares / total sum of squares. NaN for fewer than two rows. Of targets that are all alike, as
+/// in scikit-learn: 1 when every prediction is right, else 0.
 double r2(const Predictions& p) {
   const auto n = static_cast<double>(p.rows());
+  if (p.rows() < 2) return std::numeric_limits<double>::quiet_NaN();
+  const bool alike = std::equal(p.target.begin() + 1, p.target.end(), p.target.begin());
+  if (alike) return p.value == p.target ? 1 : 0;
   double mean = 0;
   for (const double target : p.target) mean += target / n;
   double residual = 0;
@@ -34,7 +38,7 @@ double r2(const Predictions& p) {
     residual += squared(p.target[i], p.value[i]);
     total += squared(mean, p.target[i]);
   }
-  return total == 0 ? std::numeric_limits<double>::quiet_NaN() : 1 - residual / total;
+  return 1 - residual / total;
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ Result<void> check_change(const Set& set, const std::string& name, const Change&
   if (change.kind == Change::Kind::kMissing && !(change.amount > 0 && change.amount <= 1))
     return invalid(fmt::format("'{}' of the set '{}' leaves out {:g} of the cells.", name, set.name, change.amount),
                    "Write a share in (0, 1]: missing: 0.1");
+  if (change.kind == Change::Kind::kNoise && !(change.amount > 0))
+    return invalid(fmt::format("'{}' of the set '{}' has the noise {:g}.", name, set.name, change.amount),
+                   "Write a positive share of each column's standard deviation: noise: 0.1");
   return {};
 }
 

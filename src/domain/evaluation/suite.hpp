@@ -23,6 +23,7 @@ struct BackendChoice {
   std::string health_path;
   std::string served_as;  ///< The model's name in requests; empty: as it is registered.
   milliseconds start_timeout{60'000};
+  milliseconds answer_timeout{120'000};  ///< For one request; what takes longer hangs, and ends the evaluation.
   std::uint64_t threads = 1;
   bool operator==(const BackendChoice&) const = default;
 };

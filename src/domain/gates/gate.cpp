@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "domain/gates/intervals.hpp"
+#include "domain/registry/measurement.hpp"
 
 namespace backstay::gates {
 
@@ -25,18 +28,65 @@ bool is_change(const Rule& rule) {
   return rule.kind == Rule::Kind::kMaxDrop || rule.kind == Rule::Kind::kMaxRise;
 }
 
-// The newest scorecard that has it, by group.
-std::map<std::string, Measured> find_groups(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
-  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
-  std::map<std::string, Measured> found;
-  for (const StoredScorecard& stored : scorecards) {
-    const registry::Scorecard& card = stored.scorecard;
+// What the scorecards say of a rule's metric.
+struct Figures {
+  std::map<std::string, Measured> by_group;
+  std::string stale;  // The data set of which newer data was measured than these figures are of; they are left out.
+};
+
+// Empty: what stands in the verdict is of any data, as of a scorecard that somebody wrote.
+std::string newest_data(const std::string& dataset, const std::vector<StoredScorecard>& scorecards) {
+  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
+    if (stored->scorecard.dataset != dataset) continue;
+    if (std::string digest = registry::data_digest(stored->scorecard); !digest.empty()) return digest;
+  }
+  return "";
+}
+
+bool has_metric(const registry::Scorecard& card, const std::string& name, const std::string* group = nullptr) {
+  return std::any_of(card.metrics.begin(), card.metrics.end(), [&](const Metric& metric) {
+    return metric.name == name && (group == nullptr || metric.group == *group);
+  });
+}
+
+// The newest scorecard that has the rule's metric (of a change also: that it is the change of) in its group.
+const registry::Scorecard* newest_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
+  const std::string* group = rule.kind == Rule::Kind::kMaxGap ? nullptr : &rule.group;
+  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
+    const registry::Scorecard& card = stored->scorecard;
     if (!rule.dataset.empty() && card.dataset != rule.dataset) continue;
+    if (has_metric(card, rule.metric, group)) return &card;
+    if (is_change(rule) && has_metric(card, rule.metric + "_change", group)) return &card;
+  }
+  return nullptr;
+}
+
+// Figures of one data set, and of the data it holds by now: what was measured of other rows is not put beside them. A
+// gap is looked at within one scorecard, the newest with groups among the newest of each kind, so that groups which are
+// no longer measured do not come back.
+Figures figures_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
+  Figures figures;
+  const registry::Scorecard* newest = newest_for(rule, scorecards);
+  if (newest == nullptr) return figures;
+  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
+  const std::string data = is_change(rule) ? registry::data_digest(*newest) : newest_data(newest->dataset, scorecards);
+  std::set<registry::ScorecardKind> seen;
+  for (auto stored = scorecards.rbegin(); stored != scorecards.rend() && figures.by_group.empty(); ++stored) {
+    const registry::Scorecard& card = stored->scorecard;
+    if (card.dataset != newest->dataset || !has_metric(card, name)) continue;
+    const std::string digest = registry::data_digest(card);
+    if (digest != data && (is_change(rule) || !digest.empty())) {
+      figures.stale = card.dataset;
+      continue;
+    }
+    if (rule.kind == Rule::Kind::kMaxGap && !seen.insert(card.kind).second) continue;
     for (const Metric& metric : card.metrics) {
-      if (metric.name == name) found[metric.group] = {&metric, card.kind, card.confidence};
+      const bool wanted = rule.kind == Rule::Kind::kMaxGap ? !metric.group.empty() : metric.group == rule.group;
+      if (metric.name == name && wanted) figures.by_group[metric.group] = {&metric, card.kind, card.confidence};
     }
   }
-  return found;
+  if (!figures.by_group.empty()) figures.stale.clear();
+  return figures;
 }
 
 bool is_time(const Measured& measured) {
@@ -108,7 +158,11 @@ Row row(const Rule& rule, std::string observed, Decision decision, std::string e
   return {name_of(rule), std::move(observed), decision, std::move(explanation)};
 }
 
-Row not_measured(const Rule& rule) {
+Row not_measured(const Rule& rule, const Figures& figures) {
+  if (!figures.stale.empty())
+    return row(
+        rule, "not measured on the newest data", Decision::kInsufficient,
+        fmt::format("Other rows of '{}' were measured since: measure it on the same rows again.", figures.stale));
   return row(rule, "not measured", Decision::kInsufficient,
              "No scorecard has this metric: add one with `backstay scorecard add`.");
 }
@@ -140,12 +194,20 @@ Interval gap_limits(const Measured& high, const Measured& low, double confidence
           gap + std::hypot(*a.upper - a.value, b.value - *b.lower)};
 }
 
-Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, double confidence) {
-  std::vector<std::pair<std::string, Measured>> named;
-  for (const auto& [group, measured] : groups)
-    if (!group.empty()) named.emplace_back(group, measured);
-  if (named.size() < 2)
-    return row(rule, "fewer than two groups", Decision::kInsufficient, "Measure the metric per group.");
+using NamedFigures = std::vector<std::pair<std::string, Measured>>;
+
+double spread_of(const NamedFigures& groups) {
+  double low = groups.front().second.metric->value;
+  double high = low;
+  for (const auto& [name, measured] : groups) {
+    low = std::min(low, measured.metric->value);
+    high = std::max(high, measured.metric->value);
+  }
+  return high - low;
+}
+
+// Of the groups of one attribute.
+Row judge_gap_of(const Rule& rule, const NamedFigures& named, double confidence) {
   const auto by_value = [](const auto& a, const auto& b) { return a.second.metric->value < b.second.metric->value; };
   const auto [low, high] = std::minmax_element(named.begin(), named.end(), by_value);
   const Metric& worst = *low->second.metric;
@@ -169,11 +231,38 @@ Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, d
              fmt::format("{} and {} samples cannot tell: measure on more.", best.samples, worst.samples));
 }
 
+// Groups are compared within their attribute, or their combination of attributes: site=a with site=b, not with sex=f.
+// The row is that of the attribute that is judged worst; among those that are judged alike, of the greatest gap.
+Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, double confidence) {
+  std::map<std::string, NamedFigures> by_attribute;
+  for (const auto& [group, measured] : groups)
+    by_attribute[registry::attribute_of(group)].emplace_back(group, measured);
+  const auto severity = [](Decision decision) {
+    return decision == Decision::kFail ? 2 : decision == Decision::kInsufficient ? 1 : 0;
+  };
+  std::optional<Row> worst;
+  double spread = 0;
+  for (const auto& [attribute, named] : by_attribute) {
+    if (named.size() < 2) continue;
+    Row judged = judge_gap_of(rule, named, confidence);
+    const double found = spread_of(named);
+    const int more = worst ? severity(judged.decision) - severity(worst->decision) : 1;
+    if (more < 0 || (more == 0 && found <= spread)) continue;
+    worst = std::move(judged);
+    spread = found;
+  }
+  if (worst) return *worst;
+  return row(rule, "fewer than two groups", Decision::kInsufficient,
+             "Measure the metric in two groups of an attribute, or name the data set that has them: dataset: NAME.");
+}
+
 // Against production on the same rows. What robustness tests compare is the version with itself.
-Row judge_change(const Rule& rule, const Measured* measured, double confidence, const std::string& production) {
+Row judge_change(const Rule& rule, const Figures& figures, double confidence, const std::string& production) {
+  const Measured* measured = figures.by_group.empty() ? nullptr : &figures.by_group.begin()->second;
   const bool with_itself = rule.metric.starts_with("robustness_");
   if (measured == nullptr && production.empty() && !with_itself)
     return row(rule, "nothing to compare with", Decision::kPass, "No other version is in production.");
+  if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures);
   if (measured == nullptr)
     return row(rule, "not compared", Decision::kInsufficient,
                with_itself ? "Run the suite with this robustness test: backstay evaluate."
@@ -201,15 +290,13 @@ Row judge_change(const Rule& rule, const Measured* measured, double confidence, 
 
 Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
           const std::string& production) {
-  const auto groups = find_groups(rule, scorecards);
-  if (is_change(rule)) {
-    const auto found = groups.find(rule.group);
-    return judge_change(rule, found == groups.end() ? nullptr : &found->second, confidence, production);
-  }
-  if (rule.kind == Rule::Kind::kMaxGap)
-    return groups.empty() ? not_measured(rule) : judge_gap(rule, groups, confidence);
-  const auto found = groups.find(rule.group);
-  if (found == groups.end()) return not_measured(rule);
+  const Figures figures = figures_for(rule, scorecards);
+  if (is_change(rule)) return judge_change(rule, figures, confidence, production);
+  const bool gap = rule.kind == Rule::Kind::kMaxGap;
+  if (gap && newest_for(rule, scorecards) != nullptr && figures.stale.empty())
+    return judge_gap(rule, figures.by_group, confidence);
+  const auto found = figures.by_group.begin();
+  if (found == figures.by_group.end()) return not_measured(rule, figures);
   if (rule.kind != Rule::Kind::kMinSamples) return judge_bound(rule, found->second, confidence);
   const std::uint64_t samples = found->second.metric->samples;
   const bool enough = static_cast<double>(samples) >= rule.bound;

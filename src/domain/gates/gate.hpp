@@ -17,7 +17,7 @@ struct Rule {
   enum class Kind : std::uint8_t {
     kAtLeast,     ///< The metric is at least `bound`, with confidence.
     kAtMost,      ///< The metric is at most `bound`, with confidence.
-    kMaxGap,      ///< No two groups differ in the metric by more than `bound`, with confidence.
+    kMaxGap,      ///< No two groups of one attribute differ by more than `bound`, with confidence.
     kMinSamples,  ///< The metric was measured on at least `bound` samples.
     kMaxDrop,     ///< The metric is at most `bound` lower than production's on the same rows, with confidence.
     kMaxRise,     ///< The same, higher.
@@ -26,7 +26,7 @@ struct Rule {
   std::string metric;
   std::string group;  ///< Empty: everyone.
   double bound = 0;
-  std::string dataset{};  ///< Only scorecards of it; empty: of any, the newest counts.
+  std::string dataset{};  ///< Only scorecards of it; empty: that of the newest scorecard with the metric.
 };
 
 /// What a version must show before it may go to production.
@@ -63,7 +63,8 @@ struct Verdict {
 /// Judges a version. A rate passes when its confidence limit clears the bound, fails when the opposite limit breaches
 /// it, and is insufficient in between, so a small sample can't pass. What is no rate is judged by the limits of its
 /// scorecard; without limits, times and what was not sampled are compared as they are, and anything else can't pass.
-/// The newest scorecard that has a metric counts. An incomplete manifest is a row that fails and names what is missing,
+/// The newest scorecard that has a metric counts; what was measured of other data than the newest of its data set is
+/// left out (registry::data_digest). An incomplete manifest is a row that fails and names what is missing,
 /// and so is a scan that found worse than the gate allows
 /// (`scan` may be null: then there is no such row). Any FAIL fails the whole; else any INSUFFICIENT makes it so.
 /// `production`: the other version that is in production; empty: none, and rules that compare with it pass. A

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "domain/gates/intervals.hpp"
+#include "domain/registry/measurement.hpp"
 
 namespace backstay::gates {
 namespace {
@@ -214,6 +215,77 @@ TEST(Gate, ARuleMayBeAboutOneDataSet) {
   EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "hard"}, {hard, easy}), Decision::kFail);
   EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "easy"}, {easy, hard}), Decision::kPass);
   EXPECT_EQ(decide({Rule::Kind::kAtLeast, "accuracy", "", 0.9, "other"}, {easy, hard}), Decision::kInsufficient);
+}
+
+StoredScorecard measured_on(const std::string& dataset, const std::string& data, std::vector<Metric> metrics) {
+  StoredScorecard stored = card(ScorecardKind::kQuality, std::move(metrics));
+  stored.scorecard.dataset = dataset;
+  stored.scorecard.evaluator = registry::evaluator_of({"1.0", "s", std::string(64, 'e'), data + std::string(60, '0')});
+  return stored;
+}
+
+Row judged(const Rule& rule, const std::vector<StoredScorecard>& cards, const std::string& production = "") {
+  return evaluate({"g", 0.95, {rule}}, complete(), cards, nullptr, production).rows.at(1);
+}
+
+TEST(Gate, AGapIsBetweenGroupsOfOneAttribute) {
+  const Rule rule{Rule::Kind::kMaxGap, "accuracy", "", 0.2};
+  const StoredScorecard fair =
+      measured_on("first", "aaaa",
+                  {metric("accuracy", 0.95, 900, "sex=f"), metric("accuracy", 0.94, 900, "sex=m"),
+                   metric("accuracy", 0.60, 900, "season=summer"), metric("accuracy", 0.61, 900, "season=winter"),
+                   metric("accuracy", 0.30, 900, "sex=m,season=winter"), metric("accuracy", 0.8, 900, "age<50")});
+  EXPECT_EQ(judged(rule, {fair}).decision, Decision::kPass) << judged(rule, {fair}).observed;
+  StoredScorecard unfair = fair;
+  unfair.scorecard.metrics[3].value = 0.95;
+  EXPECT_EQ(judged(rule, {unfair}).decision, Decision::kFail);
+  EXPECT_NE(judged(rule, {unfair}).observed.find("season=winter vs season=summer"), std::string::npos);
+  EXPECT_EQ(judged(rule, {measured_on("first", "aaaa", {metric("accuracy", 0.9, 900, "sex=f")})}).decision,
+            Decision::kInsufficient);
+  const StoredScorecard ages = measured_on(
+      "first", "aaaa", {metric("accuracy", 0.95, 900, "age<50"), metric("accuracy", 0.3, 900, "age >= 50")});
+  EXPECT_EQ(judged(rule, {ages}).decision, Decision::kFail);
+}
+
+TEST(Gate, AGapWithoutADataSetIsAboutTheNewestScorecardsSetOnly) {
+  const Rule rule{Rule::Kind::kMaxGap, "accuracy", "", 0.2};
+  const StoredScorecard second =
+      measured_on("second", "bbbb", {metric("accuracy", 0.3, 900, "sex=f"), metric("accuracy", 0.3, 900, "sex=x")});
+  const StoredScorecard older = measured_on("first", "aaaa", {metric("accuracy", 0.2, 900, "sex=gone")});
+  const StoredScorecard first =
+      measured_on("first", "aaaa", {metric("accuracy", 0.95, 900, "sex=f"), metric("accuracy", 0.94, 900, "sex=m")});
+  EXPECT_EQ(judged(rule, {older, second, first}).decision, Decision::kPass)
+      << judged(rule, {older, second, first}).observed;
+  const StoredScorecard without_groups = measured_on("first", "aaaa", {metric("accuracy", 0.95, 900)});
+  EXPECT_EQ(judged(rule, {first, without_groups}).decision, Decision::kInsufficient)
+      << "groups that are no longer measured do not count";
+}
+
+TEST(Gate, FiguresOfOtherDataAreNotPutBesideThoseOfTheNewest) {
+  const Rule drop{Rule::Kind::kMaxDrop, "accuracy", "", 0.02};
+  const auto compared = [](const std::string& data) {
+    StoredScorecard stored = measured_on("held-out", data, {{"accuracy", "", 0.95, 500, {}, {}}});
+    Metric change{"accuracy_change", "", 0, 500, -0.01, 0.01};
+    change.baseline = "m@1.0.0";
+    stored.scorecard.metrics.push_back(change);
+    return stored;
+  };
+  const auto alone = [](const std::string& data) {
+    return measured_on("held-out", data, {{"accuracy", "", 0.95, 500, {}, {}}});
+  };
+  EXPECT_EQ(judged(drop, {compared("aaaa"), alone("aaaa")}, "m@1.0.0").decision, Decision::kPass);
+  const Row other = judged(drop, {compared("aaaa"), alone("bbbb")}, "m@1.0.0");
+  EXPECT_EQ(other.decision, Decision::kInsufficient);
+  EXPECT_EQ(other.observed, "not measured on the newest data");
+  EXPECT_EQ(judged(drop, {compared("aaaa"), alone("bbbb"), compared("bbbb")}, "m@1.0.0").decision, Decision::kPass);
+
+  const StoredScorecard recall = measured_on("held-out", "aaaa", {metric("recall", 0.99, 500)});
+  const Rule bound{Rule::Kind::kAtLeast, "recall", "", 0.9};
+  EXPECT_EQ(judged(bound, {recall}).decision, Decision::kPass);
+  EXPECT_EQ(judged(bound, {recall, alone("bbbb")}).decision, Decision::kInsufficient);
+  StoredScorecard by_hand = recall;
+  by_hand.scorecard.evaluator = "a laboratory";
+  EXPECT_EQ(judged(bound, {by_hand, alone("bbbb")}).decision, Decision::kPass) << "it does not tell its data";
 }
 
 }  // namespace

@@ -1,0 +1,215 @@
+#include "cli/drift_view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "cli/terminal.hpp"
+
+namespace backstay::cli {
+
+using nlohmann::json;
+
+namespace {
+
+using drift::ColumnDrift;
+
+constexpr std::size_t kMaxCharts = 12;
+constexpr std::size_t kMaxBars = 24;
+
+json optional_json(const std::optional<double>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+json column_json(const ColumnDrift& c, const std::map<std::string, Timestamp>& since = {}) {
+  json quality = json::array();
+  for (const drift::QualityFinding& finding : c.quality)
+    quality.push_back({{"kind", drift::to_string(finding.kind)},
+                       {"training", finding.training},
+                       {"live", finding.live},
+                       {"p_value", finding.p_value},
+                       {"text", finding.text}});
+  return {{"column", c.name},
+          {"measure", drift::to_string(c.measure)},
+          {"drifted", c.drifted},
+          {"training_rows", c.training_rows},
+          {"live_rows", c.live_rows},
+          {"test", c.test},
+          {"statistic", c.statistic},
+          {"p_value", c.p_value},
+          {"adjusted_p", c.adjusted_p},
+          {"shift", optional_json(c.shift)},
+          {"wasserstein", optional_json(c.wasserstein)},
+          {"ks", optional_json(c.ks)},
+          {"psi", optional_json(c.psi)},
+          {"js", optional_json(c.js)},
+          {"quality", std::move(quality)},
+          {"since", since.contains(c.name) ? json(to_rfc3339(since.at(c.name))) : json(nullptr)},
+          {"bins", {{"edges", c.edges}, {"training", c.training_shares}, {"live", c.live_shares}}},
+          {"quantiles", {{"training", c.training_quantiles}, {"live", c.live_quantiles}}}};
+}
+
+std::string number(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "";
+}
+
+std::string p_text(const ColumnDrift& c) {
+  if (c.test.empty()) return "";
+  return c.adjusted_p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", c.adjusted_p);
+}
+
+std::string trouble(const ColumnDrift& c) {
+  std::string out = c.drifted ? "drifted" : "";
+  for (const drift::QualityFinding& finding : c.quality)
+    out += (out.empty() ? "" : ", ") + std::string(drift::to_string(finding.kind));
+  return out;
+}
+
+std::vector<std::string> row_of(const ColumnDrift& c) {
+  const std::string what = trouble(c);
+  return {c.name,
+          drift::to_string(c.measure),
+          number(c.shift),
+          number(c.psi),
+          number(c.js),
+          p_text(c),
+          what.empty() ? coloured(Colour::kDim, "as in training") : coloured(Colour::kRed, what)};
+}
+
+std::string bars(const std::vector<double>& shares, double most) {
+  static constexpr std::array<const char*, 9> kBlocks{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  std::string out;
+  for (std::size_t i = 0; i < std::min(shares.size(), kMaxBars); ++i) {
+    const auto height = most > 0 ? static_cast<std::size_t>(shares[i] / most * 8 + 0.5) : 0;
+    out += kBlocks[shares[i] > 0 ? std::clamp<std::size_t>(height, 1, 8) : 0];
+    out += kBlocks[shares[i] > 0 ? std::clamp<std::size_t>(height, 1, 8) : 0];
+  }
+  return out;
+}
+
+/// Shares of the rows per bin, before and now, on the same scale.
+std::string chart(const ColumnDrift& c) {
+  std::string out = coloured(Colour::kBold, c.name);
+  if (c.live_quantiles.size() == 5)
+    out +=
+        fmt::format("  {}median {:.6g}, was {:.6g}; 5-95% {:.6g} to {:.6g}, was {:.6g} to {:.6g}",
+                    c.measure == drift::Measure::kText ? "length: " : "", c.live_quantiles[2], c.training_quantiles[2],
+                    c.live_quantiles[0], c.live_quantiles[4], c.training_quantiles[0], c.training_quantiles[4]);
+  out += '\n';
+  if (!c.training_shares.empty()) {
+    double most = 0;
+    for (const auto* shares : {&c.training_shares, &c.live_shares})
+      for (const double each : *shares) most = std::max(most, each);
+    const char* axis = c.edges.empty() ? "categories by hash, the last: all others" : "tenths of the training rows";
+    out += fmt::format("  training │{}│ {}\n", bars(c.training_shares, most), axis);
+    out += fmt::format("  live     │{}│ the fullest holds {:.0f}%\n", coloured(Colour::kRed, bars(c.live_shares, most)),
+                       100 * most);
+  }
+  for (const drift::QualityFinding& finding : c.quality) out += fmt::format("  {}\n", finding.text);
+  return out;
+}
+
+std::string alarm_text(const services::ColumnAlarm& each) {
+  return fmt::format("  {}: since row {}{} {:.0f}% of the values are {}, {:.0f}% were in training; sure by row {}\n",
+                     each.column, each.alarm.since, each.since_time.empty() ? "" : " (" + each.since_time + ")",
+                     100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training, each.alarm.at);
+}
+
+std::string names(const std::vector<std::string>& list) {
+  constexpr std::size_t kShown = 8;
+  const auto end = list.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, list.size()));
+  return fmt::format("{}{}", fmt::join(list.begin(), end, ", "), list.size() > kShown ? ", ..." : "");
+}
+
+}  // namespace
+
+json drift_json(const services::DriftReport& report) {
+  json columns = json::array();
+  for (const ColumnDrift& each : report.comparison.columns) columns.push_back(column_json(each, report.since));
+  json alarms = json::array();
+  for (const services::ColumnAlarm& each : report.live.alarms)
+    alarms.push_back({{"column", each.column},
+                      {"since_row", each.alarm.since},
+                      {"since_time", each.since_time.empty() ? json(nullptr) : json(each.since_time)},
+                      {"sure_at_row", each.alarm.at},
+                      {"values", each.alarm.what},
+                      {"training", each.alarm.training},
+                      {"live", each.alarm.live}});
+  json out{{"version", report.version.str()},
+           {"drifted", report.drifted()},
+           {"enough_rows", report.comparison.enough},
+           {"training",
+            {{"rows", report.comparison.training_rows},
+             {"slices", report.training.slices},
+             {"slices_without_profile", report.training.without}}},
+           {"live",
+            {{"rows", report.comparison.live_rows},
+             {"left_out", report.live.left_out},
+             {"unreadable", report.unreadable},
+             {"dropped", report.dropped}}},
+           {"columns", std::move(columns)},
+           {"absent", report.comparison.absent},
+           {"not_in_training", report.comparison.not_in_training},
+           {"alarms", std::move(alarms)},
+           {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
+           {"errors", nullptr}};
+  if (report.live.errors) {
+    const services::ErrorReport& errors = *report.live.errors;
+    out["errors"] = {{"labelled", errors.labelled},
+                     {"wrong", errors.wrong},
+                     {"expected_rate", errors.expected},
+                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)}};
+  }
+  return out;
+}
+
+std::string drift_text(const services::DriftReport& report, const std::string& live_name, bool all) {
+  const drift::Comparison& found = report.comparison;
+  std::string out =
+      fmt::format("{} was trained on {} ({} rows); {} has {} rows\n\n", coloured(Colour::kBold, report.version.str()),
+                  names(report.training.slices), found.training_rows, live_name, found.live_rows);
+  std::vector<std::vector<std::string>> rows{{"COLUMN", "KIND", "SHIFT", "PSI", "JS", "P", ""}};
+  std::size_t calm = 0;
+  for (const ColumnDrift& each : found.columns) {
+    if (all || !trouble(each).empty()) {
+      rows.push_back(row_of(each));
+    } else {
+      ++calm;
+    }
+  }
+  if (report.prediction) {
+    rows.push_back(row_of(*report.prediction));
+    rows.back()[1] = "prediction";
+  }
+  if (rows.size() > 1) out += table(rows) + "\n";
+  std::size_t charts = 0;
+  for (const ColumnDrift& each : found.columns)
+    if (!trouble(each).empty() && charts++ < kMaxCharts) out += chart(each);
+  for (const auto& [column, at] : report.since)
+    out += fmt::format("  {}: since the window that began at {}\n", column, to_rfc3339(at).substr(0, 19));
+  if (!report.live.alarms.empty()) {
+    out += "\nsince when, in the order of the rows:\n";
+    for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);
+  }
+  if (report.live.errors) {
+    const services::ErrorReport& errors = *report.live.errors;
+    out += fmt::format("\nof {} labelled predictions {} were wrong; at most {:.1f}% were to be expected{}\n",
+                       errors.labelled, errors.wrong, 100 * errors.expected,
+                       errors.alarm ? fmt::format(": errors became more frequent, sure by row {}", *errors.alarm) : "");
+  }
+  if (calm > 0) out += fmt::format("{} of {} columns are as in training\n", calm, found.columns.size());
+  if (!found.absent.empty()) out += fmt::format("not in the live data: {}\n", names(found.absent));
+  if (!found.not_in_training.empty())
+    out += fmt::format("not in the training data: {}\n", names(found.not_in_training));
+  if (!report.training.without.empty())
+    out += fmt::format("slices without a profile: {}\n", names(report.training.without));
+  if (report.dropped + report.unreadable > 0)
+    out += fmt::format("{} sampled requests had no rows, {} were not looked into\n", report.unreadable, report.dropped);
+  if (!found.enough)
+    out += coloured(Colour::kYellow, fmt::format("{} live rows are too few for a verdict.\n", found.live_rows));
+  return out;
+}
+
+}  // namespace backstay::cli

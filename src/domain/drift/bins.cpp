@@ -1,0 +1,77 @@
+#include "domain/drift/bins.hpp"
+
+#include <algorithm>
+
+namespace backstay::drift {
+
+namespace {
+
+constexpr int kQuantileBins = 10;
+
+double certain_total(const ColumnProfile& column) {
+  double out = 0;
+  for (const CategorySketch::Entry& entry : column.categories.entries())
+    if (entry.certain() >= kLeastShared) out += static_cast<double>(entry.certain());
+  return out;
+}
+
+}  // namespace
+
+bool is_categorical(const ColumnProfile& column) {
+  const std::uint64_t values = column.numbers + column.booleans + column.texts;
+  if (values == 0 || column.categories.entries().empty()) return false;
+  if (column.texts == 0) return !column.many_numbers && column.categories.entries().size() <= kMaxClasses;
+  return certain_total(column) >= kCategorical * static_cast<double>(values);
+}
+
+Bins::Bins(const ColumnProfile& training) {
+  if (is_categorical(training)) {
+    kind_ = Kind::kCategories;
+    std::vector<CategorySketch::Entry> entries = training.categories.entries();
+    std::erase_if(entries, [](const auto& entry) { return entry.certain() < kLeastShared; });
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+      return a.certain() != b.certain() ? a.certain() > b.certain() : a.hash < b.hash;
+    });
+    if (entries.size() > kMaxCategories) entries.resize(kMaxCategories);
+    for (const auto& entry : entries) categories_.push_back(entry.hash);
+    std::sort(categories_.begin(), categories_.end());
+    return;
+  }
+  if (training.quantiles.count() == 0) return;
+  kind_ = Kind::kQuantiles;
+  const std::vector<Weighted> sorted = training.quantiles.sorted();
+  for (int i = 1; i < kQuantileBins; ++i) {
+    const double edge = quantile(sorted, static_cast<double>(i) / kQuantileBins);
+    // A last bin that nothing can be in tells nothing.
+    if ((edges_.empty() || edge > edges_.back()) && edge < sorted.back().value) edges_.push_back(edge);
+  }
+}
+
+std::size_t Bins::bin_of(double number) const {
+  return static_cast<std::size_t>(std::lower_bound(edges_.begin(), edges_.end(), number) - edges_.begin());
+}
+
+std::size_t Bins::bin_of(std::uint32_t category) const {
+  const auto found = std::lower_bound(categories_.begin(), categories_.end(), category);
+  return found != categories_.end() && *found == category ? static_cast<std::size_t>(found - categories_.begin())
+                                                          : categories_.size();
+}
+
+std::vector<double> Bins::counts(const ColumnProfile& column) const {
+  std::vector<double> out(size(), 0.0);
+  if (kind_ == Kind::kQuantiles) {
+    for (const Weighted& each : column.quantiles.sorted()) out[bin_of(each.value)] += each.weight;
+    return out;
+  }
+  double known = 0;
+  for (const CategorySketch::Entry& entry : column.categories.entries()) {
+    const std::size_t bin = bin_of(entry.hash);
+    if (bin == categories_.size()) continue;
+    out[bin] += static_cast<double>(entry.certain());
+    known += static_cast<double>(entry.certain());
+  }
+  out.back() = static_cast<double>(column.numbers + column.booleans + column.texts) - known;
+  return out;
+}
+
+}  // namespace backstay::drift

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/drift/category_sketch.hpp"
+#include "domain/drift/quantile_sketch.hpp"
+
+namespace backstay::drift {
+
+/// Writing systems that texts are told apart by, by their letters: a guess at the language that needs no dictionary.
+enum class Script : std::uint8_t {
+  kNone,  ///< No letters.
+  kLatin,
+  kGreek,
+  kCyrillic,
+  kHebrew,
+  kArabic,
+  kIndic,
+  kThai,
+  kHangul,
+  kKana,
+  kHan,
+  kOther
+};
+constexpr std::size_t kScripts = 12;
+const char* to_string(Script script);
+
+/// That of most letters of a text; Japanese counts as kana when it has any.
+Script script_of(std::string_view utf8);
+
+/// Free text in numbers. Of its words only how many fall into each of 64 buckets by their hash is kept, so that no word
+/// can be read off it.
+struct TextProfile {
+  static constexpr std::size_t kWordBuckets = 64;
+  QuantileSketch lengths;  ///< Code points.
+  std::array<std::uint64_t, kScripts> scripts{};
+  std::array<std::uint64_t, kWordBuckets> words{};
+
+  void add(std::string_view utf8);
+  void merge(const TextProfile& other);
+  std::uint64_t word_count() const;
+};
+
+/// What the values of one column look like. All of it merges. A plain value. Not thread-safe.
+struct ColumnProfile {
+  /// A column of numbers with more different values than this is told by its quantiles alone.
+  static constexpr std::size_t kMaxNumberCategories = 32;
+
+  std::uint64_t missing = 0, integers = 0, numbers = 0, booleans = 0, texts = 0, nested = 0;
+  double min = 0, max = 0;             ///< Of the numbers; 0 when there are none.
+  double sum = 0, sum_rest = 0;        ///< Compensated summation (Neumaier, 1974).
+  QuantileSketch quantiles;            ///< Of the numbers.
+  CategorySketch categories;           ///< Of numbers (unless there are many), booleans and texts.
+  bool many_numbers = false;           ///< More than kMaxNumberCategories.
+  DistinctCounter distinct_values;     ///< Of numbers, booleans and texts.
+  std::uint64_t distinct_counted = 0;  ///< As a stored profile says; 0: not known.
+  TextProfile text;
+
+  explicit ColumnProfile(std::uint32_t k = QuantileSketch::kUsualK) : quantiles(k) {}
+
+  void add_missing() { ++missing; }
+  void add_number(double number, bool integer);
+  void add_boolean(bool value);
+  void add_text(std::string_view utf8);
+  void add_nested() { ++nested; }
+  void merge(const ColumnProfile& other);
+
+  std::uint64_t present() const { return numbers + booleans + texts + nested; }
+  std::uint64_t rows() const { return present() + missing; }
+  double mean() const;
+  std::uint64_t distinct() const;
+  /// "integer", "number", "boolean", "text", "nested"; "mixed" when there are several, "empty" when all are missing.
+  const char* type() const;
+};
+
+/// 32 bits of a value's hash: what a category is known by. `kind` keeps the number 1 apart from the text "1".
+std::uint32_t category_of_text(std::string_view text);
+std::uint32_t category_of_number(double number);
+std::uint32_t category_of_boolean(bool value);
+
+/// A category that fewer rows have than this is never written down, so that a profile can't be asked for a person.
+constexpr std::uint64_t kLeastShared = 5;
+
+/// A column's name as profiles keep it: at most 256 bytes, cut between code points.
+std::string_view kept_name(std::string_view name);
+
+/// The columns of rows, by name, and how many rows there were.
+class Profile {
+ public:
+  static constexpr std::size_t kMaxColumns = 256;
+
+  struct Named {
+    std::string name;
+    ColumnProfile column;
+  };
+  std::uint64_t rows = 0;
+  std::vector<Named> columns;
+
+  const ColumnProfile* find(std::string_view name) const;
+  /// Columns that one of them lacks count as missing there. Beyond kMaxColumns nothing is added.
+  void merge(const Profile& other);
+};
+
+}  // namespace backstay::drift

@@ -1,0 +1,316 @@
+#include "domain/drift/comparison.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "domain/drift/bins.hpp"
+#include "domain/drift/distances.hpp"
+
+namespace backstay::drift {
+
+namespace {
+
+// Rows outside of the training extremes, if nothing changed: 2 of n + 1 places in the order, and the sketch knows the
+// extremes exactly. More than this share is a finding.
+constexpr double kOutOfRange = 0.01;
+constexpr double kOtherKind = 0.005;
+constexpr double kMoreUnseen = 0.02;
+
+double count(std::uint64_t n) {
+  return static_cast<double>(n);
+}
+
+double share(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
+std::vector<double> shares_of(std::vector<double> counts) {
+  double total = 0;
+  for (const double each : counts) total += each;
+  for (double& each : counts) each = share(each, total);
+  return counts;
+}
+
+std::vector<double> five_quantiles(std::span<const Weighted> sample) {
+  std::vector<double> out;
+  for (const double q : {0.05, 0.25, 0.5, 0.75, 0.95}) out.push_back(quantile(sample, q));
+  return out;
+}
+
+void compare_numbers(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins,
+                     const Thresholds& limits, ColumnDrift& out) {
+  const std::vector<Weighted> a = training.quantiles.sorted();
+  const std::vector<Weighted> b = live.quantiles.sorted();
+  if (b.empty()) return;
+  out.test = "ks";
+  out.ks = out.statistic = kolmogorov_smirnov(a, b);
+  out.p_value = ks_p_value(*out.ks, training.quantiles.effective_count(), live.quantiles.effective_count());
+  out.wasserstein = wasserstein(a, b);
+  // A column that was constant has no deviation: any change is then as large as it is beside the value itself.
+  const double scale = std::max({deviation(a), std::abs(training.mean()) * 1e-3, 1e-9});
+  out.shift = *out.wasserstein / scale;
+  const std::vector<double> counts_a = bins.counts(training);
+  const std::vector<double> counts_b = bins.counts(live);
+  out.psi = psi(counts_a, counts_b);
+  out.js = jensen_shannon(counts_a, counts_b);
+  out.training_shares = shares_of(counts_a);
+  out.live_shares = shares_of(counts_b);
+  out.edges = bins.edges();
+  out.training_quantiles = five_quantiles(a);
+  out.live_quantiles = five_quantiles(b);
+  out.drifted = *out.shift >= limits.shift || *out.psi >= limits.psi;
+}
+
+void compare_categories(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins,
+                        const Thresholds& limits, ColumnDrift& out) {
+  const std::vector<double> a = bins.counts(training);
+  const std::vector<double> b = bins.counts(live);
+  const TestResult test = chi_squared(a, b);
+  out.test = "chi_squared";
+  out.statistic = test.statistic;
+  out.p_value = test.p_value;
+  out.psi = psi(a, b);
+  out.js = jensen_shannon(a, b);
+  out.training_shares = shares_of(a);
+  out.live_shares = shares_of(b);
+  out.drifted = *out.js >= limits.js;
+}
+
+void compare_texts(const ColumnProfile& training, const ColumnProfile& live, const Thresholds& limits,
+                   ColumnDrift& out) {
+  const std::vector<Weighted> a = training.text.lengths.sorted();
+  const std::vector<Weighted> b = live.text.lengths.sorted();
+  if (a.empty() || b.empty()) return;
+  const auto counts = [](const auto& from) { return std::vector<double>(from.begin(), from.end()); };
+  // Words of one text depend on each other: each text counts as one word.
+  const auto words = [&](const ColumnProfile& column) {
+    std::vector<double> out_words = counts(column.text.words);
+    const double weight = share(count(column.texts), count(column.text.word_count()));
+    for (double& each : out_words) each *= std::min(weight, 1.0);
+    return out_words;
+  };
+  const double ks = kolmogorov_smirnov(a, b);
+  const double p_lengths = ks_p_value(ks, training.text.lengths.effective_count(), live.text.lengths.effective_count());
+  const TestResult scripts = chi_squared(counts(training.text.scripts), counts(live.text.scripts));
+  const TestResult vocabulary = chi_squared(words(training), words(live));
+  out.ks = ks;
+  out.wasserstein = wasserstein(a, b);
+  out.shift = *out.wasserstein / std::max(deviation(a), 1.0);
+  const double js_scripts = jensen_shannon(counts(training.text.scripts), counts(live.text.scripts));
+  const double js_words = jensen_shannon(words(training), words(live));
+  out.js = std::max(js_scripts, js_words);
+  out.drifted = *out.js >= limits.js || *out.shift >= limits.shift;
+  // The least of three p-values, paid for by three.
+  out.test = "lengths";
+  out.statistic = ks;
+  out.p_value = p_lengths;
+  if (scripts.p_value < out.p_value) {
+    out.test = "scripts";
+    out.statistic = scripts.statistic;
+    out.p_value = scripts.p_value;
+  }
+  if (vocabulary.p_value < out.p_value) {
+    out.test = "vocabulary";
+    out.statistic = vocabulary.statistic;
+    out.p_value = vocabulary.p_value;
+  }
+  out.p_value = std::min(1.0, 3 * out.p_value);
+  out.training_quantiles = five_quantiles(a);
+  out.live_quantiles = five_quantiles(b);
+}
+
+void find_missing(const ColumnProfile& training, const ColumnProfile& live, const Thresholds& limits,
+                  ColumnDrift& out) {
+  const double before = share(count(training.missing), count(training.rows()));
+  const double now = share(count(live.missing), count(live.rows()));
+  if (std::abs(now - before) < limits.missing) return;
+  out.quality.push_back(
+      {QualityFinding::Kind::kMissing, before, now,
+       two_shares_p_value(count(training.missing), count(training.rows()), count(live.missing), count(live.rows())),
+       fmt::format("{:.1f}% of the values are missing; {:.1f}% were in training.", now * 100, before * 100)});
+}
+
+void find_types(const ColumnProfile& training, const ColumnProfile& live, ColumnDrift& out) {
+  const auto check = [&](std::uint64_t before, std::uint64_t now, const char* what) {
+    if (before > 0 || now == 0) return;
+    const double part = share(count(now), count(live.present()));
+    const double p = two_shares_p_value(0, count(training.present()), count(now), count(live.present()));
+    if (part < kOtherKind) return;
+    out.quality.push_back({QualityFinding::Kind::kType, 0, part, p,
+                           fmt::format("{:.1f}% of the values are {}; in training the column was {}.", part * 100, what,
+                                       training.type())});
+  };
+  if (training.present() == 0) return;
+  check(training.numbers, live.numbers, "numbers");
+  check(training.booleans, live.booleans, "booleans");
+  check(training.texts, live.texts, "texts");
+  check(training.nested, live.nested, "nested");
+}
+
+void find_range(const ColumnProfile& training, const ColumnProfile& live, ColumnDrift& out) {
+  if (training.numbers == 0 || live.quantiles.count() == 0) return;
+  if (live.min >= training.min && live.max <= training.max) return;
+  double outside = 0;
+  for (const Weighted& each : live.quantiles.sorted())
+    if (each.value < training.min || each.value > training.max) outside += each.weight;
+  const double part = share(outside, count(live.quantiles.count()));
+  if (part < kOutOfRange) return;
+  const double n = count(training.numbers);
+  out.quality.push_back(
+      {QualityFinding::Kind::kRange, 0, part, two_shares_p_value(2, n + 2, outside, live.quantiles.effective_count()),
+       fmt::format("{:.1f}% of the numbers are outside of [{:.6g}, {:.6g}], where all of training was; the live "
+                   "extremes are {:.6g} and {:.6g}.",
+                   part * 100, training.min, training.max, live.min, live.max)});
+}
+
+void find_unseen(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins, ColumnDrift& out) {
+  if (bins.kind() != Bins::Kind::kCategories) return;
+  const double before_n = count(training.numbers + training.booleans + training.texts);
+  const double now_n = count(live.numbers + live.booleans + live.texts);
+  const double rare = bins.counts(training).back();
+  const double other = bins.counts(live).back();
+  const double before = share(rare, before_n);
+  const double now = share(other, now_n);
+  if (now - before < kMoreUnseen) return;
+  out.quality.push_back({QualityFinding::Kind::kUnseen, before, now, two_shares_p_value(rare, before_n, other, now_n),
+                         fmt::format("{:.1f}% of the values are of categories that training had rarely or never "
+                                     "({:.1f}% there).",
+                                     now * 100, before * 100)});
+}
+
+ColumnDrift compare_column(const std::string& name, const ColumnProfile& training, const ColumnProfile& live,
+                           const Thresholds& limits) {
+  ColumnDrift out;
+  out.name = name;
+  out.training_rows = training.present();
+  out.live_rows = live.present();
+  const Bins bins(training);
+  if (bins.kind() == Bins::Kind::kCategories) {
+    out.measure = Measure::kCategory;
+    if (live.numbers + live.booleans + live.texts > 0) compare_categories(training, live, bins, limits, out);
+  } else if (bins.kind() == Bins::Kind::kQuantiles) {
+    out.measure = Measure::kNumber;
+    compare_numbers(training, live, bins, limits, out);
+  } else if (training.texts > 0 && training.text.lengths.count() > 0) {
+    out.measure = Measure::kText;
+    compare_texts(training, live, limits, out);
+  }
+  find_missing(training, live, limits, out);
+  find_types(training, live, out);
+  find_range(training, live, out);
+  find_unseen(training, live, bins, out);
+  return out;
+}
+
+/// Every test of the comparison is one of the family.
+void control_findings(const Thresholds& limits, std::vector<ColumnDrift>& columns) {
+  std::vector<double> p_values;
+  for (const ColumnDrift& column : columns) {
+    if (!column.test.empty()) p_values.push_back(column.p_value);
+    for (const QualityFinding& finding : column.quality) p_values.push_back(finding.p_value);
+  }
+  const std::vector<double> adjusted = benjamini_hochberg(p_values);
+  std::size_t next = 0;
+  for (ColumnDrift& column : columns) {
+    if (!column.test.empty()) column.adjusted_p = adjusted[next++];
+    column.drifted = column.drifted && column.adjusted_p <= limits.alpha;
+    for (QualityFinding& finding : column.quality) finding.p_value = adjusted[next++];
+    std::erase_if(column.quality, [&](const QualityFinding& finding) { return finding.p_value > limits.alpha; });
+  }
+}
+
+double size_of(const ColumnDrift& column) {
+  return std::max(column.shift.value_or(0), column.js.value_or(0));
+}
+
+}  // namespace
+
+const char* to_string(Measure measure) {
+  switch (measure) {
+    case Measure::kNumber: return "number";
+    case Measure::kCategory: return "category";
+    case Measure::kText: return "text";
+    case Measure::kNone: return "none";
+  }
+  return "none";
+}
+
+const char* to_string(QualityFinding::Kind kind) {
+  switch (kind) {
+    case QualityFinding::Kind::kMissing: return "missing";
+    case QualityFinding::Kind::kType: return "type";
+    case QualityFinding::Kind::kRange: return "range";
+    case QualityFinding::Kind::kUnseen: return "unseen";
+    case QualityFinding::Kind::kAbsent: return "absent";
+  }
+  return "";
+}
+
+double deviation(std::span<const Weighted> sample) {
+  double n = 0;
+  double mean = 0;
+  double squares = 0;
+  for (const Weighted& each : sample) {
+    n += each.weight;
+    const double step = each.value - mean;
+    mean += step * each.weight / n;
+    squares += each.weight * step * (each.value - mean);
+  }
+  return n > 0 ? std::sqrt(squares / n) : 0;
+}
+
+std::size_t Comparison::drifted() const {
+  return static_cast<std::size_t>(
+      std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return c.drifted; }));
+}
+
+std::size_t Comparison::broken() const {
+  return static_cast<std::size_t>(
+      std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return !c.quality.empty(); }));
+}
+
+Comparison compare(const Profile& training, const Profile& live, const Thresholds& thresholds,
+                   const std::set<std::string>& ignored) {
+  Comparison out;
+  out.training_rows = training.rows;
+  out.live_rows = live.rows;
+  out.enough = live.rows >= thresholds.min_rows;
+  for (const Profile::Named& column : training.columns) {
+    if (ignored.contains(column.name)) continue;
+    const ColumnProfile* found = live.find(column.name);
+    if (found == nullptr) {
+      out.absent.push_back(column.name);
+    } else {
+      out.columns.push_back(compare_column(column.name, column.column, *found, thresholds));
+    }
+  }
+  for (const Profile::Named& column : live.columns)
+    if (!ignored.contains(column.name) && training.find(column.name) == nullptr)
+      out.not_in_training.push_back(column.name);
+  control_findings(thresholds, out.columns);
+  std::stable_sort(out.columns.begin(), out.columns.end(), [](const ColumnDrift& a, const ColumnDrift& b) {
+    if (a.drifted != b.drifted) return a.drifted;
+    return size_of(a) > size_of(b);
+  });
+  return out;
+}
+
+std::optional<double> distance(const ColumnProfile& a, const ColumnProfile& b) {
+  const auto of_samples = [](const QuantileSketch& x, const QuantileSketch& y) -> std::optional<double> {
+    if (x.count() == 0 || y.count() == 0) return std::nullopt;
+    const std::vector<Weighted> left = x.sorted();
+    const std::vector<Weighted> right = y.sorted();
+    const double pooled = std::sqrt((std::pow(deviation(left), 2) + std::pow(deviation(right), 2)) / 2);
+    const double apart = wasserstein(left, right);
+    if (apart == 0) return 0.0;
+    return pooled > 0 ? apart / pooled : 1.0;
+  };
+  const Bins bins(a);
+  if (bins.kind() == Bins::Kind::kCategories) return jensen_shannon(bins.counts(a), bins.counts(b));
+  if (bins.kind() == Bins::Kind::kQuantiles) return of_samples(a.quantiles, b.quantiles);
+  return of_samples(a.text.lengths, b.text.lengths);
+}
+
+}  // namespace backstay::drift

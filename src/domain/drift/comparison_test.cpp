@@ -1,0 +1,218 @@
+#include "domain/drift/comparison.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "base/random.hpp"
+#include "domain/drift/bins.hpp"
+#include "domain/drift/distances.hpp"
+
+namespace backstay::drift {
+namespace {
+
+double normal(Random& random) {
+  return std::sqrt(-2 * std::log(1 - random.unit())) * std::cos(2 * M_PI * random.unit());
+}
+
+std::vector<Weighted> sample(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  std::vector<Weighted> out;
+  for (const double value : values) out.push_back({value, 1});
+  return out;
+}
+
+TEST(Distances, AgreeWithPublishedValues) {
+  const std::vector<double> a{16, 18, 16, 14, 12, 12};
+  const std::vector<double> b{16, 16, 16, 16, 16, 8};
+  const TestResult fit = chi_squared_fit(a, b);
+  EXPECT_NEAR(fit.statistic, 3.5, 1e-12);
+  const TestResult other = chi_squared_fit(b, a);
+  EXPECT_NEAR(other.statistic, 3.1746032, 1e-7);
+  EXPECT_NEAR(other.p_value, 0.6730877, 1e-7);
+  EXPECT_NEAR(psi(a, b), 0.0372184, 1e-7);
+  EXPECT_NEAR(jensen_shannon(a, b), 0.0680482, 1e-7);
+  const auto x = sample({38.7, 41.5, 43.8, 44.5, 45.5, 46, 47.7, 58});
+  const auto y = sample({39.2, 39.3, 39.7, 41.4, 41.8, 42.9, 43.3, 45.8});
+  EXPECT_DOUBLE_EQ(kolmogorov_smirnov(x, y), 0.625);
+  EXPECT_NEAR(ks_p_value(0.625, 8, 8), 0.0870240, 1e-7);
+  EXPECT_NEAR(wasserstein(x, y), 4.1625, 1e-12);
+}
+
+TEST(Distances, WeightsCountAsThatManyRows) {
+  const std::vector<Weighted> heavy{{1, 3}, {2, 1}};
+  const std::vector<Weighted> rows{{1, 1}, {1, 1}, {1, 1}, {2, 1}};
+  const std::vector<Weighted> other{{0, 1}, {3, 1}};
+  EXPECT_DOUBLE_EQ(wasserstein(heavy, other), wasserstein(rows, other));
+  EXPECT_DOUBLE_EQ(kolmogorov_smirnov(heavy, other), kolmogorov_smirnov(rows, other));
+  EXPECT_DOUBLE_EQ(wasserstein(heavy, heavy), 0);
+}
+
+TEST(Distances, AdjustedPValuesAreInTheOrderGiven) {
+  const std::vector<double> p{0.04, 0.001, 0.03, 0.5};
+  const std::vector<double> q = benjamini_hochberg(p);
+  EXPECT_NEAR(q[0], 0.04 * 4 / 3, 1e-12);
+  EXPECT_NEAR(q[1], 0.004, 1e-12);
+  EXPECT_NEAR(q[2], 0.04 * 4 / 3, 1e-12);
+  EXPECT_NEAR(q[3], 0.5, 1e-12);
+}
+
+/// Share of p-values below 5% when both samples are of the same distribution.
+struct FalseAlarms {
+  double ks = 0, chi = 0, psi_test = 0, fixed_psi = 0;
+};
+FalseAlarms false_alarms(std::size_t training_rows, std::size_t live_rows, int runs) {
+  FalseAlarms out;
+  for (int run = 0; run < runs; ++run) {
+    Random random(static_cast<std::uint64_t>(run) + 1);
+    ColumnProfile training;
+    ColumnProfile live;
+    for (std::size_t i = 0; i < training_rows; ++i) training.add_number(normal(random), false);
+    for (std::size_t i = 0; i < live_rows; ++i) live.add_number(normal(random), false);
+    const double d = kolmogorov_smirnov(training.quantiles.sorted(), live.quantiles.sorted());
+    const double n = training.quantiles.effective_count();
+    const double m = live.quantiles.effective_count();
+    const Bins bins(training);
+    const auto a = bins.counts(training);
+    const auto b = bins.counts(live);
+    if (ks_p_value(d, n, m) < 0.05) out.ks += 1.0 / runs;
+    if (chi_squared(a, b).p_value < 0.05) out.chi += 1.0 / runs;
+    if (psi_test(a, b).p_value < 0.05) out.psi_test += 1.0 / runs;
+    if (psi(a, b) >= 0.1) out.fixed_psi += 1.0 / runs;
+  }
+  return out;
+}
+
+TEST(Calibration, ChancesHoldForSmallWindowsWhereAFixedThresholdDoesNot) {
+  const FalseAlarms small = false_alarms(2'000, 100, 400);
+  EXPECT_LT(small.ks, 0.08);
+  EXPECT_LT(small.chi, 0.08);
+  EXPECT_LT(small.psi_test, 0.09);
+  EXPECT_GT(small.ks, 0.01) << "a test that never rejects finds nothing";
+  EXPECT_GT(small.fixed_psi, 0.3) << "why a fixed threshold is not enough";
+}
+
+TEST(Calibration, TheErrorOfSketchesMakesNoFindings) {
+  const FalseAlarms large = false_alarms(50'000, 20'000, 100);
+  EXPECT_LT(large.ks, 0.09);
+}
+
+Profile profile_of(std::vector<std::pair<std::string, ColumnProfile>> columns) {
+  Profile out;
+  for (auto& [name, column] : columns) {
+    out.rows = column.rows();
+    out.columns.push_back({name, std::move(column)});
+  }
+  return out;
+}
+
+ColumnProfile normals(std::uint64_t seed, std::size_t rows, double mean, double deviation_of = 1) {
+  Random random(seed);
+  ColumnProfile out;
+  for (std::size_t i = 0; i < rows; ++i) out.add_number(mean + deviation_of * normal(random), false);
+  return out;
+}
+
+TEST(Comparison, NamesTheColumnThatMovedAndByHowMuch) {
+  const Profile training = profile_of({{"age", normals(1, 5'000, 50, 10)}, {"height", normals(2, 5'000, 170, 8)}});
+  const Profile live = profile_of({{"age", normals(3, 800, 55, 10)}, {"height", normals(4, 800, 170, 8)}});
+  const Comparison got = compare(training, live, {});
+  ASSERT_EQ(got.columns.size(), 2u);
+  EXPECT_EQ(got.columns[0].name, "age");
+  EXPECT_TRUE(got.columns[0].drifted);
+  EXPECT_NEAR(*got.columns[0].shift, 0.5, 0.15);
+  EXPECT_NEAR(*got.columns[0].wasserstein, 5, 1.2);
+  EXPECT_LT(got.columns[0].adjusted_p, 1e-6);
+  EXPECT_FALSE(got.columns[1].drifted);
+  EXPECT_EQ(got.drifted(), 1u);
+}
+
+TEST(Comparison, AManyRowsButATrivialDifferenceIsNoDrift) {
+  const Profile training = profile_of({{"x", normals(1, 200'000, 0)}});
+  const Profile live = profile_of({{"x", normals(2, 200'000, 0.04)}});
+  EXPECT_EQ(compare(training, live, {}).drifted(), 0u);
+}
+
+TEST(Comparison, FindsFewFalselyOverManyColumnsAndSmallWindows) {
+  int wrong = 0;
+  for (std::uint64_t run = 0; run < 50; ++run) {
+    std::vector<std::pair<std::string, ColumnProfile>> a;
+    std::vector<std::pair<std::string, ColumnProfile>> b;
+    for (std::uint64_t c = 0; c < 20; ++c) {
+      a.emplace_back("c" + std::to_string(c), normals(run * 100 + c, 1'000, 0));
+      b.emplace_back("c" + std::to_string(c), normals(run * 100 + c + 50, 60, 0));
+    }
+    if (!compare(profile_of(a), profile_of(b), {}).clean()) ++wrong;
+  }
+  EXPECT_LE(wrong, 2);
+}
+
+ColumnProfile words(std::vector<std::pair<std::string, int>> counts) {
+  ColumnProfile out;
+  for (const auto& [word, times] : counts)
+    for (int i = 0; i < times; ++i) out.add_text(word);
+  return out;
+}
+
+TEST(Comparison, CategoriesThatTrainingHadNotAreTold) {
+  const Profile training = profile_of({{"site", words({{"a", 500}, {"b", 490}, {"c", 3}})}});
+  const Profile live = profile_of({{"site", words({{"a", 50}, {"b", 48}, {"z", 40}})}});
+  const Comparison got = compare(training, live, {});
+  EXPECT_EQ(got.columns[0].measure, Measure::kCategory);
+  EXPECT_TRUE(got.columns[0].drifted);
+  ASSERT_EQ(got.columns[0].quality.size(), 1u);
+  EXPECT_EQ(got.columns[0].quality[0].kind, QualityFinding::Kind::kUnseen);
+  EXPECT_NEAR(got.columns[0].quality[0].live, 40.0 / 138, 1e-9);
+}
+
+TEST(Comparison, TellsMissingValuesOtherTypesAndNumbersOutOfRange) {
+  ColumnProfile live;
+  for (int i = 0; i < 100; ++i) live.add_missing();
+  for (int i = 0; i < 100; ++i) live.add_text("n/a");
+  for (int i = 0; i < 200; ++i) live.add_number(100 + i % 7, true);
+  const Profile training = profile_of({{"x", normals(1, 2'000, 0)}});
+  const Comparison got = compare(training, profile_of({{"x", live}}), {});
+  std::vector<QualityFinding::Kind> kinds;
+  for (const QualityFinding& finding : got.columns[0].quality) kinds.push_back(finding.kind);
+  EXPECT_EQ(kinds,
+            (std::vector{QualityFinding::Kind::kMissing, QualityFinding::Kind::kType, QualityFinding::Kind::kRange}));
+  EXPECT_TRUE(got.columns[0].drifted);
+}
+
+TEST(Comparison, FreeTextIsComparedByLengthLettersAndWords) {
+  ColumnProfile training;
+  ColumnProfile same;
+  ColumnProfile russian;
+  Random random(9);
+  for (int i = 0; i < 600; ++i) {
+    std::string text;
+    for (std::uint64_t w = 0; w < 5 + random.below(10); ++w) text += "w" + std::to_string(random.below(300)) + " ";
+    (i < 400 ? training : same).add_text(text);
+    russian.add_text("\xd0\x9f\xd1\x80\xd0\xb8 " + std::to_string(i));
+  }
+  EXPECT_EQ(compare(profile_of({{"t", training}}), profile_of({{"t", same}}), {}).drifted(), 0u);
+  const Comparison got = compare(profile_of({{"t", training}}), profile_of({{"t", russian}}), {});
+  EXPECT_EQ(got.columns[0].measure, Measure::kText);
+  EXPECT_TRUE(got.columns[0].drifted);
+}
+
+TEST(Comparison, AColumnThatWasConstantAndColumnsThatAreGone) {
+  ColumnProfile constant;
+  for (int i = 0; i < 500; ++i) constant.add_number(3.5, false);
+  const Profile training = profile_of({{"c", constant}, {"gone", normals(1, 500, 0)}});
+  const Profile same = profile_of({{"c", constant}, {"new", normals(1, 500, 0)}});
+  const Comparison unchanged = compare(training, same, {});
+  EXPECT_TRUE(unchanged.clean());
+  EXPECT_EQ(unchanged.absent, std::vector<std::string>{"gone"});
+  EXPECT_EQ(unchanged.not_in_training, std::vector<std::string>{"new"});
+  EXPECT_EQ(compare(training, profile_of({{"c", normals(2, 500, 3.5)}}), {}).drifted(), 1u);
+}
+
+TEST(Comparison, FewLiveRowsGiveNoVerdict) {
+  const Profile training = profile_of({{"x", normals(1, 500, 0)}});
+  EXPECT_FALSE(compare(training, profile_of({{"x", normals(2, 29, 0)}}), {}).enough);
+  EXPECT_TRUE(compare(training, profile_of({{"x", normals(2, 30, 0)}}), {}).enough);
+}
+
+}  // namespace
+}  // namespace backstay::drift

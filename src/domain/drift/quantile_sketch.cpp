@@ -1,0 +1,180 @@
+#include "domain/drift/quantile_sketch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+namespace backstay::drift {
+
+namespace {
+
+constexpr std::size_t kLeastCapacity = 32;
+constexpr std::size_t kMaxLevels = 48;
+constexpr std::uint32_t kLeastK = 8;
+constexpr std::uint32_t kMaxK = 65'536;
+// The standard deviation of a rank is about this over k.
+constexpr double kRankError = 0.9;
+
+/// (2/3)^depth.
+constexpr std::array<double, kMaxLevels> kShrink = [] {
+  std::array<double, kMaxLevels> out{};
+  double share = 1;
+  for (double& each : out) {
+    each = share;
+    share *= 2.0 / 3;
+  }
+  return out;
+}();
+
+// SplitMix64: spreads a counter over all bits.
+std::uint64_t spread(std::uint64_t x) {
+  x += 0x9e3779b97f4a7c15ULL;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+void QuantileSketch::start() {
+  levels_.emplace_back();
+  coins_.emplace_back();
+  set_limit();
+}
+
+// The top level has k places, each below two thirds of that above it.
+std::size_t QuantileSketch::capacity(std::size_t level) const {
+  if (levels_.size() == 1) return 2 * std::size_t{k_};
+  const double places = std::ceil(k_ * kShrink[std::min(levels_.size() - 1 - level, kMaxLevels - 1)]);
+  return std::max(kLeastCapacity, static_cast<std::size_t>(places));
+}
+
+void QuantileSketch::set_limit() {
+  limit_ = 0;
+  for (std::size_t level = 0; level < levels_.size(); ++level) limit_ += capacity(level);
+}
+
+void QuantileSketch::compress() {
+  while (held_ >= limit_) {
+    std::size_t level = 0;
+    while (level + 1 < levels_.size() && levels_[level].size() < capacity(level)) ++level;
+    compact(level);
+  }
+}
+
+// All levels but the lowest are ascending.
+void QuantileSketch::compact(std::size_t level) {
+  if (level + 1 == levels_.size()) {
+    levels_.emplace_back();
+    coins_.emplace_back();
+    set_limit();
+  }
+  std::vector<double>& full = levels_[level];
+  if (level == 0) std::sort(full.begin(), full.end());
+  // Two compactions after each other keep opposite halves, so that their errors cancel.
+  Coin& coin = coins_[level];
+  coin.upper = coin.tosses % 2 == 1 ? !coin.upper : (spread(coin.tosses * kMaxLevels + level) & 1) == 1;
+  ++coin.tosses;
+  const std::size_t pairs = full.size() / 2;
+  // Merged from the back, so that nothing has to be moved aside.
+  std::vector<double>& above = levels_[level + 1];
+  std::size_t kept = above.size();
+  above.resize(kept + pairs);
+  std::size_t place = above.size();
+  for (std::size_t i = pairs; i > 0;) {
+    const double next = full[2 * (i - 1) + (coin.upper ? 1 : 0)];
+    if (kept > 0 && above[kept - 1] > next) {
+      above[--place] = above[--kept];
+    } else {
+      above[--place] = next;
+      --i;
+    }
+  }
+  const bool odd = full.size() % 2 == 1;
+  if (odd) full[0] = full.back();
+  full.resize(odd ? 1 : 0);
+  held_ -= pairs;
+}
+
+void QuantileSketch::merge(const QuantileSketch& other) {
+  if (other.count_ == 0) return;
+  if (levels_.empty()) start();
+  k_ = std::min(k_, other.k_);
+  while (levels_.size() < other.levels_.size()) {
+    levels_.emplace_back();
+    coins_.emplace_back();
+  }
+  for (std::size_t level = 0; level < other.levels_.size(); ++level) {
+    const std::vector<double>& from = other.levels_[level];
+    std::vector<double>& into = levels_[level];
+    const auto kept = static_cast<std::ptrdiff_t>(into.size());
+    into.insert(into.end(), from.begin(), from.end());
+    if (level > 0) std::inplace_merge(into.begin(), into.begin() + kept, into.end());
+    held_ += from.size();
+  }
+  count_ += other.count_;
+  set_limit();
+  compress();
+}
+
+double QuantileSketch::effective_count() const {
+  const auto n = static_cast<double>(count_);
+  if (exact() || count_ == 0) return n;
+  // p(1-p)/n is at most 1/(4n): a standard deviation s of the rank is worth 1/(4 s^2) rows.
+  const double error = kRankError / k_;
+  return 1 / (1 / n + 4 * error * error);
+}
+
+std::vector<Weighted> QuantileSketch::sorted() const {
+  std::vector<Weighted> out;
+  out.reserve(held_);
+  double weight = 1;
+  for (const std::vector<double>& level : levels_) {
+    for (const double value : level) out.push_back({value, weight});
+    weight *= 2;
+  }
+  std::sort(out.begin(), out.end(), [](const Weighted& a, const Weighted& b) { return a.value < b.value; });
+  return out;
+}
+
+std::optional<QuantileSketch> QuantileSketch::from_levels(std::uint32_t k, std::vector<std::vector<double>> levels) {
+  if (k < kLeastK || k > kMaxK || levels.size() > kMaxLevels) return std::nullopt;
+  QuantileSketch out(k);
+  out.levels_ = std::move(levels);
+  out.coins_.resize(out.levels_.size());
+  for (std::size_t level = 0; level < out.levels_.size(); ++level) {
+    const std::vector<double>& values = out.levels_[level];
+    if (level > 0 && !std::is_sorted(values.begin(), values.end())) return std::nullopt;
+    if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) return std::nullopt;
+    out.held_ += values.size();
+    out.count_ += std::uint64_t{values.size()} << level;
+  }
+  if (out.levels_.empty()) return out;
+  out.set_limit();
+  if (out.held_ > out.limit_) return std::nullopt;
+  return out;
+}
+
+double quantile(std::span<const Weighted> sample, double q) {
+  double total = 0;
+  for (const Weighted& each : sample) total += each.weight;
+  double below = 0;
+  for (const Weighted& each : sample) {
+    below += each.weight;
+    if (below >= q * total) return each.value;
+  }
+  return sample.back().value;
+}
+
+double rank(std::span<const Weighted> sample, double value) {
+  double total = 0;
+  double below = 0;
+  for (const Weighted& each : sample) {
+    total += each.weight;
+    if (each.value <= value) below += each.weight;
+  }
+  return total > 0 ? below / total : 0;
+}
+
+}  // namespace backstay::drift

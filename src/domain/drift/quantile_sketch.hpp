@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace backstay::drift {
+
+/// A value of a sample and how many rows it stands for.
+struct Weighted {
+  double value = 0;
+  double weight = 0;
+};
+
+/// Quantiles of a stream in bounded memory: KLL (Karnin, Lang, Liberty, "Optimal quantile approximation in streams",
+/// 2016). Level h holds values that stand for 2^h rows each; a level that is full is sorted and every second value goes
+/// one level up. Up to about 2k rows it is exact. Two sketches merge into the sketch of both streams, in any order with
+/// the same bounds on the error. With k = 200 a rank is wrong by a standard deviation of 0.45% (measured by this
+/// folder's tests). Which half goes up follows from a counter, not from chance: the same rows in the same order give
+/// the same sketch, and so the same profile. A plain value. Not thread-safe.
+class QuantileSketch {
+ public:
+  static constexpr std::uint32_t kUsualK = 200;
+
+  explicit QuantileSketch(std::uint32_t k = kUsualK) : k_(k) {}
+
+  /// `value` must be finite.
+  void add(double value) {
+    if (levels_.empty()) start();
+    levels_[0].push_back(value);
+    ++count_;
+    if (++held_ >= limit_) compress();
+  }
+  void merge(const QuantileSketch& other);
+
+  std::uint64_t count() const { return count_; }
+  std::uint32_t k() const { return k_; }
+  /// No value was left out: the sketch is the sample.
+  bool exact() const { return levels_.size() <= 1; }
+  /// As many rows as a sample without a sketch's error would need to tell ranks as well: 1/(1/n + (2 sd)^2). Tests that
+  /// count rows use this.
+  double effective_count() const;
+  /// Ascending; the weights add up to count().
+  std::vector<Weighted> sorted() const;
+
+  /// For storing it: values by level.
+  const std::vector<std::vector<double>>& levels() const { return levels_; }
+  /// Nothing when the levels can't be those of a sketch: too many, too full, values that are not finite.
+  static std::optional<QuantileSketch> from_levels(std::uint32_t k, std::vector<std::vector<double>> levels);
+
+ private:
+  struct Coin {
+    std::uint32_t tosses = 0;
+    bool upper = false;
+  };
+  void start();
+  void compress();
+  void compact(std::size_t level);
+  std::size_t capacity(std::size_t level) const;
+  void set_limit();
+
+  std::uint32_t k_;
+  std::uint64_t count_ = 0;
+  std::size_t held_ = 0;
+  std::size_t limit_ = 0;
+  std::vector<std::vector<double>> levels_;
+  std::vector<Coin> coins_;
+};
+
+/// The smallest value whose rank is at least `q` of all weight; `sample` ascending and not empty.
+double quantile(std::span<const Weighted> sample, double q);
+/// The share of weight at or below `value`.
+double rank(std::span<const Weighted> sample, double value);
+
+}  // namespace backstay::drift

@@ -1,0 +1,233 @@
+#include "live/live_profiles.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "live/request_rows.hpp"
+#include "wire/profile_json.hpp"
+
+namespace backstay::live {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr milliseconds kRound{50};
+constexpr milliseconds kSaveEvery{60'000};  // An open window is kept as it is, so that a crash loses a minute at most.
+constexpr std::size_t kMaxSegments = 16;    // By version; values that come later are only in the whole.
+constexpr std::size_t kMaxSegmentBytes = 64;
+constexpr std::size_t kMaxVersions = 8;  // On one endpoint at a time.
+
+}  // namespace
+
+class LiveProfiles::Endpoint {
+ public:
+  Endpoint(const EndpointConfig& config, Ports& ports) : config_(config), ports_(ports), rows_(config.columns) {}
+
+  std::uint32_t number() const { return config_.number; }
+
+  void take(const gateway::RequestSample& sample) {
+    auto found = versions_.find(sample.version);
+    if (found == versions_.end()) {
+      if (versions_.size() >= kMaxVersions) forget_oldest();
+      found = versions_.emplace(sample.version, Version()).first;
+      begin_watch(found->first, found->second);
+    }
+    Version& version = found->second;
+    version.last = ports_.clock.monotonic();
+    Open& whole = open(version, "");
+    ++whole.requests;
+    const bool readable = rows_.read(sample.request, [&](std::span<const drift::Value> row) {
+      whole.rows.add(row);
+      if (version.watch) {
+        if (version.columns != rows_.columns().size()) {
+          version.columns = rows_.columns().size();
+          version.watch->set_columns(rows_.columns());
+        }
+        version.watch->observe(row);
+      }
+      add_to_segment(version, row);
+    });
+    if (!readable) ++whole.unreadable;
+    answers_.read(sample.response, [&](std::span<const drift::Value> row) { whole.answers.add(row); });
+    tell_alarms(found->first, version);
+  }
+
+  /// Keeps and ends what is due; `all`: everything.
+  void keep_due(bool all) {
+    const Monotonic now = ports_.clock.monotonic();
+    const std::uint64_t dropped = ports_.dropped();
+    for (auto& [name, version] : versions_) {
+      for (auto segment = version.open.begin(); segment != version.open.end();) {
+        Open& window = segment->second;
+        const bool ends = all || now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
+        const bool saves = ends || now - window.saved >= kSaveEvery;
+        if (saves) keep(name, segment->first, window, dropped);
+        const bool tell = saves && segment->first.empty() && version.told > 0 && !all;
+        segment = ends ? version.open.erase(segment) : std::next(segment);
+        if (tell && ports_.drifted) ports_.drifted(config_.name, name);
+      }
+    }
+    dropped_before_ = dropped;
+  }
+
+ private:
+  struct Open {
+    drift::RowProfile rows;
+    drift::RowProfile answers;
+    Timestamp from;
+    Monotonic began;
+    Monotonic saved;
+    std::uint64_t requests = 0;
+    std::uint64_t unreadable = 0;
+    std::uint64_t dropped_before = 0;
+  };
+  struct Version {
+    std::map<std::string, Open, std::less<>> open;  ///< By segment.
+    std::optional<drift::StreamWatch> watch;
+    std::size_t columns = 0;        ///< That the watch knows.
+    std::size_t told = 0;           ///< Alarms.
+    std::set<std::string> named{};  ///< Columns that were told of.
+    Monotonic last;
+  };
+
+  Open& open(Version& version, std::string_view segment) {
+    const auto found = version.open.find(segment);
+    if (found != version.open.end()) return found->second;
+    Open& out = version.open.emplace(std::string(segment), Open()).first->second;
+    out.from = ports_.clock.now();
+    out.began = out.saved = ports_.clock.monotonic();
+    out.dropped_before = dropped_before_;
+    return out;
+  }
+
+  void forget_oldest() {
+    auto oldest = versions_.begin();
+    for (auto each = versions_.begin(); each != versions_.end(); ++each)
+      if (each->second.last < oldest->second.last) oldest = each;
+    for (auto& [segment, window] : oldest->second.open) keep(oldest->first, segment, window, ports_.dropped());
+    versions_.erase(oldest);
+  }
+
+  void begin_watch(const std::string& name, Version& version) {
+    const auto training = ports_.training(config_.name, name);
+    if (!training) return;
+    drift::WatchPlan plan;
+    plan.alpha = config_.alpha;
+    version.watch.emplace(*training, plan, config_.ignored);
+  }
+
+  void add_to_segment(Version& version, std::span<const drift::Value> row) {
+    if (config_.segment_column.empty()) return;
+    const std::vector<std::string>& columns = rows_.columns();
+    for (std::size_t i = 0; i < row.size() && i < columns.size(); ++i) {
+      if (columns[i] != config_.segment_column) continue;
+      std::string text;
+      if (row[i].kind == drift::Value::Kind::kText) text = row[i].text;
+      if (row[i].kind == drift::Value::Kind::kNumber) text = fmt::format("{}", row[i].number);
+      if (row[i].kind == drift::Value::Kind::kBoolean) text = row[i].number != 0 ? "true" : "false";
+      const bool fits = !text.empty() && text.size() <= kMaxSegmentBytes;
+      if (!fits || (!version.open.contains(text) && version.open.size() > kMaxSegments)) return;
+      Open& segment = open(version, text);
+      segment.rows.add(row);
+      ++segment.requests;
+      return;
+    }
+  }
+
+  void keep(const std::string& version, const std::string& segment, Open& window, std::uint64_t dropped) {
+    window.saved = ports_.clock.monotonic();
+    LiveWindow out;
+    out.endpoint = config_.name;
+    out.version = version;
+    out.segment = segment;
+    out.from = window.from;
+    out.until = ports_.clock.now();
+    out.requests = window.requests;
+    out.unreadable = window.unreadable;
+    out.dropped = dropped - window.dropped_before;
+    out.profile = wire::to_json(window.rows.named(rows_.columns()));
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(window.answers.named(answers_.columns()));
+    // A disk that is full loses a window; the next one tries again.
+    static_cast<void>(ports_.windows.keep(out));
+  }
+
+  void tell_alarms(const std::string& name, Version& version) {
+    if (!version.watch) return;
+    const std::vector<drift::StreamWatch::Alarm> alarms = version.watch->alarms();
+    if (alarms.size() == version.told) return;
+    const bool first = version.told == 0;
+    version.told = alarms.size();
+    for (const drift::StreamWatch::Alarm& each : alarms) {
+      if (!version.named.insert(each.column).second) continue;
+      const json evidence{{"column", each.column},         {"version", name},
+                          {"since_row", each.alarm.since}, {"sure_at_row", each.alarm.at},
+                          {"values", each.alarm.what},     {"training", each.alarm.training},
+                          {"live", each.alarm.live}};
+      static_cast<void>(ports_.audit.append(
+          {"backstay", "drift.alarm", "endpoint " + config_.name,
+           fmt::format("{} of version {} drifted: {:.0f}% of the live values are {}, {:.0f}% were in training.",
+                       each.column, name, 100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training),
+           evidence.dump(-1, ' ', false, json::error_handler_t::replace)}));
+    }
+    if (!first || !ports_.drifted) return;
+    for (auto& [segment, window] : version.open)
+      keep(name, segment, window, ports_.dropped());  // What it is told of is there to look at.
+    ports_.drifted(config_.name, name);
+  }
+
+  const EndpointConfig config_;
+  Ports& ports_;
+  RequestRows rows_;
+  RequestRows answers_;
+  std::map<std::string, Version, std::less<>> versions_;
+  std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
+};
+
+LiveProfiles::LiveProfiles(Ports ports, const std::vector<EndpointConfig>& endpoints) : ports_(std::move(ports)) {
+  for (const EndpointConfig& each : endpoints) endpoints_.push_back(std::make_unique<Endpoint>(each, ports_));
+}
+
+LiveProfiles::~LiveProfiles() {
+  stop();
+}
+
+void LiveProfiles::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void LiveProfiles::stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopping_.notify_one();
+  thread_.join();
+  turn();
+  for (const auto& each : endpoints_) each->keep_due(true);
+}
+
+void LiveProfiles::turn() {
+  ports_.drain([this](const gateway::RequestSample& sample) {
+    for (const auto& each : endpoints_)
+      if (each->number() == sample.endpoint) each->take(sample);
+  });
+  for (const auto& each : endpoints_) each->keep_due(false);
+}
+
+// Samples may wait: nobody is told of them before a window ends or an alarm is sure.
+void LiveProfiles::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    lock.unlock();
+    turn();
+    lock.lock();
+    stopping_.wait_for(lock, kRound, [this] { return stop_; });
+  }
+}
+
+}  // namespace backstay::live

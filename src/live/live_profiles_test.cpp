@@ -1,0 +1,187 @@
+#include "live/live_profiles.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "base/random.hpp"
+#include "live/drift_responder.hpp"
+#include "storage/memory/memory_ledger.hpp"
+#include "wire/profile_json.hpp"
+
+namespace backstay::live {
+namespace {
+
+class Hand : public Clock {
+ public:
+  Timestamp now() const override { return Timestamp(seconds(1'800'000'000)) + offset; }
+  Monotonic monotonic() const override { return Monotonic() + offset; }
+  microseconds offset{0};
+};
+
+class Windows : public LiveWindowStore {
+ public:
+  Result<void> keep(const LiveWindow& window) override {
+    for (LiveWindow& each : kept)
+      if (each.from == window.from && each.version == window.version && each.segment == window.segment) {
+        each = window;
+        return {};
+      }
+    kept.push_back(window);
+    return {};
+  }
+  Result<std::vector<LiveWindow>> windows(const std::string&, const std::optional<Timestamp>&) const override {
+    return kept;
+  }
+  std::vector<LiveWindow> kept;
+};
+
+class Live : public testing::Test {
+ protected:
+  Live() {
+    Random random(1);
+    training_.rows = 5'000;
+    training_.columns.push_back({"age", drift::ColumnProfile()});
+    for (int i = 0; i < 5'000; ++i) training_.columns[0].column.add_number(50 + 10 * random.unit(), false);
+    config_.name = "e";
+    config_.window = seconds(600);
+    config_.segment_column = "site";
+  }
+  LiveProfiles make() {
+    return LiveProfiles(
+        LiveProfiles::Ports{[this](const auto& take) {
+                              for (; !waiting_.empty(); waiting_.pop_front()) take(waiting_.front());
+                            },
+                            [] { return std::uint64_t{3}; }, windows_, ledger_, clock_,
+                            [this](const std::string&, const std::string& version) -> Result<drift::Profile> {
+                              if (version == "1.0.0") return training_;
+                              return Unexpected(ErrorCode::kNotFound, "None.");
+                            },
+                            [this](const std::string& endpoint, const std::string& version) {
+                              drifted_.push_back(endpoint + "@" + version);
+                            }},
+        {config_});
+  }
+  void ask(double age, const std::string& site = "a", const std::string& version = "1.0.0") {
+    gateway::RequestSample sample;
+    sample.version = version;
+    sample.request = fmt::format(R"({{"instances":[{{"age":{},"site":"{}"}}]}})", age, site);
+    sample.response = R"({"predictions":[1]})";
+    waiting_.push_back(sample);
+  }
+  drift::Profile profile(std::size_t index) const {
+    return *wire::profile_from_json("w", windows_.kept.at(index).profile);
+  }
+  std::size_t alarms() {
+    std::size_t out = 0;
+    const auto entries = ledger_.read(1, 1'000);
+    for (const audit::Entry& entry : *entries)
+      if (entry.draft.action == "drift.alarm") ++out;
+    return out;
+  }
+
+  Hand clock_;
+  Windows windows_;
+  MemoryLedger ledger_{clock_};
+  EndpointConfig config_;
+  drift::Profile training_;
+  std::deque<gateway::RequestSample> waiting_;
+  std::vector<std::string> drifted_;
+};
+
+TEST_F(Live, RequestsAreProfiledByVersionAndSegmentAndKeptWhenTheWindowEnds) {
+  LiveProfiles live = make();
+  ask(50, "a");
+  ask(51, "b");
+  ask(52, "a", "2.0.0");
+  live.turn();
+  EXPECT_TRUE(windows_.kept.empty()) << "the window has only begun";
+  clock_.offset = seconds(601);
+  live.turn();
+  ASSERT_EQ(windows_.kept.size(), 5u);
+  const LiveWindow& whole = windows_.kept[0];
+  EXPECT_EQ(whole.version, "1.0.0");
+  EXPECT_EQ(whole.segment, "");
+  EXPECT_EQ(whole.requests, 2u);
+  EXPECT_EQ(profile(0).find("age")->numbers, 2u);
+  EXPECT_EQ(windows_.kept[1].segment, "a");
+  EXPECT_EQ(profile(1).rows, 1u);
+  EXPECT_NE(whole.predictions, "");
+}
+
+TEST_F(Live, AnOpenWindowIsKeptEveryMinuteAndReplacedByItself) {
+  LiveProfiles live = make();
+  ask(50);
+  live.turn();
+  clock_.offset = seconds(61);
+  live.turn();
+  ASSERT_GE(windows_.kept.size(), 1u);
+  const std::size_t kept = windows_.kept.size();
+  ask(51);
+  live.turn();
+  clock_.offset = seconds(122);
+  live.turn();
+  EXPECT_EQ(windows_.kept.size(), kept);
+  EXPECT_EQ(profile(0).rows, 2u);
+}
+
+TEST_F(Live, WhatIsOpenIsKeptAtTheEnd) {
+  LiveProfiles live = make();
+  ask(50);
+  live.start();
+  live.stop();
+  std::uint64_t requests = 0;
+  for (const LiveWindow& window : windows_.kept)
+    if (window.segment.empty()) requests += window.requests;
+  EXPECT_EQ(requests, 1u);
+}
+
+TEST_F(Live, ABodyWithoutRowsIsCounted) {
+  LiveProfiles live = make();
+  gateway::RequestSample sample;
+  sample.version = "1.0.0";
+  sample.request = "not json";
+  waiting_.push_back(sample);
+  live.turn();
+  clock_.offset = seconds(601);
+  live.turn();
+  ASSERT_EQ(windows_.kept.size(), 1u);
+  EXPECT_EQ(windows_.kept[0].unreadable, 1u);
+}
+
+TEST_F(Live, DriftIsAnAlarmOnceAndToldAgainWithEveryWindow) {
+  LiveProfiles live = make();
+  Random random(2);
+  for (int i = 0; i < 2'000; ++i) ask(50 + 10 * random.unit());
+  live.turn();
+  EXPECT_EQ(alarms(), 0u);
+  for (int i = 0; i < 2'000; ++i) ask(58 + 10 * random.unit());
+  live.turn();
+  EXPECT_EQ(alarms(), 1u);
+  EXPECT_EQ(drifted_, std::vector<std::string>{"e@1.0.0"});
+  clock_.offset = seconds(601);
+  live.turn();
+  EXPECT_EQ(alarms(), 1u);
+  EXPECT_EQ(drifted_.size(), 2u);
+}
+
+TEST_F(Live, AVersionWithoutAProfileIsOnlyProfiled) {
+  LiveProfiles live = make();
+  for (int i = 0; i < 2'000; ++i) ask(500, "a", "2.0.0");
+  live.turn();
+  EXPECT_EQ(alarms(), 0u);
+}
+
+TEST(CautiousPlan, BeginsInTheShadowUnlessItDoesAnyway) {
+  const rollout::Step shadow = usual_shadow();
+  rollout::Plan plan = rollout::default_plan();
+  const rollout::Plan got = cautious_plan(plan, shadow);
+  EXPECT_EQ(got.steps.size(), plan.steps.size() + 1);
+  EXPECT_EQ(got.steps.front(), shadow);
+  EXPECT_TRUE(got.validate());
+  EXPECT_EQ(cautious_plan(got, shadow), got);
+}
+
+}  // namespace
+}  // namespace backstay::live

@@ -1,0 +1,230 @@
+#include "live/request_rows.hpp"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <cmath>
+
+namespace backstay::live {
+
+namespace dom = simdjson::dom;
+using drift::Value;
+
+namespace {
+
+constexpr int kMaxDepth = 4;  // Of members that become columns a.b.c.d.
+
+Value value_of(const dom::element& element) {
+  switch (element.type()) {
+    case dom::element_type::NULL_VALUE: return {};
+    case dom::element_type::BOOL: return {Value::Kind::kBoolean, false, element.get_bool().value_unsafe() ? 1.0 : 0.0};
+    case dom::element_type::INT64:
+      return {Value::Kind::kNumber, true, static_cast<double>(element.get_int64().value_unsafe())};
+    case dom::element_type::UINT64:
+      return {Value::Kind::kNumber, true, static_cast<double>(element.get_uint64().value_unsafe())};
+    case dom::element_type::DOUBLE: {
+      const double number = element.get_double().value_unsafe();
+      if (!std::isfinite(number)) return {};
+      return {Value::Kind::kNumber, false, number};
+    }
+    case dom::element_type::STRING: {
+      const std::string_view text = element.get_string().value_unsafe();
+      if (text.empty()) return {};
+      return {Value::Kind::kText, false, 0, text};
+    }
+    default: return {Value::Kind::kNested};
+  }
+}
+
+/// The scalars of lists in lists, in order.
+void flatten(const dom::element& element, std::vector<Value>& out, std::size_t most) {
+  dom::array list;
+  if (element.get_array().get(list) != simdjson::SUCCESS) {
+    if (out.size() < most) out.push_back(value_of(element));
+    return;
+  }
+  for (const dom::element each : list) {
+    if (out.size() >= most) return;
+    flatten(each, out, most);
+  }
+}
+
+struct Tensor {
+  std::string_view name;
+  std::uint64_t rows = 1;
+  std::uint64_t width = 1;
+  std::vector<Value> values;
+};
+
+/// False: it is none, or its shape is not that of its data.
+bool read_tensor(const dom::element& element, Tensor& out) {
+  constexpr std::uint64_t kMost = 1'000'000;
+  dom::array shape;
+  dom::element data;
+  if (element["name"].get_string().get(out.name) != simdjson::SUCCESS ||
+      element["shape"].get_array().get(shape) != simdjson::SUCCESS || element["data"].get(data) != simdjson::SUCCESS)
+    return false;
+  bool first = true;
+  for (const dom::element each : shape) {
+    std::uint64_t size = 0;
+    if (each.get_uint64().get(size) != simdjson::SUCCESS || size > kMost) return false;
+    (first ? out.rows : out.width) *= size;
+    if (out.width > kMost) return false;
+    first = false;
+  }
+  if (out.rows * out.width > kMost) return false;
+  flatten(data, out.values, out.rows * out.width + 1);
+  return out.values.size() == out.rows * out.width && out.width > 0;
+}
+
+}  // namespace
+
+struct RequestRows::Json {
+  dom::element element;
+};
+struct RequestRows::Parser {
+  dom::parser json;
+};
+
+RequestRows::RequestRows(std::vector<std::string> names)
+    : names_(std::move(names)), parser_(std::make_unique<Parser>()) {}
+RequestRows::~RequestRows() = default;
+
+void RequestRows::put(std::string_view column, const Value& value) {
+  auto found = places_.find(column);
+  if (found == places_.end()) {
+    if (columns_.size() >= drift::Profile::kMaxColumns) return;
+    found = places_.emplace(std::string(column), columns_.size()).first;
+    columns_.emplace_back(column);
+  }
+  if (row_.size() <= found->second) row_.resize(found->second + 1);
+  row_[found->second] = value;
+}
+
+std::string RequestRows::place_name(std::size_t place) const {
+  return place < names_.size() ? names_[place] : fmt::format("[{}]", place);
+}
+
+void RequestRows::add_members(const Json& object, const std::string& prefix, int depth) {
+  dom::object members;
+  if (object.element.get_object().get(members) != simdjson::SUCCESS) return;
+  for (const auto member : members) {
+    const std::string name = prefix + std::string(member.key);
+    if (member.value.is_object() && depth < kMaxDepth) {
+      add_members({member.value}, name + ".", depth + 1);
+    } else {
+      put(name, value_of(member.value));
+    }
+  }
+}
+
+void RequestRows::read_row(const Json& row, const OnRow& on_row) {
+  row_.assign(columns_.size(), {});
+  dom::array list;
+  if (row.element.is_object()) {
+    add_members(row, "", 1);
+  } else if (row.element.get_array().get(list) == simdjson::SUCCESS) {
+    std::size_t place = 0;
+    for (const dom::element each : list)
+      if (place < kMaxWidth) put(place_name(place++), value_of(each));
+  } else {
+    put(names_.size() == 1 ? names_[0] : "value", value_of(row.element));
+  }
+  on_row(row_);
+}
+
+void RequestRows::read_rows(const Json& list, const OnRow& on_row) {
+  std::size_t rows = 0;
+  dom::array items;
+  if (list.element.get_array().get(items) != simdjson::SUCCESS) return;
+  for (const dom::element each : items)
+    if (rows++ < kMaxRows) read_row({each}, on_row);
+}
+
+bool RequestRows::read_tensors(const Json& root, const OnRow& on_row) {
+  std::vector<Tensor> tensors;
+  dom::array items;
+  if (root.element.get_array().get(items) != simdjson::SUCCESS) return false;
+  for (const dom::element each : items) {
+    Tensor& tensor = tensors.emplace_back();
+    if (!each.is_object() || !read_tensor(each, tensor) || tensor.rows != tensors.front().rows) return false;
+  }
+  if (tensors.empty()) return false;
+  const std::size_t rows = std::min<std::size_t>(tensors.front().rows, kMaxRows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    row_.assign(columns_.size(), {});
+    for (const Tensor& tensor : tensors) {
+      if (tensor.width > kMaxWidth) {
+        put(tensor.name, {Value::Kind::kNested});
+        continue;
+      }
+      const bool named = tensor.width == names_.size();
+      for (std::size_t i = 0; i < tensor.width; ++i) {
+        const Value& value = tensor.values[row * tensor.width + i];
+        if (named) {
+          put(names_[i], value);
+        } else {
+          put(tensor.width == 1 ? std::string(tensor.name) : fmt::format("{}[{}]", tensor.name, i), value);
+        }
+      }
+    }
+    on_row(row_);
+  }
+  return true;
+}
+
+bool RequestRows::read_split(const Json& root, const OnRow& on_row) {
+  dom::array columns;
+  dom::array data;
+  if (root.element["columns"].get_array().get(columns) != simdjson::SUCCESS ||
+      root.element["data"].get_array().get(data) != simdjson::SUCCESS)
+    return false;
+  std::vector<std::string_view> names;
+  for (const dom::element each : columns) {
+    std::string_view name;
+    if (each.get_string().get(name) != simdjson::SUCCESS || names.size() >= kMaxWidth) return false;
+    names.push_back(name);
+  }
+  std::size_t rows = 0;
+  for (const dom::element each : data) {
+    dom::array list;
+    if (each.get_array().get(list) != simdjson::SUCCESS) return false;
+    if (rows++ >= kMaxRows) break;
+    row_.assign(columns_.size(), {});
+    std::size_t place = 0;
+    for (const dom::element cell : list)
+      if (place < names.size()) put(names[place++], value_of(cell));
+    on_row(row_);
+  }
+  return true;
+}
+
+bool RequestRows::read_root(const Json& root, const OnRow& on_row) {
+  if (root.element.is_array()) {
+    read_rows(root, on_row);
+    return true;
+  }
+  if (!root.element.is_object()) return false;
+  dom::element part;
+  for (const char* key : {"inputs", "outputs"})
+    if (root.element[key].get(part) == simdjson::SUCCESS && part.is_array()) {
+      dom::element first;
+      if (part.at(0).get(first) == simdjson::SUCCESS && first.is_object()) return read_tensors({part}, on_row);
+    }
+  for (const char* key : {"instances", "predictions", "dataframe_records"})
+    if (root.element[key].get(part) == simdjson::SUCCESS && part.is_array()) {
+      read_rows({part}, on_row);
+      return true;
+    }
+  if (root.element["dataframe_split"].get(part) == simdjson::SUCCESS) return read_split({part}, on_row);
+  read_row(root, on_row);
+  return true;
+}
+
+bool RequestRows::read(std::string_view body, const OnRow& on_row) {
+  dom::element root;
+  if (body.empty() || parser_->json.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) return false;
+  return read_root({root}, on_row);
+}
+
+}  // namespace backstay::live

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "domain/drift/row_profile.hpp"
+
+namespace backstay::live {
+
+/// The rows that a model was asked about, from the bodies of requests (JSON, hostile):
+///
+///   {"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [...]}]}   Open Inference Protocol V2
+///   {"instances": [{"age": 3}, ...]}, {"instances": [[3, 4], ...]}                    TensorFlow's row form
+///   {"dataframe_split": {"columns": [...], "data": [[...]]}}, {"dataframe_records": [{...}]}   MLflow
+///   [{...}, ...], {...}                                                               rows, a row
+///
+/// A tensor with one value per row is a column of its name; a wider one is the columns that `names` lists, when it has
+/// as many, else name[0], name[1], ...; above kMaxWidth values it is one nested value. Members of a row that are
+/// objects become a.b; lists are nested values. Not thread-safe.
+class RequestRows {
+ public:
+  static constexpr std::size_t kMaxWidth = 256;
+  static constexpr std::size_t kMaxRows = 10'000;  ///< Of one request; more are left out.
+
+  explicit RequestRows(std::vector<std::string> names = {});
+  ~RequestRows();
+
+  using OnRow = std::function<void(std::span<const drift::Value>)>;
+  /// False: the body is no JSON that has rows. Columns may have become more when `on_row` is called.
+  bool read(std::string_view body, const OnRow& on_row);
+  /// In the order in which they were first seen.
+  const std::vector<std::string>& columns() const { return columns_; }
+
+ private:
+  struct Json;
+  bool read_root(const Json& root, const OnRow& on_row);
+  bool read_tensors(const Json& root, const OnRow& on_row);
+  bool read_split(const Json& root, const OnRow& on_row);
+  void read_rows(const Json& list, const OnRow& on_row);
+  void read_row(const Json& row, const OnRow& on_row);
+  void add_members(const Json& object, const std::string& prefix, int depth);
+  void put(std::string_view column, const drift::Value& value);
+  std::string place_name(std::size_t place) const;
+
+  std::vector<std::string> names_;
+  std::vector<std::string> columns_;
+  std::map<std::string, std::size_t, std::less<>> places_;
+  std::vector<drift::Value> row_;
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace backstay::live

@@ -1,0 +1,190 @@
+#include "services/live_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "tables/profile.hpp"
+#include "tables/table_reader.hpp"
+
+namespace backstay::services {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Finer than what is stored: the live side's own error is small beside that of the training profile.
+constexpr std::uint32_t kLiveK = 500;
+
+Unexpected invalid(std::string message, std::string hint) {
+  return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
+}
+
+/// Feeds the file's rows to `on_row`, in order; `on_columns` is told their names before the first and whenever there
+/// are more.
+Result<void> for_each_row(const fs::path& path, const std::function<void(const std::vector<std::string>&)>& on_columns,
+                          const tables::OnRow& on_row, const OnProgress& on_progress) {
+  std::error_code ignored;
+  Progress progress{path.filename().string(), 0, fs::file_size(path, ignored)};
+  tables::TableOptions options;
+  options.on_bytes = [&](std::uint64_t bytes) {
+    progress.done_bytes += bytes;
+    if (on_progress) on_progress(progress);
+  };
+  return tables::read_rows(
+      path, on_row,
+      [&](const std::vector<tables::ColumnInfo>& columns) {
+        std::vector<std::string> names;
+        for (const tables::ColumnInfo& column : columns) names.push_back(column.name);
+        on_columns(names);
+      },
+      std::move(options));
+}
+
+std::size_t index_of(const std::vector<std::string>& columns, const std::string& name) {
+  return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
+}
+
+std::string_view text_at(const tables::Row& row, std::size_t index) {
+  return index < row.cells.size() ? row.cells[index].text : std::string_view();
+}
+
+bool same_value(const drift::Value& a, const drift::Value& b) {
+  return a.kind == b.kind && (a.kind == drift::Value::Kind::kText ? a.text == b.text : a.number == b.number);
+}
+
+class Reading {
+ public:
+  Reading(const LiveFile& file, const LiveWatch& watch) : file_(file), watch_(watch), profile_(kMaxColumns, kLiveK) {
+    if (watch.training != nullptr) stream_.emplace(*watch.training, watch.plan, watch.ignored);
+    if (watch.label.empty()) return;
+    out_.errors.emplace();
+    out_.errors->expected = watch.expected_error;
+    detector_.emplace(watch.expected_error, watch.run_length);
+  }
+
+  void learn_columns(const std::vector<std::string>& columns) {
+    columns_ = columns;
+    time_ = index_of(columns, file_.time_column);
+    label_ = index_of(columns, watch_.label);
+    prediction_ = index_of(columns, watch_.prediction);
+    if (stream_) stream_->set_columns(columns);
+  }
+
+  Result<void> take(const tables::Row& row) {
+    if (file_.since) {
+      TRY(const Timestamp at, time_of(row));
+      if (at < *file_.since) {
+        ++out_.left_out;
+        return {};
+      }
+    }
+    values_.clear();
+    for (const tables::Cell& cell : row.cells) values_.push_back(tables::value_of(cell));
+    profile_.add(values_);
+    if (stream_) stream_->observe(values_);
+    if (detector_) judge();
+    return {};
+  }
+
+  Result<LiveRows> finish() {
+    if (columns_.empty())
+      return invalid(fmt::format("{} has no rows.", file_.path.string()),
+                     "Give the rows that the model was asked about.");
+    for (const std::string* name : {&file_.time_column, &watch_.label, &watch_.prediction})
+      if (!name->empty() && std::find(columns_.begin(), columns_.end(), *name) == columns_.end())
+        return invalid(
+            fmt::format("{} has no column '{}'.", file_.path.string(), *name),
+            fmt::format("Its columns: {}.",
+                        fmt::join(columns_.begin(),
+                                  columns_.begin() + std::min<std::ptrdiff_t>(20, std::ssize(columns_)), ", ")));
+    out_.profile = profile_.named(columns_);
+    if (stream_)
+      for (drift::StreamWatch::Alarm& each : stream_->alarms()) out_.alarms.push_back({each.column, each.alarm});
+    return std::move(out_);
+  }
+
+ private:
+  static constexpr std::size_t kMaxColumns = 1'024;  // What a table may have; the training data has less.
+
+  Result<Timestamp> time_of(const tables::Row& row) const {
+    auto at = parse_row_time(std::string(text_at(row, time_)));
+    if (at) return *at;
+    return Unexpected(std::move(at).error().within(fmt::format("{} row {}, column '{}'", file_.path.string(),
+                                                               profile_.rows() + out_.left_out, file_.time_column)));
+  }
+
+  void judge() {
+    if (label_ >= values_.size() || prediction_ >= values_.size()) return;
+    const drift::Value& label = values_[label_];
+    const drift::Value& prediction = values_[prediction_];
+    if (label.kind == drift::Value::Kind::kMissing || prediction.kind == drift::Value::Kind::kMissing) return;
+    const bool wrong = !same_value(label, prediction);
+    ++out_.errors->labelled;
+    if (wrong) ++out_.errors->wrong;
+    if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = profile_.rows();
+  }
+
+  const LiveFile& file_;
+  const LiveWatch& watch_;
+  drift::RowProfile profile_;
+  std::optional<drift::StreamWatch> stream_;
+  std::optional<drift::ErrorDetector> detector_;
+  std::vector<std::string> columns_;
+  std::vector<drift::Value> values_;
+  std::size_t time_ = 0;
+  std::size_t label_ = 0;
+  std::size_t prediction_ = 0;
+  LiveRows out_;
+};
+
+/// Gives the alarms the time of the row at which the drift began.
+Result<void> add_times(const LiveFile& file, LiveRows& out) {
+  std::multimap<std::uint64_t, ColumnAlarm*> wanted;
+  for (ColumnAlarm& alarm : out.alarms) wanted.emplace(alarm.alarm.since + out.left_out, &alarm);
+  std::uint64_t row_number = 0;
+  std::size_t time = 0;
+  return for_each_row(
+      file.path, [&](const std::vector<std::string>& columns) { time = index_of(columns, file.time_column); },
+      [&](const tables::Row& row) -> Result<void> {
+        const auto [first, last] = wanted.equal_range(row_number++);
+        for (auto each = first; each != last; ++each) each->second->since_time = text_at(row, time);
+        return {};
+      },
+      {});
+}
+
+}  // namespace
+
+Result<Timestamp> parse_row_time(const std::string& text) {
+  if (auto exact = parse_rfc3339(text)) return *exact;
+  if (text.size() == 10 && text[4] == '-')
+    if (auto day = parse_rfc3339(text + "T00:00:00Z")) return *day;
+  if (text.size() >= 19 && text[10] == ' ') {
+    std::string changed = text;
+    changed[10] = 'T';
+    if (changed.back() != 'Z') changed += 'Z';
+    if (auto moment = parse_rfc3339(changed)) return *moment;
+  }
+  double number = 0;
+  constexpr double kMaxSeconds = 253'402'300'800;  // The year 10000.
+  if (tables::read_number(text, number) && number >= 0 && number < kMaxSeconds)
+    return Timestamp(microseconds(static_cast<std::int64_t>(number * 1e6)));
+  return invalid(fmt::format("'{}' is no time.", text.substr(0, 100)),
+                 "Write times like 2026-11-24T10:15:30Z, 2026-11-24 10:15:30, 2026-11-24, or as seconds since 1970.");
+}
+
+Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, const OnProgress& on_progress) {
+  if (file.since && file.time_column.empty())
+    return invalid("A point in time needs a column that has the rows' times.", "Name it with --time COLUMN.");
+  Reading reading(file, watch);
+  TRY_DO(for_each_row(
+      file.path, [&](const std::vector<std::string>& columns) { reading.learn_columns(columns); },
+      [&](const tables::Row& row) { return reading.take(row); }, on_progress));
+  TRY(LiveRows out, reading.finish());
+  if (!out.alarms.empty() && !file.time_column.empty()) TRY_DO(add_times(file, out));
+  return out;
+}
+
+}  // namespace backstay::services

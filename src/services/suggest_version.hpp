@@ -1,0 +1,47 @@
+#pragma once
+
+#include "domain/drift/suggestion.hpp"
+#include "services/check_rollout.hpp"
+#include "services/live_rows.hpp"
+#include "services/profiles.hpp"
+#include "services/records.hpp"
+
+namespace backstay::services {
+
+struct SuggestQuestion {
+  std::string endpoint;  ///< Whose history counts; empty: of no endpoint.
+  registry::VersionRef current;
+  std::string metric = "accuracy";
+  drift::SuggestionRules rules;
+  ReleaseRules release;  ///< What the endpoint asks of versions.
+  std::set<std::string> ignored;
+};
+
+/// A version that was looked at.
+struct Considered {
+  registry::VersionRef ref;
+  bool archived = false;
+  std::vector<std::string> slices;  ///< That it was trained on, of those with a profile.
+};
+
+struct Advice {
+  registry::VersionRef current;
+  drift::Suggestion suggestion;        ///< Contenders are indices into `considered`.
+  std::vector<Considered> considered;  ///< The current version first.
+  std::vector<std::string> slices;     ///< Of the mixture, by name, with
+  drift::Mixture mixture;
+  struct Excluded {
+    registry::VersionRef ref;
+    std::string why;
+  };
+  std::vector<Excluded> excluded;  ///< Versions that could not be released.
+  std::uint64_t live_rows = 0;
+};
+
+/// Ranks the model's versions that could be released (check_eligible) and have profiles by what they can be expected to
+/// do on data like `live`: the live data is taken as a mixture of the slices on which the current version was measured
+/// (metrics whose group is the name of a slice), and each version's metric on them is weighted accordingly.
+Result<Advice> suggest_version(const Registry& registry, const Records& records, const SuggestQuestion& question,
+                               const drift::Profile& live);
+
+}  // namespace backstay::services

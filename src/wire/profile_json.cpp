@@ -1,0 +1,298 @@
+#include "wire/profile_json.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/base64.hpp"
+#include "wire/strict_json.hpp"
+
+namespace backstay::wire {
+
+using drift::CategorySketch;
+using drift::ColumnProfile;
+using drift::QuantileSketch;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::uint64_t kMaxCount = 1ULL << 52;  // Counts are exact as doubles, also when many are added.
+
+json json_of(const QuantileSketch& sketch) {
+  return {{"k", sketch.k()}, {"levels", sketch.levels()}};
+}
+
+json json_of(const CategorySketch& sketch) {
+  json entries = json::array();
+  std::uint64_t floor = sketch.floor();
+  for (const CategorySketch::Entry& entry : sketch.entries()) {
+    if (entry.certain() >= drift::kLeastShared) {
+      entries.push_back({fmt::format("{:08x}", entry.hash), entry.count, entry.error});
+    } else {
+      floor = std::max(floor, entry.count);
+    }
+  }
+  return {{"floor", floor}, {"entries", std::move(entries)}};
+}
+
+json json_of(const drift::TextProfile& text) {
+  json scripts = json::object();
+  for (std::size_t i = 0; i < drift::kScripts; ++i)
+    if (text.scripts[i] > 0) scripts[drift::to_string(static_cast<drift::Script>(i))] = text.scripts[i];
+  return {{"lengths", json_of(text.lengths)}, {"scripts", std::move(scripts)}, {"words", text.words}};
+}
+
+json json_of(const std::string& name, const ColumnProfile& c) {
+  json out{{"name", drift::kept_name(name)}, {"type", c.type()}, {"missing", c.missing}};
+  if (c.present() > 0) {
+    json kinds = json::object();
+    for (const auto& [key, value] : {std::pair{"integers", c.integers},
+                                     {"numbers", c.numbers},
+                                     {"booleans", c.booleans},
+                                     {"texts", c.texts},
+                                     {"nested", c.nested}})
+      if (value > 0) kinds[key] = value;
+    out["kinds"] = std::move(kinds);
+  }
+  if (c.nested < c.present()) out["distinct"] = c.distinct();
+  if (c.numbers > 0) {
+    if (std::isfinite(c.min) && std::isfinite(c.max)) {
+      out["min"] = c.min;
+      out["max"] = c.max;
+    }
+    if (std::isfinite(c.mean())) out["mean"] = c.mean();
+  }
+  if (c.quantiles.count() > 0) out["quantiles"] = json_of(c.quantiles);
+  if (!c.categories.entries().empty() || c.categories.floor() > 0) out["categories"] = json_of(c.categories);
+  if (c.many_numbers) out["many_numbers"] = true;
+  const std::vector<std::uint8_t>& registers = c.distinct_values.registers();
+  if (!registers.empty())
+    out["registers"] = to_base64({reinterpret_cast<const char*>(registers.data()), registers.size()});
+  if (c.texts > 0 && c.text.lengths.count() > 0) out["text"] = json_of(c.text);
+  return out;
+}
+
+/// Reads members and remembers the first that is wrong.
+class Reader {
+ public:
+  const std::string& problem() const { return problem_; }
+  bool ok() const { return problem_.empty(); }
+  void fail(const std::string& what) {
+    if (problem_.empty()) problem_ = what;
+  }
+
+  const json* member(const json& object, const char* key, bool required = false) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    if (object.is_object() && found != object.end()) return &*found;
+    if (required) fail(fmt::format("{} is missing", key));
+    return nullptr;
+  }
+  std::uint64_t count(const json* value, const char* what) {
+    if (value == nullptr) return 0;
+    if (value->is_number_unsigned() && value->get<std::uint64_t>() <= kMaxCount) return value->get<std::uint64_t>();
+    fail(fmt::format("{} is no count", what));
+    return 0;
+  }
+  double number(const json* value, const char* what) {
+    if (value == nullptr) return 0;
+    const double out = value->is_number() ? value->get<double>() : std::nan("");
+    if (std::isfinite(out)) return out;
+    fail(fmt::format("{} is no number", what));
+    return 0;
+  }
+  QuantileSketch quantiles(const json& value);
+  CategorySketch categories(const json& value);
+  drift::DistinctCounter registers(const json& value);
+  drift::TextProfile text(const json& value);
+
+ private:
+  std::string problem_;
+};
+
+QuantileSketch Reader::quantiles(const json& value) {
+  std::vector<std::vector<double>> levels;
+  if (const json* list = member(value, "levels", true); list != nullptr && list->is_array()) {
+    for (const json& level : *list) {
+      std::vector<double>& out = levels.emplace_back();
+      if (!level.is_array()) fail("a level of quantiles is no list");
+      if (!ok()) return QuantileSketch();
+      for (const json& each : level) out.push_back(number(&each, "a value of quantiles"));
+    }
+  } else {
+    fail("levels is no list");
+  }
+  const std::uint64_t k = count(member(value, "k", true), "k");
+  auto sketch =
+      k > UINT32_MAX ? std::nullopt : QuantileSketch::from_levels(static_cast<std::uint32_t>(k), std::move(levels));
+  if (!sketch) fail("quantiles are no sketch");
+  return sketch ? *std::move(sketch) : QuantileSketch();
+}
+
+CategorySketch Reader::categories(const json& value) {
+  std::vector<CategorySketch::Entry> entries;
+  const json* list = member(value, "entries", true);
+  if (list == nullptr || !list->is_array()) {
+    fail("entries is no list");
+    return {};
+  }
+  for (const json& item : *list) {
+    CategorySketch::Entry& entry = entries.emplace_back();
+    if (!item.is_array() || item.size() != 3 || !item[0].is_string()) {
+      fail("a category is not [hash, count, error]");
+      return {};
+    }
+    const auto& hash = item[0].get_ref<const std::string&>();
+    const auto [end, wrong] = std::from_chars(hash.data(), hash.data() + hash.size(), entry.hash, 16);
+    if (hash.size() != 8 || wrong != std::errc{} || end != hash.data() + hash.size())
+      fail("a category's hash is not 8 hexadecimal digits");
+    entry.count = count(&item[1], "a category's count");
+    entry.error = count(&item[2], "a category's error");
+  }
+  auto out = CategorySketch::from_entries(std::move(entries), count(member(value, "floor", true), "floor"));
+  if (!out) fail("categories are no sketch");
+  return out ? *std::move(out) : CategorySketch();
+}
+
+drift::DistinctCounter Reader::registers(const json& value) {
+  const auto bytes = value.is_string() ? from_base64(value.get_ref<const std::string&>())
+                                       : Result<std::string>(Unexpected(ErrorCode::kInvalidArgument, ""));
+  auto out = bytes ? drift::DistinctCounter::from_registers({bytes->begin(), bytes->end()}) : std::nullopt;
+  if (!out) fail("registers are none");
+  return out ? *std::move(out) : drift::DistinctCounter();
+}
+
+drift::TextProfile Reader::text(const json& value) {
+  drift::TextProfile out;
+  if (const json* lengths = member(value, "lengths", true); lengths != nullptr) out.lengths = quantiles(*lengths);
+  const json* scripts = member(value, "scripts", true);
+  if (scripts == nullptr || !scripts->is_object()) {
+    fail("scripts is no object");
+    return out;
+  }
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < drift::kScripts; ++i) {
+    const json* part = member(*scripts, drift::to_string(static_cast<drift::Script>(i)));
+    out.scripts[i] = count(part, "a script's count");
+    if (part != nullptr) ++known;
+  }
+  if (known != scripts->size()) fail("scripts has one that is not known");
+  const json* words = member(value, "words", true);
+  if (words == nullptr || !words->is_array() || words->size() != out.words.size()) {
+    fail("words is not a list of 64 counts");
+    return out;
+  }
+  for (std::size_t i = 0; i < out.words.size(); ++i) out.words[i] = count(&(*words)[i], "a word's count");
+  return out;
+}
+
+void read_sketches(Reader& read, const json& value, ColumnProfile& out) {
+  if (const json* kinds = read.member(value, "kinds"); kinds != nullptr) {
+    out.integers = read.count(read.member(*kinds, "integers"), "integers");
+    out.numbers = read.count(read.member(*kinds, "numbers"), "numbers");
+    out.booleans = read.count(read.member(*kinds, "booleans"), "booleans");
+    out.texts = read.count(read.member(*kinds, "texts"), "texts");
+    out.nested = read.count(read.member(*kinds, "nested"), "nested");
+  }
+  if (const json* part = read.member(value, "quantiles"); part != nullptr) out.quantiles = read.quantiles(*part);
+  if (const json* part = read.member(value, "categories"); part != nullptr) out.categories = read.categories(*part);
+  if (const json* part = read.member(value, "registers"); part != nullptr) out.distinct_values = read.registers(*part);
+  if (const json* part = read.member(value, "text"); part != nullptr) out.text = read.text(*part);
+  if (const json* part = read.member(value, "many_numbers"); part != nullptr) out.many_numbers = *part == json(true);
+  double certain = 0;
+  for (const CategorySketch::Entry& entry : out.categories.entries()) certain += static_cast<double>(entry.certain());
+  if (out.quantiles.count() > out.numbers || out.text.lengths.count() > out.texts || out.integers > out.numbers ||
+      certain > static_cast<double>(out.present()))
+    read.fail("a sketch has more values than the column");
+}
+
+/// What /1 says of kinds. "mixed" does not tell how many of each: one of each, so that none of them is news.
+void assume_kinds(const std::string& type, std::uint64_t present, ColumnProfile& out) {
+  if (type == "integer") out.integers = present;
+  if (type == "integer" || type == "number") out.numbers = present;
+  if (type == "boolean") out.booleans = present;
+  if (type == "text") out.texts = present;
+  if (type == "nested" || type == "other") out.nested = present;
+  if (type != "mixed") return;
+  out.booleans = present > 1 ? 1 : 0;
+  out.nested = present > 2 ? 1 : 0;
+  out.texts = present > 3 ? 1 : 0;
+  out.numbers = present - out.booleans - out.nested - out.texts;
+}
+
+drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t rows, bool has_sketches) {
+  drift::Profile::Named out;
+  const json* name = read.member(value, "name", true);
+  const json* type = read.member(value, "type", true);
+  if (name == nullptr || !name->is_string() || type == nullptr || !type->is_string()) {
+    read.fail("a column has no name or type");
+    return out;
+  }
+  out.name = name->get<std::string>();
+  if (!has_sketches) out.name = drift::kept_name(out.name);
+  if (drift::kept_name(out.name) != out.name) read.fail("a column's name is too long");
+  ColumnProfile& column = out.column;
+  column.missing = read.count(read.member(value, "missing"), "missing");
+  if (column.missing > rows) read.fail("more values are missing than there are rows");
+  if (!read.ok()) return out;
+  if (has_sketches) {
+    read_sketches(read, value, column);
+  } else {
+    assume_kinds(type->get<std::string>(), rows - column.missing, column);
+  }
+  if (read.ok() && column.rows() != rows) read.fail("a column's counts are not those of its rows");
+  column.distinct_counted = read.count(read.member(value, "distinct"), "distinct");
+  const json* min = read.member(value, "min");
+  const json* max = read.member(value, "max");
+  column.min = read.number(min, "min");
+  column.max = read.number(max, "max");
+  if (column.min > column.max) read.fail("min is above max");
+  // Without extremes (a Parquet footer need not have them) there is no range that anything could leave.
+  if (min == nullptr || max == nullptr) {
+    column.min = -std::numeric_limits<double>::infinity();
+    column.max = std::numeric_limits<double>::infinity();
+  }
+  column.sum = read.number(read.member(value, "mean"), "mean") * static_cast<double>(column.numbers);
+  if (!std::isfinite(column.sum)) read.fail("mean is too large");
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const drift::Profile& profile) {
+  json columns = json::array();
+  for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
+  const json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<drift::Profile> profile_from_json(const std::string& name, std::string_view text) {
+  TRY(const json root, parse_strict_json(name, text));
+  Reader read;
+  drift::Profile out;
+  const json* format = read.member(root, "profile", true);
+  const bool second = format != nullptr && *format == json("backstay-profile/2");
+  if (format != nullptr && !second && *format != json("backstay-profile/1"))
+    return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is a profile of a form that is not known.", name),
+                      "A newer backstay wrote it; read it with that.");
+  out.rows = read.count(read.member(root, "rows", true), "rows");
+  const json* columns = read.member(root, "columns", true);
+  if (columns != nullptr && columns->is_array() && columns->size() <= drift::Profile::kMaxColumns) {
+    for (const json& each : *columns) {
+      if (!read.ok()) break;
+      out.columns.push_back(read_column(read, each, out.rows, second));
+      if (!read.ok() || out.find(out.columns.back().name) == &out.columns.back().column) continue;
+      if (second) read.fail("a column is there twice");
+      out.columns.pop_back();  // Footers of Parquet files may name two alike.
+    }
+  } else {
+    read.fail("columns is no list of at most 256");
+  }
+  if (!read.ok())
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is no profile: {}.", name, read.problem()),
+                      "Run backstay fsck when it came from the registry.");
+  return out;
+}
+
+}  // namespace backstay::wire

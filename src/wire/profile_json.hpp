@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "domain/drift/column_profile.hpp"
+
+namespace backstay::wire {
+
+/// A profile as it is stored beside a version:
+///
+///   {"profile": "backstay-profile/2", "rows": 120, "columns": [
+///     {"name": "age", "type": "integer", "missing": 2, "distinct": 61, "min": 18, "max": 93, "mean": 55.2,
+///      "kinds": {"integers": 118, "numbers": 118},
+///      "quantiles": {"k": 200, "levels": [[18, 19], [25.5]]},
+///      "categories": {"floor": 4, "entries": [["9f3a01bc", 40, 0]]},
+///      "registers": "AAEC...",
+///      "text": {"lengths": {...}, "scripts": {"latin": 80}, "words": [3, 0, ...]}}]}
+///
+/// What is empty is left out. Of texts no value is written: categories are 32 bits of a hash, and only those that at
+/// least drift::kLeastShared rows share; words are counts in 64 buckets. Of numbers the quantile sketch holds a sample
+/// of at most about 600 values. Equal profiles give equal bytes. Names are cut at 256 bytes.
+std::string to_json(const drift::Profile& profile);
+
+/// Reads backstay-profile/2, and /1, of which only counts and extremes are known. `name` is what errors call it.
+Result<drift::Profile> profile_from_json(const std::string& name, std::string_view text);
+
+}  // namespace backstay::wire

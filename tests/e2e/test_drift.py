@@ -1,0 +1,138 @@
+"""Live data against training data, and which version fits it better."""
+
+import csv
+import json
+import random
+
+import pandas
+import pytest
+
+COLUMNS = ["at", "age", "site", "note", "truth", "answer"]
+
+
+def rows(count: int, seed: int, *, age: float = 50, sites=("a", "b"), start: int = 0, wrong: float = 0.05) -> list[list]:
+    source = random.Random(seed)
+    out = []
+    for i in range(count):
+        day = f"2026-01-{1 + (start + i) * 28 // 20_000:02}T00:00:00Z"
+        truth = source.randrange(2)
+        out.append([day, f"{source.gauss(age, 10):.3f}", source.choice(sites), f"patient {source.randrange(10**6):06} came in", truth,
+                    truth if source.random() > wrong else 1 - truth])
+    return out
+
+
+def write(path, table: list[list], columns=COLUMNS):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(table)
+    return path
+
+
+@pytest.fixture
+def trained(backstay, releases):
+    """m@1.0.0, trained on 5,000 rows, with a measured accuracy of 0.97."""
+    write(backstay.folder / "m-1.0.0/train.csv", rows(5_000, 1))
+    releases.release("1.0.0", data=[{"name": "wards", "role": "training", "slices": [{"name": "all", "file": "train.csv"}]}])
+    return backstay
+
+
+IGNORED = ("--ignore", "at,truth,answer")
+
+
+def test_the_same_kind_of_data_is_no_drift(trained):
+    live = write(trained.folder / "live.csv", rows(1_000, 2))
+    done = trained("drift", "m@1.0.0", "--live", live, *IGNORED)
+    assert "3 of 3 columns are as in training" in done.out
+    report = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--json").json
+    assert report["drifted"] is False
+    assert report["training"] == {"rows": 5000, "slices": ["wards/all"], "slices_without_profile": []}
+    assert {c["column"]: c["measure"] for c in report["columns"]} == {"age": "number", "site": "category", "note": "text"}
+
+
+def test_it_tells_which_column_moved_how_far_and_since_when(trained):
+    live = write(trained.folder / "live.csv", rows(2_000, 2) + rows(1_500, 3, age=58, start=2_000))
+    done = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--time", "at", code=6)
+    assert "drifted" in done.out and "median" in done.out
+    report = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--time", "at", "--json", code=6).json
+    age = report["columns"][0]
+    assert age["column"] == "age" and age["drifted"]
+    assert 0.2 < age["shift"] < 0.5
+    assert [a["column"] for a in report["alarms"]] == ["age"]
+    assert abs(report["alarms"][0]["since_row"] - 2_000) < 200
+    assert report["alarms"][0]["since_time"].startswith("2026-01-0")
+    assert report["alarms"][0]["sure_at_row"] > report["alarms"][0]["since_row"]
+
+
+def test_rows_before_since_are_left_out(trained):
+    live = write(trained.folder / "live.csv", rows(10_000, 2) + rows(10_000, 3, age=58, start=10_000))
+    late = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--time", "at", "--since", "2026-01-15", "--json", code=6).json
+    assert late["live"]["left_out"] == 10_000
+    assert late["columns"][0]["shift"] == pytest.approx(0.8, abs=0.1)
+    err = trained("drift", "m@1.0.0", "--live", live, "--since", "2026-01-15", code=2).err
+    assert "--time" in err
+
+
+def test_broken_data_is_told_as_such(trained):
+    table = [[row[0], "" if i % 3 == 0 else "n/a" if i % 3 == 1 else row[1], "z" if i % 4 == 0 else row[2], *row[3:]]
+             for i, row in enumerate(rows(600, 4))]
+    report = trained("drift", "m@1.0.0", "--live", write(trained.folder / "live.csv", table), *IGNORED, "--json", code=6).json
+    found = {c["column"]: [q["kind"] for q in c["quality"]] for c in report["columns"]}
+    assert found["age"] == ["missing", "type"]
+    assert found["site"] == ["unseen"]
+
+
+def test_predictions_and_errors_are_watched(trained):
+    live = write(trained.folder / "live.csv", rows(1_000, 2, wrong=0.02) + rows(1_000, 3, wrong=0.3))
+    report = trained("drift", "m@1.0.0", "--live", live, "--ignore", "at", "--label", "truth", "--prediction",
+                     "answer=truth", "--json", code=6).json
+    assert report["errors"]["labelled"] == 2_000
+    assert 0.03 < report["errors"]["expected_rate"] < 0.05, "one minus the lower limit of accuracy 0.97 of 2000"
+    assert 1_000 < report["errors"]["alarm_at_row"] < 1_100
+    assert report["prediction"]["measure"] == "category"
+    assert report["drifted"] is True
+    err = trained("drift", "m@1.0.0", "--live", live, "--label", "truth", code=2).err
+    assert "--prediction" in err
+
+
+def test_few_rows_give_no_verdict(trained):
+    done = trained("drift", "m@1.0.0", "--live", write(trained.folder / "live.csv", rows(20, 2, age=90)), code=8)
+    assert "too few" in done.out
+
+
+def test_json_lines_are_read_and_other_things_refused(trained):
+    live = trained.folder / "live.jsonl"
+    live.write_text("".join(json.dumps(dict(zip(COLUMNS, row))) + "\n" for row in rows(500, 2)))
+    trained("drift", "m@1.0.0", "--live", live, *IGNORED)
+    trained("drift", "m@1.0.0", "--live", trained.folder / "none.csv", code=3)
+    (trained.folder / "x.bin").write_bytes(b"\x00\x01 no table")
+    trained("drift", "m@1.0.0", "--live", trained.folder / "x.bin", code=13)
+    other = write(trained.folder / "other.csv", [["1"]], ["something"])
+    assert "no column of the training data" in trained("drift", "m@1.0.0", "--live", other, code=2).err
+    assert "no endpoint and no model" in trained("drift", "q", "--live", live, code=3).err
+
+
+def test_parquet_is_read_like_the_rest(trained):
+    live = trained.folder / "live.parquet"
+    table = [row[:4] + [row[4], row[5]] for row in rows(800, 3, age=60)]
+    pandas.DataFrame(table, columns=COLUMNS).astype({"age": float}).to_parquet(live, index=False)
+    report = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--json", code=6).json
+    assert report["live"]["rows"] == 800
+    assert [c["column"] for c in report["columns"] if c["drifted"]] == ["age"]
+
+
+def test_a_version_without_profiles_says_what_to_do(backstay, releases):
+    releases.release("1.0.0")
+    live = write(backstay.folder / "live.csv", rows(100, 1))
+    assert "version.yaml" in backstay("drift", "m@1.0.0", "--live", live, code=10).err
+
+
+def test_a_profile_discloses_no_text(trained):
+    shown = trained("slice", "profile", "m@1.0.0", "wards/all", "--json").json
+    assert shown["profile"] == "backstay-profile/2"
+    text = json.dumps(shown)
+    assert "patient" not in text and "came" not in text
+    note = next(c for c in shown["columns"] if c["name"] == "note")
+    assert note["categories"]["entries"] == []
+    assert "DISTINCT" in trained("slice", "profile", "m@1.0.0", "wards/all").out

@@ -1,0 +1,94 @@
+"""Live requests: profiled by the gateway's sampling, alarms in the audit log, suggestions and what follows from them."""
+
+import json
+import random
+
+import pytest
+
+from program import wait_until
+from test_suggest import release, scores, season
+
+PATH = "/v2/models/e/infer"
+
+
+def body(row: list) -> str:
+    return json.dumps({"inputs": [
+        {"name": "temperature", "shape": [1], "datatype": "FP32", "data": [float(row[0])]},
+        {"name": "demand", "shape": [1, 1], "datatype": "FP32", "data": [float(row[1])]},
+        {"name": "site", "shape": [1], "datatype": "BYTES", "data": [row[2]]}]})
+
+
+class Seasons:
+    """Endpoint e serves 2.0.0, trained on summer; 1.3.0, trained on winter, waits."""
+
+    def __init__(self, program, releases, server, backend, **drift):
+        self.program = program
+        release(releases, "1.3.0", "winter", scores(0.94, 0.86))
+        release(releases, "2.0.0", "summer", scores(0.87, 0.95))
+        urls = {version: backend(version).url for version in ("1.3.0", "2.0.0")}
+        self.server = server({"endpoints": [{
+            "name": "e", "model": "m", "backend": {"kind": "url", "urls": urls},
+            "rollout": {"steps": [{"canary": "50%", "for": "1h"}], "watch": "0s", "holdback": "0%"},
+            "drift": {"sample": "100%", "window": "1h", **drift}}]})
+        program("rollout", "start", "e", "m@2.0.0", "--reason", "summer")
+        self.server.wait_for_phase("e", "done")
+
+    def ask(self, rows: list[list]) -> None:
+        # The ring holds 64 per thread: what is asked is looked into before more is asked.
+        for row in rows:
+            assert self.server.ask("POST", PATH, body(row)).status == 200
+
+    def entries(self, action: str) -> list[dict]:
+        return [entry for entry in self.program.audit() if entry["action"] == action]
+
+
+@pytest.fixture
+def seasons(backstay, releases, server, backend):
+    return lambda **drift: Seasons(backstay, releases, server, backend, **drift)
+
+
+def test_what_the_gateway_kept_is_compared_by_version_and_segment(seasons):
+    setup = seasons(segment="site", alpha=0.001)
+    setup.ask(season(300, 3, 0.0))
+    setup.server.stop()  # Keeps what is open.
+    report = setup.program("drift", "e", "--json").json
+    assert report["version"] == "m@2.0.0"
+    assert report["live"]["rows"] + report["live"]["dropped"] == 300
+    assert report["live"]["rows"] >= 64
+    assert report["drifted"] is False
+    north = setup.program("drift", "e", "--segment", "north", "--ignore", "site", "--min-rows", "1", "--json").json
+    assert 0 < north["live"]["rows"] < report["live"]["rows"]
+    assert "--live" in setup.program("drift", "e", "--segment", "east", code=10).err
+    assert setup.program("suggest", "e", "--json").json["suggested"] is None
+    kept = b"".join(file.read_bytes() for file in (setup.program.data_dir / "live/e").iterdir())
+    assert b"inputs" not in kept, "no request is kept"
+
+
+def test_drift_is_an_alarm_in_the_audit_log_and_a_suggestion(seasons):
+    setup = seasons(act="suggest")
+    source = random.Random(5)
+    wait_until(lambda: (setup.ask(season(60, source.randrange(10**6), 1.0)) or setup.entries("drift.alarm")) and
+               setup.entries("drift.suggestion"), "an alarm and a suggestion")
+    alarm = setup.entries("drift.alarm")[0]
+    assert alarm["subject"] == "endpoint e"
+    assert "version 2.0.0 drifted" in alarm["reason"]
+    assert setup.entries("rollout.start")[-1]["subject"] == "endpoint e"
+    assert len(setup.entries("rollout.start")) == 1, "nothing is released by itself"
+    setup.ask(season(300, 8, 1.0))
+    setup.server.stop()
+    done = setup.program("suggest", "e", "--json").json
+    assert done["suggested"] == "m@1.3.0"
+    report = setup.program("drift", "e", "--json", code=6).json
+    assert report["columns"][0]["since"] is not None
+
+
+def test_under_policy_the_better_version_is_released_through_shadow_and_canary(seasons):
+    setup = seasons(act="rollout", window="1s")
+    source = random.Random(6)
+    wait_until(lambda: setup.ask(season(60, source.randrange(10**6), 1.0)) or len(setup.entries("rollout.start")) > 1,
+               "a rollout")
+    start = setup.entries("rollout.start")[-1]
+    assert start["actor"] == "backstay"
+    assert "fits it better" in start["reason"]
+    status = setup.server.wait_for("e", lambda s: s["rollout"] is not None, "the rollout")
+    assert status["rollout"]["candidate"] == "1.3.0"
