@@ -95,9 +95,11 @@ Result<std::vector<Dependent>> find_dependents(const Records& records, const rol
     if (!item->unknown) {
       const ReleaseRules rules = rules_of ? rules_of(record.endpoint) : ReleaseRules();
       auto choice = choose_return(records, record, rules, is_warm);
-      if (choice) item->target = *std::move(choice);
-      if (!choice)
+      if (choice) {
+        item->target = *std::move(choice);
+      } else {
         item->target.why = fmt::format("where it can return to could not be read: {}", choice.error().message);
+      }
     }
     out.push_back(*std::move(item));
   }
