@@ -127,7 +127,7 @@ void print_error(const Error& error, bool as_json) {
     return;
   }
   fmt::print(stderr, "error: {}\n", printable(error.message));
-  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", error.hint);
+  if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", printable(error.hint));
 }
 
 ExitCode exit_code(ErrorCode code) {

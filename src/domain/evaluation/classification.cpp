@@ -177,8 +177,11 @@ void add_binary(std::vector<Measure>& all, bool scored) {
   all.push_back(statistic(
       "roc_auc", [](const Predictions& p) { return roc_auc(p.truth, p.scores); },
       [](const Predictions& p, double confidence) { return roc_auc_limits(p.truth, p.scores, confidence); }));
-  all.push_back(
-      statistic("average_precision", [](const Predictions& p) { return average_precision(p.truth, p.scores); }));
+  all.push_back(statistic("average_precision", [](const Predictions& p) {
+    // Among positives alone every order is right: 1 would say nothing of a classifier.
+    const bool negatives = std::find(p.truth.begin(), p.truth.end(), 0U) != p.truth.end();
+    return negatives ? average_precision(p.truth, p.scores) : kNan;
+  }));
 }
 
 }  // namespace

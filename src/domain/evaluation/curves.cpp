@@ -120,8 +120,7 @@ Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<cons
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores) {
   const std::vector<std::uint32_t> order = by_score(scores, true);
   const auto positives = static_cast<double>(std::count(truth.begin(), truth.end(), 1U));
-  // Among positives alone every order is right: 1 would say nothing.
-  if (positives == 0 || positives == static_cast<double>(truth.size())) return kNan;
+  if (positives == 0) return kNan;
   double sum = 0;
   double found = 0;
   for (std::size_t begin = 0; begin < order.size();) {

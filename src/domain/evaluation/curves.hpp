@@ -29,7 +29,7 @@ Interval roc_auc_limits(std::span<const std::uint32_t> truth, std::span<const do
 Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<const double> scores_a,
                             std::span<const double> scores_b, double confidence);
 
-/// sum (R_n - R_(n-1)) P_n over the thresholds; NaN with one class only.
+/// sum (R_n - R_(n-1)) P_n over the thresholds; NaN without a positive, 1 without a negative.
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores);
 
 /// sum over bins of n_b/n |share of positives - mean score|: bins of equal width, (from, to], the first with 0. With
