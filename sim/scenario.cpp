@@ -32,11 +32,11 @@ class Draw {
 };
 
 /// Something to show within a while: sometimes it can be.
-rollout::Proof random_proof(Draw& draw, milliseconds least) {
+rollout::Proof random_proof(Draw& draw, milliseconds least, bool shadow = false) {
   rollout::Proof proof;
   if (!draw.chance(0.2)) return proof;
   rollout::Requirement required;
-  required.guardrail = draw.one_of({"errors", "latency"});
+  required.guardrail = draw.one_of({"errors", shadow ? "errors" : "latency"});
   required.claim = draw.one_of({rollout::Requirement::Claim::kNonInferior, rollout::Requirement::Claim::kSuperior});
   if (required.claim == rollout::Requirement::Claim::kNonInferior) required.tolerance = draw.one_of({2.0, 10.0});
   required.alpha = draw.one_of({0.5, 0.05});
@@ -59,8 +59,8 @@ rollout::Plan random_plan(Draw& draw) {
   if (draw.chance(0.6)) plan.holdback_ppm = draw.one_of({50'000U, 200'000U});
   if (draw.chance(0.8)) plan.watch = milliseconds(draw.upto(5'000));
   plan.ready_timeout = milliseconds(1'000 + draw.upto(5'000));
-  for (Step& step : plan.steps) step.proof = random_proof(draw, step.min_duration);
-  plan.proof = random_proof(draw, plan.watch);
+  for (Step& step : plan.steps) step.proof = random_proof(draw, step.min_duration, step.kind == Step::Kind::kShadow);
+  if (plan.watch > milliseconds(0)) plan.proof = random_proof(draw, plan.watch);
   return plan;
 }
 

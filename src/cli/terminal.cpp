@@ -126,7 +126,11 @@ void print_error(const Error& error, bool as_json) {
     fmt::print(stderr, "{}\n", api::dump(body));
     return;
   }
-  fmt::print(stderr, "error: {}\n", printable(error.message));
+  std::string message = printable(error.message);
+  while (!message.empty() && message.back() == ' ') message.pop_back();
+  // What another program said, at the end of a message, may be no sentence.
+  if (message.find_last_of(".!?") + 1 != message.size()) message += ".";
+  fmt::print(stderr, "error: {}\n", message);
   if (!error.hint.empty()) fmt::print(stderr, "hint: {}\n", printable(error.hint));
 }
 

@@ -170,11 +170,9 @@ Transition pause(const State& state, Note note) {
   return out;
 }
 
-/// What the step requires does not hold: it waits, or has waited for too long. What was shown once has met its limit:
-/// evidence that has faded since is waited for.
+/// What the step requires does not hold: it waits, or has waited for too long.
 Transition wait_for_proof(const State& state, const Proof& proof, Timestamp now) {
-  const bool limited = proof.within > milliseconds{0} && state.proven <= index_of(state);
-  if (!limited || now - evidence_since(state) < proof.within) return unchanged(state);
+  if (!is_timed(state, proof, now) || now - evidence_since(state) < proof.within) return unchanged(state);
   const std::string reason = fmt::format("{} has not shown within {}: {}.", state.candidate,
                                          backstay::to_string(proof.within), describe(proof, state.shown, true));
   if (proof.otherwise == Proof::Otherwise::kPause) return pause(state, {kSelf, "rollout.pause", reason, "{}"});

@@ -21,8 +21,8 @@ std::string proof_text(const State& state, Timestamp now) {
   if (proof.holds(state.shown)) return "";
   std::string text = describe(proof, state.shown, true);
   text.front() = static_cast<char>(text.front() - 'a' + 'A');
-  const bool limited = proof.within > milliseconds{0} && state.proven <= index_of(state);
-  if (limited) text += fmt::format("; {} left", time_left(evidence_since(state), proof.within, now));
+  if (is_timed(state, proof, now))
+    text += fmt::format("; {} left", time_left(evidence_since(state), proof.within, now));
   return text + ".";
 }
 
