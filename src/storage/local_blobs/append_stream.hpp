@@ -12,9 +12,8 @@
 namespace backstay::blobs {
 
 /// Appends to one file while the caller goes on: a thread of its own writes blocks of 1 MiB past the page cache
-/// (O_DIRECT), which costs a third of the processor's time that copying into the cache and writing back does, and
-/// leaves the last sync little to wait for. Where the file system can't do that, it writes into the cache. Holds 4 MiB.
-/// One caller at a time.
+/// (O_DIRECT), which saves copying into the cache and writing back, and leaves the last sync little to wait for. Where
+/// the file system can't do that, it writes into the cache. Holds 4 MiB. One caller at a time.
 class AppendStream {
  public:
   /// `fd`: an empty file, open for reading and writing, that stays open as long as this lives.
