@@ -50,6 +50,11 @@ constexpr std::int64_t kDaySeconds = 86400;
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
   return a / b - (a % b < 0 ? 1 : 0);
 }
+/// What floor_div leaves: in [0, b). Never overflows, unlike a - floor_div(a, b) * b.
+std::int64_t floor_mod(std::int64_t a, std::int64_t b) {
+  const std::int64_t rest = a % b;
+  return rest < 0 ? rest + b : rest;
+}
 
 std::int64_t power_of_ten(int digits) {
   std::int64_t out = 1;
@@ -131,7 +136,7 @@ void append_timestamp(std::string& out, std::int64_t ticks, int digits, bool utc
   const std::int64_t days = floor_div(seconds, kDaySeconds);
   append_date(out, days);
   out += 'T';
-  append_time(out, (seconds - days * kDaySeconds) * unit + (ticks - seconds * unit), digits);
+  append_time(out, floor_mod(seconds, kDaySeconds) * unit + floor_mod(ticks, unit), digits);
   if (utc) out += 'Z';
 }
 
