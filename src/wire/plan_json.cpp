@@ -10,6 +10,16 @@ namespace backstay::wire {
 
 using nlohmann::json;
 
+void read_time(Fields& fields, const char* key, Timestamp& out) {
+  std::string text;
+  fields.required(key, text);
+  if (auto at = parse_rfc3339(text)) {
+    out = *at;
+  } else {
+    fields.fail(key, "is not a time", "Write it like 2024-05-06T07:08:09Z.");
+  }
+}
+
 namespace {
 
 using rollout::Proof;
@@ -74,16 +84,6 @@ void read_proof(Fields& fields, Proof& out) {
     out.otherwise = Proof::Otherwise::kRollBack;
   } else if (fields.has("otherwise")) {
     fields.fail("otherwise", fmt::format("is '{}'", otherwise), "Use one of: rollback, pause.");
-  }
-}
-
-void read_time(Fields& fields, const char* key, Timestamp& out) {
-  std::string text;
-  fields.required(key, text);
-  if (auto at = parse_rfc3339(text)) {
-    out = *at;
-  } else {
-    fields.fail(key, "is not a time", "Write it like 2024-05-06T07:08:09Z.");
   }
 }
 

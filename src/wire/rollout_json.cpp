@@ -19,16 +19,6 @@ using guardrails::Predicate;
 using guardrails::Signal;
 using guardrails::TestKind;
 
-void read_time(Fields& fields, const char* key, Timestamp& out) {
-  std::string text;
-  fields.required(key, text);
-  if (auto at = parse_rfc3339(text)) {
-    out = *at;
-  } else {
-    fields.fail(key, "is not a time", "Write it like 2024-05-06T07:08:09Z.");
-  }
-}
-
 template <class T>
 void read_word(Fields& fields, const char* key, const std::string& word,
                std::initializer_list<std::pair<const char*, T>> words, T& out) {

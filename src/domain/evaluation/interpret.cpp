@@ -16,13 +16,6 @@ Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
 }
 
-std::optional<double> number_in(std::string_view text) {
-  double number = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc{} || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
-  return number;
-}
-
 /// The texts sorted, each once, and for each row which it is.
 Attribute index_texts(std::string name, const std::vector<std::string>& texts) {
   Attribute out;
@@ -108,6 +101,13 @@ Result<void> take_labels(const Set& set, const NamedTensor& answers, Predictions
 }
 
 }  // namespace
+
+std::optional<double> number_in(std::string_view text) {
+  double number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc{} || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  return number;
+}
 
 std::string class_text(std::string_view written) {
   if (const auto number = number_in(written)) return fmt::format("{}", *number);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ std::string class_text(std::string_view written);
 
 /// The classes of a set as its predictions have them: of two, the positive one is last.
 std::vector<std::string> classes_of(const Set& set);
+
+/// A finite number that takes the whole text.
+std::optional<double> number_in(std::string_view text);
 
 /// What the rows of a set say is true, taken row by row. `row` in errors counts from 1.
 class Truth {
