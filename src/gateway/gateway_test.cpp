@@ -466,8 +466,8 @@ struct Sampled {
 
 TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
   TestBackend backend([](const std::string& request) {
-    return request.find("bad") != std::string::npos ? "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
-                                                    : ok("answer");
+    // The body: a prediction's id, in the head, may spell it.
+    return request.ends_with("\r\n\r\nbad") ? "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n" : ok("answer");
   });
   EndpointConfig endpoint;
   endpoint.sample_ppm = traffic::kWhole;

@@ -150,6 +150,7 @@ Result<Recipe> ChunkShelf::finish() {
   if (!packs_.empty()) TRY_DO(store_.disk.sync_folder(store_.layout.pack_root()));
   for (const PackWriter& pack : packs_) store_.index.add(pack.id(), pack.places());
   finished_ = true;
+  store_.quota.settle(taken_);
   return std::move(recipe_);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 
 #include "base/random.hpp"
@@ -199,6 +200,33 @@ TEST_F(QuotaTest, StopsAtTheByteThatDoesNotFitAndForgetsTheRest) {
   EXPECT_EQ(temporary_files(), 0U);
   EXPECT_EQ(put(noise(3'000'000, 3)), digest_of(noise(3'000'000, 3)));
   EXPECT_EQ(put(noise(6'000'000, 1)), first) << "what is there already takes no space";
+}
+
+/// Holds up what is written, as a slow disk does.
+class SlowDisk : public Disk {
+ public:
+  std::atomic<bool> held{false};
+
+ protected:
+  Result<void> before(const char* step, const fs::path&) override {
+    if (std::string_view(step) == "write") held.wait(true);
+    return {};
+  }
+};
+
+TEST_F(QuotaTest, CountsWhatHasNotReachedTheDiskYet) {
+  SlowDisk disk;
+  store = LocalBlobStore::open(folder_ / "blobs", {10'000'000, &disk}).value();
+  put(noise(8'000'000, 1));
+  disk.held = true;
+  {
+    auto writer = store->begin(5'000'000).value();
+    const Result<void> stored = writer->write(noise(2'900'000, 2));
+    EXPECT_FALSE(stored);
+    disk.held = false;
+    disk.held.notify_all();
+  }
+  EXPECT_EQ(temporary_files(), 0U);
 }
 
 }  // namespace

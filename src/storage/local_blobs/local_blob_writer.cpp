@@ -89,7 +89,7 @@ Result<BlobInfo> LocalBlobWriter::commit_whole() {
   TRY_DO(store_.disk.make_folder(place.parent_path()));
   TRY_DO(store_.disk.rename(file_.path(), place));
   TRY_DO(store_.disk.sync_folder(place.parent_path()));
-  taken_ = 0;
+  store_.quota.settle(std::exchange(taken_, 0));
   return info;
 }
 

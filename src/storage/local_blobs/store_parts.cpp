@@ -1,12 +1,34 @@
 #include "storage/local_blobs/store_parts.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 namespace backstay::blobs {
 
 namespace {
 constexpr std::chrono::seconds kLookAgain{10};
+
+/// Of the temporary files: those of this process, which begin with its number, and the others.
+struct Temporaries {
+  std::uint64_t own = 0;
+  std::uint64_t others = 0;
+};
+Result<Temporaries> size_of_temporaries(const fs::path& folder) {
+  Temporaries out;
+  std::error_code failure;
+  const std::string mine = fmt::format("{}-", getpid());
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end; entry.increment(failure)) {
+    std::error_code gone;
+    const std::uint64_t bytes = entry->file_size(gone);
+    if (!gone) (entry->path().filename().string().starts_with(mine) ? out.own : out.others) += bytes;
+  }
+  if (failure && failure != std::errc::no_such_file_or_directory)
+    return Unexpected(error_from_errno(failure.value(), "cannot read " + folder.string()));
+  return out;
 }
+}  // namespace
 
 Result<FolderSize> size_of_folder(const fs::path& folder) {
   FolderSize out;
@@ -29,11 +51,12 @@ Result<void> Quota::look(bool now) {
   const auto time = std::chrono::steady_clock::now();
   if (!now && looked_ && time - *looked_ < kLookAgain) return {};
   std::uint64_t total = 0;
-  for (const fs::path& folder : {layout_.whole_root(), layout_.recipe_root(), layout_.pack_root(), layout_.tmp()}) {
+  for (const fs::path& folder : {layout_.whole_root(), layout_.recipe_root(), layout_.pack_root()}) {
     TRY(const FolderSize size, size_of_folder(folder));
     total += size.bytes;
   }
-  used_ = total;
+  TRY(const Temporaries temporary, size_of_temporaries(layout_.tmp()));
+  used_ = total + temporary.others + std::max(temporary.own, open_);
   looked_ = time;
   return {};
 }
@@ -66,6 +89,7 @@ Result<void> Quota::take(std::uint64_t bytes) {
     if (used_ + bytes > limit_) return refused(bytes);
   }
   used_ += bytes;
+  open_ += bytes;
   return {};
 }
 
@@ -73,6 +97,13 @@ void Quota::give_back(std::uint64_t bytes) {
   if (limit_ == 0) return;
   const std::lock_guard lock(mutex_);
   used_ -= std::min(used_, bytes);
+  open_ -= std::min(open_, bytes);
+}
+
+void Quota::settle(std::uint64_t bytes) {
+  if (limit_ == 0) return;
+  const std::lock_guard lock(mutex_);
+  open_ -= std::min(open_, bytes);
 }
 
 }  // namespace backstay::blobs

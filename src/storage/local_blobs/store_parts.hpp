@@ -17,7 +17,9 @@ class Quota {
   /// kResourceExhausted when a blob of this size can't fit even into what is free and shared.
   Result<void> expect(std::uint64_t bytes);
   Result<void> take(std::uint64_t bytes);
+  /// What was taken is not stored after all; or it is in its place.
   void give_back(std::uint64_t bytes);
+  void settle(std::uint64_t bytes);
 
  private:
   Result<void> look(bool now);
@@ -27,6 +29,7 @@ class Quota {
   const std::uint64_t limit_;  ///< 0: none.
   std::mutex mutex_;
   std::uint64_t used_ = 0;
+  std::uint64_t open_ = 0;  ///< Taken by writers that are not done: some of it may not have reached their files yet.
   std::optional<std::chrono::steady_clock::time_point> looked_;
 };
 
