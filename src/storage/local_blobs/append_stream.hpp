@@ -48,7 +48,6 @@ class AppendStream {
   const int fd_;
   const fs::path path_;
   bool direct_ = false;
-  bool finished_ = false;
 
   // The caller's.
   std::array<Block, 4> blocks_;

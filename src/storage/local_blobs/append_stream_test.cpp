@@ -64,11 +64,16 @@ TEST_F(AppendStreamTest, ARefusedWriteIsToldToWhoeverAppendsOrFinishes) {
   ASSERT_FALSE(appended);
   EXPECT_EQ(appended.error().code, ErrorCode::kResourceExhausted);
 
+  // Whether the first block's failure is known when the block is handed over depends on the writing thread.
   Temporary other = Temporary::make(fs::temp_directory_path()).value();
   FullDisk full(0);
-  AppendStream short_one(full, other.fd(), other.path());
-  ASSERT_TRUE(short_one.append(noise(1'100'000, 4)));
-  ASSERT_FALSE(short_one.finish());
+  AppendStream two_blocks(full, other.fd(), other.path());
+  EXPECT_FALSE(two_blocks.append(noise(1'100'000, 4)) && two_blocks.finish());
+
+  Temporary third = Temporary::make(fs::temp_directory_path()).value();
+  AppendStream part_of_a_block(full, third.fd(), third.path());
+  EXPECT_TRUE(part_of_a_block.append(noise(1'000, 5)));
+  EXPECT_FALSE(part_of_a_block.finish());
 }
 
 TEST_F(AppendStreamTest, ThatIsDroppedHalfWayEndsAtOnce) {
