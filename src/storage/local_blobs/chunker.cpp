@@ -2,101 +2,141 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
+#include <utility>
 
 namespace backstay::blobs {
 
 namespace {
 
 constexpr std::size_t kWindow = 64;
-constexpr std::uint64_t kRare = std::uint64_t{1} << 46;
-constexpr std::uint64_t kOften = std::uint64_t{1} << 50;
+constexpr std::uint32_t kRare = std::uint32_t{1} << 14;
+constexpr std::uint32_t kOften = std::uint32_t{1} << 18;
+constexpr std::uint32_t kMultiply = 0x9e3779b1;  // xxHash's first prime, and its second.
+constexpr std::uint32_t kFinish = 0x85ebca77;
+constexpr std::uint32_t kAdd = 0x42535459;  // "BSTY": a run of zeros is no chunk's end.
 
-constexpr std::array<std::uint64_t, 256> make_gear() {
-  std::array<std::uint64_t, 256> gear{};
-  std::uint64_t state = 0x4241434b53544159;  // "BACKSTAY"
-  for (std::uint64_t& value : gear) {
-    state += 0x9e3779b97f4a7c15;
-    std::uint64_t z = state;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    value = z ^ (z >> 31);
-  }
-  return gear;
-}
-constexpr std::array<std::uint64_t, 256> kGear = make_gear();
+// How far the right half is turned when the hashes of two neighbours become that of both.
+constexpr int kTurn8 = 7, kTurn16 = 11, kTurn32 = 15, kTurn64 = 22;
 
-std::uint64_t roll(std::uint64_t hash, std::byte next) {
-  return (hash << 1) + kGear[std::to_integer<std::size_t>(next)];
+std::uint32_t hash_window(const std::byte* window) {
+  std::array<std::uint32_t, kWindow / 4> parts;
+  std::memcpy(parts.data(), window, kWindow);
+  for (std::uint32_t& part : parts) part = part * kMultiply + kAdd;
+  const auto of_8 = [&](std::size_t i) { return parts[i] + std::rotl(parts[i + 1], kTurn8); };
+  const auto of_16 = [&](std::size_t i) { return of_8(i) + std::rotl(of_8(i + 2), kTurn16); };
+  const auto of_32 = [&](std::size_t i) { return of_16(i) + std::rotl(of_16(i + 4), kTurn32); };
+  return (of_32(0) + std::rotl(of_32(8), kTurn64)) * kFinish;
 }
 
-/// The first position in [from, to) where the hash is below `limit`, or `to`. `hash` is that before `from`, and after
-/// `to` when nothing is found.
-std::size_t scan_one_by_one(const std::byte* data, std::size_t from, std::size_t to, std::uint64_t limit,
-                            std::uint64_t& hash) {
-  for (std::size_t i = from; i < to; ++i) {
-    hash = roll(hash, data[i]);
-    if (hash < limit) return i;
+// A block of windows is hashed at once: each step is the same operation on many numbers. Windows that begin 4 bytes
+// after each other share the parts that they are made of, so there are four rows of them, each a byte later.
+constexpr std::size_t kRows = 4;
+constexpr std::size_t kPerRow = 128;
+constexpr std::size_t kBlock = kRows * kPerRow;
+constexpr std::size_t kMostLanes = 16;
+constexpr std::size_t kBlockReads = 4 * (kPerRow + kMostLanes) + kRows - 1;
+/// With what follows a row's windows: a vector of which the first few are needed, and one that is only read.
+using Rows = std::array<std::array<std::uint32_t, kPerRow + 2 * kMostLanes>, kRows>;
+using Lanes4 [[gnu::vector_size(16)]] = std::uint32_t;
+using Lanes8 [[gnu::vector_size(32)]] = std::uint32_t;
+using Lanes16 [[gnu::vector_size(64)]] = std::uint32_t;
+
+/// out[i] = in[i] + rotl(in[i + apart], turn) for `count` of each row, or some more.
+template <class Lanes, int kTurn>
+[[gnu::always_inline]] inline void join(const Rows& in, std::size_t apart, std::size_t count, Rows& out) {
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t i = 0; i < count; i += sizeof(Lanes) / 4) {
+      Lanes left, right;
+      std::memcpy(&left, &in[row][i], sizeof left);
+      std::memcpy(&right, &in[row][i + apart], sizeof right);
+      left += (right << kTurn) | (right >> (32 - kTurn));
+      std::memcpy(&out[row][i], &left, sizeof left);
+    }
   }
+}
+
+/// Which of the block's windows, the first of which begins at `windows`, is the first whose hash is below `limit`;
+/// kBlock: none. Reads kBlockReads bytes.
+template <class Lanes>
+[[gnu::always_inline]] inline std::size_t scan_block(const std::byte* windows, std::uint32_t limit) {
+  constexpr std::size_t kLanes = sizeof(Lanes) / 4;
+  constexpr std::size_t kParts = kWindow / 4;
+  // A whole step at a time: what was just stored can't be loaded at another offset for some cycles.
+  alignas(64) Rows here, there;
+  for (Rows* rows : {&here, &there})
+    for (auto& row : *rows) std::fill(row.begin() + kPerRow, row.end(), 0);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t i = 0; i < kPerRow + kParts - 1; i += kLanes) {
+      Lanes part;
+      std::memcpy(&part, windows + row + 4 * i, sizeof part);
+      part = part * kMultiply + kAdd;
+      std::memcpy(&here[row][i], &part, sizeof part);
+    }
+  }
+  join<Lanes, kTurn8>(here, 1, kPerRow + kParts - 2, there);
+  join<Lanes, kTurn16>(there, 2, kPerRow + kParts - 4, here);
+  join<Lanes, kTurn32>(here, 4, kPerRow + kParts - 8, there);
+  join<Lanes, kTurn64>(there, 8, kPerRow, here);
+  Lanes any{};
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t i = 0; i < kPerRow; i += kLanes) {
+      Lanes hash;
+      std::memcpy(&hash, &here[row][i], sizeof hash);
+      hash *= kFinish;
+      std::memcpy(&here[row][i], &hash, sizeof hash);
+      any |= reinterpret_cast<Lanes>(hash < limit);
+    }
+  }
+  std::uint32_t hit = 0;
+  for (std::size_t i = 0; i < kLanes; ++i) hit |= any[i];
+  if (hit == 0) return kBlock;
+  for (std::size_t i = 0;; ++i)
+    if (here[i % kRows][i / kRows] < limit) return i;
+}
+
+#ifdef __x86_64__
+[[gnu::target("avx512f")]] std::size_t scan_block_avx512(const std::byte* windows, std::uint32_t limit) {
+  return scan_block<Lanes16>(windows, limit);
+}
+[[gnu::target("avx2")]] std::size_t scan_block_avx2(const std::byte* windows, std::uint32_t limit) {
+  return scan_block<Lanes8>(windows, limit);
+}
+#endif
+std::size_t scan_block_any(const std::byte* windows, std::uint32_t limit) {
+  return scan_block<Lanes4>(windows, limit);
+}
+using ScanBlock = std::size_t (*)(const std::byte*, std::uint32_t);
+ScanBlock best_scan_block() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f")) return scan_block_avx512;
+  if (__builtin_cpu_supports("avx2")) return scan_block_avx2;
+#endif
+  return scan_block_any;
+}
+
+/// The first position in [from, to) at which a window ends whose hash is below `limit`, or `to`.
+std::size_t scan(std::span<const std::byte> data, std::size_t from, std::size_t to, std::uint32_t limit) {
+  static const ScanBlock scan_block = best_scan_block();
+  for (; to - from >= kBlock && data.size() - from + kWindow > kBlockReads; from += kBlock) {
+    const std::size_t found = scan_block(&data[from + 1 - kWindow], limit);
+    if (found < kBlock) return from + found;
+  }
+  for (; from < to; ++from)
+    if (hash_window(&data[from + 1 - kWindow]) < limit) return from;
   return to;
-}
-
-/// The same of kLanes * kLane bytes. Each byte's hash waits for the one before it, but the bytes before the last 64
-/// don't matter: so several places can be hashed at once.
-constexpr std::size_t kLanes = 4;
-constexpr std::size_t kLane = 1024;
-std::size_t scan_lanes(const std::byte* data, std::size_t from, std::uint64_t limit, std::uint64_t& state) {
-  const std::byte* base = data + from;
-  const auto hash_before = [&](std::size_t lane) {
-    std::uint64_t hash = 0;
-    for (const std::byte* at = base + lane * kLane - kWindow; at < base + lane * kLane; ++at) hash = roll(hash, *at);
-    return hash;
-  };
-  const std::array<std::uint64_t, kLanes> at_begin{state, hash_before(1), hash_before(2), hash_before(3)};
-  // Variables of their own: the compiler keeps those in registers.
-  std::uint64_t a = at_begin[0], b = at_begin[1], c = at_begin[2], d = at_begin[3];
-  std::size_t hits = 0;
-  for (std::size_t i = 0; i < kLane; ++i) {
-    a = roll(a, base[i]);
-    b = roll(b, base[i + kLane]);
-    c = roll(c, base[i + 2 * kLane]);
-    d = roll(d, base[i + 3 * kLane]);
-    hits += static_cast<std::size_t>(a < limit) + static_cast<std::size_t>(b < limit);
-    hits += static_cast<std::size_t>(c < limit) + static_cast<std::size_t>(d < limit);
-  }
-  state = d;
-  const std::size_t to = from + kLanes * kLane;
-  if (hits == 0) return to;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) {  // Rare: look again where it was.
-    std::uint64_t again = at_begin[lane];
-    const std::size_t begin = from + lane * kLane;
-    if (const std::size_t found = scan_one_by_one(data, begin, begin + kLane, limit, again); found < begin + kLane)
-      return found;
-  }
-  return to;
-}
-
-std::size_t scan(const std::byte* data, std::size_t from, std::size_t to, std::uint64_t limit, std::uint64_t& hash) {
-  for (; to - from >= kLanes * kLane; from += kLanes * kLane) {
-    const std::size_t found = scan_lanes(data, from, limit, hash);
-    if (found < from + kLanes * kLane) return found;
-  }
-  return scan_one_by_one(data, from, to, limit, hash);
 }
 
 }  // namespace
 
 std::size_t Chunker::find_end(std::span<const std::byte> chunk) {
   const std::size_t end = std::min(chunk.size(), kMaxChunk);
-  std::size_t at = looked_at_;
-  if (at < kMinChunk) {
-    if (end <= kMinChunk) return 0;
-    hash_ = 0;
-    for (at = kMinChunk - kWindow; at < kMinChunk; ++at) hash_ = roll(hash_, chunk[at]);
-  }
+  std::size_t at = std::max(looked_at_, kMinChunk);
   for (const auto& [until, limit] : {std::pair{kNormalChunk, kRare}, std::pair{kMaxChunk, kOften}}) {
     const std::size_t stop = std::min(end, until);
     if (at >= stop) continue;
-    at = scan(chunk.data(), at, stop, limit, hash_);
+    at = scan(chunk, at, stop, limit);
     if (at < stop) {
       looked_at_ = 0;
       return at + 1;
