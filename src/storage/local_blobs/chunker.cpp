@@ -36,22 +36,33 @@ constexpr std::size_t kRows = 4;
 constexpr std::size_t kPerRow = 128;
 constexpr std::size_t kBlock = kRows * kPerRow;
 constexpr std::size_t kMostLanes = 16;
-constexpr std::size_t kBlockReads = 4 * (kPerRow + kMostLanes) + kRows - 1;
+constexpr std::size_t kBlockReads = 4 * (kPerRow + kMostLanes + 1) + kRows - 1;
 /// With what follows a row's windows: a vector of which the first few are needed, and one that is only read.
 using Rows = std::array<std::array<std::uint32_t, kPerRow + 2 * kMostLanes>, kRows>;
 using Lanes4 [[gnu::vector_size(16)]] = std::uint32_t;
 using Lanes8 [[gnu::vector_size(32)]] = std::uint32_t;
 using Lanes16 [[gnu::vector_size(64)]] = std::uint32_t;
 
-/// out[i] = in[i] + rotl(in[i + apart], turn) for `count` of each row, or some more.
-template <class Lanes, int kTurn>
-[[gnu::always_inline]] inline void join(const Rows& in, std::size_t apart, std::size_t count, Rows& out) {
+template <class Lanes>
+[[gnu::always_inline]] inline void load(const void* from, Lanes& into) {
+  std::memcpy(&into, from, sizeof into);
+}
+
+/// The hashes of two neighbours become that of both, which takes the left one's place.
+template <int kTurn, class Lanes>
+[[gnu::always_inline]] inline void join(Lanes& left, const Lanes& right) {
+  left += (right << kTurn) | (right >> (32 - kTurn));
+}
+
+/// Joins each of the first `count` of every row, or some more, with what is `apart` further on.
+template <int kTurn, class Lanes>
+[[gnu::always_inline]] inline void join_rows(const Rows& in, std::size_t apart, std::size_t count, Rows& out) {
   for (std::size_t row = 0; row < kRows; ++row) {
     for (std::size_t i = 0; i < count; i += sizeof(Lanes) / 4) {
       Lanes left, right;
-      std::memcpy(&left, &in[row][i], sizeof left);
-      std::memcpy(&right, &in[row][i + apart], sizeof right);
-      left += (right << kTurn) | (right >> (32 - kTurn));
+      load(&in[row][i], left);
+      load(&in[row][i + apart], right);
+      join<kTurn>(left, right);
       std::memcpy(&out[row][i], &left, sizeof left);
     }
   }
@@ -68,24 +79,27 @@ template <class Lanes>
   for (Rows* rows : {&here, &there})
     for (auto& row : *rows) std::fill(row.begin() + kPerRow, row.end(), 0);
   for (std::size_t row = 0; row < kRows; ++row) {
-    for (std::size_t i = 0; i < kPerRow + kParts - 1; i += kLanes) {
-      Lanes part;
-      std::memcpy(&part, windows + row + 4 * i, sizeof part);
-      part = part * kMultiply + kAdd;
-      std::memcpy(&here[row][i], &part, sizeof part);
+    for (std::size_t i = 0; i < kPerRow + kParts - 2; i += kLanes) {
+      Lanes left, right;
+      load(windows + row + 4 * i, left);
+      load(windows + row + 4 * (i + 1), right);
+      left = left * kMultiply + kAdd;
+      right = right * kMultiply + kAdd;
+      join<kTurn8>(left, right);
+      std::memcpy(&here[row][i], &left, sizeof left);
     }
   }
-  join<Lanes, kTurn8>(here, 1, kPerRow + kParts - 2, there);
-  join<Lanes, kTurn16>(there, 2, kPerRow + kParts - 4, here);
-  join<Lanes, kTurn32>(here, 4, kPerRow + kParts - 8, there);
-  join<Lanes, kTurn64>(there, 8, kPerRow, here);
+  join_rows<kTurn16, Lanes>(here, 2, kPerRow + kParts - 4, there);
+  join_rows<kTurn32, Lanes>(there, 4, kPerRow + kParts - 8, here);
   Lanes any{};
   for (std::size_t row = 0; row < kRows; ++row) {
     for (std::size_t i = 0; i < kPerRow; i += kLanes) {
-      Lanes hash;
-      std::memcpy(&hash, &here[row][i], sizeof hash);
+      Lanes hash, right;
+      load(&here[row][i], hash);
+      load(&here[row][i + 8], right);
+      join<kTurn64>(hash, right);
       hash *= kFinish;
-      std::memcpy(&here[row][i], &hash, sizeof hash);
+      std::memcpy(&there[row][i], &hash, sizeof hash);
       any |= reinterpret_cast<Lanes>(hash < limit);
     }
   }
@@ -93,7 +107,7 @@ template <class Lanes>
   for (std::size_t i = 0; i < kLanes; ++i) hit |= any[i];
   if (hit == 0) return kBlock;
   for (std::size_t i = 0;; ++i)
-    if (here[i % kRows][i / kRows] < limit) return i;
+    if (there[i % kRows][i / kRows] < limit) return i;
 }
 
 #ifdef __x86_64__
