@@ -1,12 +1,22 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <numeric>
 
 namespace backstay {
 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
+    if (text.size() - i >= 8) {  // Most texts are ASCII: eight bytes at once.
+      std::uint64_t bytes;
+      std::memcpy(&bytes, text.data() + i, 8);
+      if ((bytes & 0x8080808080808080) == 0) {
+        i += 8;
+        continue;
+      }
+    }
     const auto lead = static_cast<unsigned char>(text[i]);
     const std::size_t length = lead < 0x80                   ? 1
                                : lead >= 0xc2 && lead < 0xe0 ? 2

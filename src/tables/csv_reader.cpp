@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstring>
+
 #include "base/text.hpp"
 #include "tables/value_text.hpp"
 
@@ -15,8 +18,12 @@ constexpr std::string_view kMark = "\xef\xbb\xbf";
 
 }  // namespace
 
-CsvReader::CsvReader(bool tabs, std::string name, OnRow on_row)
-    : tabs_(tabs), delimiter_(tabs ? '\t' : ','), name_(std::move(name)), on_row_(std::move(on_row)) {}
+CsvReader::CsvReader(bool tabs, std::string name, OnRow on_row, Canonical canonical)
+    : tabs_(tabs),
+      delimiter_(tabs ? '\t' : ','),
+      name_(std::move(name)),
+      on_row_(std::move(on_row)),
+      canonical_wanted_(canonical == Canonical::kWanted) {}
 
 Unexpected CsvReader::wrong(const std::string& what) const {
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: {}.", name_, line_, what),
@@ -24,8 +31,19 @@ Unexpected CsvReader::wrong(const std::string& what) const {
 }
 
 Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
-  for (const std::byte byte : bytes) {
-    const char c = static_cast<char>(byte);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (state_ == State::kRowStart && mark_ == kMark.size() && !in_head_) {
+      const std::size_t end = text.find('\n', at);
+      if (end != std::string_view::npos) {
+        TRY(const bool taken, take_line(text.substr(at, end - at)));
+        if (taken) {
+          at = end;
+          continue;
+        }
+      }
+    }
+    const char c = text[at];
     if (mark_ < kMark.size()) {
       if (c == kMark[mark_]) {
         ++mark_;
@@ -38,6 +56,36 @@ Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
     TRY_DO(take(c));
   }
   return {};
+}
+
+Result<bool> CsvReader::take_line(std::string_view line) {
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  if (line.empty() || line.size() > kMaxRowBytes) return false;
+  cells_.clear();
+  std::size_t begin = 0;
+  const auto end_cell_at = [&](std::size_t end) {
+    const std::string_view cell = line.substr(begin, end - begin);
+    cells_.push_back({cell.empty() ? Cell::Kind::kMissing : Cell::Kind::kText, cell});
+    begin = end + 1;
+  };
+  bool ascii = true;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == delimiter_) {
+      end_cell_at(i);
+    } else if (static_cast<unsigned char>(c) <= '"') {  // Also of the space, which is not one of them.
+      if (c == '\0' || c == '\r' || (c == '"' && !tabs_)) return false;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      ascii = false;
+    }
+  }
+  end_cell_at(line.size());
+  if (cells_.size() > kMaxColumns) return false;
+  row_line_ = line_;
+  if (!ascii && !is_utf8(line)) return wrong("the row is not UTF-8");
+  TRY_DO(give_row());
+  ++line_;
+  return true;
 }
 
 void CsvReader::end_cell() {
@@ -118,18 +166,29 @@ Result<void> CsvReader::end_line() {
 }
 
 Result<void> CsvReader::end_row() {
-  canonical_.assign(1, '[');
   cells_.clear();
   std::size_t start = 0;
   for (const std::size_t end : ends_) {
     const std::string_view cell = std::string_view(text_).substr(start, end - start);
-    if (start > 0 || !cells_.empty()) canonical_ += ',';
-    append_json(canonical_, cell);
+    if (!is_utf8(cell)) return wrong("the row is not UTF-8");
     cells_.push_back({cell.empty() ? Cell::Kind::kMissing : Cell::Kind::kText, cell});
     start = end;
   }
-  canonical_ += "]\n";
-  if (!is_utf8(canonical_)) return wrong("the row is not UTF-8");
+  TRY_DO(give_row());
+  text_.clear();
+  ends_.clear();
+  return {};
+}
+
+Result<void> CsvReader::give_row() {
+  if (canonical_wanted_ || in_head_) {
+    canonical_.assign(1, '[');
+    for (const Cell& cell : cells_) {
+      if (canonical_.size() > 1) canonical_ += ',';
+      append_json(canonical_, cell.text);
+    }
+    canonical_ += "]\n";
+  }
   if (in_head_) {
     if (head_.empty()) {
       head_ = canonical_;
@@ -138,15 +197,12 @@ Result<void> CsvReader::end_row() {
       return wrong("the head differs from that of the file before");
     }
     in_head_ = false;
-  } else {
-    if (cells_.size() != columns_.size())
-      return wrong(fmt::format("the row that began in line {} has {} cells, the head has {}", row_line_, cells_.size(),
-                               columns_.size()));
-    TRY_DO(on_row_({canonical_, cells_}));
+    return {};
   }
-  text_.clear();
-  ends_.clear();
-  return {};
+  if (cells_.size() != columns_.size())
+    return wrong(fmt::format("the row that began in line {} has {} cells, the head has {}", row_line_, cells_.size(),
+                             columns_.size()));
+  return on_row_({canonical_, cells_});
 }
 
 Result<void> CsvReader::end_file() {

@@ -9,7 +9,7 @@ namespace backstay::tables {
 /// CSV and TSV; see RowReader.
 class CsvReader : public RowReader {
  public:
-  CsvReader(bool tabs, std::string name, OnRow on_row);
+  CsvReader(bool tabs, std::string name, OnRow on_row, Canonical canonical);
   Result<void> feed(std::span<const std::byte> bytes) override;
   Result<void> end_file() override;
   const std::vector<std::string>& columns() const override { return columns_; }
@@ -17,10 +17,14 @@ class CsvReader : public RowReader {
 
  private:
   enum class State { kRowStart, kCellStart, kPlain, kQuoted, kQuoteSeen, kReturn };
+  /// Whether it took the whole line, which begins a row, at once; what is rare is left to take().
+  Result<bool> take_line(std::string_view line);
   Result<void> take(char c);
   Result<void> take_plain(char c);
   void end_cell();
   Result<void> end_row();
+  /// Of what is in cells_.
+  Result<void> give_row();
   Result<void> end_line();
   Unexpected wrong(const std::string& what) const;
 
@@ -28,6 +32,7 @@ class CsvReader : public RowReader {
   const char delimiter_;
   const std::string name_;
   const OnRow on_row_;
+  const bool canonical_wanted_;
   State state_ = State::kRowStart;
   std::size_t mark_ = 0;        ///< Bytes of a byte order mark that were seen; 3 = past the file's start.
   std::uint64_t line_ = 1;      ///< The line being read.

@@ -103,9 +103,9 @@ std::optional<Format> format_of(std::string_view name) {
   return std::nullopt;
 }
 
-std::unique_ptr<RowReader> make_row_reader(Format format, const std::string& name, OnRow on_row) {
+std::unique_ptr<RowReader> make_row_reader(Format format, const std::string& name, OnRow on_row, Canonical canonical) {
   if (format == Format::kJsonl) return std::make_unique<JsonlReader>(name, std::move(on_row));
-  return std::make_unique<CsvReader>(format == Format::kTsv, name, std::move(on_row));
+  return std::make_unique<CsvReader>(format == Format::kTsv, name, std::move(on_row), canonical);
 }
 
 }  // namespace backstay::tables

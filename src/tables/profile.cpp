@@ -1,5 +1,6 @@
 #include "tables/profile.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -26,8 +27,12 @@ drift::Value value_of(const Cell& cell) {
     return {Kind::kBoolean, false, cell.text == "true" ? 1.0 : 0.0};
   double number = cell.number;
   if (cell.kind == Cell::Kind::kNumber && !std::isfinite(number)) return {};  // NaN is how such tables say missing.
-  if (cell.kind == Cell::Kind::kNumber || read_number(cell.text, number))
-    return {Kind::kNumber, cell.text.find_first_of(".eE") == std::string_view::npos, number};
+  if (cell.kind == Cell::Kind::kNumber || read_number(cell.text, number)) {
+    const bool whole = std::trunc(number) == number && std::none_of(cell.text.begin(), cell.text.end(), [](char c) {
+                         return c == '.' || (c | 0x20) == 'e';
+                       });
+    return {Kind::kNumber, whole, number};
+  }
   return {Kind::kText, false, 0, cell.text};
 }
 

@@ -35,7 +35,7 @@ double number_of(const Cell& cell);
 
 /// One row, valid during the call only.
 struct Row {
-  std::string_view canonical;   ///< What a digest is made of, with its "\n"; see canonical forms below.
+  std::string_view canonical;   ///< What a digest is made of, with its "\n"; see canonical forms below. Or left out.
   std::span<const Cell> cells;  ///< By column.
 };
 using OnRow = std::function<Result<void>(const Row&)>;
@@ -56,7 +56,11 @@ class RowReader {
   virtual std::string_view canonical_head() const = 0;  ///< Empty for JSONL.
 };
 
+/// Whether rows come with their canonical form. That of JSON Lines costs nothing and is always there.
+enum class Canonical { kWanted, kLeftOut };
+
 /// `name` is what errors call the files.
-std::unique_ptr<RowReader> make_row_reader(Format format, const std::string& name, OnRow on_row);
+std::unique_ptr<RowReader> make_row_reader(Format format, const std::string& name, OnRow on_row,
+                                           Canonical canonical = Canonical::kWanted);
 
 }  // namespace backstay::tables

@@ -18,7 +18,8 @@ TextTable::TextTable(std::unique_ptr<ByteSource> source, Format format, TableOpt
     : source_(std::move(source)),
       options_(std::move(options)),
       grows_(format == Format::kJsonl),
-      reader_(make_row_reader(format, options_.name, [this](const Row& row) { return take(row); })) {}
+      reader_(make_row_reader(
+          format, options_.name, [this](const Row& row) { return take(row); }, Canonical::kLeftOut)) {}
 
 Result<std::unique_ptr<TableReader>> TextTable::open(std::unique_ptr<ByteSource> source, Format format,
                                                      const TableOptions& options) {

@@ -35,6 +35,74 @@ std::uint64_t spread(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
+// What is merged and sorted here is random, so every branch on it is foreseen wrongly half of the time: the loops have
+// none.
+
+/// Of two ascending ranges.
+void merge_into(std::span<const double> a, std::span<const double> b, double* out) {
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < a.size() && j < b.size()) {
+    const bool first = a[i] <= b[j];
+    out[i + j] = first ? a[i] : b[j];
+    i += first ? 1 : 0;
+    j += first ? 0 : 1;
+  }
+  std::copy(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(), out + i + j);
+  std::copy(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), out + a.size() + j);
+}
+
+/// Of the two ascending halves of `values`: from both ends at once, neither of which waits for the other.
+void merge_halves(std::span<const double> values, double* out) {
+  const std::size_t half = values.size() / 2;
+  std::size_t a = 0, b = half, a_end = half, b_end = 2 * half;
+  for (std::size_t i = 0; i < half; ++i) {
+    const bool first = values[a] <= values[b];
+    out[i] = first ? values[a] : values[b];
+    a += first ? 1 : 0;
+    b += first ? 0 : 1;
+    const bool last = values[b_end - 1] >= values[a_end - 1];
+    out[2 * half - 1 - i] = last ? values[b_end - 1] : values[a_end - 1];
+    b_end -= last ? 1 : 0;
+    a_end -= last ? 0 : 1;
+  }
+}
+
+constexpr std::size_t kNetwork = 8;
+
+/// Batcher's odd-even merge sort of eight (1968).
+void sort_eight(double* v) {
+  constexpr std::pair<int, int> kSteps[] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {0, 2}, {1, 3}, {4, 6},
+                                            {5, 7}, {1, 2}, {5, 6}, {0, 4}, {1, 5}, {2, 6}, {3, 7},
+                                            {2, 4}, {3, 5}, {1, 2}, {3, 4}, {5, 6}};
+  for (const auto& [a, b] : kSteps) {
+    const double least = std::min(v[a], v[b]);
+    v[b] = std::max(v[a], v[b]);
+    v[a] = least;
+  }
+}
+
+/// Runs of eight, then pairs of runs. For some hundreds of values.
+void sort_values(std::vector<double>& values, std::vector<double>& scratch) {
+  const std::size_t size = values.size();
+  std::size_t sorted = 0;
+  for (; sorted + kNetwork <= size; sorted += kNetwork) sort_eight(&values[sorted]);
+  std::sort(values.begin() + static_cast<std::ptrdiff_t>(sorted), values.end());
+  scratch.resize(size);
+  for (std::size_t run = kNetwork; run < size; run *= 2) {
+    for (std::size_t at = 0; at < size; at += 2 * run) {
+      const std::span<const double> rest = std::span<const double>(values).subspan(at);
+      if (rest.size() >= 2 * run) {
+        merge_halves(rest.first(2 * run), &scratch[at]);
+      } else {
+        const std::size_t first = std::min(run, rest.size());
+        merge_into(rest.first(first), rest.subspan(first), &scratch[at]);
+      }
+    }
+    values.swap(scratch);
+  }
+}
+
 }  // namespace
 
 void QuantileSketch::start() {
@@ -71,28 +139,20 @@ void QuantileSketch::compact(std::size_t level) {
     set_limit();
   }
   std::vector<double>& full = levels_[level];
-  if (level == 0) std::sort(full.begin(), full.end());
+  if (level == 0) sort_values(full, scratch_);
   // Two compactions after each other keep opposite halves, so that their errors cancel.
   Coin& coin = coins_[level];
   coin.upper = coin.tosses % 2 == 1 ? !coin.upper : (spread(coin.tosses * kMaxLevels + level) & 1) == 1;
   ++coin.tosses;
   const std::size_t pairs = full.size() / 2;
-  // Merged from the back, so that nothing has to be moved aside.
-  std::vector<double>& above = levels_[level + 1];
-  std::size_t kept = above.size();
-  above.resize(kept + pairs);
-  std::size_t place = above.size();
-  for (std::size_t i = pairs; i > 0;) {
-    const double next = full[2 * (i - 1) + (coin.upper ? 1 : 0)];
-    if (kept > 0 && above[kept - 1] > next) {
-      above[--place] = above[--kept];
-    } else {
-      above[--place] = next;
-      --i;
-    }
-  }
   const bool odd = full.size() % 2 == 1;
-  if (odd) full[0] = full.back();
+  const double last = full.back();
+  for (std::size_t i = 0; i < pairs; ++i) full[i] = full[2 * i + (coin.upper ? 1 : 0)];
+  std::vector<double>& above = levels_[level + 1];
+  scratch_.resize(above.size() + pairs);
+  merge_into(above, std::span(full).first(pairs), scratch_.data());
+  above.assign(scratch_.begin(), scratch_.end());
+  if (odd) full[0] = last;
   full.resize(odd ? 1 : 0);
   held_ -= pairs;
 }

@@ -67,6 +67,7 @@ class QuantileSketch {
   std::size_t limit_ = 0;
   std::vector<std::vector<double>> levels_;
   std::vector<Coin> coins_;
+  std::vector<double> scratch_;  ///< Nothing that counts.
 };
 
 /// The smallest value whose rank is at least `q` of all weight; `sample` ascending and not empty.

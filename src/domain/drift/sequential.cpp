@@ -59,7 +59,7 @@ void ColumnWatch::observe(std::size_t bin) {
   if (processes_.empty()) return;
   ++pending_[bin];
   ++values_;
-  if (++since_look_ >= kLookEvery) look();
+  if (++since_look_ >= look_after_) look();
 }
 
 std::uint64_t ColumnWatch::hits(const std::vector<std::uint64_t>& counts, std::size_t bin) const {
@@ -73,8 +73,7 @@ void ColumnWatch::settle() {
   for (Process& process : processes_) {
     const std::uint64_t hit = hits(pending_, process.bin);
     const std::uint64_t bad = process.upwards ? hit : since_look_ - hit;
-    for (std::uint64_t i = 0; i < bad; ++i) process.test.observe(true);
-    for (std::uint64_t i = bad; i < since_look_; ++i) process.test.observe(false);
+    process.test.observe(bad, since_look_ - bad);
   }
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += pending_[i];
   std::fill(pending_.begin(), pending_.end(), 0);
@@ -88,6 +87,7 @@ void ColumnWatch::look() {
     if (log_e() >= log_limit_) alarm_ = explain();
     mark();
   }
+  look_after_ = std::clamp(values_ / kLookShare, kLookEvery, kLookAtLeastEvery);
   if (plan_.restarts.every > 0 && since_restart_ >= plan_.restarts.every) {
     for (Process& process : processes_) process.test.restart();
     since_restart_ = 0;
@@ -95,7 +95,8 @@ void ColumnWatch::look() {
 }
 
 void ColumnWatch::mark() {
-  if (values_ % mark_every_ != 0) return;
+  if (values_ - marked_ < mark_every_) return;
+  marked_ = values_;
   marks_.push_back({rows_, counts_});
   if (marks_.size() < kMaxMarks) return;
   // Half as many, twice as far apart.

@@ -62,7 +62,10 @@ class ColumnWatch {
     std::vector<std::uint64_t> counts;
   };
   static constexpr std::size_t kMaxMarks = 512;
+  /// Looking costs more than a row does: first every 32 rows, then after each 256th part of all there were.
   static constexpr std::uint64_t kLookEvery = 32;
+  static constexpr std::uint64_t kLookAtLeastEvery = 1'024;
+  static constexpr std::uint64_t kLookShare = 256;
 
   void observe(std::size_t bin);
   void look();
@@ -81,7 +84,9 @@ class ColumnWatch {
   std::uint64_t values_ = 0;            ///< In pending_ and counts_.
   std::uint64_t rows_ = 0;
   std::uint64_t since_look_ = 0;
+  std::uint64_t look_after_ = kLookEvery;
   std::uint64_t since_restart_ = 0;
+  std::uint64_t marked_ = 0;  ///< values_ at the last mark.
   std::uint64_t mark_every_ = kLookEvery;
   std::vector<Mark> marks_;
   std::optional<Alarm> alarm_;

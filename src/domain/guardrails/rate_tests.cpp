@@ -22,6 +22,15 @@ Capitals<AbsoluteRateTest::kGrid> AbsoluteRateTest::capitals_now() const {
   return now;
 }
 
+void AbsoluteRateTest::observe(std::uint64_t bad, std::uint64_t good) {
+  if (log_limit_ < kNoLimit) {
+    for (; bad > 0; --bad) observe(true);
+    for (; good > 0; --good) observe(false);
+  }
+  bad_ += bad;
+  good_ += good;
+}
+
 void AbsoluteRateTest::restart() {
   settle();
   capitals_.restart();

@@ -40,6 +40,8 @@ class AbsoluteRateTest {
     ++(bad ? bad_ : good_);
     if (bad && log_limit_ < kNoLimit) look_ahead();
   }
+  /// So many outcomes, the bad ones first.
+  void observe(std::uint64_t bad, std::uint64_t good);
   void restart();
   double log_e() const { return capitals_now().log_e(); }
   std::uint64_t bad() const { return settled_bad_ + bad_; }
