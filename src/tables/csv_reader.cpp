@@ -61,11 +61,15 @@ Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
 Result<bool> CsvReader::take_line(std::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   if (line.empty() || line.size() > kMaxRowBytes) return false;
-  cells_.clear();
+  cells_.resize(columns_.size());
+  std::size_t count = 0;
   std::size_t begin = 0;
   const auto end_cell_at = [&](std::size_t end) {
-    const std::string_view cell = line.substr(begin, end - begin);
-    cells_.push_back({cell.empty() ? Cell::Kind::kMissing : Cell::Kind::kText, cell});
+    if (count < cells_.size()) {
+      cells_[count].text = line.substr(begin, end - begin);
+      cells_[count].kind = end == begin ? Cell::Kind::kMissing : Cell::Kind::kText;
+    }
+    ++count;
     begin = end + 1;
   };
   bool ascii = true;
@@ -80,7 +84,7 @@ Result<bool> CsvReader::take_line(std::string_view line) {
     }
   }
   end_cell_at(line.size());
-  if (cells_.size() > kMaxColumns) return false;
+  if (count != cells_.size()) return false;  // take() says so.
   row_line_ = line_;
   if (!ascii && !is_utf8(line)) return wrong("the row is not UTF-8");
   TRY_DO(give_row());

@@ -16,7 +16,8 @@ struct Weighted {
 
 /// Quantiles of a stream in bounded memory: KLL (Karnin, Lang, Liberty, "Optimal quantile approximation in streams",
 /// 2016). Level h holds values that stand for 2^h rows each; a level that is full is sorted and every second value goes
-/// one level up. Up to about 2k rows it is exact. Two sketches merge into the sketch of both streams, in any order with
+/// one level up; of single values, once there are more levels, every 8th of some 256 goes up three. Up to about 2k rows
+/// it is exact. Two sketches merge into the sketch of both streams, in any order with
 /// the same bounds on the error. With k = 200 a rank is wrong by a standard deviation of 0.45% (measured by this
 /// folder's tests). Which half goes up follows from a counter, not from chance: the same rows in the same order give
 /// the same sketch, and so the same profile. A plain value. Not thread-safe.
@@ -53,11 +54,14 @@ class QuantileSketch {
  private:
   struct Coin {
     std::uint32_t tosses = 0;
-    bool upper = false;
+    std::size_t offset = 0;  ///< Which of each pair, or of each 8, goes up.
   };
   void start();
   void compress();
   void compact(std::size_t level);
+  void compact_batch();
+  void merge_up(std::span<const double> values, std::size_t level);
+  bool jumps() const;
   std::size_t capacity(std::size_t level) const;
   void set_limit();
 

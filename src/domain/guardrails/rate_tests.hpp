@@ -44,6 +44,8 @@ class AbsoluteRateTest {
   void observe(std::uint64_t bad, std::uint64_t good);
   void restart();
   double log_e() const { return capitals_now().log_e(); }
+  /// False: log_e() is below `limit` for sure. Cheap.
+  bool could_be(double limit) const { return capitals_now().could_be(limit); }
   std::uint64_t bad() const { return settled_bad_ + bad_; }
   std::uint64_t count() const { return bad() + settled_good_ + good_; }
 

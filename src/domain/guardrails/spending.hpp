@@ -73,6 +73,11 @@ class Capitals {
     for (std::size_t j = 1; j < N; ++j) greatest = std::max(greatest, logs_[j] + if_hit[j]);
     return greatest + kLogCount >= log_limit;
   }
+  /// False: log_e() is below `limit` for sure. Cheap.
+  bool could_be(double limit) const {
+    // What is not spent yet is at most 1, whose logarithm is 0.
+    return std::max(0.0, *std::max_element(logs_.begin(), logs_.end())) + kLogCount >= limit;
+  }
   void restart() {
     if (reserve_ <= 0) return;
     ++restarts_;
