@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 namespace backstay::tables {
 
@@ -10,10 +11,38 @@ namespace {
 
 constexpr std::size_t kMaxNumberBytes = 64;
 
+/// What most tables have: some digits, perhaps a point among them. Digits and power of ten are exact as doubles, so
+/// their quotient is the nearest number (Clinger, "How to read floating point numbers accurately", 1990).
+bool read_plain_decimal(std::string_view text, double& number) {
+  constexpr std::size_t kExactDigits = 15;
+  constexpr double kPowers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const bool negative = text.front() == '-';
+  if (negative) text.remove_prefix(1);
+  if (text.empty() || text.size() > kExactDigits + 1 || text.front() == '.' || text.back() == '.') return false;
+  std::uint64_t digits = 0;
+  std::size_t point = text.size();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = static_cast<unsigned char>(text[i] - '0');
+    if (digit <= 9) {
+      digits = 10 * digits + digit;
+    } else if (text[i] == '.' && point == text.size()) {
+      point = i;
+    } else {
+      return false;
+    }
+  }
+  const std::size_t after = point == text.size() ? 0 : text.size() - point - 1;
+  if (text.size() - (after > 0 ? 1 : 0) > kExactDigits) return false;
+  number = static_cast<double>(digits) / kPowers[after];
+  if (negative) number = -number;
+  return true;
+}
+
 }  // namespace
 
 bool read_number(std::string_view text, double& number) {
   if (text.empty() || text.size() > kMaxNumberBytes) return false;
+  if (read_plain_decimal(text, number)) return true;
   const char* begin = text.data() + (text.front() == '+' && text.size() > 1 && text[1] != '-' ? 1 : 0);
   const auto [end, problem] = std::from_chars(begin, text.data() + text.size(), number);
   return problem == std::errc{} && end == text.data() + text.size() && std::isfinite(number);

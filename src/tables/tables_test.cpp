@@ -1,8 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "base/digest.hpp"
+#include "tables/profile.hpp"
 #include "tables/row_slicer.hpp"
 
 namespace backstay::tables {
@@ -70,6 +73,52 @@ TEST(CsvReader, PiecesDoNotMatter) {
   EXPECT_EQ(whole.error, "");
   for (std::size_t piece = 1; piece < text.size(); ++piece)
     EXPECT_EQ(read(Format::kCsv, text, piece).canonical, whole.canonical) << piece;
+}
+
+// A line that is there as a whole is not read byte by byte; it must make no difference, errors included.
+TEST(CsvReader, AWholeLineIsReadAsItsBytesAre) {
+  for (const std::string_view rows : std::initializer_list<std::string_view>{"1,2\n3,4\n",
+                                                                             "1,2\r\n3,4",
+                                                                             ",\n\n \t,x\n",
+                                                                             "\"1\",2\n3,\"4\n5\"\n6,7\n",
+                                                                             "1,2\n3\n",
+                                                                             "1,2\n3,4,5\n",
+                                                                             "1,2\n\r\n3,4\n",
+                                                                             "1\r,2\n",
+                                                                             "1,a\"b\n",
+                                                                             "1,\xc3\xa9\n",
+                                                                             "1,\xc3\n",
+                                                                             "\xc3,\xa9\n",
+                                                                             {"1,2\n\0,4\n", 8},
+                                                                             "1,2\n3,4\r"}) {
+    for (const Format format : {Format::kCsv, Format::kTsv}) {
+      std::string text = "a,b\n" + std::string(rows);
+      if (format == Format::kTsv) std::replace(text.begin(), text.end(), ',', '\t');
+      const Read slowly = read(format, text, 1);
+      const Read at_once = read(format, text, text.size());
+      EXPECT_EQ(at_once.canonical, slowly.canonical) << text;
+      EXPECT_EQ(at_once.rows, slowly.rows) << text;
+      EXPECT_EQ(at_once.error, slowly.error) << text;
+    }
+  }
+}
+
+TEST(ReadNumber, IsTheNearestDouble) {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text = std::to_string(random() >> (random() % 64));
+    if (text.size() > 18) text.resize(18);
+    if (random() % 4 != 0) text.insert(random() % (text.size() + 1), ".");
+    if (random() % 2 == 0) text.insert(0, "-");
+    double expected = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), expected);
+    double got = 0;
+    ASSERT_EQ(read_number(text, got), problem == std::errc{} && end == text.data() + text.size()) << text;
+    EXPECT_EQ(got, problem == std::errc{} ? expected : got) << text;
+  }
+  double number = 0;
+  for (const char* text : {"", "-", ".", "1.2.3", "1,5", " 1", "1 ", "0x10", "inf", "nan", "--1", "+-1"})
+    EXPECT_FALSE(read_number(text, number)) << text;
 }
 
 TEST(TsvReader, TakesQuotesAsTheyAre) {

@@ -73,16 +73,23 @@ void merge_halves(std::span<const double> values, double* out) {
 
 constexpr std::size_t kNetwork = 8;
 
-/// Batcher's odd-even merge sort of eight (1968).
+/// Batcher's odd-even merge sort of eight (1968), in registers.
 void sort_eight(double* v) {
-  constexpr std::pair<int, int> kSteps[] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {0, 2}, {1, 3}, {4, 6},
-                                            {5, 7}, {1, 2}, {5, 6}, {0, 4}, {1, 5}, {2, 6}, {3, 7},
-                                            {2, 4}, {3, 5}, {1, 2}, {3, 4}, {5, 6}};
-  for (const auto& [a, b] : kSteps) {
-    const double least = std::min(v[a], v[b]);
-    v[b] = std::max(v[a], v[b]);
-    v[a] = least;
-  }
+  std::array<double, kNetwork> x;
+  std::copy_n(v, kNetwork, x.begin());
+  const auto order = [&x](std::size_t a, std::size_t b) {
+    const double left = x[a];
+    const double right = x[b];
+    x[a] = left < right ? left : right;
+    x[b] = left > right ? left : right;
+  };
+  order(0, 1), order(2, 3), order(4, 5), order(6, 7);
+  order(0, 2), order(1, 3), order(4, 6), order(5, 7);
+  order(1, 2), order(5, 6), order(0, 4), order(3, 7);
+  order(1, 5), order(2, 6);
+  order(2, 4), order(3, 5);
+  order(1, 2), order(3, 4), order(5, 6);
+  std::copy_n(x.begin(), kNetwork, v);
 }
 
 /// Runs of eight, then pairs of runs. For some hundreds of values.
