@@ -20,7 +20,7 @@ namespace backstay::wire {
 ///
 /// What is empty is left out. Of texts no value is written: categories are 32 bits of a hash, and only those that at
 /// least drift::kLeastShared rows share; words are counts in 64 buckets. Of numbers the quantile sketch holds a sample
-/// of at most about 600 values. Equal profiles give equal bytes. Names are cut at 256 bytes.
+/// of at most about 900 values. Equal profiles give equal bytes. Names are cut at 256 bytes.
 std::string to_json(const drift::Profile& profile);
 
 /// Reads backstay-profile/2, and /1, of which only counts and extremes are known. `name` is what errors call it.
