@@ -133,6 +133,11 @@ void add_drift_commands(const Context& context) {
       ->add_option("--min-shift", a.question.thresholds.shift,
                    "Smaller shifts of numbers are no drift (training standard deviations)")
       ->capture_default_str();
+  command
+      ->add_option("--min-correlation", a.question.thresholds.correlation,
+                   "Smaller changes of the correlation of two columns are no drift")
+      ->check(CLI::Range(0.0, 2.0))
+      ->capture_default_str();
   command->add_option("--min-rows", a.question.thresholds.min_rows, "Fewer live rows give no verdict (exit 8)")
       ->capture_default_str();
   command->add_flag("--all", a.all, "Show the columns that did not drift as well");

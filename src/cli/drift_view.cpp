@@ -18,6 +18,7 @@ using drift::ColumnDrift;
 
 constexpr std::size_t kMaxCharts = 12;
 constexpr std::size_t kMaxBars = 24;
+constexpr std::size_t kMaxPairs = 20;
 
 json optional_json(const std::optional<double>& value) {
   return value ? json(*value) : json(nullptr);
@@ -51,13 +52,28 @@ json column_json(const ColumnDrift& c, const std::map<std::string, Timestamp>& s
           {"quantiles", {{"training", c.training_quantiles}, {"live", c.live_quantiles}}}};
 }
 
+json pair_json(const drift::PairDrift& pair, const services::DriftedSince& since) {
+  const auto began = since.pairs.find({pair.x, pair.y});
+  return {{"columns", {pair.x, pair.y}},
+          {"drifted", pair.drifted},
+          {"training_rows", pair.training_rows},
+          {"live_rows", pair.live_rows},
+          {"training_correlation", pair.training},
+          {"live_correlation", pair.live},
+          {"test", "fisher_z"},
+          {"statistic", pair.statistic},
+          {"dispersion", pair.dispersion},
+          {"p_value", pair.p_value},
+          {"adjusted_p", pair.adjusted_p},
+          {"since", began != since.pairs.end() ? json(to_rfc3339(began->second)) : json(nullptr)}};
+}
+
 std::string number(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "";
 }
 
-std::string p_text(const ColumnDrift& c) {
-  if (c.test.empty()) return "";
-  return c.adjusted_p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", c.adjusted_p);
+std::string p_text(double p) {
+  return p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", p);
 }
 
 std::string trouble(const ColumnDrift& c) {
@@ -74,7 +90,7 @@ std::vector<std::string> row_of(const ColumnDrift& c) {
           number(c.shift),
           number(c.psi),
           number(c.js),
-          p_text(c),
+          c.test.empty() ? "" : p_text(c.adjusted_p),
           what.empty() ? coloured(Colour::kDim, "as in training") : coloured(Colour::kRed, what)};
 }
 
@@ -111,6 +127,24 @@ std::string chart(const ColumnDrift& c) {
   return out;
 }
 
+/// Pairs of columns that go together differently; empty when there are none.
+std::string pairs_text(const drift::Comparison& found, bool all) {
+  std::vector<std::vector<std::string>> rows{{"COLUMNS", "CORRELATION", "IN TRAINING", "P", ""}};
+  std::size_t left_out = 0;
+  for (const drift::PairDrift& pair : found.pairs) {
+    if (!pair.drifted && !all) continue;
+    if (rows.size() > kMaxPairs) {
+      ++left_out;
+      continue;
+    }
+    rows.push_back({pair.x + ", " + pair.y, fmt::format("{:+.3f}", pair.live), fmt::format("{:+.3f}", pair.training),
+                    p_text(pair.adjusted_p),
+                    pair.drifted ? coloured(Colour::kRed, "drifted") : coloured(Colour::kDim, "as in training")});
+  }
+  if (rows.size() == 1) return "";
+  return "\n" + table(rows) + (left_out > 0 ? fmt::format("and {} more pairs (--json has all)\n", left_out) : "");
+}
+
 std::string alarm_text(const services::ColumnAlarm& each) {
   return fmt::format("  {}: since row {}{} {:.0f}% of the values are {}, {:.0f}% were in training; sure by row {}\n",
                      each.column, each.alarm.since, each.since_time.empty() ? "" : " (" + each.since_time + ")",
@@ -127,7 +161,9 @@ std::string names(const std::vector<std::string>& list) {
 
 json drift_json(const services::DriftReport& report) {
   json columns = json::array();
-  for (const ColumnDrift& each : report.comparison.columns) columns.push_back(column_json(each, report.since));
+  for (const ColumnDrift& each : report.comparison.columns) columns.push_back(column_json(each, report.since.columns));
+  json pairs = json::array();
+  for (const drift::PairDrift& each : report.comparison.pairs) pairs.push_back(pair_json(each, report.since));
   json alarms = json::array();
   for (const services::ColumnAlarm& each : report.live.alarms)
     alarms.push_back({{"column", each.column},
@@ -150,6 +186,7 @@ json drift_json(const services::DriftReport& report) {
              {"unreadable", report.unreadable},
              {"dropped", report.dropped}}},
            {"columns", std::move(columns)},
+           {"pairs", std::move(pairs)},
            {"absent", report.comparison.absent},
            {"not_in_training", report.comparison.not_in_training},
            {"alarms", std::move(alarms)},
@@ -187,8 +224,12 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
   std::size_t charts = 0;
   for (const ColumnDrift& each : found.columns)
     if (!trouble(each).empty() && charts++ < kMaxCharts) out += chart(each);
-  for (const auto& [column, at] : report.since)
+  out += pairs_text(found, all);
+  for (const auto& [column, at] : report.since.columns)
     out += fmt::format("  {}: since the window that began at {}\n", column, to_rfc3339(at).substr(0, 19));
+  for (const auto& [pair, at] : report.since.pairs)
+    out += fmt::format("  {}, {}: since the window that began at {}\n", pair.first, pair.second,
+                       to_rfc3339(at).substr(0, 19));
   if (!report.live.alarms.empty()) {
     out += "\nsince when, in the order of the rows:\n";
     for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -74,6 +75,18 @@ json json_of(const std::string& name, const ColumnProfile& c) {
   return out;
 }
 
+json json_of(const drift::PairProfile& pairs) {
+  json moments = json::array();
+  for (std::size_t y = 1; y < pairs.columns().size(); ++y) {
+    for (std::size_t x = 0; x < y; ++x) {
+      const drift::PairMoments& m = pairs.at(x, y);
+      if (m.rows == 0 || !m.finite()) continue;
+      moments.push_back({x, y, m.rows, m.mean_x, m.mean_y, m.xx, m.yy, m.xy, m.blocks, m.weight, m.mean_z, m.spread});
+    }
+  }
+  return {{"columns", pairs.columns()}, {"moments", std::move(moments)}};
+}
+
 /// Reads members and remembers the first that is wrong.
 class Reader {
  public:
@@ -106,8 +119,10 @@ class Reader {
   CategorySketch categories(const json& value);
   drift::DistinctCounter registers(const json& value);
   drift::TextProfile text(const json& value);
+  drift::PairProfile pairs(const json& value, const drift::Profile& profile);
 
  private:
+  drift::PairMoments moments(const json& value, std::uint64_t rows);
   std::string problem_;
 };
 
@@ -187,6 +202,61 @@ drift::TextProfile Reader::text(const json& value) {
   return out;
 }
 
+drift::PairMoments Reader::moments(const json& value, std::uint64_t rows) {
+  drift::PairMoments out;
+  out.rows = count(&value[2], "a pair's rows");
+  out.mean_x = number(&value[3], "a pair's mean");
+  out.mean_y = number(&value[4], "a pair's mean");
+  out.xx = number(&value[5], "a pair's moment");
+  out.yy = number(&value[6], "a pair's moment");
+  out.xy = number(&value[7], "a pair's moment");
+  out.blocks = count(&value[8], "a pair's blocks");
+  out.weight = number(&value[9], "a pair's weight");
+  out.mean_z = number(&value[10], "a pair's z");
+  out.spread = number(&value[11], "a pair's spread");
+  const auto n = static_cast<double>(out.rows);
+  constexpr double kRounding = 1 + 1e-6;
+  if (out.rows == 0 || out.rows > rows) fail("a pair has no rows, or more than the profile");
+  if (out.xx < 0 || out.yy < 0 || std::abs(out.xy) > std::sqrt(out.xx) * std::sqrt(out.yy) * kRounding)
+    fail("a pair's moments can't be");
+  if (out.blocks > out.rows || out.weight < static_cast<double>(out.blocks) || out.weight > n || out.spread < 0 ||
+      (out.blocks == 0 && (out.weight != 0 || out.mean_z != 0 || out.spread != 0)) ||
+      std::abs(out.mean_z) > drift::fisher_z(1) * kRounding)
+    fail("a pair's blocks can't be");
+  return out;
+}
+
+drift::PairProfile Reader::pairs(const json& value, const drift::Profile& profile) {
+  constexpr std::size_t kMembers = 12;
+  drift::PairProfile out;
+  const json* columns = member(value, "columns", true);
+  const json* list = member(value, "moments", true);
+  if (columns == nullptr || !columns->is_array() || columns->size() > drift::PairProfile::kMaxColumns ||
+      list == nullptr || !list->is_array()) {
+    fail("pairs have no list of at most 32 columns, or no moments");
+    return out;
+  }
+  for (const json& each : *columns) {
+    const std::string name = each.is_string() ? each.get<std::string>() : std::string();
+    const auto& known = out.columns();
+    if (!each.is_string() || profile.find(name) == nullptr ||
+        std::find(known.begin(), known.end(), name) != known.end())
+      fail("a pair's column is not in the profile, or twice");
+    if (!ok()) return out;
+    out.add_column(name);
+  }
+  for (const json& each : *list) {
+    if (!each.is_array() || each.size() != kMembers) fail("a pair's moments are not twelve numbers");
+    const std::uint64_t x = ok() ? count(&each[0], "a pair's place") : 0;
+    const std::uint64_t y = ok() ? count(&each[1], "a pair's place") : 0;
+    if (x >= y || y >= out.columns().size()) fail("a pair's places can't be");
+    if (ok() && out.at(x, y).rows > 0) fail("a pair is there twice");
+    if (!ok()) return out;
+    out.at(x, y) = moments(each, profile.rows);
+  }
+  return out;
+}
+
 void read_sketches(Reader& read, const json& value, ColumnProfile& out) {
   if (const json* kinds = read.member(value, "kinds"); kinds != nullptr) {
     out.integers = read.count(read.member(*kinds, "integers"), "integers");
@@ -263,7 +333,8 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 std::string to_json(const drift::Profile& profile) {
   json columns = json::array();
   for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
-  const json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -289,6 +360,8 @@ Result<drift::Profile> profile_from_json(const std::string& name, std::string_vi
   } else {
     read.fail("columns is no list of at most 256");
   }
+  const json* pairs = read.ok() && second ? read.member(root, "pairs") : nullptr;
+  if (pairs != nullptr) out.pairs = read.pairs(*pairs, out);
   if (!read.ok())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is no profile: {}.", name, read.problem()),
                       "Run backstay fsck when it came from the registry.");

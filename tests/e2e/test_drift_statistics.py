@@ -69,3 +69,38 @@ def test_adjusted_p_values_agree():
     p = numpy.random.default_rng(1).uniform(0, 1, 50) ** 3
     got = numpy.array(ours("benjamini_hochberg", p).split(), float)
     assert numpy.abs(got - scipy.stats.false_discovery_control(p)).max() < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_correlations_agree(seed):
+    random = numpy.random.default_rng(seed)
+    n = int(random.integers(3, 700))
+    # Far from zero, where sums of squares would lose their digits.
+    x = random.normal(10.0 ** random.integers(0, 9), 1, n)
+    y = random.uniform(-1, 1) * (x - x.mean()) + random.normal(-1e6, 1, n)
+    if seed % 2 == 1:
+        x[random.uniform(size=n) < 0.2] = numpy.nan
+        y[random.uniform(size=n) < 0.2] = numpy.nan
+    both = ~(numpy.isnan(x) | numpy.isnan(y))
+    got = json.loads(ours("pair", x, y))
+    assert got["rows"] == both.sum()
+    if got["rows"] > 2:
+        assert got["correlation"] == pytest.approx(scipy.stats.pearsonr(x[both], y[both]).statistic, abs=TOLERANCE)
+    blocks = [(x[i:i + 64][both[i:i + 64]], y[i:i + 64][both[i:i + 64]]) for i in range(0, n, 64)]
+    blocks = [(numpy.arctanh(numpy.corrcoef(a, b)[0, 1]), len(a) - 3) for a, b in blocks if len(a) >= 32]
+    assert got["blocks"] == len(blocks)
+    if blocks:
+        z, weight = numpy.array(blocks).T
+        mean = numpy.average(z, weights=weight)
+        assert got["mean_z"] == pytest.approx(mean, abs=TOLERANCE)
+        assert got["spread"] == pytest.approx((weight * (z - mean) ** 2).sum(), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_test_of_two_correlations_agrees(seed):
+    random = numpy.random.default_rng(seed)
+    (r, s), (n, m) = random.uniform(-1, 1, 2), random.integers(10, 5_000, 2)
+    got = json.loads(ours("correlations", [r, n], [s, m]))
+    z = (numpy.arctanh(s) - numpy.arctanh(r)) / numpy.sqrt(1 / (n - 3) + 1 / (m - 3))
+    assert got["z"] == pytest.approx(z, abs=TOLERANCE)
+    assert got["p"] == pytest.approx(2 * scipy.stats.norm.sf(abs(z)), abs=TOLERANCE)

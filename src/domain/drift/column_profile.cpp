@@ -253,6 +253,7 @@ void Profile::merge(const Profile& other) {
   for (Named& mine : columns)
     if (other.find(mine.name) == nullptr) mine.column.missing += other.rows;
   rows += other.rows;
+  pairs.merge(other.pairs);
 }
 
 }  // namespace backstay::drift

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "domain/drift/category_sketch.hpp"
+#include "domain/drift/pair_profile.hpp"
 #include "domain/drift/quantile_sketch.hpp"
 
 namespace backstay::drift {
@@ -88,7 +89,7 @@ constexpr std::uint64_t kLeastShared = 5;
 /// A column's name as profiles keep it: at most 256 bytes, cut between code points.
 std::string_view kept_name(std::string_view name);
 
-/// The columns of rows, by name, and how many rows there were.
+/// The columns of rows, by name, how many rows there were, and how numeric columns go together.
 class Profile {
  public:
   static constexpr std::size_t kMaxColumns = 256;
@@ -99,6 +100,7 @@ class Profile {
   };
   std::uint64_t rows = 0;
   std::vector<Named> columns;
+  PairProfile pairs;
 
   const ColumnProfile* find(std::string_view name) const;
   /// Columns that one of them lacks count as missing there. Beyond kMaxColumns nothing is added.

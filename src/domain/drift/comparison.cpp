@@ -7,6 +7,7 @@
 
 #include "domain/drift/bins.hpp"
 #include "domain/drift/distances.hpp"
+#include "domain/drift/pair_drift.hpp"
 
 namespace backstay::drift {
 
@@ -205,19 +206,31 @@ ColumnDrift compare_column(const std::string& name, const ColumnProfile& trainin
 }
 
 /// Every test of the comparison is one of the family.
-void control_findings(const Thresholds& limits, std::vector<ColumnDrift>& columns) {
+void control_findings(const Thresholds& limits, std::vector<ColumnDrift>& columns, std::vector<PairDrift>& pairs) {
   std::vector<double> p_values;
   for (const ColumnDrift& column : columns) {
     if (!column.test.empty()) p_values.push_back(column.p_value);
     for (const QualityFinding& finding : column.quality) p_values.push_back(finding.p_value);
   }
-  const std::vector<double> adjusted = benjamini_hochberg(p_values);
+  const std::size_t of_columns = p_values.size();
+  for (const PairDrift& pair : pairs) p_values.push_back(pair.p_value);
+  std::vector<double> weights;
+  if (of_columns > 0 && !pairs.empty()) {
+    const double half = static_cast<double>(p_values.size()) / 2;
+    weights.assign(of_columns, half / static_cast<double>(of_columns));
+    weights.resize(p_values.size(), half / static_cast<double>(pairs.size()));
+  }
+  const std::vector<double> adjusted = benjamini_hochberg(p_values, weights);
   std::size_t next = 0;
   for (ColumnDrift& column : columns) {
     if (!column.test.empty()) column.adjusted_p = adjusted[next++];
     column.drifted = column.drifted && column.adjusted_p <= limits.alpha;
     for (QualityFinding& finding : column.quality) finding.p_value = adjusted[next++];
     std::erase_if(column.quality, [&](const QualityFinding& finding) { return finding.p_value > limits.alpha; });
+  }
+  for (PairDrift& pair : pairs) {
+    pair.adjusted_p = adjusted[next++];
+    pair.drifted = pair.drifted && pair.adjusted_p <= limits.alpha;
   }
 }
 
@@ -266,6 +279,11 @@ std::size_t Comparison::drifted() const {
       std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return c.drifted; }));
 }
 
+std::size_t Comparison::drifted_pairs() const {
+  return static_cast<std::size_t>(
+      std::count_if(pairs.begin(), pairs.end(), [](const PairDrift& pair) { return pair.drifted; }));
+}
+
 std::size_t Comparison::broken() const {
   return static_cast<std::size_t>(
       std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return !c.quality.empty(); }));
@@ -289,10 +307,15 @@ Comparison compare(const Profile& training, const Profile& live, const Threshold
   for (const Profile::Named& column : live.columns)
     if (!ignored.contains(column.name) && training.find(column.name) == nullptr)
       out.not_in_training.push_back(column.name);
-  control_findings(thresholds, out.columns);
+  out.pairs = compare_pairs(training.pairs, live.pairs, thresholds, ignored);
+  control_findings(thresholds, out.columns, out.pairs);
   std::stable_sort(out.columns.begin(), out.columns.end(), [](const ColumnDrift& a, const ColumnDrift& b) {
     if (a.drifted != b.drifted) return a.drifted;
     return size_of(a) > size_of(b);
+  });
+  std::stable_sort(out.pairs.begin(), out.pairs.end(), [](const PairDrift& a, const PairDrift& b) {
+    if (a.drifted != b.drifted) return a.drifted;
+    return std::abs(a.live - a.training) > std::abs(b.live - b.training);
   });
   return out;
 }

@@ -18,6 +18,7 @@ struct Thresholds {
   double psi = 0.1;             ///< PSI over tenths.
   double js = 0.1;              ///< Categories and texts: Jensen-Shannon distance, nats.
   double missing = 0.02;        ///< Difference of shares of missing values.
+  double correlation = 0.1;     ///< Pairs of numeric columns: difference of the correlations.
   std::uint64_t min_rows = 30;  ///< With fewer live rows there is no verdict.
 };
 
@@ -64,19 +65,37 @@ struct ColumnDrift {
   std::vector<double> live_quantiles;
 };
 
+/// Two numeric columns whose relation is tested: each may look as in training while they go together differently.
+struct PairDrift {
+  std::string x, y;
+  std::uint64_t training_rows = 0;  ///< With both numbers.
+  std::uint64_t live_rows = 0;
+  double training = 0;  ///< Pearson's correlations.
+  double live = 0;
+  double dispersion = 1;  ///< What the variance is multiplied with, because blocks of rows differ more than by chance.
+  double statistic = 0;   ///< Fisher's z.
+  double p_value = 1;
+  double adjusted_p = 1;
+  bool drifted = false;
+};
+
 struct Comparison {
   std::uint64_t training_rows = 0;
   std::uint64_t live_rows = 0;
   std::vector<ColumnDrift> columns;          ///< Drifted first, by adjusted p and size.
+  std::vector<PairDrift> pairs;              ///< Drifted first, by the difference of the correlations.
   std::vector<std::string> not_in_training;  ///< Columns of the live data that training had not.
   std::vector<std::string> absent;           ///< The other way round.
   bool enough = true;                        ///< Live rows for a verdict.
   std::size_t drifted() const;
+  std::size_t drifted_pairs() const;
   std::size_t broken() const;  ///< Columns with findings about quality.
-  bool clean() const { return drifted() == 0 && broken() == 0; }
+  bool clean() const { return drifted() == 0 && drifted_pairs() == 0 && broken() == 0; }
 };
 
-/// `ignored`: columns that are left out. The sketches' own errors are part of the chances.
+/// `ignored`: columns that are left out. The sketches' own errors are part of the chances. Columns and pairs are one
+/// family of tests; together the pairs, however many, weigh as much as the columns (Genovese, Roeder, Wasserman, "False
+/// discovery control with p-value weighting", 2006).
 Comparison compare(const Profile& training, const Profile& live, const Thresholds& thresholds,
                    const std::set<std::string>& ignored = {});
 

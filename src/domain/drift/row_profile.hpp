@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/drift/co_moments.hpp"
 #include "domain/drift/column_profile.hpp"
 #include "domain/drift/sequential.hpp"
 
@@ -36,6 +37,7 @@ class RowProfile {
   std::size_t max_columns_;
   std::uint32_t k_;
   std::vector<ColumnProfile> columns_;
+  CoMoments pairs_;
   std::uint64_t rows_ = 0;
 };
 
