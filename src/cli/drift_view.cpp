@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/terminal.hpp"
@@ -46,6 +47,7 @@ json column_json(const ColumnDrift& c, const std::map<std::string, Timestamp>& s
           {"ks", optional_json(c.ks)},
           {"psi", optional_json(c.psi)},
           {"js", optional_json(c.js)},
+          {"mmd_squared", optional_json(c.mmd)},
           {"quality", std::move(quality)},
           {"since", since.contains(c.name) ? json(to_rfc3339(since.at(c.name))) : json(nullptr)},
           {"bins", {{"edges", c.edges}, {"training", c.training_shares}, {"live", c.live_shares}}},
@@ -109,10 +111,13 @@ std::string bars(const std::vector<double>& shares, double most) {
 std::string chart(const ColumnDrift& c) {
   std::string out = coloured(Colour::kBold, c.name);
   if (c.live_quantiles.size() == 5)
-    out +=
-        fmt::format("  {}median {:.6g}, was {:.6g}; 5-95% {:.6g} to {:.6g}, was {:.6g} to {:.6g}",
-                    c.measure == drift::Measure::kText ? "length: " : "", c.live_quantiles[2], c.training_quantiles[2],
-                    c.live_quantiles[0], c.live_quantiles[4], c.training_quantiles[0], c.training_quantiles[4]);
+    out += fmt::format("  {}median {:.6g}, was {:.6g}; 5-95% {:.6g} to {:.6g}, was {:.6g} to {:.6g}",
+                       c.measure == drift::Measure::kText     ? "length: "
+                       : c.measure == drift::Measure::kVector ? "norm: "
+                                                              : "",
+                       c.live_quantiles[2], c.training_quantiles[2], c.live_quantiles[0], c.live_quantiles[4],
+                       c.training_quantiles[0], c.training_quantiles[4]);
+  if (c.mmd) out += fmt::format("; MMD {:.3f}", std::sqrt(std::max(0.0, *c.mmd)));
   out += '\n';
   if (!c.training_shares.empty()) {
     double most = 0;

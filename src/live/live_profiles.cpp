@@ -115,6 +115,8 @@ class LiveProfiles::Endpoint {
   void begin_watch(const std::string& name, Version& version) {
     const auto training = ports_.training(config_.name, name);
     if (!training) return;
+    for (const drift::Profile::Named& column : training->columns)
+      if (column.column.vectors.count() > 0) rows_.expect_vector(column.name);
     drift::WatchPlan plan;
     plan.alpha = config_.alpha;
     version.watch.emplace(*training, plan, config_.ignored);

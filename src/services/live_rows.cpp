@@ -28,6 +28,7 @@ Result<void> for_each_row(const fs::path& path, const std::function<void(const s
   std::error_code ignored;
   Progress progress{path.filename().string(), 0, fs::file_size(path, ignored)};
   tables::TableOptions options;
+  options.lists = true;
   options.on_bytes = [&](std::uint64_t bytes) {
     progress.done_bytes += bytes;
     if (on_progress) on_progress(progress);

@@ -18,11 +18,12 @@ struct Thresholds {
   double psi = 0.1;             ///< PSI over tenths.
   double js = 0.1;              ///< Categories and texts: Jensen-Shannon distance, nats.
   double missing = 0.02;        ///< Difference of shares of missing values.
+  double mmd = 0.1;             ///< Vectors: MMD; 0.1 is about what a tenth of the rows make that moved far away.
   double correlation = 0.1;     ///< Pairs of numeric columns: difference of the correlations.
   std::uint64_t min_rows = 30;  ///< With fewer live rows there is no verdict.
 };
 
-enum class Measure { kNumber, kCategory, kText, kNone };
+enum class Measure { kNumber, kCategory, kText, kVector, kNone };
 const char* to_string(Measure measure);
 
 /// Something about a column's data that is wrong rather than only different.
@@ -47,7 +48,9 @@ struct ColumnDrift {
   Measure measure = Measure::kNone;
   std::uint64_t training_rows = 0;  ///< With a value.
   std::uint64_t live_rows = 0;
-  std::string test;  ///< "ks", "chi_squared", "ks_of_lengths"; empty when nothing could be compared.
+  /// "ks", "chi_squared"; of texts "lengths", "scripts", "vocabulary"; of vectors "mmd", "means", "norms"; empty when
+  /// nothing could be compared.
+  std::string test;
   double statistic = 0;
   double p_value = 1;
   double adjusted_p = 1;  ///< By Benjamini and Hochberg.
@@ -55,7 +58,8 @@ struct ColumnDrift {
   std::optional<double> js;
   std::optional<double> ks;
   std::optional<double> wasserstein;  ///< In the values' unit.
-  std::optional<double> shift;        ///< The same in training standard deviations.
+  std::optional<double> shift;        ///< The same in training standard deviations; of vectors Frechet's distance.
+  std::optional<double> mmd;          ///< Of vectors: MMD^2, the unbiased estimate.
   bool drifted = false;
   std::vector<QualityFinding> quality;
   std::vector<double> training_shares;  ///< Over the bins.
@@ -100,7 +104,8 @@ Comparison compare(const Profile& training, const Profile& live, const Threshold
                    const std::set<std::string>& ignored = {});
 
 /// The one distance between two columns that versions are ranked by: Wasserstein-1 over the pooled standard deviation
-/// for numbers, Jensen-Shannon for categories, of lengths for texts; nothing when they can't be compared.
+/// for numbers, Jensen-Shannon for categories, of lengths for texts, Frechet's for vectors; nothing when they can't be
+/// compared.
 std::optional<double> distance(const ColumnProfile& a, const ColumnProfile& b);
 
 /// Standard deviation of a weighted sample.

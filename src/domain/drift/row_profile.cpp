@@ -12,7 +12,7 @@ void add_value(const Value& value, ColumnProfile& column) {
     case Value::Kind::kNumber: return column.add_number(value.number, value.integer);
     case Value::Kind::kBoolean: return column.add_boolean(value.number != 0);
     case Value::Kind::kText: return column.add_text(value.text);
-    case Value::Kind::kNested: return column.add_nested();
+    case Value::Kind::kNested: return column.add_nested(value.vector);
   }
 }
 
