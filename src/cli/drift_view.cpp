@@ -5,13 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "cli/terminal.hpp"
 
 namespace backstay::cli {
-
-using nlohmann::json;
 
 namespace {
 
@@ -20,55 +17,6 @@ using drift::ColumnDrift;
 constexpr std::size_t kMaxCharts = 12;
 constexpr std::size_t kMaxBars = 24;
 constexpr std::size_t kMaxPairs = 20;
-
-json optional_json(const std::optional<double>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-
-json column_json(const ColumnDrift& c, const std::map<std::string, Timestamp>& since = {}) {
-  json quality = json::array();
-  for (const drift::QualityFinding& finding : c.quality)
-    quality.push_back({{"kind", drift::to_string(finding.kind)},
-                       {"training", finding.training},
-                       {"live", finding.live},
-                       {"p_value", finding.p_value},
-                       {"text", finding.text}});
-  return {{"column", c.name},
-          {"measure", drift::to_string(c.measure)},
-          {"drifted", c.drifted},
-          {"training_rows", c.training_rows},
-          {"live_rows", c.live_rows},
-          {"test", c.test},
-          {"statistic", c.statistic},
-          {"p_value", c.p_value},
-          {"adjusted_p", c.adjusted_p},
-          {"shift", optional_json(c.shift)},
-          {"wasserstein", optional_json(c.wasserstein)},
-          {"ks", optional_json(c.ks)},
-          {"psi", optional_json(c.psi)},
-          {"js", optional_json(c.js)},
-          {"mmd_squared", optional_json(c.mmd)},
-          {"quality", std::move(quality)},
-          {"since", since.contains(c.name) ? json(to_rfc3339(since.at(c.name))) : json(nullptr)},
-          {"bins", {{"edges", c.edges}, {"training", c.training_shares}, {"live", c.live_shares}}},
-          {"quantiles", {{"training", c.training_quantiles}, {"live", c.live_quantiles}}}};
-}
-
-json pair_json(const drift::PairDrift& pair, const services::DriftedSince& since) {
-  const auto began = since.pairs.find({pair.x, pair.y});
-  return {{"columns", {pair.x, pair.y}},
-          {"drifted", pair.drifted},
-          {"training_rows", pair.training_rows},
-          {"live_rows", pair.live_rows},
-          {"training_correlation", pair.training},
-          {"live_correlation", pair.live},
-          {"test", "fisher_z"},
-          {"statistic", pair.statistic},
-          {"dispersion", pair.dispersion},
-          {"p_value", pair.p_value},
-          {"adjusted_p", pair.adjusted_p},
-          {"since", began != since.pairs.end() ? json(to_rfc3339(began->second)) : json(nullptr)}};
-}
 
 std::string number(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "";
@@ -163,49 +111,6 @@ std::string names(const std::vector<std::string>& list) {
 }
 
 }  // namespace
-
-json drift_json(const services::DriftReport& report) {
-  json columns = json::array();
-  for (const ColumnDrift& each : report.comparison.columns) columns.push_back(column_json(each, report.since.columns));
-  json pairs = json::array();
-  for (const drift::PairDrift& each : report.comparison.pairs) pairs.push_back(pair_json(each, report.since));
-  json alarms = json::array();
-  for (const services::ColumnAlarm& each : report.live.alarms)
-    alarms.push_back({{"column", each.column},
-                      {"since_row", each.alarm.since},
-                      {"since_time", each.since_time.empty() ? json(nullptr) : json(each.since_time)},
-                      {"sure_at_row", each.alarm.at},
-                      {"values", each.alarm.what},
-                      {"training", each.alarm.training},
-                      {"live", each.alarm.live}});
-  json out{{"version", report.version.str()},
-           {"drifted", report.drifted()},
-           {"enough_rows", report.comparison.enough},
-           {"training",
-            {{"rows", report.comparison.training_rows},
-             {"slices", report.training.slices},
-             {"slices_without_profile", report.training.without}}},
-           {"live",
-            {{"rows", report.comparison.live_rows},
-             {"left_out", report.live.left_out},
-             {"unreadable", report.unreadable},
-             {"dropped", report.dropped}}},
-           {"columns", std::move(columns)},
-           {"pairs", std::move(pairs)},
-           {"absent", report.comparison.absent},
-           {"not_in_training", report.comparison.not_in_training},
-           {"alarms", std::move(alarms)},
-           {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
-           {"errors", nullptr}};
-  if (report.live.errors) {
-    const services::ErrorReport& errors = *report.live.errors;
-    out["errors"] = {{"labelled", errors.labelled},
-                     {"wrong", errors.wrong},
-                     {"expected_rate", errors.expected},
-                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)}};
-  }
-  return out;
-}
 
 std::string drift_text(const services::DriftReport& report, const std::string& live_name, bool all) {
   const drift::Comparison& found = report.comparison;

@@ -176,6 +176,14 @@ Result<Timestamp> parse_row_time(const std::string& text) {
                  "Write times like 2026-11-24T10:15:30Z, 2026-11-24 10:15:30, 2026-11-24, or as seconds since 1970.");
 }
 
+Result<Timestamp> moment_of(const std::string& text, Timestamp now) {
+  constexpr std::chrono::hours kMost{24 * 365 * 100};
+  if (const auto duration = parse_duration(text); duration && *duration <= kMost) return now - *duration;
+  if (auto at = parse_row_time(text)) return *at;
+  return invalid(fmt::format("'{}' is no time and no duration.", text.substr(0, 100)),
+                 "Write a moment like 2026-11-24T10:15:30Z, or how long ago, like 2d.");
+}
+
 Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, const OnProgress& on_progress) {
   if (file.since && file.time_column.empty())
     return invalid("A point in time needs a column that has the rows' times.", "Name it with --time COLUMN.");

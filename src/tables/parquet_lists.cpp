@@ -51,7 +51,8 @@ Result<void> ParquetLists::take_entries() {
       open_ = true;
       open_there_ = levels_[i] >= column_.list->there;
       open_sound_ = true;
-    } else if (!open_ || levels_[i] < column_.list->item) {
+      open_has_items_ = levels_[i] >= column_.list->item;
+    } else if (!open_ || !open_has_items_ || levels_[i] < column_.list->item) {
       return broken("a list goes on that did not begin");
     }
     if (levels_[i] < column_.list->item) continue;

@@ -40,6 +40,7 @@ class ParquetLists {
   bool open_ = false;        ///< A row was begun ...
   bool open_there_ = false;  ///< ... that is not null ...
   bool open_sound_ = false;  ///< ... and has numbers only, not too many.
+  bool open_has_items_ = false;
 };
 
 }  // namespace backstay::tables

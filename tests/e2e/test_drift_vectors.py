@@ -153,3 +153,21 @@ def test_versions_are_ranked_by_how_near_their_embeddings_are(backstay, releases
     advice = backstay("suggest", "m@1.0.0", "--live", live, "--json").json
     ranked = {each["version"]: each["distance"] for each in advice["ranking"]}
     assert ranked["m@1.1.0"] < 0.2 < 0.5 < ranked["m@1.0.0"]
+
+
+def test_what_the_gateway_keeps_of_embeddings_is_compared(trained, server, backend):
+    url = backend("1.0.0").url
+    serving = server({"endpoints": [{"name": "e", "model": "m", "backend": {"kind": "url", "url": url},
+                                     "rollout": {"steps": [{"canary": "50%", "for": "1h"}], "watch": "0s", "holdback": "0%"},
+                                     "drift": {"sample": "100%", "window": "1h"}}]})
+    trained("rollout", "start", "e", "m@1.0.0", "--reason", "first")
+    serving.wait_for_phase("e", "done")
+    for vectors in numpy.split(embeddings(240, 8, shift=0.5), 24):
+        inputs = [{"name": "embedding", "shape": list(vectors.shape), "datatype": "FP32", "data": vectors.ravel().tolist()}]
+        assert serving.infer("e", inputs).status == 200
+    serving.stop()
+    report = trained("drift", "e", "--json", code=6).json
+    (column,) = report["columns"]
+    assert column["measure"] == "vector" and column["drifted"] and report["not_in_training"] == []
+    assert column["live_rows"] + 10 * report["live"]["dropped"] == 240
+    assert column["since"] is not None
