@@ -171,3 +171,5 @@ def test_what_the_gateway_keeps_of_embeddings_is_compared(trained, server, backe
     assert column["measure"] == "vector" and column["drifted"] and report["not_in_training"] == []
     assert column["live_rows"] + 10 * report["live"]["dropped"] == 240
     assert column["since"] is not None
+    (alarm,) = [entry for entry in trained.audit() if entry["action"] == "drift.alarm"]
+    assert "embedding" in alarm["reason"]
