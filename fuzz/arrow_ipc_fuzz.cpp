@@ -11,8 +11,8 @@ using namespace backstay;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const auto source = [&] { return std::make_unique<tables::MemorySource>(bytes); };
-  auto table = bytes.starts_with("ARROW1") ? tables::open_arrow_file(source(), {"f", {}})
-                                           : tables::open_arrow_stream(source(), {"f", {}});
+  auto table = bytes.starts_with("ARROW1") ? tables::open_arrow_file(source(), {"f", {}, {}, true})
+                                           : tables::open_arrow_stream(source(), {"f", {}, {}, true});
   if (table) fuzz::read_all(**table);
   return 0;
 }

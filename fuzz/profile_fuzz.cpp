@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -21,6 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const drift::Comparison same = drift::compare(*profile, *again, {});
   CHECK(same.columns.size() == profile->columns.size());
   for (const drift::ColumnDrift& column : same.columns) CHECK(column.p_value >= 0 && column.p_value <= 1);
+  for (const drift::PairDrift& pair : same.pairs)
+    CHECK(pair.p_value == 1 && !pair.drifted && std::abs(pair.training) <= 1);
   static_cast<void>(drift::fit_mixture({&*profile, &*again}, *profile, 1, 1));
   const std::uint64_t rows = profile->rows;
   profile->merge(*again);

@@ -34,7 +34,16 @@ inline void read_all(tables::TableReader& table) {
     rows += (*batch)->rows;
     for (const tables::ColumnValues& column : (*batch)->columns) {
       CHECK(column.rows == (*batch)->rows);
-      if (column.kept == tables::ColumnValues::Kept::kNested) continue;
+      if (column.kept == tables::ColumnValues::Kept::kNested) {
+        CHECK(column.ends.empty() || column.ends.size() == column.rows);
+        std::size_t items = 0;
+        for (std::size_t row = 0; row < column.rows && cells < kCells; ++row, ++cells) {
+          const tables::Cell cell = column.cell(row, scratch);
+          CHECK(cell.list.size() <= tables::kMaxListItems && (cell.list.empty() || !column.missing(row)));
+          for (const double item : cell.list) CHECK(item == column.items[items++] || std::isnan(item));
+        }
+        continue;
+      }
       column.numbers(numbers);
       CHECK(numbers.size() == column.rows);
       for (std::size_t row = 0; row < column.rows && cells < kCells; ++row, ++cells) {

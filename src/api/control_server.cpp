@@ -87,6 +87,7 @@ class ControlServer::Routes {
     add_registry_routes(router_, ports_);
     add_blob_routes(router_, ports_);
     add_rollout_routes(router_, ports_);
+    add_drift_routes(router_, ports_);
     add_view_routes(router_, ports_);
   }
 

@@ -7,6 +7,7 @@
 
 #include "monitor/monitor.hpp"
 #include "ports/idempotency.hpp"
+#include "ports/live_windows.hpp"
 #include "ports/version_search.hpp"
 #include "services/check_rollout.hpp"
 #include "services/records.hpp"
@@ -26,6 +27,7 @@ class ControlServer {
     services::Uploads& uploads;
     VersionSearch& search;
     IdempotencyStore& answers;
+    const LiveWindowStore& live_windows;
     /// Model of each endpoint.
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
     /// What each endpoint asks of a version; may be empty.

@@ -12,6 +12,8 @@ void add_registry_routes(Router& router, const ControlServer::Ports& ports);
 /// Upload-Metadata's `sha256`.
 void add_blob_routes(Router& router, const ControlServer::Ports& ports);
 void add_rollout_routes(Router& router, const ControlServer::Ports& ports);
+/// Of what the gateway kept of an endpoint's requests.
+void add_drift_routes(Router& router, const ControlServer::Ports& ports);
 void add_view_routes(Router& router, const ControlServer::Ports& ports);
 
 }  // namespace backstay::api

@@ -156,14 +156,14 @@ class Server {
     TRY(const std::string token, data_->control_token());
     TRY_DO(monitor_->start());
     const std::string control = config_.control_listen.str();
-    TRY(control_,
-        api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
-                                  {*monitor_, registry(), records(), *uploads_, data_->ledger(), data_->ledger(),
-                                   [this](const std::string& endpoint) -> Result<std::string> {
-                                     TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                                     return found->model;
-                                   },
-                                   [this](const std::string& endpoint) { return release_rules(endpoint); }}));
+    TRY(control_, api::ControlServer::start(control.substr(0, control.rfind(':')), config_.control_listen.port, token,
+                                            {*monitor_, registry(), records(), *uploads_, data_->ledger(),
+                                             data_->ledger(), data_->live_windows(),
+                                             [this](const std::string& endpoint) -> Result<std::string> {
+                                               TRY(const EndpointConfig* found, endpoint_of(endpoint));
+                                               return found->model;
+                                             },
+                                             [this](const std::string& endpoint) { return release_rules(endpoint); }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;

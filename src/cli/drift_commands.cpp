@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/drift_json.hpp"
 #include "cli/drift_view.hpp"
 #include "cli/live_source.hpp"
 #include "cli/progress.hpp"
@@ -74,7 +75,7 @@ Result<ExitCode> measure(const Context& context, const Arguments& a) {
   TRY(const registry::VersionRef ref, services::version_in_use(opened->records(), a.target));
   TRY(const services::DriftReport report, report_of(*opened, ref, question, a));
   if (context.common.json) {
-    print_json(drift_json(report));
+    print_json(api::to_json(report));
   } else {
     fmt::print("{}", drift_text(report, a.live.empty() ? "live traffic" : a.live, a.all));
   }
@@ -95,11 +96,7 @@ Result<services::LivePeriod> period_of(OpenRegistry& opened, const std::string& 
 }
 
 Result<Timestamp> since_of(const std::string& text) {
-  if (const auto duration = parse_duration(text)) return system_clock().now() - *duration;
-  auto at = services::parse_row_time(text);
-  if (at) return *at;
-  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is no time and no duration.", text),
-                    "Write --since 2026-11-24T10:15:30Z or --since 2d.");
+  return services::moment_of(text, system_clock().now());
 }
 
 void add_drift_commands(const Context& context) {
@@ -132,6 +129,11 @@ void add_drift_commands(const Context& context) {
   command
       ->add_option("--min-shift", a.question.thresholds.shift,
                    "Smaller shifts of numbers are no drift (training standard deviations)")
+      ->capture_default_str();
+  command
+      ->add_option("--min-correlation", a.question.thresholds.correlation,
+                   "Smaller changes of the correlation of two columns are no drift")
+      ->check(CLI::Range(0.0, 2.0))
       ->capture_default_str();
   command->add_option("--min-rows", a.question.thresholds.min_rows, "Fewer live rows give no verdict (exit 8)")
       ->capture_default_str();

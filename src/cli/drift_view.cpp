@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
 #include "cli/terminal.hpp"
 
 namespace backstay::cli {
-
-using nlohmann::json;
 
 namespace {
 
@@ -18,46 +16,14 @@ using drift::ColumnDrift;
 
 constexpr std::size_t kMaxCharts = 12;
 constexpr std::size_t kMaxBars = 24;
-
-json optional_json(const std::optional<double>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-
-json column_json(const ColumnDrift& c, const std::map<std::string, Timestamp>& since = {}) {
-  json quality = json::array();
-  for (const drift::QualityFinding& finding : c.quality)
-    quality.push_back({{"kind", drift::to_string(finding.kind)},
-                       {"training", finding.training},
-                       {"live", finding.live},
-                       {"p_value", finding.p_value},
-                       {"text", finding.text}});
-  return {{"column", c.name},
-          {"measure", drift::to_string(c.measure)},
-          {"drifted", c.drifted},
-          {"training_rows", c.training_rows},
-          {"live_rows", c.live_rows},
-          {"test", c.test},
-          {"statistic", c.statistic},
-          {"p_value", c.p_value},
-          {"adjusted_p", c.adjusted_p},
-          {"shift", optional_json(c.shift)},
-          {"wasserstein", optional_json(c.wasserstein)},
-          {"ks", optional_json(c.ks)},
-          {"psi", optional_json(c.psi)},
-          {"js", optional_json(c.js)},
-          {"quality", std::move(quality)},
-          {"since", since.contains(c.name) ? json(to_rfc3339(since.at(c.name))) : json(nullptr)},
-          {"bins", {{"edges", c.edges}, {"training", c.training_shares}, {"live", c.live_shares}}},
-          {"quantiles", {{"training", c.training_quantiles}, {"live", c.live_quantiles}}}};
-}
+constexpr std::size_t kMaxPairs = 20;
 
 std::string number(const std::optional<double>& value) {
   return value ? fmt::format("{:.3f}", *value) : "";
 }
 
-std::string p_text(const ColumnDrift& c) {
-  if (c.test.empty()) return "";
-  return c.adjusted_p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", c.adjusted_p);
+std::string p_text(double p) {
+  return p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", p);
 }
 
 std::string trouble(const ColumnDrift& c) {
@@ -74,7 +40,7 @@ std::vector<std::string> row_of(const ColumnDrift& c) {
           number(c.shift),
           number(c.psi),
           number(c.js),
-          p_text(c),
+          c.test.empty() ? "" : p_text(c.adjusted_p),
           what.empty() ? coloured(Colour::kDim, "as in training") : coloured(Colour::kRed, what)};
 }
 
@@ -93,10 +59,13 @@ std::string bars(const std::vector<double>& shares, double most) {
 std::string chart(const ColumnDrift& c) {
   std::string out = coloured(Colour::kBold, c.name);
   if (c.live_quantiles.size() == 5)
-    out +=
-        fmt::format("  {}median {:.6g}, was {:.6g}; 5-95% {:.6g} to {:.6g}, was {:.6g} to {:.6g}",
-                    c.measure == drift::Measure::kText ? "length: " : "", c.live_quantiles[2], c.training_quantiles[2],
-                    c.live_quantiles[0], c.live_quantiles[4], c.training_quantiles[0], c.training_quantiles[4]);
+    out += fmt::format("  {}median {:.6g}, was {:.6g}; 5-95% {:.6g} to {:.6g}, was {:.6g} to {:.6g}",
+                       c.measure == drift::Measure::kText     ? "length: "
+                       : c.measure == drift::Measure::kVector ? "norm: "
+                                                              : "",
+                       c.live_quantiles[2], c.training_quantiles[2], c.live_quantiles[0], c.live_quantiles[4],
+                       c.training_quantiles[0], c.training_quantiles[4]);
+  if (c.mmd) out += fmt::format("; MMD {:.3f}", std::sqrt(std::max(0.0, *c.mmd)));
   out += '\n';
   if (!c.training_shares.empty()) {
     double most = 0;
@@ -109,6 +78,24 @@ std::string chart(const ColumnDrift& c) {
   }
   for (const drift::QualityFinding& finding : c.quality) out += fmt::format("  {}\n", finding.text);
   return out;
+}
+
+/// Pairs of columns that go together differently; empty when there are none.
+std::string pairs_text(const drift::Comparison& found, bool all) {
+  std::vector<std::vector<std::string>> rows{{"COLUMNS", "CORRELATION", "IN TRAINING", "P", ""}};
+  std::size_t left_out = 0;
+  for (const drift::PairDrift& pair : found.pairs) {
+    if (!pair.drifted && !all) continue;
+    if (rows.size() > kMaxPairs) {
+      ++left_out;
+      continue;
+    }
+    rows.push_back({pair.x + ", " + pair.y, fmt::format("{:+.3f}", pair.live), fmt::format("{:+.3f}", pair.training),
+                    p_text(pair.adjusted_p),
+                    pair.drifted ? coloured(Colour::kRed, "drifted") : coloured(Colour::kDim, "as in training")});
+  }
+  if (rows.size() == 1) return "";
+  return "\n" + table(rows) + (left_out > 0 ? fmt::format("and {} more pairs (--json has all)\n", left_out) : "");
 }
 
 std::string alarm_text(const services::ColumnAlarm& each) {
@@ -124,46 +111,6 @@ std::string names(const std::vector<std::string>& list) {
 }
 
 }  // namespace
-
-json drift_json(const services::DriftReport& report) {
-  json columns = json::array();
-  for (const ColumnDrift& each : report.comparison.columns) columns.push_back(column_json(each, report.since));
-  json alarms = json::array();
-  for (const services::ColumnAlarm& each : report.live.alarms)
-    alarms.push_back({{"column", each.column},
-                      {"since_row", each.alarm.since},
-                      {"since_time", each.since_time.empty() ? json(nullptr) : json(each.since_time)},
-                      {"sure_at_row", each.alarm.at},
-                      {"values", each.alarm.what},
-                      {"training", each.alarm.training},
-                      {"live", each.alarm.live}});
-  json out{{"version", report.version.str()},
-           {"drifted", report.drifted()},
-           {"enough_rows", report.comparison.enough},
-           {"training",
-            {{"rows", report.comparison.training_rows},
-             {"slices", report.training.slices},
-             {"slices_without_profile", report.training.without}}},
-           {"live",
-            {{"rows", report.comparison.live_rows},
-             {"left_out", report.live.left_out},
-             {"unreadable", report.unreadable},
-             {"dropped", report.dropped}}},
-           {"columns", std::move(columns)},
-           {"absent", report.comparison.absent},
-           {"not_in_training", report.comparison.not_in_training},
-           {"alarms", std::move(alarms)},
-           {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
-           {"errors", nullptr}};
-  if (report.live.errors) {
-    const services::ErrorReport& errors = *report.live.errors;
-    out["errors"] = {{"labelled", errors.labelled},
-                     {"wrong", errors.wrong},
-                     {"expected_rate", errors.expected},
-                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)}};
-  }
-  return out;
-}
 
 std::string drift_text(const services::DriftReport& report, const std::string& live_name, bool all) {
   const drift::Comparison& found = report.comparison;
@@ -187,8 +134,12 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
   std::size_t charts = 0;
   for (const ColumnDrift& each : found.columns)
     if (!trouble(each).empty() && charts++ < kMaxCharts) out += chart(each);
-  for (const auto& [column, at] : report.since)
+  out += pairs_text(found, all);
+  for (const auto& [column, at] : report.since.columns)
     out += fmt::format("  {}: since the window that began at {}\n", column, to_rfc3339(at).substr(0, 19));
+  for (const auto& [pair, at] : report.since.pairs)
+    out += fmt::format("  {}, {}: since the window that began at {}\n", pair.first, pair.second,
+                       to_rfc3339(at).substr(0, 19));
   if (!report.live.alarms.empty()) {
     out += "\nsince when, in the order of the rows:\n";
     for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);

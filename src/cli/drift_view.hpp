@@ -1,12 +1,10 @@
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <string>
 
 #include "services/measure_drift.hpp"
 
 namespace backstay::cli {
-
-nlohmann::json drift_json(const services::DriftReport& report);
 
 /// What moved, how far and since when, with small charts, for people. `all`: also the columns that did not.
 std::string drift_text(const services::DriftReport& report, const std::string& live_name, bool all);

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/drift_json.hpp"
 #include "cli/live_source.hpp"
 #include "cli/progress.hpp"
 #include "cli/terminal.hpp"
@@ -10,8 +11,6 @@
 
 /// Which stored version fits what a model is asked about now.
 namespace backstay::cli {
-
-using nlohmann::json;
 
 namespace {
 
@@ -25,43 +24,8 @@ struct Arguments {
   services::SuggestQuestion question;
 };
 
-json expected_json(const std::optional<drift::Expected>& value) {
-  if (!value) return nullptr;
-  return {{"value", value->value}, {"lower", value->lower}, {"upper", value->upper}};
-}
-
 std::string expected_text(const std::optional<drift::Expected>& value) {
   return value ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", value->value, value->lower, value->upper) : "not measured";
-}
-
-json advice_json(const services::Advice& advice, const std::string& metric) {
-  json ranking = json::array();
-  for (const drift::Ranked& each : advice.suggestion.ranking) {
-    const services::Considered& version = advice.considered[each.contender];
-    ranking.push_back({{"version", version.ref.str()},
-                       {"current", each.contender == 0},
-                       {"archived", version.archived},
-                       {"trained_on", version.slices},
-                       {"distance", each.distance ? json(*each.distance) : json(nullptr)},
-                       {"expected", expected_json(each.expected)},
-                       {"gain", expected_json(each.gain)}});
-  }
-  json mixture = json::array();
-  for (std::size_t i = 0; i < advice.slices.size(); ++i)
-    mixture.push_back({{"slice", advice.slices[i]}, {"weight", advice.mixture.weights[i]}});
-  json excluded = json::array();
-  for (const auto& each : advice.excluded) excluded.push_back({{"version", each.ref.str()}, {"why", each.why}});
-  const auto& best = advice.suggestion.best;
-  return {{"current", advice.current.str()},
-          {"suggested", best ? json(advice.considered[*best].ref.str()) : json(nullptr)},
-          {"reason", advice.suggestion.reason},
-          {"enough", advice.suggestion.enough},
-          {"metric", metric},
-          {"live_rows", advice.live_rows},
-          {"looks_like", std::move(mixture)},
-          {"unexplained", advice.mixture.columns > 0 ? json(advice.mixture.unexplained) : json(nullptr)},
-          {"ranking", std::move(ranking)},
-          {"excluded", std::move(excluded)}};
 }
 
 void print_table(const services::Advice& advice, const std::string& metric) {
@@ -136,7 +100,7 @@ Result<ExitCode> suggest(const Context& context, const Arguments& given) {
   }
   TRY(const services::Advice advice, services::suggest_version(opened->registry(), records, a.question, live));
   if (context.common.json) {
-    print_json(advice_json(advice, a.question.metric));
+    print_json(api::to_json(advice, a.question.metric));
   } else {
     print_advice(context, a, advice);
   }

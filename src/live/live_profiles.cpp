@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "domain/drift/window_watch.hpp"
 #include "live/request_rows.hpp"
 #include "wire/profile_json.hpp"
 
@@ -66,7 +67,8 @@ class LiveProfiles::Endpoint {
         const bool ends = all || now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
         const bool saves = ends || now - window.saved >= kSaveEvery;
         if (saves) keep(name, segment->first, window, dropped);
-        const bool tell = saves && segment->first.empty() && version.told > 0 && !all;
+        if (ends && segment->first.empty()) judge(name, version, window);
+        const bool tell = saves && segment->first.empty() && (version.told > 0 || version.window_alarm) && !all;
         segment = ends ? version.open.erase(segment) : std::next(segment);
         if (tell && ports_.drifted) ports_.drifted(config_.name, name);
       }
@@ -88,6 +90,8 @@ class LiveProfiles::Endpoint {
   struct Version {
     std::map<std::string, Open, std::less<>> open;  ///< By segment.
     std::optional<drift::StreamWatch> watch;
+    std::optional<drift::WindowWatch> windows;  ///< Of relations and embeddings.
+    bool window_alarm = false;
     std::size_t columns = 0;        ///< That the watch knows.
     std::size_t told = 0;           ///< Alarms.
     std::set<std::string> named{};  ///< Columns that were told of.
@@ -115,8 +119,15 @@ class LiveProfiles::Endpoint {
   void begin_watch(const std::string& name, Version& version) {
     const auto training = ports_.training(config_.name, name);
     if (!training) return;
+    for (const drift::Profile::Named& column : training->columns)
+      if (column.column.vectors.count() > 0) rows_.expect_vector(column.name);
     drift::WatchPlan plan;
     plan.alpha = config_.alpha;
+    drift::WindowWatch windows(*training, config_.alpha / 2, config_.ignored);
+    if (windows.watches()) {
+      version.windows.emplace(std::move(windows));
+      plan.alpha = config_.alpha / 2;
+    }
     version.watch.emplace(*training, plan, config_.ignored);
   }
 
@@ -155,6 +166,38 @@ class LiveProfiles::Endpoint {
     static_cast<void>(ports_.windows.keep(out));
   }
 
+  /// A window that is over.
+  void judge(const std::string& name, Version& version, const Open& window) {
+    if (!version.windows) return;
+    const drift::WindowWatch::Alarms alarms = version.windows->judge(window.rows.named(rows_.columns()));
+    const std::string from = to_rfc3339(window.from).substr(0, 19);
+    for (const drift::ColumnDrift& each : alarms.vectors)
+      alarm({{"column", each.name},
+             {"version", name},
+             {"window", from},
+             {"test", each.test},
+             {"p_value", each.p_value},
+             {"shift", each.shift.value_or(0)}},
+            fmt::format("The vectors {} of version {} drifted: by {:.2f} training deviations in the window from {}.",
+                        each.name, name, each.shift.value_or(0), from));
+    for (const drift::PairDrift& each : alarms.pairs)
+      alarm({{"columns", {each.x, each.y}},
+             {"version", name},
+             {"window", from},
+             {"p_value", each.p_value},
+             {"training", each.training},
+             {"live", each.live}},
+            fmt::format("{} and {} of version {} go together differently: their correlation is {:.2f} in the window "
+                        "from {}, it was {:.2f} in training.",
+                        each.x, each.y, name, each.live, from, each.training));
+    version.window_alarm = version.window_alarm || !alarms.empty();
+  }
+
+  void alarm(const json& evidence, const std::string& text) {
+    static_cast<void>(ports_.audit.append({"backstay", "drift.alarm", "endpoint " + config_.name, text,
+                                           evidence.dump(-1, ' ', false, json::error_handler_t::replace)}));
+  }
+
   void tell_alarms(const std::string& name, Version& version) {
     if (!version.watch) return;
     const std::vector<drift::StreamWatch::Alarm> alarms = version.watch->alarms();
@@ -167,11 +210,9 @@ class LiveProfiles::Endpoint {
                           {"since_row", each.alarm.since}, {"sure_at_row", each.alarm.at},
                           {"values", each.alarm.what},     {"training", each.alarm.training},
                           {"live", each.alarm.live}};
-      static_cast<void>(ports_.audit.append(
-          {"backstay", "drift.alarm", "endpoint " + config_.name,
-           fmt::format("{} of version {} drifted: {:.0f}% of the live values are {}, {:.0f}% were in training.",
-                       each.column, name, 100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training),
-           evidence.dump(-1, ' ', false, json::error_handler_t::replace)}));
+      alarm(evidence,
+            fmt::format("{} of version {} drifted: {:.0f}% of the live values are {}, {:.0f}% were in training.",
+                        each.column, name, 100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training));
     }
     if (!first || !ports_.drifted) return;
     for (auto& [segment, window] : version.open)

@@ -31,8 +31,9 @@ struct EndpointConfig {
 
 /// Profiles of live requests: one thread takes the gateway's samples, reads their rows, sketches them by version and
 /// segment, and keeps each window durably. Each column of a version's stream is also watched sequentially against the
-/// version's training profile; an alarm is an entry in the audit log ("drift.alarm"), once per column, version and run
-/// of the program. Requests never wait for any of it. start() and stop() from one thread.
+/// version's training profile, and each window that is over for relations of columns and embeddings (WindowWatch); they
+/// share the endpoint's alpha. An alarm is an entry in the audit log ("drift.alarm"), once per column or pair, version
+/// and run of the program. Requests never wait for any of it. start() and stop() from one thread.
 class LiveProfiles {
  public:
   struct Ports {

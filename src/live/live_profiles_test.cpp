@@ -166,6 +166,44 @@ TEST_F(Live, DriftIsAnAlarmOnceAndToldAgainWithEveryWindow) {
   EXPECT_EQ(drifted_.size(), 2u);
 }
 
+TEST_F(Live, RelationsThatChangeAreAnAlarmWhenTheWindowEnds) {
+  Random random(4);
+  const auto both = [&](double weight) {
+    const double age = 50 + 10 * random.unit();
+    return std::pair(age, weight * age + 10 * random.unit());
+  };
+  drift::RowProfile rows;
+  for (int i = 0; i < 3'000; ++i) {
+    const auto [age, dose] = both(1);
+    const std::vector<drift::Value> row{{drift::Value::Kind::kNumber, false, age},
+                                        {drift::Value::Kind::kNumber, false, dose}};
+    rows.add(row);
+  }
+  training_ = rows.named({"age", "dose"});
+  LiveProfiles live = make();
+  const auto window = [&](double weight, double base, int number) {
+    for (int i = 0; i < 400; ++i) {
+      const auto [age, dose] = both(weight);
+      gateway::RequestSample sample;
+      sample.version = "1.0.0";
+      sample.request = fmt::format(R"({{"instances":[{{"age":{},"dose":{}}}]}})", age, base + dose);
+      waiting_.push_back(sample);
+    }
+    live.turn();
+    clock_.offset = seconds(601 * number);
+    live.turn();
+  };
+  window(1, 0, 1);
+  EXPECT_EQ(alarms(), 0u);
+  window(-1, 110, 2);  // Each column is as before; as one rises the other falls.
+  EXPECT_EQ(alarms(), 1u);
+  window(-1, 110, 3);
+  EXPECT_EQ(alarms(), 1u) << "it is told once";
+  EXPECT_EQ(drifted_.size(), 2u);
+  const auto entries = ledger_.read(1, 10);
+  EXPECT_NE(entries->back().draft.reason.find("age and dose"), std::string::npos) << entries->back().draft.reason;
+}
+
 TEST_F(Live, AVersionWithoutAProfileIsOnlyProfiled) {
   LiveProfiles live = make();
   for (int i = 0; i < 2'000; ++i) ask(500, "a", "2.0.0");

@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kMaxDepth = 4;  // Of members that become columns a.b.c.d.
 
-Value value_of(const dom::element& element) {
+/// Of a list only that it is nested.
+Value scalar_of(const dom::element& element) {
   switch (element.type()) {
     case dom::element_type::NULL_VALUE: return {};
     case dom::element_type::BOOL: return {Value::Kind::kBoolean, false, element.get_bool().value_unsafe() ? 1.0 : 0.0};
@@ -40,7 +41,7 @@ Value value_of(const dom::element& element) {
 void flatten(const dom::element& element, std::vector<Value>& out, std::size_t most) {
   dom::array list;
   if (element.get_array().get(list) != simdjson::SUCCESS) {
-    if (out.size() < most) out.push_back(value_of(element));
+    if (out.size() < most) out.push_back(scalar_of(element));
     return;
   }
   for (const dom::element each : list) {
@@ -90,6 +91,35 @@ RequestRows::RequestRows(std::vector<std::string> names)
     : names_(std::move(names)), parser_(std::make_unique<Parser>()) {}
 RequestRows::~RequestRows() = default;
 
+std::vector<double>& RequestRows::new_numbers() {
+  if (used_ == numbers_.size()) numbers_.emplace_back();
+  numbers_[used_].clear();
+  return numbers_[used_++];
+}
+
+Value RequestRows::value_of(const Json& json) {
+  dom::array list;
+  if (json.element.get_array().get(list) != simdjson::SUCCESS) return scalar_of(json.element);
+  std::vector<double>& numbers = new_numbers();
+  for (const dom::element each : list) {
+    double number = 0;
+    const bool is_number = each.is_number() && each.get_double().get(number) == simdjson::SUCCESS;
+    if (!is_number || numbers.size() == drift::VectorProfile::kMaxDimension) return {Value::Kind::kNested};
+    numbers.push_back(number);
+  }
+  return {Value::Kind::kNested, false, 0, {}, numbers};
+}
+
+Value RequestRows::vector_of(std::span<const Value> values) {
+  std::vector<double>& numbers = new_numbers();
+  if (values.size() > drift::VectorProfile::kMaxDimension) return {Value::Kind::kNested};
+  for (const Value& each : values) {
+    if (each.kind != Value::Kind::kNumber) return {Value::Kind::kNested};
+    numbers.push_back(each.number);
+  }
+  return {Value::Kind::kNested, false, 0, {}, numbers};
+}
+
 void RequestRows::put(std::string_view column, const Value& value) {
   auto found = places_.find(column);
   if (found == places_.end()) {
@@ -113,22 +143,23 @@ void RequestRows::add_members(const Json& object, const std::string& prefix, int
     if (member.value.is_object() && depth < kMaxDepth) {
       add_members({member.value}, name + ".", depth + 1);
     } else {
-      put(name, value_of(member.value));
+      put(name, value_of({member.value}));
     }
   }
 }
 
 void RequestRows::read_row(const Json& row, const OnRow& on_row) {
   row_.assign(columns_.size(), {});
+  used_ = 0;
   dom::array list;
   if (row.element.is_object()) {
     add_members(row, "", 1);
   } else if (row.element.get_array().get(list) == simdjson::SUCCESS) {
     std::size_t place = 0;
     for (const dom::element each : list)
-      if (place < kMaxWidth) put(place_name(place++), value_of(each));
+      if (place < kMaxWidth) put(place_name(place++), value_of({each}));
   } else {
-    put(names_.size() == 1 ? names_[0] : "value", value_of(row.element));
+    put(names_.size() == 1 ? names_[0] : "value", value_of(row));
   }
   on_row(row_);
 }
@@ -153,9 +184,10 @@ bool RequestRows::read_tensors(const Json& root, const OnRow& on_row) {
   const std::size_t rows = std::min<std::size_t>(tensors.front().rows, kMaxRows);
   for (std::size_t row = 0; row < rows; ++row) {
     row_.assign(columns_.size(), {});
+    used_ = 0;
     for (const Tensor& tensor : tensors) {
-      if (tensor.width > kMaxWidth) {
-        put(tensor.name, {Value::Kind::kNested});
+      if (tensor.width > kMaxWidth || vectors_.contains(tensor.name)) {
+        put(tensor.name, vector_of(std::span(tensor.values).subspan(row * tensor.width, tensor.width)));
         continue;
       }
       const bool named = tensor.width == names_.size();
@@ -191,9 +223,10 @@ bool RequestRows::read_split(const Json& root, const OnRow& on_row) {
     if (each.get_array().get(list) != simdjson::SUCCESS) return false;
     if (rows++ >= kMaxRows) break;
     row_.assign(columns_.size(), {});
+    used_ = 0;
     std::size_t place = 0;
     for (const dom::element cell : list)
-      if (place < names.size()) put(names[place++], value_of(cell));
+      if (place < names.size()) put(names[place++], value_of({cell}));
     on_row(row_);
   }
   return true;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +21,8 @@ namespace backstay::live {
 ///   [{...}, ...], {...}                                                               rows, a row
 ///
 /// A tensor with one value per row is a column of its name; a wider one is the columns that `names` lists, when it has
-/// as many, else name[0], name[1], ...; above kMaxWidth values it is one nested value. Members of a row that are
-/// objects become a.b; lists are nested values. Not thread-safe.
+/// as many, else name[0], name[1], ...; above kMaxWidth values, and where expect_vector() named it, it is one vector.
+/// Members of a row that are objects become a.b; lists are nested values, those of numbers vectors. Not thread-safe.
 class RequestRows {
  public:
   static constexpr std::size_t kMaxWidth = 256;
@@ -29,6 +30,9 @@ class RequestRows {
 
   explicit RequestRows(std::vector<std::string> names = {});
   ~RequestRows();
+
+  /// The tensor of that name is one vector per row, however wide.
+  void expect_vector(const std::string& name) { vectors_.insert(name); }
 
   using OnRow = std::function<void(std::span<const drift::Value>)>;
   /// False: the body is no JSON that has rows. Columns may have become more when `on_row` is called.
@@ -46,11 +50,17 @@ class RequestRows {
   void add_members(const Json& object, const std::string& prefix, int depth);
   void put(std::string_view column, const drift::Value& value);
   std::string place_name(std::size_t place) const;
+  drift::Value value_of(const Json& json);
+  drift::Value vector_of(std::span<const drift::Value> values);
+  std::vector<double>& new_numbers();
 
   std::vector<std::string> names_;
   std::vector<std::string> columns_;
   std::map<std::string, std::size_t, std::less<>> places_;
+  std::set<std::string, std::less<>> vectors_;
   std::vector<drift::Value> row_;
+  std::vector<std::vector<double>> numbers_;  ///< Of the row's vectors, the first `used_`.
+  std::size_t used_ = 0;
   struct Parser;
   std::unique_ptr<Parser> parser_;
 };

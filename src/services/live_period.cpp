@@ -8,6 +8,31 @@
 
 namespace backstay::services {
 
+namespace {
+
+/// What drifted in every window from the newest back to one.
+template <class Key>
+class Unbroken {
+ public:
+  /// The windows' drifted keys, the newest window first.
+  void look_back(Timestamp from, const std::set<Key>& drifted) {
+    if (!begun_) still_ = drifted;
+    begun_ = true;
+    std::erase_if(still_, [&](const Key& key) { return !drifted.contains(key); });
+    for (const Key& key : still_) since_[key] = from;
+  }
+  /// Older windows tell nothing more.
+  bool over() const { return begun_ && still_.empty(); }
+  const std::map<Key, Timestamp>& since() const { return since_; }
+
+ private:
+  bool begun_ = false;
+  std::set<Key> still_;
+  std::map<Key, Timestamp> since_;
+};
+
+}  // namespace
+
 Result<LivePeriod> live_period(const LiveWindowStore& store, const std::string& endpoint, const std::string& version,
                                const std::string& segment, const std::optional<Timestamp>& since) {
   TRY(const std::vector<LiveWindow> windows, store.windows(endpoint, since));
@@ -36,26 +61,24 @@ Result<LivePeriod> live_period(const LiveWindowStore& store, const std::string& 
       "Give the endpoint drift: {sample: 10%} in the server's configuration, or a file of live rows with --live.");
 }
 
-std::map<std::string, Timestamp> drifted_since(const drift::Profile& training, const LivePeriod& period,
-                                               const drift::Thresholds& thresholds,
-                                               const std::set<std::string>& ignored) {
-  std::map<std::string, Timestamp> out;
-  std::set<std::string> over;  // Columns for which a window was found in which they had not drifted yet.
-  bool newest = true;
+DriftedSince drifted_since(const drift::Profile& training, const LivePeriod& period,
+                           const drift::Thresholds& thresholds, const std::set<std::string>& ignored) {
+  Unbroken<std::string> columns;
+  Unbroken<std::pair<std::string, std::string>> pairs;
   for (auto part = period.parts.rbegin(); part != period.parts.rend(); ++part) {
     const drift::Comparison found = drift::compare(training, part->profile, thresholds, ignored);
     if (!found.enough) continue;
-    for (const drift::ColumnDrift& column : found.columns) {
-      const bool drifted = column.drifted || !column.quality.empty();
-      if (drifted && !over.contains(column.name) && (newest || out.contains(column.name))) {
-        out[column.name] = part->from;
-      } else {
-        over.insert(column.name);
-      }
-    }
-    newest = false;
+    std::set<std::string> drifted_columns;
+    for (const drift::ColumnDrift& column : found.columns)
+      if (column.drifted || !column.quality.empty()) drifted_columns.insert(column.name);
+    std::set<std::pair<std::string, std::string>> drifted_pairs;
+    for (const drift::PairDrift& pair : found.pairs)
+      if (pair.drifted) drifted_pairs.emplace(pair.x, pair.y);
+    columns.look_back(part->from, drifted_columns);
+    pairs.look_back(part->from, drifted_pairs);
+    if (columns.over() && pairs.over()) break;
   }
-  return out;
+  return {columns.since(), pairs.since()};
 }
 
 }  // namespace backstay::services

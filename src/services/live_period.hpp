@@ -2,6 +2,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "domain/drift/comparison.hpp"
 #include "ports/live_windows.hpp"
@@ -27,10 +30,14 @@ struct LivePeriod {
 Result<LivePeriod> live_period(const LiveWindowStore& store, const std::string& endpoint, const std::string& version,
                                const std::string& segment, const std::optional<Timestamp>& since);
 
-/// For each column that drifted in the newest windows: when the first of those windows began. Windows with fewer rows
-/// than a verdict takes are passed over.
-std::map<std::string, Timestamp> drifted_since(const drift::Profile& training, const LivePeriod& period,
-                                               const drift::Thresholds& thresholds,
-                                               const std::set<std::string>& ignored);
+struct DriftedSince {
+  std::map<std::string, Timestamp> columns;
+  std::map<std::pair<std::string, std::string>, Timestamp> pairs;
+};
+
+/// For each column, and each pair, that drifted in the newest windows: when the first of those windows began. Windows
+/// with fewer rows than a verdict takes are passed over.
+DriftedSince drifted_since(const drift::Profile& training, const LivePeriod& period,
+                           const drift::Thresholds& thresholds, const std::set<std::string>& ignored);
 
 }  // namespace backstay::services

@@ -28,6 +28,7 @@ Result<void> for_each_row(const fs::path& path, const std::function<void(const s
   std::error_code ignored;
   Progress progress{path.filename().string(), 0, fs::file_size(path, ignored)};
   tables::TableOptions options;
+  options.lists = true;
   options.on_bytes = [&](std::uint64_t bytes) {
     progress.done_bytes += bytes;
     if (on_progress) on_progress(progress);
@@ -173,6 +174,14 @@ Result<Timestamp> parse_row_time(const std::string& text) {
     return Timestamp(microseconds(static_cast<std::int64_t>(number * 1e6)));
   return invalid(fmt::format("'{}' is no time.", text.substr(0, 100)),
                  "Write times like 2026-11-24T10:15:30Z, 2026-11-24 10:15:30, 2026-11-24, or as seconds since 1970.");
+}
+
+Result<Timestamp> moment_of(const std::string& text, Timestamp now) {
+  constexpr std::chrono::hours kMost{24 * 365 * 100};
+  if (const auto duration = parse_duration(text); duration && *duration <= kMost) return now - *duration;
+  if (auto at = parse_row_time(text)) return *at;
+  return invalid(fmt::format("'{}' is no time and no duration.", text.substr(0, 100)),
+                 "Write a moment like 2026-11-24T10:15:30Z, or how long ago, like 2d.");
 }
 
 Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, const OnProgress& on_progress) {

@@ -57,4 +57,7 @@ Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, co
 /// "2026-11-24T10:15:30Z", "2026-11-24 10:15:30", "2026-11-24", or seconds since 1970.
 Result<Timestamp> parse_row_time(const std::string& text);
 
+/// The same, or a duration before `now` ("2d").
+Result<Timestamp> moment_of(const std::string& text, Timestamp now);
+
 }  // namespace backstay::services

@@ -49,7 +49,7 @@ Result<drift::Profile> alone(const drift::Profile& profile, const std::string& c
 }  // namespace
 
 bool DriftReport::drifted() const {
-  return comparison.drifted() > 0 || comparison.broken() > 0 || !live.alarms.empty() ||
+  return !comparison.clean() || !live.alarms.empty() ||
          (prediction && (prediction->drifted || !prediction->quality.empty())) || (live.errors && live.errors->alarm);
 }
 

@@ -24,9 +24,9 @@ struct DriftReport {
   drift::Comparison comparison;
   LiveRows live;
   std::optional<drift::ColumnDrift> prediction;
-  std::uint64_t unreadable = 0;            ///< Sampled requests without rows, and
-  std::uint64_t dropped = 0;               ///< those that were not looked into; 0 for a file.
-  std::map<std::string, Timestamp> since;  ///< Of columns that drifted: the first window; empty for a file of rows.
+  std::uint64_t unreadable = 0;  ///< Sampled requests without rows, and
+  std::uint64_t dropped = 0;     ///< those that were not looked into; 0 for a file.
+  DriftedSince since;            ///< Of what drifted: the first window; empty for a file of rows.
   /// What people should do something about. Not `comparison` alone: a change near the end of the rows is diluted there.
   bool drifted() const;
 };

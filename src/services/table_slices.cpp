@@ -7,7 +7,7 @@ namespace backstay::services {
 Result<OpenTables> OpenTables::open(const std::vector<FoundFile>& files, const OnBytes& on_bytes) {
   OpenTables out;
   for (const FoundFile& file : files) {
-    TRY(std::unique_ptr<tables::TableReader> table, tables::open_table(file.source, {file.name, {}, on_bytes}));
+    TRY(std::unique_ptr<tables::TableReader> table, tables::open_table(file.source, {file.name, {}, on_bytes, true}));
     out.names_.push_back(file.name);
     out.tables_.push_back(std::move(table));
   }

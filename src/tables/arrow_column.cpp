@@ -321,6 +321,7 @@ Result<void> ArrowColumn::read(std::size_t rows, ColumnValues& out) {
       case ArrowLayout::kFixedBytes: return read_fixed(rows, out);
       case ArrowLayout::kTexts: return read_texts(rows, out);
       case ArrowLayout::kViews: return read_views(rows, out);
+      case ArrowLayout::kLists:  // See ArrowLists.
       case ArrowLayout::kNone: break;
     }
     out.kept = ColumnValues::Kept::kNested;

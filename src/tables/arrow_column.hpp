@@ -59,6 +59,8 @@ class ArrowColumn {
   /// Goes to a record batch. `buffers`: validity, then what its layout has.
   Result<void> open(std::uint64_t rows, std::uint64_t missing, const std::vector<ArrowBuffer::Place>& buffers,
                     std::uint64_t& held);
+  /// Goes to a row of the record batch.
+  void go_to(std::uint64_t row) { at_ = row; }
   /// The next rows, no more than there are. Texts are valid until the next call.
   Result<void> read(std::size_t rows, ColumnValues& out);
 

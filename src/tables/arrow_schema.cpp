@@ -149,8 +149,29 @@ class SchemaReader {
       case kTimestamp:
       case kDuration: return read_time(field.scalar<std::uint8_t>(kTypeType, 0), type, out);
       case kInterval: out.info.stored = "interval"; return;
+      case kList: return read_list(field, type, 4, out);
+      case kLargeList: return read_list(field, type, 8, out);
+      case kFixedSizeList: return read_list(field, type, 0, out);
       default: out.info.stored = "nested";
     }
+  }
+
+  /// Stays a nested column; only lists of plain numbers can be looked into.
+  static void read_list(const FlatTable& field, const FlatTable& type, int offset_bytes, ArrowField& out) {
+    out.info.stored = "nested";
+    const FlatVector children = field.vector(kChildren, 4);
+    if (children.size() != 1 || field.has(kDictionary)) return;
+    const FlatTable child = children.table(0);
+    const int kind = child.scalar<std::uint8_t>(kTypeType, 0);
+    if (child.has(kDictionary) || (kind != kInt && kind != kFloatingPoint)) return;
+    ArrowField item;
+    item.info.name = out.info.name;  // Errors name the column.
+    read_type(child, item);
+    item.buffers = 2;
+    out.list_size = offset_bytes == 0 ? type.scalar<std::int32_t>(0, 0) : 0;
+    if (item.layout == ArrowLayout::kNone || item.form.as != ValueForm::As::kPlain || out.list_size < 0) return;
+    as(out, ColumnType::kNested, ArrowLayout::kLists, offset_bytes, fmt::format("list<{}>", item.info.stored));
+    out.items.push_back(std::move(item));
   }
 
   static void read_int(const FlatTable& type, ArrowField& out) {

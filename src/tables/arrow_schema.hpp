@@ -21,6 +21,7 @@ enum class ArrowLayout {
   kDecimals,  ///< Of 4, 8, 16 or 32 bytes.
   kFixedBytes,
   kTexts,  ///< With offsets of `bytes` bytes.
+  kLists,  ///< Of numbers: with offsets of `bytes` bytes, or, when `bytes` is 0, of `list_size` items each.
   kViews
 };
 
@@ -39,6 +40,8 @@ struct ArrowField {
   std::size_t views = 0;  ///< Fields that have more buffers, as many as the batch says.
   /// Its values are indexes into this dictionary; layout and form are those of the dictionary's values.
   std::optional<std::int64_t> dictionary;
+  std::int64_t list_size = 0;
+  std::vector<ArrowField> items;  ///< kLists: one, the items' own.
   int index_bytes = 0;
   bool index_signed = true;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tables/arrow_lists.hpp"
 #include "tables/choose_columns.hpp"
 
 namespace backstay::tables {
@@ -35,7 +36,8 @@ struct Message {
 /// What a RecordBatch says, with its buffers' places.
 struct Records {
   std::uint64_t rows = 0;
-  std::vector<std::uint64_t> missing;  ///< By node.
+  std::vector<std::uint64_t> sizes;    ///< By node: how many values, and
+  std::vector<std::uint64_t> missing;  ///< how many are missing.
   std::vector<ArrowBuffer::Place> buffers;
   std::vector<std::uint64_t> view_buffers;
 };
@@ -72,7 +74,8 @@ class ArrowTable : public TableReader {
   ArrowDictionaries dictionaries_;
   std::uint64_t dictionary_bytes_ = 0;
   std::vector<std::unique_ptr<ArrowColumn>> columns_;
-  std::uint64_t left_ = 0;  ///< Rows of the record batch.
+  std::vector<std::unique_ptr<ArrowLists>> lists_;  ///< Null for what is no list, or not asked for.
+  std::uint64_t left_ = 0;                          ///< Rows of the record batch.
   std::size_t most_rows_ = 0;
   ColumnBatch batch_;
 };
@@ -121,6 +124,9 @@ Result<void> ArrowTable::take_schema(const FlatTable& schema, const bool& ok, in
   for (const std::size_t index : chosen_) {
     infos_.push_back(all[index]);
     columns_.push_back(std::make_unique<ArrowColumn>(*source_, options_.name, fields_[index], dictionaries_));
+    const bool is_list = options_.lists && fields_[index].layout == ArrowLayout::kLists;
+    lists_.push_back(is_list ? std::make_unique<ArrowLists>(*source_, options_.name, fields_[index], dictionaries_)
+                             : nullptr);
   }
   most_rows_ = rows_of_a_batch(infos_.size());
   batch_.columns.resize(infos_.size());
@@ -197,8 +203,10 @@ Result<Records> ArrowTable::read_records(const FlatTable& batch, const bool& ok,
   }
   const FlatVector nodes = batch.vector(1, 16);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto size = nodes.read<std::int64_t>(i, 0);
     const auto missing = nodes.read<std::int64_t>(i, 8);
-    if (missing < 0) return broken(options_.name, "a record batch counts fewer than no missing values");
+    if (size < 0 || missing < 0) return broken(options_.name, "a record batch counts fewer than no values");
+    out.sizes.push_back(static_cast<std::uint64_t>(size));
     out.missing.push_back(static_cast<std::uint64_t>(missing));
   }
   const FlatVector buffers = batch.vector(2, 16);
@@ -244,17 +252,22 @@ struct Cursor {
 Result<void> ArrowTable::take_records(const FlatTable& batch, const bool& ok, const Message& message) {
   TRY(const Records records, read_records(batch, ok, message));
   std::vector<std::vector<ArrowBuffer::Place>> places(fields_.size());
-  std::vector<std::uint64_t> missing(fields_.size());
+  std::vector<std::size_t> nodes(fields_.size());
   Cursor cursor;
   for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const std::size_t node = cursor.node;
+    nodes[i] = cursor.node;
     if (!cursor.take(fields_[i], records, places[i])) return broken(options_.name, "a record batch lacks columns");
-    missing[i] = records.missing[node];
   }
   std::uint64_t held = 0;
-  for (std::size_t i = 0; i < chosen_.size(); ++i)
+  for (std::size_t i = 0; i < chosen_.size(); ++i) {
+    const std::size_t node = nodes[chosen_[i]];
+    const std::vector<ArrowBuffer::Place>& own = places[chosen_[i]];
     if (fields_[chosen_[i]].info.type != ColumnType::kNested)
-      TRY_DO(columns_[i]->open(records.rows, missing[chosen_[i]], places[chosen_[i]], held));
+      TRY_DO(columns_[i]->open(records.rows, records.missing[node], own, held));
+    if (lists_[i])  // Its items are the node after it.
+      TRY_DO(lists_[i]->open(records.rows, records.missing[node], records.sizes[node + 1], records.missing[node + 1],
+                             own, held));
+  }
   left_ = records.rows;
   return {};
 }
@@ -343,10 +356,17 @@ Result<const ColumnBatch*> ArrowTable::next() {
     TRY(const bool more, next_records());
     if (!more) return nullptr;
   }
-  const auto rows = static_cast<std::size_t>(std::min<std::uint64_t>(left_, most_rows_));
+  auto rows = static_cast<std::size_t>(std::min<std::uint64_t>(left_, most_rows_));
+  for (const auto& list : lists_) {
+    if (!list) continue;
+    TRY(const std::size_t available, list->available(rows));
+    rows = std::min(rows, available);
+  }
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     ColumnValues& values = batch_.columns[i];
-    if (infos_[i].type == ColumnType::kNested) {
+    if (lists_[i]) {
+      TRY_DO(lists_[i]->read(rows, values));
+    } else if (infos_[i].type == ColumnType::kNested) {
       values.kept = ColumnValues::Kept::kNested;
       values.rows = rows;
     } else {

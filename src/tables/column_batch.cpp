@@ -41,6 +41,12 @@ const char* to_string(ColumnType type) {
   return "mixed";
 }
 
+std::span<const double> ColumnValues::list(std::size_t row) const {
+  if (row >= ends.size()) return {};
+  const std::size_t begin = row == 0 ? 0 : ends[row - 1];
+  return std::span(items).subspan(begin, ends[row] - begin);
+}
+
 bool ColumnValues::missing(std::size_t row) const {
   if (kept == Kept::kCells) return cells[row].kind == Cell::Kind::kMissing;
   return (!present.empty() && present[row] == 0) || (kept == Kept::kTexts && texts[row].empty());
@@ -111,8 +117,8 @@ void ColumnValues::append_text(std::size_t row, std::string& out) const {
 
 Cell ColumnValues::cell(std::size_t row, std::string& scratch) const {
   if (kept == Kept::kCells) return cells[row];
-  if (kept == Kept::kNested) return {Cell::Kind::kNested, {}};
   if (missing(row)) return {};
+  if (kept == Kept::kNested) return {.kind = Cell::Kind::kNested, .text = {}, .list = list(row)};
   Cell out;
   out.kind = type == ColumnType::kBoolean                                  ? Cell::Kind::kBoolean
              : type == ColumnType::kInteger || type == ColumnType::kNumber ? Cell::Kind::kNumber

@@ -53,7 +53,11 @@ class ColumnValues {
   std::vector<double> doubles;          ///< kDoubles
   std::vector<std::string_view> texts;  ///< kTexts; with kDecimal they are numbers of any length.
   std::vector<Cell> cells;              ///< kCells
+  std::vector<double> items;            ///< kNested: of the rows' lists of numbers, when they were asked for, and
+  std::vector<std::size_t> ends;        ///< where each row's end.
 
+  /// See Cell::list.
+  std::span<const double> list(std::size_t row) const;
   bool missing(std::size_t row) const;
   /// NaN when it is missing or no number; as number_of() of the cell.
   double number(std::size_t row) const;

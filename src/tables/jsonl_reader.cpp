@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tables/csv_reader.hpp"
@@ -22,6 +23,16 @@ Cell::Kind kind_of(const json& value) {
   if (value.is_string()) return value.get_ref<const std::string&>().empty() ? Cell::Kind::kMissing : Cell::Kind::kText;
   if (value.is_boolean()) return Cell::Kind::kBoolean;
   return value.is_number() ? Cell::Kind::kNumber : Cell::Kind::kNested;
+}
+
+/// The numbers of a list; nothing when it has something else, or is longer than is looked into.
+void take_numbers(const json& list, std::vector<double>& out) {
+  out.clear();
+  if (list.size() > kMaxListItems) return;
+  for (const json& item : list) {
+    if (!item.is_number()) return out.clear();
+    out.push_back(item.get<double>());
+  }
 }
 
 }  // namespace
@@ -77,6 +88,11 @@ Result<void> JsonlReader::take_line() {
     }
     Cell& cell = cells_[found->second];
     cell.kind = kind_of(member);
+    if (member.is_array()) {
+      lists_.resize(std::max(lists_.size(), found->second + 1));
+      take_numbers(member, lists_[found->second]);
+      cell.list = lists_[found->second];
+    }
     if (cell.kind == Cell::Kind::kMissing || cell.kind == Cell::Kind::kNested) continue;
     if (cell.kind == Cell::Kind::kNumber) cell.number = member.get<double>();
     if (cell.kind == Cell::Kind::kBoolean) cell.number = member.get<bool>() ? 1 : 0;

@@ -26,6 +26,7 @@ class JsonlReader : public RowReader {
   std::string text_;
   std::vector<std::string> texts_;
   std::vector<Cell> cells_;
+  std::vector<std::vector<double>> lists_;  ///< By column.
   std::vector<std::string> columns_;
   std::map<std::string, std::size_t, std::less<>> indexes_;
 };

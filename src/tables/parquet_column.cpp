@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -29,6 +30,7 @@ struct ParquetColumn::PageHead {
   std::int64_t values = -1;
   int encoding = -1;
   int level_encoding = static_cast<int>(ParquetEncoding::kRle);
+  int repetition_encoding = static_cast<int>(ParquetEncoding::kRle);
   std::int64_t level_bytes = 0;  ///< Version 2: not compressed, in front of the values.
   std::int64_t repetition_bytes = 0;
   bool compressed = true;
@@ -62,6 +64,8 @@ struct ParquetColumn::PageHead {
         encoding = static_cast<int>(in.integer(kind));
       } else if (id == 3 && !version_2 && kind == T::kI32) {  // Of a dictionary it tells whether it is sorted.
         level_encoding = static_cast<int>(in.integer(kind));
+      } else if (id == 4 && !version_2 && kind == T::kI32) {
+        repetition_encoding = static_cast<int>(in.integer(kind));
       } else if (id == 5 && version_2) {
         level_bytes = in.integer(kind);
       } else if (id == 6 && version_2) {
@@ -196,31 +200,48 @@ Result<void> ParquetColumn::take_dictionary(const PageHead& head) {
   return {};
 }
 
+/// Takes what says which values are missing, and where rows begin, off a page's begin.
+Result<void> ParquetColumn::take_levels(const PageHead& head, std::string_view& bytes) {
+  const bool version_2 = head.type == kDataPageV2;
+  const int most = column_.list ? column_.list->value : column_.optional ? 1 : 0;
+  const auto take = [&](std::int64_t size, int highest, std::optional<RunReader>& out) -> Result<void> {
+    out.reset();
+    if (!version_2 && highest == 0) return {};
+    if (!version_2) {
+      std::uint32_t announced = 0;
+      if (bytes.size() < sizeof announced) return broken("a page is too short");
+      std::memcpy(&announced, bytes.data(), sizeof announced);
+      bytes.remove_prefix(sizeof announced);
+      size = announced;
+    }
+    if (std::cmp_greater(size, bytes.size())) return broken("a page's levels are larger than the page");
+    if (highest > 0)
+      out.emplace(bytes.substr(0, static_cast<std::size_t>(size)), std::bit_width(static_cast<unsigned>(highest)));
+    bytes.remove_prefix(static_cast<std::size_t>(size));
+    return {};
+  };
+  constexpr int kRle = static_cast<int>(ParquetEncoding::kRle);
+  const bool known = head.level_encoding == kRle && (!column_.list || head.repetition_encoding == kRle);
+  if (!version_2 && most > 0 && !known)
+    return Unexpected(
+        ErrorCode::kUnsupported,
+        fmt::format("{}, column '{}' has levels in encoding {}.", file_, column_.info.name, head.level_encoding),
+        "Write the table again with a newer program.");
+  TRY_DO(take(head.repetition_bytes, column_.list ? 1 : 0, repeats_));
+  return take(head.level_bytes, most, levels_);
+}
+
 Result<void> ParquetColumn::take_data(const PageHead& head) {
   if (head.values < 0 || std::cmp_greater(head.values, chunk_.values - values_))
     return broken("its pages have more values than its row group has rows");
   const bool version_2 = head.type == kDataPageV2;
-  if (head.repetition_bytes != 0 || head.level_bytes < 0) return broken("it is repeated, which its schema denies");
-  TRY_DO(unpack(head, version_2 ? static_cast<std::size_t>(head.level_bytes) : 0));
+  if ((head.repetition_bytes != 0 && !column_.list) || head.level_bytes < 0 || head.repetition_bytes < 0)
+    return broken("it is repeated, which its schema denies");
+  if (std::max(head.level_bytes, head.repetition_bytes) > std::int64_t{kMaxPageBytes})
+    return broken("a page's levels are larger than the page");
+  TRY_DO(unpack(head, version_2 ? static_cast<std::size_t>(head.repetition_bytes + head.level_bytes) : 0));
   std::string_view bytes = page_;
-  levels_.reset();
-  if (version_2) {
-    if (column_.optional) levels_.emplace(bytes.substr(0, static_cast<std::size_t>(head.level_bytes)), 1);
-    bytes.remove_prefix(static_cast<std::size_t>(head.level_bytes));
-  } else if (column_.optional) {
-    if (head.level_encoding != static_cast<int>(ParquetEncoding::kRle))
-      return Unexpected(
-          ErrorCode::kUnsupported,
-          fmt::format("{}, column '{}' has levels in encoding {}.", file_, column_.info.name, head.level_encoding),
-          "Write the table again with a newer program.");
-    std::uint32_t size = 0;
-    if (bytes.size() < sizeof size) return broken("a page is too short");
-    std::memcpy(&size, bytes.data(), sizeof size);
-    bytes.remove_prefix(sizeof size);
-    if (size > bytes.size()) return broken("a page's levels are larger than the page");
-    levels_.emplace(bytes.substr(0, size), 1);
-    bytes.remove_prefix(size);
-  }
+  TRY_DO(take_levels(head, bytes));
   decoder_ = make_decoder(static_cast<ParquetEncoding>(head.encoding), column_.type, column_.width, bytes,
                           has_dictionary_ ? &dictionary_ : nullptr);
   if (!decoder_)
@@ -295,7 +316,30 @@ Result<void> ParquetColumn::read(std::size_t rows, ColumnValues& out) {
   return convert(out);
 }
 
-Result<void> ParquetColumn::convert(ColumnValues& out) {
+Result<void> ParquetColumn::read_entries(std::size_t entries, std::vector<std::uint8_t>& repeats,
+                                         std::vector<std::uint8_t>& levels, std::vector<double>& numbers) {
+  repeats.resize(entries);
+  levels.resize(entries);
+  const auto most = static_cast<std::uint8_t>(column_.list->value);
+  if (!repeats_ || !repeats_->read(repeats.data(), entries) || !levels_ || !levels_->read(levels.data(), entries) ||
+      std::any_of(levels.begin(), levels.end(), [&](std::uint8_t level) { return level > most; }))
+    return broken("a page has too few levels, or such that can not be");
+  raw_.clear();
+  const auto count = static_cast<std::size_t>(std::count(levels.begin(), levels.end(), most));
+  if (!decoder_->read(count, raw_)) return broken("a page's values can't be read");
+  left_ -= entries;
+  convert_numbers();
+  const bool whole = column_.type == ParquetType::kInt32 || column_.type == ParquetType::kInt64;
+  if (whole) {
+    numbers.assign(raw_.integers.begin(), raw_.integers.end());
+  } else {
+    numbers.swap(raw_.doubles);
+  }
+  return numbers.size() == count ? Result<void>() : broken("a page's values can't be read");
+}
+
+/// What lists may have, too.
+void ParquetColumn::convert_numbers() {
   using Convert = ParquetLayout::Convert;
   if (column_.convert == Convert::kUnsigned) {
     const std::uint64_t mask = (std::uint64_t{1} << column_.width) - 1;
@@ -307,7 +351,13 @@ Result<void> ParquetColumn::convert(ColumnValues& out) {
       std::memcpy(&bits, text.data(), sizeof bits);
       raw_.doubles.push_back(half_to_double(bits));
     }
-  } else if (column_.convert == Convert::kInt96) {
+  }
+}
+
+Result<void> ParquetColumn::convert(ColumnValues& out) {
+  using Convert = ParquetLayout::Convert;
+  convert_numbers();
+  if (column_.convert == Convert::kInt96) {
     // Nanoseconds of a day, then the Julian day.
     constexpr std::int64_t kEpoch = 2440588;
     for (const std::string_view text : raw_.texts) {

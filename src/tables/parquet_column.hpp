@@ -34,6 +34,10 @@ class ParquetColumn {
   Result<std::size_t> available();
   /// The next `rows` values, no more than are available. Texts are valid until the next call.
   Result<void> read(std::size_t rows, ColumnValues& out);
+  /// Of a list: the next entries, no more than are available. `repeats`: 0 where a row begins, else 1; `levels`: see
+  /// ParquetLayout::ListLevels; `numbers`: of the entries that are values.
+  Result<void> read_entries(std::size_t entries, std::vector<std::uint8_t>& repeats, std::vector<std::uint8_t>& levels,
+                            std::vector<double>& numbers);
 
  private:
   struct PageHead;
@@ -43,6 +47,8 @@ class ParquetColumn {
   Result<void> unpack(const PageHead& head, std::size_t plain);
   Result<void> take_dictionary(const PageHead& head);
   Result<void> take_data(const PageHead& head);
+  Result<void> take_levels(const PageHead& head, std::string_view& bytes);
+  void convert_numbers();
   Result<void> convert(ColumnValues& out);
   Result<void> check_texts(const std::vector<std::string_view>& texts) const;
   Result<void> hold();
@@ -67,6 +73,7 @@ class ParquetColumn {
   bool has_dictionary_ = false;
   bool from_dictionary_ = false;  ///< The page's values are.
   std::size_t left_ = 0;          ///< Values of the page that were not given.
+  std::optional<RunReader> repeats_;
   std::optional<RunReader> levels_;
   std::unique_ptr<ValueDecoder> decoder_;
   RawValues raw_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/text.hpp"
@@ -70,9 +71,11 @@ class LayoutReader {
     std::size_t at = 1;
     for (std::int64_t i = 0; i < elements[0].children && leaves_ <= kMaxColumns && at < elements.size(); ++i) {
       if (!is_utf8(elements[at].name)) fail("a column's name is not UTF-8");
-      out_.columns.push_back(parquet_column(elements[at]));
-      out_.columns.back().leaf = leaves_;
+      const std::size_t begin = at;
+      const std::size_t leaf = leaves_;
       leaves_ += leaves_of(elements, at, 0);
+      out_.columns.push_back(parquet_field(std::span(elements).subspan(begin, at - begin)));
+      out_.columns.back().leaf = leaf;
     }
     if (leaves_ > kMaxColumns || at != elements.size()) fail("its schema can't be read");
   }

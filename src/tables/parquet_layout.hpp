@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,16 @@ struct ParquetLayout {
     kInt96
   };
 
-  /// A field of the schema's first level. One that is nested or repeated, or of a kind that is not read, has no chunk.
+  /// Definition levels of a list (parquet-format, Nested Encoding).
+  struct ListLevels {
+    int there = 0;  ///< From this on the list is there, and
+    int item = 0;   ///< from this on it has an item;
+    int value = 0;  ///< at this one the item is a value.
+    bool operator==(const ListLevels&) const = default;
+  };
+
+  /// A field of the schema's first level. One that is nested or repeated, or of a kind that is not read, has no chunk;
+  /// of a list of numbers type, convert and width are those of its items.
   struct Column {
     ColumnInfo info;
     ValueForm form;
@@ -45,6 +55,7 @@ struct ParquetLayout {
     int width = 0;  ///< kFixedBytes: bytes of a value. kUnsigned: bits.
     bool optional = false;
     std::size_t leaf = 0;  ///< Its chunk's index in a row group.
+    std::optional<ListLevels> list{};
     bool operator==(const Column&) const = default;
   };
   struct Chunk {

@@ -251,4 +251,37 @@ ParquetLayout::Column parquet_column(const ParquetElement& element) {
   return ColumnMaker(element).make();
 }
 
+ParquetLayout::Column parquet_field(std::span<const ParquetElement> field) {
+  ParquetLayout::Column out = parquet_column(field[0]);
+  constexpr std::size_t kDeepest = 3;  // LIST, its repeated group, the item; or the item repeats, as of old.
+  if (field.size() > kDeepest) return out;
+  ParquetLayout::ListLevels levels;
+  int level = 0;
+  int repeated = 0;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const ParquetElement& element = field[i];
+    if (element.repeated) {
+      levels.there = level;
+      levels.item = ++level;
+      if (++repeated > 1 || i == 2) return out;
+    } else if (element.optional) {
+      ++level;
+    }
+    if (element.children > 1 || (element.children <= 0) != (i + 1 == field.size())) return out;
+  }
+  if (repeated == 0) return out;
+  levels.value = level;
+  ParquetElement leaf = field.back();
+  leaf.repeated = false;
+  const ParquetLayout::Column item = parquet_column(leaf);
+  const bool is_number = item.info.type == ColumnType::kInteger || item.info.type == ColumnType::kNumber;
+  if (!is_number || item.form.as != ValueForm::As::kPlain) return out;
+  out.info.stored = fmt::format("list<{}>", item.info.stored);
+  out.type = item.type;
+  out.convert = item.convert;
+  out.width = item.width;
+  out.list = levels;
+  return out;
+}
+
 }  // namespace backstay::tables

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "tables/parquet_layout.hpp"
 #include "tables/thrift_reader.hpp"
@@ -42,5 +44,9 @@ ParquetElement read_parquet_element(ThriftReader& in);
 
 /// The column of a leaf on the first level; of what this program can't read it is of type kNested.
 ParquetLayout::Column parquet_column(const ParquetElement& element);
+
+/// The column of a field on the first level, which is `field[0]` with what is nested in it after it. One that is a list
+/// of numbers, and of nothing else, is of type kNested and has its levels.
+ParquetLayout::Column parquet_field(std::span<const ParquetElement> field);
 
 }  // namespace backstay::tables

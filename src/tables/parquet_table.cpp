@@ -22,11 +22,11 @@ Result<std::unique_ptr<TableReader>> ParquetTable::open(std::unique_ptr<ByteSour
   std::vector<ParquetLayout::Column> columns;
   for (const std::size_t index : chosen) columns.push_back(layout.columns[index]);
   layout.columns = std::move(columns);
-  return std::unique_ptr<TableReader>(new ParquetTable(std::move(source), options.name, std::move(layout)));
+  return std::unique_ptr<TableReader>(new ParquetTable(std::move(source), options, std::move(layout)));
 }
 
-ParquetTable::ParquetTable(std::unique_ptr<ByteSource> source, std::string name, ParquetLayout layout)
-    : source_(std::move(source)), name_(std::move(name)), layout_(std::move(layout)) {
+ParquetTable::ParquetTable(std::unique_ptr<ByteSource> source, const TableOptions& options, ParquetLayout layout)
+    : source_(std::move(source)), name_(options.name), layout_(std::move(layout)) {
   most_rows_ = rows_of_a_batch(layout_.columns.size());
   batch_.columns.resize(layout_.columns.size());
   for (const ParquetLayout::Column& column : layout_.columns) {
@@ -34,14 +34,19 @@ ParquetTable::ParquetTable(std::unique_ptr<ByteSource> source, std::string name,
     readers_.push_back(column.info.type == ColumnType::kNested
                            ? nullptr
                            : std::make_unique<ParquetColumn>(*source_, name_, column, budget_));
+    lists_.push_back(options.lists && column.list ? std::make_unique<ParquetLists>(*source_, name_, column, budget_)
+                                                  : nullptr);
   }
 }
 
 Result<void> ParquetTable::next_group() {
   const ParquetLayout::RowGroup& group = layout_.row_groups[group_++];
   left_ = group.rows;
-  for (std::size_t i = 0; left_ > 0 && i < readers_.size(); ++i)
-    if (readers_[i]) TRY_DO(readers_[i]->open(group.chunks[layout_.columns[i].leaf]));
+  for (std::size_t i = 0; left_ > 0 && i < readers_.size(); ++i) {
+    const ParquetLayout::Chunk& chunk = group.chunks[layout_.columns[i].leaf];
+    if (readers_[i]) TRY_DO(readers_[i]->open(chunk));
+    if (lists_[i]) TRY_DO(lists_[i]->open(chunk));
+  }
   return {};
 }
 
@@ -56,10 +61,17 @@ Result<const ColumnBatch*> ParquetTable::next() {
     TRY(const std::size_t available, reader->available());
     rows = std::min(rows, available);
   }
+  for (const auto& list : lists_) {
+    if (!list) continue;
+    TRY(const std::size_t available, list->available());
+    rows = std::min(rows, available);
+  }
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     ColumnValues& values = batch_.columns[i];
     if (readers_[i]) {
       TRY_DO(readers_[i]->read(rows, values));
+    } else if (lists_[i]) {
+      lists_[i]->read(rows, values);
     } else {
       values.kept = ColumnValues::Kept::kNested;
       values.rows = rows;

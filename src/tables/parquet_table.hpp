@@ -1,12 +1,12 @@
 #pragma once
 
-#include "tables/parquet_column.hpp"
+#include "tables/parquet_lists.hpp"
 #include "tables/table_reader.hpp"
 
 namespace backstay::tables {
 
 /// The rows of a Parquet file. A batch never goes beyond a page of any column, so that texts stay where the page has
-/// them. Columns that are nested are there and not looked into.
+/// them. Columns that are nested are there and not looked into, but for lists of numbers when they are asked for.
 class ParquetTable : public TableReader {
  public:
   static Result<std::unique_ptr<TableReader>> open(std::unique_ptr<ByteSource> source, const TableOptions& options);
@@ -16,7 +16,7 @@ class ParquetTable : public TableReader {
   Result<const ColumnBatch*> next() override;
 
  private:
-  ParquetTable(std::unique_ptr<ByteSource> source, std::string name, ParquetLayout layout);
+  ParquetTable(std::unique_ptr<ByteSource> source, const TableOptions& options, ParquetLayout layout);
   Result<void> next_group();
 
   std::unique_ptr<ByteSource> source_;
@@ -25,6 +25,7 @@ class ParquetTable : public TableReader {
   std::vector<ColumnInfo> infos_;
   PageBudget budget_;
   std::vector<std::unique_ptr<ParquetColumn>> readers_;  ///< Null for a nested column.
+  std::vector<std::unique_ptr<ParquetLists>> lists_;     ///< Null for what is no list, or not asked for.
   std::size_t group_ = 0;                                ///< The next one.
   std::uint64_t left_ = 0;                               ///< Rows of the one that is read.
   std::size_t most_rows_;

@@ -51,7 +51,7 @@ bool read_number(std::string_view text, double& number) {
 drift::Value value_of(const Cell& cell) {
   using Kind = drift::Value::Kind;
   if (cell.kind == Cell::Kind::kMissing) return {};
-  if (cell.kind == Cell::Kind::kNested) return {Kind::kNested};
+  if (cell.kind == Cell::Kind::kNested) return {Kind::kNested, false, 0, {}, cell.list};
   if (cell.kind == Cell::Kind::kBoolean || cell.text == "true" || cell.text == "false")
     return {Kind::kBoolean, false, cell.text == "true" ? 1.0 : 0.0};
   double number = cell.number;

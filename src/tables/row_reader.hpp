@@ -27,7 +27,12 @@ struct Cell {
   std::string_view text;
   /// Of kNumber the number, of kBoolean 0 or 1. Not a number otherwise: number_of() reads texts.
   double number = std::numeric_limits<double>::quiet_NaN();
+  /// Of kNested: the numbers of a list that has nothing else, and at most kMaxListItems of them. Empty otherwise.
+  std::span<const double> list{};
 };
+
+/// Longer lists are nested values that are not looked into.
+constexpr std::size_t kMaxListItems = 16'384;
 
 /// The number that a cell is: kNumber, kBoolean as 0 or 1, and a text that is all of one ("0.5", "+1e3", not "inf").
 /// Not a number (NaN) for everything else.

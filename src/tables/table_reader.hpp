@@ -17,6 +17,9 @@ struct TableOptions {
   std::vector<std::string> columns{};
   /// Told how many bytes of the file were read, each time some are: for showing how far it is.
   std::function<void(std::uint64_t)> on_bytes{};
+  /// Of a Parquet or Arrow file: columns that are lists of numbers are decoded, too (Cell::list). Those of JSON Lines
+  /// always are.
+  bool lists = false;
 };
 
 /// Reads a table from its begin to its end, once, in memory that a few thousand rows take; docs/registering.md has the

@@ -50,8 +50,9 @@ Result<void> TextTable::read_piece() {
 
 Result<void> TextTable::take(const Row& row) {
   const auto keep = [&](const Cell& cell) {
-    places_.push_back({cell.kind, texts_.size(), cell.text.size(), cell.number});
+    places_.push_back({cell.kind, texts_.size(), cell.text.size(), cell.number, numbers_.size(), cell.list.size()});
     texts_ += cell.text;
+    numbers_.insert(numbers_.end(), cell.list.begin(), cell.list.end());
   };
   if (options_.columns.empty()) {
     for (const Cell& cell : row.cells) keep(cell);
@@ -105,7 +106,7 @@ void TextTable::fill_batch() {
     for (std::size_t i = 0; i < widths_[row]; ++i) {
       const Place& place = places_[at + i];
       batch_.columns[i].cells[row] = {place.kind, std::string_view(texts_).substr(place.begin, place.size),
-                                      place.number};
+                                      place.number, std::span(numbers_).subspan(place.list, place.items)};
     }
     at += widths_[row];
   }
@@ -114,6 +115,7 @@ void TextTable::fill_batch() {
 Result<const ColumnBatch*> TextTable::next() {
   if (batch_.rows > 0) {
     texts_.clear();
+    numbers_.clear();
     places_.clear();
     widths_.clear();
     batch_.rows = 0;

@@ -28,6 +28,8 @@ class TextTable : public TableReader {
     std::size_t begin = 0;
     std::size_t size = 0;
     double number = 0;
+    std::size_t list = 0;  ///< Where its numbers begin, and
+    std::size_t items = 0;
   };
 
   std::unique_ptr<ByteSource> source_;
@@ -40,6 +42,7 @@ class TextTable : public TableReader {
   std::string piece_;
   std::size_t fed_ = 0;  ///< Of the piece.
   std::string texts_;
+  std::vector<double> numbers_;      ///< Of lists.
   std::vector<Place> places_;        ///< Of the rows that were read, cells one after the other.
   std::vector<std::size_t> widths_;  ///< How many each row has.
   ColumnBatch batch_;

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/base64.hpp"
+#include "wire/profile_parts.hpp"
 #include "wire/strict_json.hpp"
 
 namespace backstay::wire {
@@ -18,11 +20,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::uint64_t kMaxCount = 1ULL << 52;  // Counts are exact as doubles, also when many are added.
-
-json json_of(const QuantileSketch& sketch) {
-  return {{"k", sketch.k()}, {"levels", sketch.levels()}};
-}
+using Reader = ProfileReader;
+using wire::json_of;
 
 json json_of(const CategorySketch& sketch) {
   json entries = json::array();
@@ -71,119 +70,65 @@ json json_of(const std::string& name, const ColumnProfile& c) {
   if (!registers.empty())
     out["registers"] = to_base64({reinterpret_cast<const char*>(registers.data()), registers.size()});
   if (c.texts > 0 && c.text.lengths.count() > 0) out["text"] = json_of(c.text);
+  if (c.vectors.count() > 0) out["vectors"] = json_of(c.vectors);
   return out;
 }
 
-/// Reads members and remembers the first that is wrong.
-class Reader {
- public:
-  const std::string& problem() const { return problem_; }
-  bool ok() const { return problem_.empty(); }
-  void fail(const std::string& what) {
-    if (problem_.empty()) problem_ = what;
-  }
-
-  const json* member(const json& object, const char* key, bool required = false) {
-    const auto found = object.is_object() ? object.find(key) : object.end();
-    if (object.is_object() && found != object.end()) return &*found;
-    if (required) fail(fmt::format("{} is missing", key));
-    return nullptr;
-  }
-  std::uint64_t count(const json* value, const char* what) {
-    if (value == nullptr) return 0;
-    if (value->is_number_unsigned() && value->get<std::uint64_t>() <= kMaxCount) return value->get<std::uint64_t>();
-    fail(fmt::format("{} is no count", what));
-    return 0;
-  }
-  double number(const json* value, const char* what) {
-    if (value == nullptr) return 0;
-    const double out = value->is_number() ? value->get<double>() : std::nan("");
-    if (std::isfinite(out)) return out;
-    fail(fmt::format("{} is no number", what));
-    return 0;
-  }
-  QuantileSketch quantiles(const json& value);
-  CategorySketch categories(const json& value);
-  drift::DistinctCounter registers(const json& value);
-  drift::TextProfile text(const json& value);
-
- private:
-  std::string problem_;
-};
-
-QuantileSketch Reader::quantiles(const json& value) {
-  std::vector<std::vector<double>> levels;
-  if (const json* list = member(value, "levels", true); list != nullptr && list->is_array()) {
-    for (const json& level : *list) {
-      std::vector<double>& out = levels.emplace_back();
-      if (!level.is_array()) fail("a level of quantiles is no list");
-      if (!ok()) return QuantileSketch();
-      for (const json& each : level) out.push_back(number(&each, "a value of quantiles"));
-    }
-  } else {
-    fail("levels is no list");
-  }
-  const std::uint64_t k = count(member(value, "k", true), "k");
-  auto sketch =
-      k > UINT32_MAX ? std::nullopt : QuantileSketch::from_levels(static_cast<std::uint32_t>(k), std::move(levels));
-  if (!sketch) fail("quantiles are no sketch");
-  return sketch ? *std::move(sketch) : QuantileSketch();
-}
-
-CategorySketch Reader::categories(const json& value) {
+CategorySketch read_categories(Reader& read, const json& value) {
   std::vector<CategorySketch::Entry> entries;
-  const json* list = member(value, "entries", true);
+  const json* list = read.member(value, "entries", true);
   if (list == nullptr || !list->is_array()) {
-    fail("entries is no list");
+    read.fail("entries is no list");
     return {};
   }
   for (const json& item : *list) {
     CategorySketch::Entry& entry = entries.emplace_back();
     if (!item.is_array() || item.size() != 3 || !item[0].is_string()) {
-      fail("a category is not [hash, count, error]");
+      read.fail("a category is not [hash, count, error]");
       return {};
     }
     const auto& hash = item[0].get_ref<const std::string&>();
     const auto [end, wrong] = std::from_chars(hash.data(), hash.data() + hash.size(), entry.hash, 16);
     if (hash.size() != 8 || wrong != std::errc{} || end != hash.data() + hash.size())
-      fail("a category's hash is not 8 hexadecimal digits");
-    entry.count = count(&item[1], "a category's count");
-    entry.error = count(&item[2], "a category's error");
+      read.fail("a category's hash is not 8 hexadecimal digits");
+    entry.count = read.count(&item[1], "a category's count");
+    entry.error = read.count(&item[2], "a category's error");
   }
-  auto out = CategorySketch::from_entries(std::move(entries), count(member(value, "floor", true), "floor"));
-  if (!out) fail("categories are no sketch");
+  auto out = CategorySketch::from_entries(std::move(entries), read.count(read.member(value, "floor", true), "floor"));
+  if (!out) read.fail("categories are no sketch");
   return out ? *std::move(out) : CategorySketch();
 }
 
-drift::DistinctCounter Reader::registers(const json& value) {
+drift::DistinctCounter read_registers(Reader& read, const json& value) {
   const auto bytes = value.is_string() ? from_base64(value.get_ref<const std::string&>())
                                        : Result<std::string>(Unexpected(ErrorCode::kInvalidArgument, ""));
   auto out = bytes ? drift::DistinctCounter::from_registers({bytes->begin(), bytes->end()}) : std::nullopt;
-  if (!out) fail("registers are none");
+  if (!out) read.fail("registers are none");
   return out ? *std::move(out) : drift::DistinctCounter();
 }
 
-drift::TextProfile Reader::text(const json& value) {
+drift::TextProfile read_text(Reader& read, const json& value) {
   drift::TextProfile out;
-  if (const json* lengths = member(value, "lengths", true); lengths != nullptr) out.lengths = quantiles(*lengths);
-  const json* scripts = member(value, "scripts", true);
+  if (const json* lengths = read.member(value, "lengths", true); lengths != nullptr)
+    out.lengths = read.quantiles(*lengths);
+  const json* scripts = read.member(value, "scripts", true);
   if (scripts == nullptr || !scripts->is_object()) {
-    fail("scripts is no object");
+    read.fail("scripts is no object");
     return out;
   }
   std::size_t known = 0;
   for (std::size_t i = 0; i < drift::kScripts; ++i) {
-    const json* part = member(*scripts, drift::to_string(static_cast<drift::Script>(i)));
-    out.scripts[i] = count(part, "a script's count");
+    const json* part = read.member(*scripts, drift::to_string(static_cast<drift::Script>(i)));
+    out.scripts[i] = read.count(part, "a script's count");
     if (part != nullptr) ++known;
   }
-  if (known != scripts->size()) fail("scripts has one that is not known");
-  const json* words = member(value, "words", true);
+  if (known != scripts->size()) read.fail("scripts has one that is not known");
+  const json* words = read.member(value, "words", true);
   if (words == nullptr || !words->is_array() || words->size() != out.words.size()) {
-    fail("words is not a list of 64 counts");
+    read.fail("words is not a list of 64 counts");
     return out;
   }
-  for (std::size_t i = 0; i < out.words.size(); ++i) out.words[i] = count(&(*words)[i], "a word's count");
+  for (std::size_t i = 0; i < out.words.size(); ++i) out.words[i] = read.count(&(*words)[i], "a word's count");
   return out;
 }
 
@@ -196,14 +141,17 @@ void read_sketches(Reader& read, const json& value, ColumnProfile& out) {
     out.nested = read.count(read.member(*kinds, "nested"), "nested");
   }
   if (const json* part = read.member(value, "quantiles"); part != nullptr) out.quantiles = read.quantiles(*part);
-  if (const json* part = read.member(value, "categories"); part != nullptr) out.categories = read.categories(*part);
-  if (const json* part = read.member(value, "registers"); part != nullptr) out.distinct_values = read.registers(*part);
-  if (const json* part = read.member(value, "text"); part != nullptr) out.text = read.text(*part);
+  if (const json* part = read.member(value, "categories"); part != nullptr)
+    out.categories = read_categories(read, *part);
+  if (const json* part = read.member(value, "registers"); part != nullptr)
+    out.distinct_values = read_registers(read, *part);
+  if (const json* part = read.member(value, "text"); part != nullptr) out.text = read_text(read, *part);
+  if (const json* part = read.member(value, "vectors"); part != nullptr) out.vectors = read_vectors(read, *part);
   if (const json* part = read.member(value, "many_numbers"); part != nullptr) out.many_numbers = *part == json(true);
   double certain = 0;
   for (const CategorySketch::Entry& entry : out.categories.entries()) certain += static_cast<double>(entry.certain());
   if (out.quantiles.count() > out.numbers || out.text.lengths.count() > out.texts || out.integers > out.numbers ||
-      certain > static_cast<double>(out.present()))
+      out.vectors.count() + out.vectors.others() > out.nested || certain > static_cast<double>(out.present()))
     read.fail("a sketch has more values than the column");
 }
 
@@ -263,7 +211,8 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 std::string to_json(const drift::Profile& profile) {
   json columns = json::array();
   for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
-  const json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -289,6 +238,8 @@ Result<drift::Profile> profile_from_json(const std::string& name, std::string_vi
   } else {
     read.fail("columns is no list of at most 256");
   }
+  const json* pairs = read.ok() && second ? read.member(root, "pairs") : nullptr;
+  if (pairs != nullptr) out.pairs = read_pairs(read, *pairs, out);
   if (!read.ok())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is no profile: {}.", name, read.problem()),
                       "Run backstay fsck when it came from the registry.");

@@ -16,8 +16,16 @@ namespace backstay::wire {
 ///      "quantiles": {"k": 200, "levels": [[18, 19], [25.5]]},
 ///      "categories": {"floor": 4, "entries": [["9f3a01bc", 40, 0]]},
 ///      "registers": "AAEC...",
-///      "text": {"lengths": {...}, "scripts": {"latin": 80}, "words": [3, 0, ...]}}]}
+///      "text": {"lengths": {...}, "scripts": {"latin": 80}, "words": [3, 0, ...]}}],
+///    "pairs": {"columns": ["age", "dose"], "moments": [[0, 1, 117, 55.2, 3.1, 9100, 40, 310, 1, 61, 0.5, 0]]}}
 ///
+/// A column of embeddings has, beside "nested" in kinds:
+///
+///   "vectors": {"dimension": 768, "count": 120, "others": 0, "projection": 1, "mean": [...], "products": [...],
+///               "norms": {"k": 200, ...}, "sample": {"keys": "...", "points": "..."}}
+///
+/// with drift::ProjectedMoments in their order; keys and points are 64-bit integers and 16 floats each, little-endian.
+/// Moments of a pair are the places of its columns in the list before them and the members of drift::PairMoments.
 /// What is empty is left out. Of texts no value is written: categories are 32 bits of a hash, and only those that at
 /// least drift::kLeastShared rows share; words are counts in 64 buckets. Of numbers the quantile sketch holds a sample
 /// of at most about 900 values. Equal profiles give equal bytes. Names are cut at 256 bytes.

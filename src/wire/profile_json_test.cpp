@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/random.hpp"
+#include "domain/drift/row_profile.hpp"
 
 namespace backstay::wire {
 namespace {
@@ -36,6 +37,110 @@ TEST(ProfileJson, ComesBackAsItWas) {
   EXPECT_EQ(to_json(*again), text);
   EXPECT_EQ(again->find("age")->quantiles.levels(), sample().find("age")->quantiles.levels());
   EXPECT_EQ(again->find("none")->missing, 1'000u);
+}
+
+drift::Profile with_pairs() {
+  Random random(2);
+  drift::RowProfile rows;
+  for (int i = 0; i < 500; ++i) {
+    const double x = random.unit();
+    const std::vector<drift::Value> row{{drift::Value::Kind::kNumber, false, x},
+                                        {drift::Value::Kind::kNumber, false, x + random.unit()},
+                                        {drift::Value::Kind::kNumber, false, i == 0 ? 1e300 : -1e300}};
+    rows.add(row);
+  }
+  return rows.named({"x", "y", "huge"});
+}
+
+TEST(ProfileJson, PairsComeBackAsTheyWere) {
+  const std::string text = to_json(with_pairs());
+  const auto again = profile_from_json("p", text);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(to_json(*again), text);
+  EXPECT_EQ(again->pairs.find("x", "y"), with_pairs().pairs.find("x", "y"));
+  EXPECT_EQ(again->pairs.find("x", "huge").rows, 0u) << "what is not finite is not written";
+}
+
+drift::Profile with_vectors(int rows = 400) {
+  Random random(3);
+  drift::RowProfile out;
+  for (int i = 0; i < rows; ++i) {
+    std::vector<double> vector(20);
+    for (double& each : vector) each = random.unit();
+    if (i == 7) vector.pop_back();
+    const std::vector<drift::Value> row{{drift::Value::Kind::kNested, false, 0, {}, vector}};
+    out.add(row);
+  }
+  return out.named({"embedding"});
+}
+
+TEST(ProfileJson, VectorsComeBackAsTheyWere) {
+  for (const int rows : {1, 400}) {
+    const std::string text = to_json(with_vectors(rows));
+    const auto again = profile_from_json("p", text);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(to_json(*again), text);
+    EXPECT_EQ(again->find("embedding")->vectors.sample(), with_vectors(rows).find("embedding")->vectors.sample());
+    EXPECT_EQ(json::parse(text)["columns"][0]["type"], rows == 1 ? "vector" : "nested") << "some have other dimensions";
+  }
+}
+
+TEST(ProfileJson, RefusesVectorsThatCanNotBe) {
+  const json good = json::parse(to_json(with_vectors()));
+  const auto refused = [&](const char* what, const std::function<void(json&)>& change) {
+    json bad = good;
+    change(bad["columns"][0]["vectors"]);
+    EXPECT_FALSE(profile_from_json("p", bad.dump())) << what;
+  };
+  refused("no object", [](json& j) { j = 1; });
+  refused("no dimension", [](json& j) { j["dimension"] = 0; });
+  refused("more than the column", [](json& j) { j["others"] = 400; });
+  refused("no vectors", [](json& j) { j["count"] = 0; });
+  refused("another projection", [](json& j) { j["projection"] = 2; });
+  refused("a short mean", [](json& j) { j["mean"].erase(3); });
+  refused("many products", [](json& j) { j["products"].push_back(1); });
+  refused("a negative variance", [](json& j) { j["products"][0] = -1; });
+  refused("a correlation above one", [](json& j) { j["products"][1] = 1e9; });
+  refused("norms of others", [](json& j) { j["norms"]["levels"][0].push_back(1); });
+  refused("no sample", [](json& j) { j.erase("sample"); });
+  refused("few points", [](json& j) { j["sample"]["points"] = ""; });
+  refused("keys that are no base 64", [](json& j) { j["sample"]["keys"] = "?"; });
+  refused("a small sample", [](json& j) { j["sample"] = {{"keys", ""}, {"points", ""}}; });
+  refused("keys out of order", [](json& j) {
+    std::string keys = j["sample"]["keys"];
+    j["sample"]["keys"] = std::string(8, '/') + keys.substr(8);
+  });
+}
+
+TEST(ProfileJson, ProfilesWithoutPairsAreRead) {
+  json old = json::parse(to_json(with_pairs()));
+  old.erase("pairs");
+  const auto got = profile_from_json("p", old.dump());
+  ASSERT_TRUE(got);
+  EXPECT_TRUE(got->pairs.columns().empty());
+}
+
+TEST(ProfileJson, RefusesPairsThatCanNotBe) {
+  const json good = json::parse(to_json(with_pairs()));
+  const auto refused = [&](const char* what, const std::function<void(json&)>& change) {
+    json bad = good;
+    change(bad["pairs"]);
+    EXPECT_FALSE(profile_from_json("p", bad.dump())) << what;
+  };
+  refused("no object", [](json& j) { j = 1; });
+  refused("a column that is not there", [](json& j) { j["columns"][0] = "z"; });
+  refused("a column twice", [](json& j) { j["columns"][0] = "y"; });
+  refused("too many columns", [](json& j) { j["columns"] = std::vector<std::string>(33, "x"); });
+  refused("few members", [](json& j) { j["moments"][0].erase(3); });
+  refused("a place beyond", [](json& j) { j["moments"][0][1] = 3; });
+  refused("places the other way round", [](json& j) { j["moments"][0][0] = 1; });
+  refused("twice", [](json& j) { j["moments"].push_back(j["moments"][0]); });
+  refused("more rows than there are", [](json& j) { j["moments"][0][2] = 501; });
+  refused("a negative square", [](json& j) { j["moments"][0][5] = -1; });
+  refused("a correlation above one", [](json& j) { j["moments"][0][7] = 1e9; });
+  refused("more blocks than rows", [](json& j) { j["moments"][0][8] = 501; });
+  refused("a weight without blocks", [](json& j) { j["moments"][0][8] = 0; });
+  refused("a negative spread", [](json& j) { j["moments"][0][11] = -1; });
 }
 
 TEST(ProfileJson, SaysNothingOfWhatFewRowsShare) {

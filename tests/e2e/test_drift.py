@@ -4,6 +4,7 @@ import csv
 import json
 import random
 
+import numpy
 import pandas
 import pytest
 
@@ -63,6 +64,47 @@ def test_it_tells_which_column_moved_how_far_and_since_when(trained):
     assert abs(report["alarms"][0]["since_row"] - 2_000) < 200
     assert report["alarms"][0]["since_time"].startswith("2026-01-0")
     assert report["alarms"][0]["sure_at_row"] > report["alarms"][0]["since_row"]
+
+
+@pytest.fixture
+def related(backstay, releases):
+    """m@1.0.0, trained on 3,000 rows in which y goes with x."""
+    write(backstay.folder / "m-1.0.0/train.csv", pairs_of(3_000, 1, 0.8), ["x", "y", "z"])
+    releases.release("1.0.0", data=[{"name": "wards", "role": "training", "slices": [{"name": "all", "file": "train.csv"}]}])
+    return backstay
+
+
+def pairs_of(count: int, seed: int, correlation: float) -> list[list]:
+    """Standard normal columns; the correlation is that of the first two."""
+    source = random.Random(seed)
+    out = []
+    for _ in range(count):
+        x = source.gauss(0, 1)
+        out.append([x, correlation * x + (1 - correlation**2) ** 0.5 * source.gauss(0, 1), source.gauss(0, 1)])
+    return out
+
+
+def test_a_relation_that_changed_is_drift_though_each_column_is_as_in_training(related):
+    live = write(related.folder / "live.csv", pairs_of(600, 2, 0.1), ["x", "y", "z"])
+    done = related("drift", "m@1.0.0", "--live", live, code=6)
+    assert "3 of 3 columns are as in training" in done.out
+    assert "x, y" in done.out and "+0.8" in done.out
+    report = related("drift", "m@1.0.0", "--live", live, "--json", code=6).json
+    assert report["drifted"] and not any(c["drifted"] for c in report["columns"])
+    assert [p["columns"] for p in report["pairs"] if p["drifted"]] == [["x", "y"]]
+    first = report["pairs"][0]
+    assert first["training_correlation"] == pytest.approx(0.8, abs=0.03)
+    assert first["live_correlation"] == pytest.approx(numpy.corrcoef(numpy.array(pairs_of(600, 2, 0.1)).T)[0, 1], abs=1e-9)
+    assert len(report["pairs"]) == 3
+    # It is a matter of size as well, and of what is looked at.
+    related("drift", "m@1.0.0", "--live", live, "--min-correlation", "0.9")
+    related("drift", "m@1.0.0", "--live", live, "--ignore", "y")
+
+
+def test_relations_that_hold_are_no_drift(related):
+    live = write(related.folder / "live.csv", pairs_of(600, 3, 0.8), ["x", "y", "z"])
+    report = related("drift", "m@1.0.0", "--live", live, "--json").json
+    assert not any(p["drifted"] for p in report["pairs"])
 
 
 def test_rows_before_since_are_left_out(trained):

@@ -26,10 +26,11 @@ class Seasons:
         release(releases, "1.3.0", "winter", scores(0.94, 0.86))
         release(releases, "2.0.0", "summer", scores(0.87, 0.95))
         urls = {version: backend(version).url for version in ("1.3.0", "2.0.0")}
-        self.server = server({"endpoints": [{
+        self.serve = lambda: server({"endpoints": [{
             "name": "e", "model": "m", "backend": {"kind": "url", "urls": urls},
             "rollout": {"steps": [{"canary": "50%", "for": "1h"}], "watch": "0s", "holdback": "0%"},
             "drift": {"sample": "100%", "window": "1h", **drift}}]})
+        self.server = self.serve()
         program("rollout", "start", "e", "m@2.0.0", "--reason", "summer")
         self.server.wait_for_phase("e", "done")
 
@@ -62,6 +63,24 @@ def test_what_the_gateway_kept_is_compared_by_version_and_segment(seasons):
     assert setup.program("suggest", "e", "--json").json["suggested"] is None
     kept = b"".join(file.read_bytes() for file in (setup.program.data_dir / "live/e").iterdir())
     assert b"inputs" not in kept, "no request is kept"
+
+
+def test_the_control_api_answers_what_the_command_line_does(seasons):
+    setup = seasons()
+    assert setup.server.api("GET", "/v1/endpoints/e/drift").status == 412, "nothing was kept yet"
+    setup.ask(season(120, 3, 0.0))
+    setup.server.stop()
+    setup.server = setup.serve()
+    told = setup.server.api("GET", "/v1/endpoints/e/drift?ignore=site&since=2d")
+    assert told.status == 200
+    assert told.json == setup.program("drift", "e", "--ignore", "site", "--json").json
+    assert told.json["version"] == "m@2.0.0"
+    advice = setup.server.api("GET", "/v1/endpoints/e/suggestion")
+    assert {c["column"] for c in told.json["columns"]} == {"temperature", "demand"}
+    assert advice.status == 200 and advice.json["current"] == "m@2.0.0" and advice.json["suggested"] is None
+    for path, status in (("e/drift?since=yesterday", 400), ("e/drift?segment=nowhere", 412), ("q/drift", 404),
+                         ("m/suggestion", 404), ("e/drift?days=2", 400)):
+        assert setup.server.api("GET", f"/v1/endpoints/{path}").status == status, path
 
 
 def test_drift_is_an_alarm_in_the_audit_log_and_a_suggestion(seasons):

@@ -200,6 +200,7 @@ void ColumnProfile::merge(const ColumnProfile& other) {
   categories.merge(other.categories);
   distinct_values.merge(other.distinct_values);
   text.merge(other.text);
+  vectors.merge(other.vectors);
   many_numbers = many_numbers || other.many_numbers ||
                  (numbers > 0 && texts == 0 && categories.entries().size() > kMaxNumberCategories);
   if (many_numbers && texts == 0) categories.clear();
@@ -222,7 +223,8 @@ const char* ColumnProfile::type() const {
   if (kinds > 1) return "mixed";
   if (numbers > 0) return integers == numbers ? "integer" : "number";
   if (booleans > 0) return "boolean";
-  return texts > 0 ? "text" : "nested";
+  if (texts > 0) return "text";
+  return vectors.count() == nested ? "vector" : "nested";
 }
 
 std::string_view kept_name(std::string_view name) {
@@ -253,6 +255,7 @@ void Profile::merge(const Profile& other) {
   for (Named& mine : columns)
     if (other.find(mine.name) == nullptr) mine.column.missing += other.rows;
   rows += other.rows;
+  pairs.merge(other.pairs);
 }
 
 }  // namespace backstay::drift

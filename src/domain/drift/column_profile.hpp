@@ -2,12 +2,15 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "domain/drift/category_sketch.hpp"
+#include "domain/drift/pair_profile.hpp"
 #include "domain/drift/quantile_sketch.hpp"
+#include "domain/drift/vector_profile.hpp"
 
 namespace backstay::drift {
 
@@ -59,21 +62,27 @@ struct ColumnProfile {
   DistinctCounter distinct_values;     ///< Of numbers, booleans and texts.
   std::uint64_t distinct_counted = 0;  ///< As a stored profile says; 0: not known.
   TextProfile text;
+  VectorProfile vectors;  ///< Of nested values that are lists of numbers.
 
-  explicit ColumnProfile(std::uint32_t k = QuantileSketch::kUsualK) : quantiles(k) {}
+  explicit ColumnProfile(std::uint32_t k = QuantileSketch::kUsualK) : quantiles(k), vectors(k) {}
 
   void add_missing() { ++missing; }
   void add_number(double number, bool integer);
   void add_boolean(bool value);
   void add_text(std::string_view utf8);
-  void add_nested() { ++nested; }
+  /// `vector`: its numbers, when it is a list of them and nothing else.
+  void add_nested(std::span<const double> vector = {}) {
+    ++nested;
+    vectors.add(vector);
+  }
   void merge(const ColumnProfile& other);
 
   std::uint64_t present() const { return numbers + booleans + texts + nested; }
   std::uint64_t rows() const { return present() + missing; }
   double mean() const;
   std::uint64_t distinct() const;
-  /// "integer", "number", "boolean", "text", "nested"; "mixed" when there are several, "empty" when all are missing.
+  /// "integer", "number", "boolean", "text", "vector", "nested"; "mixed" when there are several, "empty" when all are
+  /// missing.
   const char* type() const;
 };
 
@@ -88,7 +97,7 @@ constexpr std::uint64_t kLeastShared = 5;
 /// A column's name as profiles keep it: at most 256 bytes, cut between code points.
 std::string_view kept_name(std::string_view name);
 
-/// The columns of rows, by name, and how many rows there were.
+/// The columns of rows, by name, how many rows there were, and how numeric columns go together.
 class Profile {
  public:
   static constexpr std::size_t kMaxColumns = 256;
@@ -99,6 +108,7 @@ class Profile {
   };
   std::uint64_t rows = 0;
   std::vector<Named> columns;
+  PairProfile pairs;
 
   const ColumnProfile* find(std::string_view name) const;
   /// Columns that one of them lacks count as missing there. Beyond kMaxColumns nothing is added.

@@ -7,6 +7,8 @@
 
 #include "domain/drift/bins.hpp"
 #include "domain/drift/distances.hpp"
+#include "domain/drift/pair_drift.hpp"
+#include "domain/drift/vector_drift.hpp"
 
 namespace backstay::drift {
 
@@ -121,6 +123,43 @@ void compare_texts(const ColumnProfile& training, const ColumnProfile& live, con
   out.live_quantiles = five_quantiles(b);
 }
 
+void compare_vectors(const ColumnProfile& training, const ColumnProfile& live, const Thresholds& limits,
+                     ColumnDrift& out) {
+  const VectorProfile& before = training.vectors;
+  const VectorProfile& now = live.vectors;
+  if (now.count() == 0 || now.dimension() != before.dimension()) return;
+  const std::vector<Weighted> a = before.norms().sorted();
+  const std::vector<Weighted> b = now.norms().sorted();
+  const MmdTest mmd = mmd_test(points_of(before), points_of(now));
+  const TestResult means = means_test(before.moments(), now.moments());
+  out.mmd = mmd.squared;
+  out.ks = kolmogorov_smirnov(a, b);
+  const double p_norms = ks_p_value(*out.ks, before.norms().effective_count(), now.norms().effective_count());
+  const double norm_scale = std::max({deviation(a), quantile(a, 0.5) * 1e-3, 1e-9});
+  const double scale = std::max({std::sqrt(before.moments().trace()), quantile(a, 0.5) * 1e-3, 1e-9});
+  out.wasserstein = frechet_distance(before.moments(), now.moments());
+  out.shift = *out.wasserstein / scale;
+  out.drifted = *out.shift >= limits.shift || mmd.squared >= limits.mmd * limits.mmd ||
+                wasserstein(a, b) / norm_scale >= limits.shift;
+  // The least of three p-values, paid for by three.
+  out.test = "mmd";
+  out.statistic = mmd.squared;
+  out.p_value = mmd.p_value;
+  if (means.p_value < out.p_value) {
+    out.test = "means";
+    out.statistic = means.statistic;
+    out.p_value = means.p_value;
+  }
+  if (p_norms < out.p_value) {
+    out.test = "norms";
+    out.statistic = *out.ks;
+    out.p_value = p_norms;
+  }
+  out.p_value = std::min(1.0, 3 * out.p_value);
+  out.training_quantiles = five_quantiles(a);
+  out.live_quantiles = five_quantiles(b);
+}
+
 void find_missing(const ColumnProfile& training, const ColumnProfile& live, const Thresholds& limits,
                   ColumnDrift& out) {
   const double before = share(count(training.missing), count(training.rows()));
@@ -147,6 +186,22 @@ void find_types(const ColumnProfile& training, const ColumnProfile& live, Column
   check(training.booleans, live.booleans, "booleans");
   check(training.texts, live.texts, "texts");
   check(training.nested, live.nested, "nested");
+}
+
+/// Vectors of another length than training's: of another model, or another version of it.
+void find_dimensions(const ColumnProfile& training, const ColumnProfile& live, ColumnDrift& out) {
+  const VectorProfile& before = training.vectors;
+  const VectorProfile& now = live.vectors;
+  if (before.count() == 0) return;
+  const double all = count(now.count() + now.others());
+  const double other = now.dimension() == before.dimension() ? count(now.others()) : all;
+  const double then = share(count(before.others()), count(before.count() + before.others()));
+  if (share(other, all) - then < kOtherKind) return;
+  out.quality.push_back(
+      {QualityFinding::Kind::kType, then, share(other, all),
+       two_shares_p_value(count(before.others()), count(before.count() + before.others()), other, all),
+       fmt::format("{:.1f}% of the vectors have other than the {} numbers that they had in training.",
+                   100 * share(other, all), before.dimension())});
 }
 
 void find_range(const ColumnProfile& training, const ColumnProfile& live, ColumnDrift& out) {
@@ -196,28 +251,44 @@ ColumnDrift compare_column(const std::string& name, const ColumnProfile& trainin
   } else if (training.texts > 0 && training.text.lengths.count() > 0) {
     out.measure = Measure::kText;
     compare_texts(training, live, limits, out);
+  } else if (training.vectors.count() > 0) {
+    out.measure = Measure::kVector;
+    compare_vectors(training, live, limits, out);
   }
   find_missing(training, live, limits, out);
   find_types(training, live, out);
+  find_dimensions(training, live, out);
   find_range(training, live, out);
   find_unseen(training, live, bins, out);
   return out;
 }
 
 /// Every test of the comparison is one of the family.
-void control_findings(const Thresholds& limits, std::vector<ColumnDrift>& columns) {
+void control_findings(const Thresholds& limits, std::vector<ColumnDrift>& columns, std::vector<PairDrift>& pairs) {
   std::vector<double> p_values;
   for (const ColumnDrift& column : columns) {
     if (!column.test.empty()) p_values.push_back(column.p_value);
     for (const QualityFinding& finding : column.quality) p_values.push_back(finding.p_value);
   }
-  const std::vector<double> adjusted = benjamini_hochberg(p_values);
+  const std::size_t of_columns = p_values.size();
+  for (const PairDrift& pair : pairs) p_values.push_back(pair.p_value);
+  std::vector<double> weights;
+  if (of_columns > 0 && !pairs.empty()) {
+    const double half = static_cast<double>(p_values.size()) / 2;
+    weights.assign(of_columns, half / static_cast<double>(of_columns));
+    weights.resize(p_values.size(), half / static_cast<double>(pairs.size()));
+  }
+  const std::vector<double> adjusted = benjamini_hochberg(p_values, weights);
   std::size_t next = 0;
   for (ColumnDrift& column : columns) {
     if (!column.test.empty()) column.adjusted_p = adjusted[next++];
     column.drifted = column.drifted && column.adjusted_p <= limits.alpha;
     for (QualityFinding& finding : column.quality) finding.p_value = adjusted[next++];
     std::erase_if(column.quality, [&](const QualityFinding& finding) { return finding.p_value > limits.alpha; });
+  }
+  for (PairDrift& pair : pairs) {
+    pair.adjusted_p = adjusted[next++];
+    pair.drifted = pair.drifted && pair.adjusted_p <= limits.alpha;
   }
 }
 
@@ -232,6 +303,7 @@ const char* to_string(Measure measure) {
     case Measure::kNumber: return "number";
     case Measure::kCategory: return "category";
     case Measure::kText: return "text";
+    case Measure::kVector: return "vector";
     case Measure::kNone: return "none";
   }
   return "none";
@@ -266,6 +338,11 @@ std::size_t Comparison::drifted() const {
       std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return c.drifted; }));
 }
 
+std::size_t Comparison::drifted_pairs() const {
+  return static_cast<std::size_t>(
+      std::count_if(pairs.begin(), pairs.end(), [](const PairDrift& pair) { return pair.drifted; }));
+}
+
 std::size_t Comparison::broken() const {
   return static_cast<std::size_t>(
       std::count_if(columns.begin(), columns.end(), [](const ColumnDrift& c) { return !c.quality.empty(); }));
@@ -289,10 +366,15 @@ Comparison compare(const Profile& training, const Profile& live, const Threshold
   for (const Profile::Named& column : live.columns)
     if (!ignored.contains(column.name) && training.find(column.name) == nullptr)
       out.not_in_training.push_back(column.name);
-  control_findings(thresholds, out.columns);
+  out.pairs = compare_pairs(training.pairs, live.pairs, thresholds, ignored);
+  control_findings(thresholds, out.columns, out.pairs);
   std::stable_sort(out.columns.begin(), out.columns.end(), [](const ColumnDrift& a, const ColumnDrift& b) {
     if (a.drifted != b.drifted) return a.drifted;
     return size_of(a) > size_of(b);
+  });
+  std::stable_sort(out.pairs.begin(), out.pairs.end(), [](const PairDrift& a, const PairDrift& b) {
+    if (a.drifted != b.drifted) return a.drifted;
+    return std::abs(a.live - a.training) > std::abs(b.live - b.training);
   });
   return out;
 }
@@ -310,6 +392,7 @@ std::optional<double> distance(const ColumnProfile& a, const ColumnProfile& b) {
   const Bins bins(a);
   if (bins.kind() == Bins::Kind::kCategories) return jensen_shannon(bins.counts(a), bins.counts(b));
   if (bins.kind() == Bins::Kind::kQuantiles) return of_samples(a.quantiles, b.quantiles);
+  if (a.text.lengths.count() == 0 && a.vectors.count() > 0) return vector_distance(a.vectors, b.vectors);
   return of_samples(a.text.lengths, b.text.lengths);
 }
 

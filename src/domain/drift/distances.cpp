@@ -222,7 +222,9 @@ double chi_squared_tail(double x, double degrees) {
   return gamma_q(degrees / 2, x / 2);
 }
 
-std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
+std::vector<double> benjamini_hochberg(std::span<const double> given, std::span<const double> weights) {
+  std::vector<double> p_values(given.begin(), given.end());
+  for (std::size_t i = 0; i < weights.size(); ++i) p_values[i] = std::min(1.0, p_values[i] / weights[i]);
   std::vector<std::size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });

@@ -48,7 +48,8 @@ double two_shares_p_value(double hits_a, double n, double hits_b, double m);
 double chi_squared_tail(double x, double degrees);
 
 /// Benjamini and Hochberg (1995): the p-values adjusted so that rejecting those at or below q makes at most a share q
-/// of the rejections wrong, on average. In the order given.
-std::vector<double> benjamini_hochberg(std::span<const double> p_values);
+/// of the rejections wrong, on average. In the order given. `weights`, 1 on average, say how much of the error each may
+/// have (Genovese, Roeder, Wasserman, 2006); none: all the same.
+std::vector<double> benjamini_hochberg(std::span<const double> p_values, std::span<const double> weights = {});
 
 }  // namespace backstay::drift

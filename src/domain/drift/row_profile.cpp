@@ -12,7 +12,7 @@ void add_value(const Value& value, ColumnProfile& column) {
     case Value::Kind::kNumber: return column.add_number(value.number, value.integer);
     case Value::Kind::kBoolean: return column.add_boolean(value.number != 0);
     case Value::Kind::kText: return column.add_text(value.text);
-    case Value::Kind::kNested: return column.add_nested();
+    case Value::Kind::kNested: return column.add_nested(value.vector);
   }
 }
 
@@ -36,18 +36,25 @@ void RowProfile::add(std::span<const Value> row) {
   ++rows_;
   const std::size_t count = std::min(row.size(), max_columns_);
   while (columns_.size() < count) columns_.emplace_back(k_);
-  for (std::size_t i = 0; i < count; ++i) add_value(row[i], columns_[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    add_value(row[i], columns_[i]);
+    if (row[i].kind == Value::Kind::kNumber) pairs_.put(i, row[i].number);
+  }
+  pairs_.end_row();
 }
 
 Profile RowProfile::named(const std::vector<std::string>& names) const {
   Profile out;
   out.rows = rows_;
+  std::map<std::size_t, std::string> told;
   for (std::size_t i = 0; i < columns_.size() && i < names.size(); ++i) {
     const std::string name = std::string(kept_name(names[i]));
     if (out.find(name) != nullptr) continue;
     out.columns.push_back({name, columns_[i]});
     out.columns.back().column.missing = rows_ - columns_[i].present();
+    told.emplace(i, name);
   }
+  out.pairs = pairs_.named(told);
   return out;
 }
 

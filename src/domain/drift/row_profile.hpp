@@ -6,19 +6,21 @@
 #include <string_view>
 #include <vector>
 
+#include "domain/drift/co_moments.hpp"
 #include "domain/drift/column_profile.hpp"
 #include "domain/drift/sequential.hpp"
 
 /// Rows as they come, from a file or from requests.
 namespace backstay::drift {
 
-/// One value of a row; `text` is valid during the call only.
+/// One value of a row; `text` and `vector` are valid during the call only.
 struct Value {
   enum class Kind : std::uint8_t { kMissing, kNumber, kBoolean, kText, kNested };
   Kind kind = Kind::kMissing;
   bool integer = false;  ///< kNumber: written without a point.
   double number = 0;     ///< Finite; kBoolean: 0 or 1.
   std::string_view text{};
+  std::span<const double> vector{};  ///< kNested: the numbers of a list that has nothing else.
 };
 
 /// Profiles rows whose columns are known by their place; later rows may have more. Not thread-safe.
@@ -36,6 +38,7 @@ class RowProfile {
   std::size_t max_columns_;
   std::uint32_t k_;
   std::vector<ColumnProfile> columns_;
+  CoMoments pairs_;
   std::uint64_t rows_ = 0;
 };
 
