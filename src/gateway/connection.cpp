@@ -76,13 +76,12 @@ std::uint32_t first_byte_us(const Exchange& exchange) {
   return static_cast<std::uint32_t>(exchange.first_byte().value_or(microseconds{0}).count());
 }
 
-/// A copy of an answer that is there as a whole goes to the examiners.
+/// A copy of an answer that is there as a whole goes to the examiners, when its client has it.
 void examine(Worker& worker, const traffic::Outcome& outcome, const std::string& version, const Exchange& exchange) {
   const std::string_view body = exchange.body();
   if (outcome.status >= 400) return;  // What failed is the business of other guardrails.
-  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.config.answers->miss();
-  const bool chunked = exchange.head().framing == http1::Framing::kChunked;
-  worker.config.answers->push({outcome, version, chunked ? std::string(http1::unchunked(body)) : std::string(body)});
+  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.answers->miss();
+  worker.answers->push(outcome, version, body, exchange.head().framing == http1::Framing::kChunked);
 }
 
 // A copy of a request at the shadow version; nobody waits for it.
@@ -112,7 +111,7 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
     if (exchange.complete()) {
       examine(worker, outcome, shadow->version, exchange);
     } else {
-      worker.config.answers->miss();
+      worker.answers->miss();
     }
   }
   exchange.finish();
@@ -260,7 +259,7 @@ Task<bool> Connection::read_body() {
 
 Connection::Choice Connection::choose() {
   Choice choice;
-  request_.examined = worker_.config.answers != nullptr && endpoint().examine_ppm > 0 &&
+  request_.examined = worker_.answers != nullptr && endpoint().examine_ppm > 0 &&
                       worker_.random.below(traffic::kWhole) < endpoint().examine_ppm;
   choice.table = worker_.routing.pin();
   choice.routing = &choice.table->endpoints[request_.endpoint];
@@ -414,16 +413,20 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
     if (request_.mirror) mirror(choice);
     co_return goes_on;
   }
-  if (at_once) {
-    record_whole(choice, exchange, fallback);
-    sample(*choice.arm, exchange, body);
-  } else if (request_.examined) {
-    worker_.config.answers->miss();
-  }
+  traffic::Outcome outcome;
+  if (at_once) outcome = record_whole(choice, exchange, fallback);
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
-  bool delivered = co_await deliver(response_head_, body);
+  bool delivered = hand_over(response_head_, body);
+  // Copies are made when the socket has the answer, and before anything else can use the buffer that it is in.
+  if (at_once) {
+    if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
+    sample(*choice.arm, exchange, body);
+  } else if (request_.examined) {
+    worker_.answers->miss();
+  }
+  if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
   while (delivered && !exchange.complete()) {
     body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
     const bool broken = body.empty() && !exchange.complete();
@@ -442,12 +445,11 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   co_return delivered&& request_.keep_alive;
 }
 
-void Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
+traffic::Outcome Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
   ValueReader::Values values;
   values.fill(traffic::kNoValue);
   if (!endpoint().values.empty()) values = read_values(exchange);
-  const traffic::Outcome outcome = record(choice, exchange, Ending::kAnswered, false, fallback, &values);
-  if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
+  return record(choice, exchange, Ending::kAnswered, false, fallback, &values);
 }
 
 traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchange, Ending ending, bool replayed,
@@ -472,7 +474,7 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   return outcome;
 }
 
-// What was asked and answered, for the profiles of live data; never on the way of the request but for the copy.
+// What was asked and answered, for the profiles of live data.
 void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_view response) {
   if (endpoint().sample_ppm == 0 || !request_.replayable || exchange.status() >= 400) return;
   if (worker_.random.below(traffic::kWhole) >= endpoint().sample_ppm) return;
@@ -532,18 +534,30 @@ Task<bool> Connection::respond(int status, std::string_view json, bool close, st
 }
 
 Task<bool> Connection::deliver(std::string_view first, std::string_view second) {
+  if (!hand_over(first, second)) co_return false;
+  if (pending_.empty()) co_return true;
+  co_return co_await deliver_rest();
+}
+
+// Gives the socket what it takes at once; the rest is in pending_, and the bytes may go. False: the client has left.
+bool Connection::hand_over(std::string_view first, std::string_view second) {
+  pending_.clear();
   std::array<iovec, 2> pieces{piece(first), piece(second)};
-  IoResult sent = client_.send_now(pieces);
-  if (sent.status != IoStatus::kOk) co_return false;
-  if (sent.bytes == first.size() + second.size()) co_return true;
+  const IoResult sent = client_.send_now(pieces);
+  if (sent.status != IoStatus::kOk) return false;
+  if (sent.bytes == first.size() + second.size()) return true;
   const std::size_t of_first = std::min(sent.bytes, first.size());
   pending_.assign(first.substr(of_first)).append(second.substr(sent.bytes - of_first));
+  return true;
+}
+
+Task<bool> Connection::deliver_rest() {
   std::string_view left = pending_;
   while (!left.empty()) {
     const IoResult ready = co_await client_.writable(worker_.reactor.now() + worker_.config.body_timeout);
     if (ready.status != IoStatus::kOk) co_return false;
     std::array<iovec, 1> rest{piece(left)};
-    sent = client_.send_now(rest);
+    const IoResult sent = client_.send_now(rest);
     if (sent.status != IoStatus::kOk) co_return false;
     left.remove_prefix(sent.bytes);
   }

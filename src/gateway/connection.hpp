@@ -60,11 +60,13 @@ class Connection {
   Task<bool> refuse(int status, std::string_view why, bool close);
   Task<bool> respond(int status, std::string_view json, bool close, std::string_view extra_fields);
   Task<bool> deliver(std::string_view first, std::string_view second);
+  bool hand_over(std::string_view first, std::string_view second);
+  Task<bool> deliver_rest();
   Task<void> linger();
 
   traffic::Outcome record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed,
                           bool fallback, const ValueReader::Values* values);
-  void record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
+  traffic::Outcome record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
   ValueReader::Values read_values(const Exchange& exchange);
   void build_forwarded_head();

@@ -133,6 +133,7 @@ class GatewayTest : public ::testing::Test {
     GatewayConfig config;
     config.threads = 1;
     config.endpoints = {endpoint};
+    if (endpoint.examine_ppm > 0) config.answers = &answers;
     auto made = Gateway::create(config, cell, [this] {
       const std::lock_guard lock(mutex);
       woken = true;
@@ -159,6 +160,8 @@ class GatewayTest : public ::testing::Test {
     close(fd);
     return response;
   }
+  // Copies are made after the answer was given: the one gateway thread is done with them when it answers again.
+  void settle() { ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"); }
   // Waits for the outcomes by the same signal the monitor waits on.
   std::vector<Outcome> outcomes(std::size_t count) {
     std::vector<Outcome> all;
@@ -179,6 +182,7 @@ class GatewayTest : public ::testing::Test {
   bool woken = false;
   RoutingCell cell;
   RoutingDirectory directory{cell, {"m"}};
+  AnswerQueue answers;
   std::unique_ptr<Gateway> gateway;
 };
 
@@ -476,6 +480,7 @@ TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
   route(0, backend.address(), backend.address());
   std::vector<Sampled> got;
   const auto drain = [&] {
+    settle();
     gateway->drain_samples([&](const RequestSample& sample) {
       got.push_back({sample.version, sample.request, sample.response});
     });
@@ -496,6 +501,36 @@ TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
   drain();
   EXPECT_EQ(got.size(), SampleRing::kSlots);
   EXPECT_EQ(gateway->counters().samples_dropped, 6u) << "full: dropped, not waited for";
+}
+
+TEST_F(GatewayTest, AnswersAreCopiedForTheExaminersWhetherOrNotTheSocketTakesThemAtOnce) {
+  const std::string long_answer(200'000, 'l');
+  TestBackend backend([&](const std::string& request) {
+    if (request.ends_with("\r\n\r\nlong")) return ok(long_answer);
+    if (request.ends_with("\r\n\r\nchunks"))
+      return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nanch\r\n4\r\nored\r\n0\r\n\r\n");
+    if (request.ends_with("\r\n\r\nbad")) return std::string("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    return ok(request.ends_with("\r\n\r\nhuge") ? std::string(300'000, 'h') : "short");
+  });
+  EndpointConfig endpoint;
+  endpoint.examine_ppm = traffic::kWhole;
+  start(endpoint);
+  route(0, backend.address(), {});
+  EXPECT_TRUE(ask(post("short")).ends_with("short"));
+  EXPECT_TRUE(ask(post("long")).ends_with(long_answer));
+  ask(post("chunks"));
+  ask(post("bad"));
+  ask(post("huge"));
+  settle();
+  std::vector<std::shared_ptr<const AnswerSample>> got;
+  answers.drain([&](auto sample) { got.push_back(std::move(sample)); });
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(got[0]->body, "short");
+  EXPECT_EQ(got[0]->version, "1.0.0");
+  EXPECT_EQ(got[1]->body, long_answer);
+  EXPECT_EQ(got[2]->body, "anchored");
+  EXPECT_EQ(answers.missed(), 1u) << "the one that is too long; what failed is no answer to look at";
+  EXPECT_EQ(got[1]->outcome.prediction, outcomes(2)[1].prediction);
 }
 
 TEST_F(GatewayTest, CopiesNothingWhenNobodyAsked) {
