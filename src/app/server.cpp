@@ -12,11 +12,13 @@
 #include "app/config.hpp"
 #include "app/data_directory.hpp"
 #include "app/prepare_backend.hpp"
+#include "app/run_model.hpp"
 #include "base/random.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "notify/curl_messenger.hpp"
 #include "notify/dispatcher.hpp"
+#include "services/lineage.hpp"
 #include "services/profiles.hpp"
 #include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
@@ -70,11 +72,11 @@ gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue
   return out;
 }
 
-Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const Messenger& messenger) {
+Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const ExaminerPorts& ports) {
   std::vector<monitor::EndpointConfig> out;
   for (const EndpointConfig& endpoint : config.endpoints) {
     TRY(std::vector<monitor::ExaminerConfig> examiners,
-        make_examiners(endpoint.values.examiners, endpoint.classifiers, messenger, read_file));
+        make_examiners(endpoint.values.examiners, endpoint.classifiers, ports));
     out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan,
                    endpoint.family, std::move(examiners)});
   }
@@ -120,7 +122,7 @@ class Server {
     TRY(DataDirectory data, DataDirectory::open(config_.data_dir));
     data_ = std::make_unique<DataDirectory>(std::move(data));
     TRY_DO(data_->lock_for_server());
-    TRY(const std::vector<monitor::EndpointConfig> endpoints, monitor_config(config_, messenger_));
+    TRY(const std::vector<monitor::EndpointConfig> endpoints, monitor_config(config_, examiner_ports()));
     TRY(gateway_, gateway::Gateway::create(gateway_config(config_, answers_), routing_, [this] { monitor_->wake(); }));
     TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
           monitor_->on_backend(status);
@@ -196,6 +198,23 @@ class Server {
   }
 
  private:
+  ExaminerPorts examiner_ports() {
+    return {messenger_, read_file,
+            [this](const registry::VersionRef& version) -> Result<void> {
+              TRY_DO(data_->ledger().version(version));
+              return {};
+            },
+            [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend,
+                   const std::stop_token& stop) -> Result<std::unique_ptr<ModelRunner>> {
+              TRY(const std::optional<Quarantine> quarantine, services::quarantine_of(records(), version));
+              if (quarantine)
+                return Unexpected(ErrorCode::kFailedPrecondition,
+                                  fmt::format("{} is in quarantine: {}", version.str(), quarantine->reason),
+                                  "Name another version, or lift it with backstay quarantine lift.");
+              return run_model(registry(), version, backend, data_->root(), "logs/classifiers", stop);
+            }};
+  }
+
   /// Looks into live requests, when there is an endpoint that says so.
   void start_live() {
     const std::vector<live::EndpointConfig> endpoints = live_config(config_);

@@ -24,7 +24,10 @@ Examiners::Examiners(Ports ports, const Plan& plan) : ports_(std::move(ports)) {
 void Examiners::stop() {
   ports_.answers.close();
   for (const auto& endpoint : examiners_)
-    for (const auto& examiner : endpoint) examiner->stopping = true;
+    for (const auto& examiner : endpoint) {
+      examiner->stopping = true;
+      if (examiner->config.classifier) examiner->config.classifier->stop();
+    }
   if (thread_.joinable()) thread_.join();
   for (const auto& endpoint : examiners_)
     for (const auto& examiner : endpoint)
