@@ -18,6 +18,7 @@ constexpr std::uint32_t kMirroredPpm = traffic::kWhole / 2;
 constexpr std::size_t kMaxMirrorsPerThread = 256;
 constexpr milliseconds kLingerTime{1'000};
 constexpr std::size_t kKeepCapacity = 64 * 1024;
+constexpr std::size_t kMostReadBytes = 1024 * 1024;  // Of a request, for the numbers in it.
 
 iovec piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
@@ -76,6 +77,18 @@ std::uint32_t first_byte_us(const Exchange& exchange) {
   return static_cast<std::uint32_t>(exchange.first_byte().value_or(microseconds{0}).count());
 }
 
+// Puts what is of the request into its places.
+void take_over(const std::vector<ValueSource>& sources, const ValueReader::Values& from, ValueReader::Values& into) {
+  for (std::size_t i = 0; i < sources.size() && i < into.size(); ++i)
+    if (sources[i].of == ValueSource::Of::kRequest) into[i] = from[i];
+}
+
+ValueReader::Values read_answer(Worker& worker, const std::vector<ValueSource>& sources, const Exchange& exchange) {
+  if (exchange.head().framing == http1::Framing::kChunked)
+    return worker.values.read(sources, exchange.head(), http1::unchunked(exchange.body()));
+  return worker.values.read(sources, exchange.head(), exchange.body());
+}
+
 /// A copy of an answer that is there as a whole goes to the examiners, when its client has it.
 void examine(Worker& worker, const traffic::Outcome& outcome, const std::string& version, const Exchange& exchange) {
   const std::string_view body = exchange.body();
@@ -99,7 +112,9 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
   outcome.ending = Ending::kConnectFailed;
   if (shadow->address) outcome.ending = co_await exchange.call(call);
   if (outcome.ending == Ending::kAnswered && exchange.complete()) {
-    outcome.values = worker.values.read(endpoint.values, exchange.head(), exchange.body());
+    const ValueReader::Values asked = outcome.values;
+    outcome.values = read_answer(worker, endpoint.values, exchange);
+    take_over(endpoint.values, asked, outcome.values);
   }
   outcome.status = static_cast<std::uint16_t>(exchange.status());
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
@@ -204,6 +219,8 @@ Task<bool> Connection::admit() {
   if (sticky_key_.empty() && !endpoint().sticky_cookie.empty())
     sticky_key_.assign(cookie(head, endpoint().sticky_cookie));
   build_forwarded_head();
+  request_.values.fill(traffic::kNoValue);
+  worker_.values.read_request_head(endpoint().values, head, request_.values);
   const bool fits = head.framing != http1::Framing::kLength || head.content_length <= endpoint().replay_bytes;
   if (head.expect_continue) {
     const bool sent = co_await deliver("HTTP/1.1 100 Continue\r\n\r\n", "");
@@ -307,8 +324,8 @@ Exchange::Call Connection::call_for(const Arm& arm) {
   call.to_head_request = request_.is_head;
   call.deadline = worker_.reactor.now() + endpoint().try_timeout;
   // A candidate's answer is checked to its end before any of it goes on; values are read from whole answers.
-  const bool hold =
-      arm.role == Role::kCandidate || !endpoint().values.empty() || request_.http_1_0 || request_.examined;
+  const bool hold = arm.role == Role::kCandidate || reads(endpoint().values, ValueSource::Of::kResponse) ||
+                    request_.http_1_0 || request_.examined;
   call.hold_bytes = hold ? endpoint().hold_bytes : 0;
   return call;
 }
@@ -373,12 +390,6 @@ Task<bool> Connection::forward_in_pieces(Choice choice) {
     co_return co_await fail(choice, ending);
   }
   co_return co_await relay(choice, exchange, false);
-}
-
-ValueReader::Values Connection::read_values(const Exchange& exchange) {
-  if (exchange.head().framing == http1::Framing::kChunked)
-    return worker_.values.read(endpoint().values, exchange.head(), http1::unchunked(exchange.body()));
-  return worker_.values.read(endpoint().values, exchange.head(), exchange.body());
 }
 
 void Connection::build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field) {
@@ -448,7 +459,7 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
 traffic::Outcome Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
   ValueReader::Values values;
   values.fill(traffic::kNoValue);
-  if (!endpoint().values.empty()) values = read_values(exchange);
+  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint().values, exchange);
   return record(choice, exchange, Ending::kAnswered, false, fallback, &values);
 }
 
@@ -470,8 +481,25 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
+  read_request_values(outcome.values);
   worker_.record(outcome);
   return outcome;
+}
+
+// Those that a guardrail takes of requests, read when the first outcome of this one is recorded: nothing is read for
+// endpoints without any, and the version has the request by then.
+void Connection::read_request_values(ValueReader::Values& values) {
+  const std::vector<ValueSource>& sources = endpoint().values;
+  if (!reads(sources, ValueSource::Of::kRequest)) return;
+  if (!request_.values_read && request_.replayable && request_.body_size <= kMostReadBytes) {
+    if (request_.chunked) {
+      worker_.values.read_request_body(sources, http1::unchunked(request_body()), request_.values);
+    } else {
+      worker_.values.read_request_body(sources, request_body(), request_.values);
+    }
+  }
+  request_.values_read = true;
+  take_over(sources, request_.values, values);
 }
 
 // What was asked and answered, for the profiles of live data.
@@ -495,6 +523,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.version = choice.routing->shadow->number;
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
+  read_request_values(outcome.values);
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
                               std::string(request_body()), outcome, request_.examined, std::move(request_.mirror)));
 }

@@ -33,7 +33,9 @@ class Connection {
     bool replayable = false;  ///< The whole body is in input_.
     MirrorPlace mirror;       ///< A copy goes to the shadow version.
     bool chunked = false;
-    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    bool examined = false;         ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    ValueReader::Values values{};  ///< What is taken of it; see read_request_values().
+    bool values_read = false;
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
@@ -68,7 +70,7 @@ class Connection {
                           bool fallback, const ValueReader::Values* values);
   traffic::Outcome record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
-  ValueReader::Values read_values(const Exchange& exchange);
+  void read_request_values(ValueReader::Values& values);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
   void mirror(const Choice& choice);

@@ -404,6 +404,56 @@ TEST_F(GatewayTest, APredictionIdNamesTheVersionThatAnswered) {
   EXPECT_LT(system_clock().now() - id.at(), seconds(10));
 }
 
+TEST_F(GatewayTest, NumbersOfTheRequestAreRecordedWithEveryOutcomeOfIt) {
+  TestBackend stable([](const std::string&) { return ok(R"({"score":0.5})"); });
+  TestBackend broken([](const std::string&) { return std::string(); });
+  EndpointConfig endpoint;
+  using Of = ValueSource::Of;
+  endpoint.values = {{"/score", ""}, {"/price", "", "", {}, Of::kRequest}, {"", "x-age", "", {}, Of::kRequest}};
+  endpoint.replay_bytes = 3 * 1024 * 1024;
+  start(endpoint);
+  route(999'999, stable.address(), broken.address());
+  ask(post(R"({"price":9.5})", "X-Age: 41\r\n"));
+  const auto seen = outcomes(2);
+  EXPECT_TRUE(std::isnan(seen[0].values[0])) << "the candidate gave no answer";
+  EXPECT_EQ(seen[1].values[0], 0.5F);
+  for (const Outcome& outcome : seen) {
+    EXPECT_EQ(outcome.values[1], 9.5F);
+    EXPECT_EQ(outcome.values[2], 41);
+  }
+  ask("POST /m/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n9\r\n{\"price\":\r\n2\r\n7}\r\n0\r\n\r\n");
+  EXPECT_EQ(outcomes(2)[1].values[1], 7);
+  ask(post(R"({"price":3,"text":")" + std::string(2'000'000, 'x') + "\"}"));
+  const auto large = outcomes(2);
+  EXPECT_TRUE(std::isnan(large[1].values[1])) << "too long to be looked into";
+  EXPECT_EQ(large[1].values[0], 0.5F);
+}
+
+TEST_F(GatewayTest, ACopyAtTheShadowCarriesTheNumbersOfItsRequest) {
+  TestBackend stable([](const std::string&) { return ok(R"({"score":0.5})"); });
+  TestBackend shadow([](const std::string&) {
+    return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{\"score\":0.7}\r\n0\r\n\r\n");
+  });
+  EndpointConfig endpoint;
+  endpoint.values = {{"/score", ""}, {"/price", "", "", {}, ValueSource::Of::kRequest}};
+  start(endpoint);
+  directory.set_address("m", "1.0.0", stable.address());
+  directory.set_address("m", "2.0.0", shadow.address());
+  traffic::Split split;
+  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
+  split.fallback = "1.0.0";
+  split.shadow = "2.0.0";
+  split.shadow_ppm = traffic::kWhole;
+  directory.publish("m", split);
+  ask(post(R"({"price":9.5})"));
+  const auto seen = outcomes(2);
+  EXPECT_EQ(seen[0].values[1], 9.5F);
+  EXPECT_EQ(seen[1].role, Role::kShadow);
+  EXPECT_EQ(seen[1].values[0], 0.7F);
+  EXPECT_EQ(seen[1].values[1], 9.5F);
+}
+
 TEST_F(GatewayTest, ALargeRequestGoesToStableInPiecesDuringARollout) {
   TestBackend stable(
       [](const std::string& request) { return ok(std::to_string(request.size() - request.find("\r\n\r\n") - 4)); });
