@@ -137,22 +137,25 @@ class Server {
         std::move(targets));
     dispatcher_->start();
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
-                                *predictions_, &data_->recordings(), system_clock(),
-                                [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
-                                  TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                                  return prepare_backend(*found, version, registry(), data_->root());
-                                },
-                                [this] { dispatcher_->wake(); },
-                                [this](const rollout::State& ended, const services::IsWarm& is_warm) {
-                                  return services::find_dependents(
-                                      records(), ended,
-                                      [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
-                                },
-                                &answers_,
-                                [this](const std::string& endpoint, const std::string& version) {
-                                  return signature_of(endpoint, version);
-                                }},
+        monitor::Monitor::Ports{
+            *gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(), *predictions_,
+            &data_->recordings(), system_clock(),
+            [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
+              TRY(const EndpointConfig* found, endpoint_of(endpoint));
+              return prepare_backend(*found, version, registry(), data_->root());
+            },
+            [this] { dispatcher_->wake(); },
+            [this](const rollout::State& ended, const services::IsWarm& is_warm) {
+              return services::find_dependents(
+                  records(), ended, [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
+            },
+            &answers_,
+            [this](const std::string& endpoint, const std::string& version) { return signature_of(endpoint, version); },
+            [this](const rollout::State& state, const std::string& model) -> Result<void> {
+              TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(state.candidate));
+              return services::check_rollout(records(), state.endpoint, {model, std::move(version)},
+                                             release_rules(state.endpoint));
+            }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
