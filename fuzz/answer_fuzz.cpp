@@ -21,5 +21,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {"", "", "scores", {0, 1}}, {"", "", "scores", {}}, {"/outputs/0/data/1", ""}};
   const auto values = reader.read(sources, head, body);
   for (const float value : values) CHECK(!std::isinf(value));
+  // As a request's body, for a covariate.
+  const std::vector<gateway::ValueSource> asked{{"", "", "scores", {0, 1}, gateway::ValueSource::Of::kRequest},
+                                                {"/price", "", "", {}, gateway::ValueSource::Of::kRequest}};
+  auto covariates = values;
+  covariates.fill(traffic::kNoValue);
+  reader.read_request_body(asked, body, covariates);
+  for (const float value : covariates) CHECK(!std::isinf(value));
   return 0;
 }

@@ -13,8 +13,9 @@ namespace {
 class LosesAnswers : public RolloutStore {
  public:
   explicit LosesAnswers(RolloutStore& store) : store_(store) {}
-  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
-    stored = store_.commit(transition, model);
+  Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                      std::optional<std::uint64_t> log_size) override {
+    stored = store_.commit(transition, model, log_size);
     return Unexpected(ErrorCode::kUnavailable, "The answer was lost.");
   }
   Result<std::vector<rollout::State>> active_rollouts() const override { return store_.active_rollouts(); }

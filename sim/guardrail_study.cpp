@@ -192,6 +192,26 @@ bool value_vs_stable(Random& random, double sigma, double log_sigma) {
   return false;
 }
 
+// Baskets: what a request is about explains most of its answer's value, and its level drifts. Now and then a client
+// sends an absurd number, or none.
+bool covariate(Random& random, TestKind test) {
+  GuardrailSpec spec = value_spec(test);
+  spec.covariate.json_pointer = "/price";
+  Guardrail guardrail(spec, kAlpha);
+  Measurement m;
+  for (int i = 0; i < kRequests; ++i) {
+    m.assignment_probability = share_at(i);
+    m.candidate = random.unit() < m.assignment_probability;
+    const double price = std::pow(random.unit(), 0.3 + bad_rate(i, 0.3));
+    m.value = test == TestKind::kMeanVsStable ? 0.8 * price + 0.2 * random.unit()
+                                              : price * guardrails::draw_lognormal(random, 10, 0.4);
+    const double odd = random.unit();
+    m.covariate = odd < 0.01 ? 1e9 : odd < 0.05 ? std::nan("") : price;
+    if (guardrail.observe(m)) return true;
+  }
+  return false;
+}
+
 bool ratio_vs_stable(Random& random) {
   GuardrailSpec spec = value_spec(TestKind::kRatioVsStable);
   spec.signal.per.json_pointer = "/calls";
@@ -323,6 +343,10 @@ std::vector<NullScenario> null_scenarios() {
            [](Random& r) { return value_vs_stable(r, 0, 0.5); }),
       item("lognormal, heavy tail, sigma estimated", TestKind::kValueVsStable,
            [](Random& r) { return value_vs_stable(r, 0, 1); }),
+      item("a covariate, levels that drift, steps 5/25/95%", TestKind::kMeanVsStable,
+           [](Random& r) { return covariate(r, TestKind::kMeanVsStable); }),
+      item("a covariate, levels that drift, steps 5/25/95%", TestKind::kValueVsStable,
+           [](Random& r) { return covariate(r, TestKind::kValueVsStable); }),
       item("tokens per call, users of 1 to 9 calls", TestKind::kRatioVsStable, ratio_vs_stable),
       item("load that drifts, steps 5/25/95%", TestKind::kLatencyVsStable, latency_vs_stable),
       item("shadow pairs", TestKind::kPairedRate, [](Random& r) { return pairs(r, false); }),
@@ -360,6 +384,29 @@ Delay measure_delay(const DelayCase& item, std::uint64_t runs, std::uint64_t see
                                           : guardrails::relative_information(item.candidate, item.stable, item.pi, 1);
   return {-std::log(kAlpha) / information, oracle_delay(item, runs, seed), mean_delay(item, {}, runs, seed),
           mean_delay(item, guardrails::kUsualRestarts, runs, seed)};
+}
+
+double measure_covariate(guardrails::TestKind test, double explained, bool given, std::uint64_t runs,
+                         std::uint64_t seed) {
+  GuardrailSpec spec = value_spec(test);
+  if (given) spec.covariate.json_pointer = "/price";
+  constexpr double kShare = 0.2;
+  double total = 0;
+  for (std::uint64_t run = 0; run < runs; ++run) {
+    Random random(seed + run);
+    Guardrail guardrail(spec, kAlpha);
+    Measurement m;
+    m.assignment_probability = kShare;
+    do {
+      m.candidate = random.unit() < kShare;
+      m.covariate = guardrails::draw_normal(random);
+      const double z = std::sqrt(explained) * m.covariate + std::sqrt(1 - explained) * guardrails::draw_normal(random) -
+                       (m.candidate ? 0.2 : 0.0);
+      m.value = test == TestKind::kMeanVsStable ? std::clamp(0.5 + 0.12 * z, 0.0, 1.0) : z;
+      total += m.candidate ? 1 : 0;
+    } while (!guardrail.observe(m));
+  }
+  return total / static_cast<double>(runs);
 }
 
 LateBreak measure_late_break(double objective, double broken, std::uint64_t healthy, std::uint64_t runs,

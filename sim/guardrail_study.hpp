@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "domain/guardrails/guardrail_spec.hpp"
 
 /// Evidence for the claims about guardrails: what docs/statistics.md shows. Everything follows from the seeds.
 namespace backstay::sim {
@@ -45,6 +46,12 @@ struct Delay {
   double restarts = 0;  ///< As guardrails are by default.
 };
 Delay measure_delay(const DelayCase& item, std::uint64_t runs, std::uint64_t seed);
+
+/// Mean number of candidate outcomes until the breach: the candidate has a fifth of the traffic and a mean that is
+/// worse by a fifth of a standard deviation (scores: clipped to [0, 1]), of whose square a covariate explains this
+/// share. `given`: the guardrail knows it.
+double measure_covariate(guardrails::TestKind test, double explained, bool given, std::uint64_t runs,
+                         std::uint64_t seed);
 
 /// Mean outcomes from a break to the breach, when `healthy` candidate outcomes came before it.
 struct LateBreak {

@@ -12,10 +12,23 @@ namespace {
 
 TEST(GuardrailStudy, AGoodVersionIsTakenBackNoMoreOftenThanAlpha) {
   const auto scenarios = null_scenarios();
-  EXPECT_GE(scenarios.size(), 19u);
+  EXPECT_GE(scenarios.size(), 21u);
   for (const NullScenario& scenario : scenarios) {
     const FalseAlarms seen = count_false_alarms(scenario, 250, 3);
     EXPECT_TRUE(seen.within(scenario.alpha, 4)) << scenario.test << ", " << scenario.name << ": " << seen.rolled_back;
+  }
+}
+
+TEST(GuardrailStudy, ACovariateThatExplainsMuchFindsAWorseMeanMuchSooner) {
+  // A score in [0, 1] may be anything at the next request, so bets on it stay small however well it is known.
+  for (const auto& [test, times] :
+       {std::pair{guardrails::TestKind::kMeanVsStable, 1.7}, std::pair{guardrails::TestKind::kValueVsStable, 3.0}}) {
+    const auto delay = [kind = test](double explained, bool given) {
+      return measure_covariate(kind, explained, given, 40, 7);
+    };
+    EXPECT_LT(delay(0.9, true) * times, delay(0.9, false)) << guardrails::to_string(test);
+    EXPECT_LT(delay(0.0, true), delay(0.0, false) * 1.25)
+        << guardrails::to_string(test) << ": a useless one costs little";
   }
 }
 

@@ -43,7 +43,7 @@ class OpenedDirectory : public cli::OpenRegistry {
   services::EvaluationPorts evaluation() override {
     return {registry(), journals_,
             [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend) {
-              return app::run_model(registry(), version, backend, directory_.root());
+              return app::run_model(registry(), version, backend, directory_.root(), "evaluations/logs");
             }};
   }
 

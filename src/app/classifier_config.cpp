@@ -7,12 +7,39 @@
 
 #include "classify/http_classifier.hpp"
 #include "classify/lexicon_classifier.hpp"
+#include "classify/model_classifier.hpp"
+#include "wire/suite_yaml.hpp"
 
 namespace backstay::app {
 
 namespace {
 
 using Kind = ClassifierConfig::Kind;
+
+/// Keys that classifiers of one kind have and others don't.
+struct Own {
+  const char* key;
+  Kind kind;
+};
+constexpr Own kOwn[] = {{"terms", Kind::kLexicon}, {"file", Kind::kLexicon}, {"url", Kind::kHttp},
+                        {"score", Kind::kHttp},    {"model", Kind::kModel},  {"input", Kind::kModel},
+                        {"output", Kind::kModel},  {"index", Kind::kModel},  {"backend", Kind::kModel}};
+
+const char* word(Kind kind) {
+  switch (kind) {
+    case Kind::kLexicon: return "lexicon";
+    case Kind::kHttp: return "http";
+    case Kind::kModel: return "model";
+  }
+  return "lexicon";
+}
+
+void check_model(wire::Fields& fields, const ClassifierConfig& classifier) {
+  if (classifier.model.empty())
+    return fields.fail("model", "is missing", "Name a version of the registry: model: toxic-text@1.2.0");
+  if (auto pinned = registry::VersionRef::parse(classifier.model); !pinned)
+    fields.fail("model", "is refused: " + pinned.error().message, pinned.error().hint);
+}
 
 void read_classifier(wire::Fields& fields, const std::filesystem::path& folder, ClassifierConfig& out) {
   fields.required("name", out.name);
@@ -23,6 +50,14 @@ void read_classifier(wire::Fields& fields, const std::filesystem::path& folder, 
   fields.optional("file", file);
   fields.optional("url", out.url);
   fields.optional("score", out.score);
+  fields.optional("model", out.model);
+  fields.optional("input", out.input);
+  fields.optional("output", out.output);
+  std::uint64_t index = 0;
+  fields.optional("index", index);
+  if (fields.has("index")) out.index = index;
+  out.backend.answer_timeout = out.timeout;
+  wire::read_backend_choice(fields, out.backend);
   fields.optional("timeout", out.timeout);
   fields.optional("text", out.text);
   fields.optional("waiting", out.waiting);
@@ -31,16 +66,20 @@ void read_classifier(wire::Fields& fields, const std::filesystem::path& folder, 
     out.kind = Kind::kHttp;
     if (!out.url.starts_with("http://") && !out.url.starts_with("https://"))
       fields.fail("url", "is not an http or https address", "Write it like http://127.0.0.1:9009/judge.");
-    if (!out.terms.empty() || !file.empty())
-      fields.fail("terms", "is for a lexicon", "A classifier of kind http takes url, score and timeout.");
+  } else if (kind == "model") {
+    out.kind = Kind::kModel;
+    check_model(fields, out);
   } else if (kind == "lexicon") {
     if (out.terms.empty() == file.empty())
       fields.fail("terms", "or file must be given, and not both",
                   "Write terms: [word, two words], or file: words.txt.");
-    if (!out.url.empty()) fields.fail("url", "is for a classifier of kind http", "Leave it out.");
   } else {
-    fields.fail("kind", fmt::format("is '{}'", kind), "Use one of: lexicon, http.");
+    fields.fail("kind", fmt::format("is '{}'", kind), "Use one of: lexicon, http, model.");
   }
+  for (const Own& own : kOwn)
+    if (own.kind != out.kind && fields.has(own.key))
+      fields.fail(own.key, fmt::format("is for a classifier of kind {}", word(own.kind)), "Leave it out.");
+  if (fields.has("timeout")) out.backend.answer_timeout = out.timeout;
   for (const auto& [key, pointer] : {std::pair{"score", &out.score}, std::pair{"text", &out.text}})
     if (!pointer->empty() && pointer->front() != '/')
       fields.fail(key, "doesn't start with '/'", "Write it like /choices/0/message/content.");
@@ -76,9 +115,24 @@ Result<void> check_examiners(const std::string& endpoint, const std::vector<std:
   return {};
 }
 
+namespace {
+
+Result<std::shared_ptr<Classifier>> model_classifier(const ClassifierConfig& config, const ExaminerPorts& ports) {
+  TRY(const registry::VersionRef version, registry::VersionRef::parse(config.model));
+  if (auto usable = ports.check_model(version); !usable)
+    return Unexpected(std::move(usable).error().within(fmt::format("The classifier '{}'", config.name)));
+  return std::shared_ptr<Classifier>(std::make_shared<classify::ModelClassifier>(
+      services::ScorePlace{config.model, config.input, config.output, config.index},
+      [start = ports.start_model, version, backend = config.backend](const std::stop_token& stop) {
+        return start(version, backend, stop);
+      }));
+}
+
+}  // namespace
+
 Result<std::vector<monitor::ExaminerConfig>> make_examiners(const std::vector<std::string>& examiners,
                                                             const std::vector<ClassifierConfig>& classifiers,
-                                                            const Messenger& messenger, const ReadFile& read) {
+                                                            const ExaminerPorts& ports) {
   std::vector<monitor::ExaminerConfig> out;
   for (const std::string& name : examiners) {
     monitor::ExaminerConfig& examiner = out.emplace_back();
@@ -90,14 +144,18 @@ Result<std::vector<monitor::ExaminerConfig>> make_examiners(const std::vector<st
     examiner.waiting = static_cast<std::size_t>(found->waiting);
     if (found->kind == Kind::kHttp) {
       examiner.classifier = std::make_shared<classify::HttpClassifier>(
-          messenger, classify::HttpClassifier::Config{found->url, found->score, found->timeout, {}});
+          ports.messenger, classify::HttpClassifier::Config{found->url, found->score, found->timeout, {}});
+      continue;
+    }
+    if (found->kind == Kind::kModel) {
+      TRY(examiner.classifier, model_classifier(*found, ports));
       continue;
     }
     if (found->file.empty()) {
       TRY(classify::LexiconClassifier lexicon, classify::LexiconClassifier::from_terms(found->terms));
       examiner.classifier = std::make_shared<classify::LexiconClassifier>(std::move(lexicon));
     } else {
-      TRY(const std::string text, read(found->file));
+      TRY(const std::string text, ports.read(found->file));
       auto lexicon = classify::LexiconClassifier::from_lines(text);
       if (!lexicon) return Unexpected(std::move(lexicon).error().within(found->file.string()));
       examiner.classifier = std::make_shared<classify::LexiconClassifier>(*std::move(lexicon));

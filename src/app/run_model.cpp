@@ -20,7 +20,8 @@ BackendSpec::Kind kind_of(evaluation::BackendChoice::Kind kind) {
 
 Result<std::unique_ptr<ModelRunner>> run_model(services::Registry registry, const registry::VersionRef& version,
                                                const evaluation::BackendChoice& backend,
-                                               const std::filesystem::path& data_dir) {
+                                               const std::filesystem::path& data_dir, const std::filesystem::path& logs,
+                                               const std::stop_token& stop) {
   EndpointConfig endpoint;
   endpoint.model = version.model;
   endpoint.name = backend.served_as.empty() ? version.model : backend.served_as;
@@ -31,7 +32,7 @@ Result<std::unique_ptr<ModelRunner>> run_model(services::Registry registry, cons
   endpoint.backend.start_timeout = backend.start_timeout;
   endpoint.backend.threads = backend.threads;
   TRY(const BackendSpec spec, prepare_backend(endpoint, version.version.str(), registry, data_dir));
-  return serving::run_model(spec, endpoint.name, data_dir / "evaluations" / "logs", backend.answer_timeout);
+  return serving::run_model(spec, endpoint.name, data_dir / logs, backend.answer_timeout, stop);
 }
 
 }  // namespace backstay::app

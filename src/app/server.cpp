@@ -12,11 +12,13 @@
 #include "app/config.hpp"
 #include "app/data_directory.hpp"
 #include "app/prepare_backend.hpp"
+#include "app/run_model.hpp"
 #include "base/random.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "notify/curl_messenger.hpp"
 #include "notify/dispatcher.hpp"
+#include "services/lineage.hpp"
 #include "services/profiles.hpp"
 #include "services/uploads.hpp"
 #include "serving/backend_supervisor.hpp"
@@ -70,11 +72,11 @@ gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue
   return out;
 }
 
-Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const Messenger& messenger) {
+Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const ExaminerPorts& ports) {
   std::vector<monitor::EndpointConfig> out;
   for (const EndpointConfig& endpoint : config.endpoints) {
     TRY(std::vector<monitor::ExaminerConfig> examiners,
-        make_examiners(endpoint.values.examiners, endpoint.classifiers, messenger, read_file));
+        make_examiners(endpoint.values.examiners, endpoint.classifiers, ports));
     out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan,
                    endpoint.family, std::move(examiners)});
   }
@@ -120,7 +122,7 @@ class Server {
     TRY(DataDirectory data, DataDirectory::open(config_.data_dir));
     data_ = std::make_unique<DataDirectory>(std::move(data));
     TRY_DO(data_->lock_for_server());
-    TRY(const std::vector<monitor::EndpointConfig> endpoints, monitor_config(config_, messenger_));
+    TRY(const std::vector<monitor::EndpointConfig> endpoints, monitor_config(config_, examiner_ports()));
     TRY(gateway_, gateway::Gateway::create(gateway_config(config_, answers_), routing_, [this] { monitor_->wake(); }));
     TRY(supervisor_, serving::BackendSupervisor::create(data_->root() / "logs", [this](const BackendStatus& status) {
           monitor_->on_backend(status);
@@ -135,22 +137,25 @@ class Server {
         std::move(targets));
     dispatcher_->start();
     monitor_ = std::make_unique<monitor::Monitor>(
-        monitor::Monitor::Ports{*gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(),
-                                *predictions_, &data_->recordings(), system_clock(),
-                                [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
-                                  TRY(const EndpointConfig* found, endpoint_of(endpoint));
-                                  return prepare_backend(*found, version, registry(), data_->root());
-                                },
-                                [this] { dispatcher_->wake(); },
-                                [this](const rollout::State& ended, const services::IsWarm& is_warm) {
-                                  return services::find_dependents(
-                                      records(), ended,
-                                      [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
-                                },
-                                &answers_,
-                                [this](const std::string& endpoint, const std::string& version) {
-                                  return signature_of(endpoint, version);
-                                }},
+        monitor::Monitor::Ports{
+            *gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(), *predictions_,
+            &data_->recordings(), system_clock(),
+            [this](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
+              TRY(const EndpointConfig* found, endpoint_of(endpoint));
+              return prepare_backend(*found, version, registry(), data_->root());
+            },
+            [this] { dispatcher_->wake(); },
+            [this](const rollout::State& ended, const services::IsWarm& is_warm) {
+              return services::find_dependents(
+                  records(), ended, [this](const std::string& endpoint) { return release_rules(endpoint); }, is_warm);
+            },
+            &answers_,
+            [this](const std::string& endpoint, const std::string& version) { return signature_of(endpoint, version); },
+            [this](const rollout::State& state, const std::string& model) -> Result<void> {
+              TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(state.candidate));
+              return services::check_rollout(records(), state.endpoint, {model, std::move(version)},
+                                             release_rules(state.endpoint));
+            }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
     TRY(const std::string token, data_->control_token());
@@ -196,6 +201,23 @@ class Server {
   }
 
  private:
+  ExaminerPorts examiner_ports() {
+    return {messenger_, read_file,
+            [this](const registry::VersionRef& version) -> Result<void> {
+              TRY_DO(data_->ledger().version(version));
+              return {};
+            },
+            [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend,
+                   const std::stop_token& stop) -> Result<std::unique_ptr<ModelRunner>> {
+              TRY(const std::optional<Quarantine> quarantine, services::quarantine_of(records(), version));
+              if (quarantine)
+                return Unexpected(ErrorCode::kFailedPrecondition,
+                                  fmt::format("{} is in quarantine: {}", version.str(), quarantine->reason),
+                                  "Name another version, or lift it with backstay quarantine lift.");
+              return run_model(registry(), version, backend, data_->root(), "logs/classifiers", stop);
+            }};
+  }
+
   /// Looks into live requests, when there is an endpoint that says so.
   void start_live() {
     const std::vector<live::EndpointConfig> endpoints = live_config(config_);

@@ -139,6 +139,9 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
     enough &= found.verdict == Forecast::Verdict::kEnough;
     all.push_back(to_json(question, found));
     text += (text.empty() ? "" : "\n") + forecast_text(question, found, true);
+    if (!spec.covariate.given()) continue;
+    all.back()["covariate"] = "not simulated";
+    text += "Its covariate is not simulated: what that explains of the value makes it faster.\n";
   }
   for (const GuardrailSpec& spec : policy.guardrails) {
     if (!a.guardrail.empty() || std::find(specs.begin(), specs.end(), spec) != specs.end()) continue;
@@ -155,19 +158,28 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   return enough ? kOk : kGateInsufficient;
 }
 
+/// "/price of the request"; empty: there is none.
+std::string name_of(const guardrails::Value& covariate) {
+  if (!covariate.given()) return "";
+  if (!covariate.header.empty()) return "header " + covariate.header + " of the request";
+  return (covariate.tensor.empty() ? covariate.json_pointer : "tensor " + covariate.tensor) + " of the request";
+}
+
 Result<ExitCode> check(const Context& context, const Arguments& a) {
   TRY(const Policy policy, read_policy_file(a.file));
-  std::vector<std::vector<std::string>> rows{{"GUARDRAIL", "TEST", "ALPHA", "ACTION"}};
+  std::vector<std::vector<std::string>> rows{{"GUARDRAIL", "TEST", "ALPHA", "ACTION", "COVARIATE"}};
   json all = json::array();
   for (const GuardrailSpec& spec : policy.guardrails) {
     const char* test = guardrails::to_string(guardrails::chosen_test(spec));
     const double alpha = guardrails::alpha_of(policy, spec);
-    rows.push_back({spec.name, test, fmt::format("{:.4g}", alpha), guardrails::to_string(spec.action)});
+    const std::string covariate = name_of(spec.covariate);
+    rows.push_back({spec.name, test, fmt::format("{:.4g}", alpha), guardrails::to_string(spec.action), covariate});
     all.push_back({{"guardrail", spec.name},
                    {"test", test},
                    {"alpha", alpha},
                    {"restart_every", spec.restarts.every},
                    {"action", guardrails::to_string(spec.action)}});
+    if (!covariate.empty()) all.back()["covariate"] = covariate;
   }
   if (context.common.json) {
     print_json({{"policy", a.file}, {"guardrails", std::move(all)}});

@@ -18,6 +18,7 @@ constexpr std::uint32_t kMirroredPpm = traffic::kWhole / 2;
 constexpr std::size_t kMaxMirrorsPerThread = 256;
 constexpr milliseconds kLingerTime{1'000};
 constexpr std::size_t kKeepCapacity = 64 * 1024;
+constexpr std::size_t kMostReadBytes = 1024 * 1024;  // Of a request, for the numbers in it.
 
 iovec piece(std::string_view bytes) {
   return {const_cast<char*>(bytes.data()), bytes.size()};
@@ -76,13 +77,24 @@ std::uint32_t first_byte_us(const Exchange& exchange) {
   return static_cast<std::uint32_t>(exchange.first_byte().value_or(microseconds{0}).count());
 }
 
-/// A copy of an answer that is there as a whole goes to the examiners.
+// Puts what is of the request into its places.
+void take_over(const std::vector<ValueSource>& sources, const ValueReader::Values& from, ValueReader::Values& into) {
+  for (std::size_t i = 0; i < sources.size() && i < into.size(); ++i)
+    if (sources[i].of == ValueSource::Of::kRequest) into[i] = from[i];
+}
+
+ValueReader::Values read_answer(Worker& worker, const std::vector<ValueSource>& sources, const Exchange& exchange) {
+  if (exchange.head().framing == http1::Framing::kChunked)
+    return worker.values.read(sources, exchange.head(), http1::unchunked(exchange.body()));
+  return worker.values.read(sources, exchange.head(), exchange.body());
+}
+
+/// A copy of an answer that is there as a whole goes to the examiners, when its client has it.
 void examine(Worker& worker, const traffic::Outcome& outcome, const std::string& version, const Exchange& exchange) {
   const std::string_view body = exchange.body();
   if (outcome.status >= 400) return;  // What failed is the business of other guardrails.
-  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.config.answers->miss();
-  const bool chunked = exchange.head().framing == http1::Framing::kChunked;
-  worker.config.answers->push({outcome, version, chunked ? std::string(http1::unchunked(body)) : std::string(body)});
+  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.answers->miss();
+  worker.answers->push(outcome, version, body, exchange.head().framing == http1::Framing::kChunked);
 }
 
 // A copy of a request at the shadow version; nobody waits for it.
@@ -100,7 +112,9 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
   outcome.ending = Ending::kConnectFailed;
   if (shadow->address) outcome.ending = co_await exchange.call(call);
   if (outcome.ending == Ending::kAnswered && exchange.complete()) {
-    outcome.values = worker.values.read(endpoint.values, exchange.head(), exchange.body());
+    const ValueReader::Values asked = outcome.values;
+    outcome.values = read_answer(worker, endpoint.values, exchange);
+    take_over(endpoint.values, asked, outcome.values);
   }
   outcome.status = static_cast<std::uint16_t>(exchange.status());
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
@@ -112,7 +126,7 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
     if (exchange.complete()) {
       examine(worker, outcome, shadow->version, exchange);
     } else {
-      worker.config.answers->miss();
+      worker.answers->miss();
     }
   }
   exchange.finish();
@@ -205,6 +219,8 @@ Task<bool> Connection::admit() {
   if (sticky_key_.empty() && !endpoint().sticky_cookie.empty())
     sticky_key_.assign(cookie(head, endpoint().sticky_cookie));
   build_forwarded_head();
+  request_.values.fill(traffic::kNoValue);
+  worker_.values.read_request_head(endpoint().values, head, request_.values);
   const bool fits = head.framing != http1::Framing::kLength || head.content_length <= endpoint().replay_bytes;
   if (head.expect_continue) {
     const bool sent = co_await deliver("HTTP/1.1 100 Continue\r\n\r\n", "");
@@ -260,7 +276,7 @@ Task<bool> Connection::read_body() {
 
 Connection::Choice Connection::choose() {
   Choice choice;
-  request_.examined = worker_.config.answers != nullptr && endpoint().examine_ppm > 0 &&
+  request_.examined = worker_.answers != nullptr && endpoint().examine_ppm > 0 &&
                       worker_.random.below(traffic::kWhole) < endpoint().examine_ppm;
   choice.table = worker_.routing.pin();
   choice.routing = &choice.table->endpoints[request_.endpoint];
@@ -308,8 +324,8 @@ Exchange::Call Connection::call_for(const Arm& arm) {
   call.to_head_request = request_.is_head;
   call.deadline = worker_.reactor.now() + endpoint().try_timeout;
   // A candidate's answer is checked to its end before any of it goes on; values are read from whole answers.
-  const bool hold =
-      arm.role == Role::kCandidate || !endpoint().values.empty() || request_.http_1_0 || request_.examined;
+  const bool hold = arm.role == Role::kCandidate || reads(endpoint().values, ValueSource::Of::kResponse) ||
+                    request_.http_1_0 || request_.examined;
   call.hold_bytes = hold ? endpoint().hold_bytes : 0;
   return call;
 }
@@ -376,12 +392,6 @@ Task<bool> Connection::forward_in_pieces(Choice choice) {
   co_return co_await relay(choice, exchange, false);
 }
 
-ValueReader::Values Connection::read_values(const Exchange& exchange) {
-  if (exchange.head().framing == http1::Framing::kChunked)
-    return worker_.values.read(endpoint().values, exchange.head(), http1::unchunked(exchange.body()));
-  return worker_.values.read(endpoint().values, exchange.head(), exchange.body());
-}
-
 void Connection::build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field) {
   const http1::ResponseHead& head = exchange.head();
   response_head_.assign("HTTP/1.1 ");
@@ -414,16 +424,20 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
     if (request_.mirror) mirror(choice);
     co_return goes_on;
   }
-  if (at_once) {
-    record_whole(choice, exchange, fallback);
-    sample(*choice.arm, exchange, body);
-  } else if (request_.examined) {
-    worker_.config.answers->miss();
-  }
+  traffic::Outcome outcome;
+  if (at_once) outcome = record_whole(choice, exchange, fallback);
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
-  bool delivered = co_await deliver(response_head_, body);
+  bool delivered = hand_over(response_head_, body);
+  // Copies are made when the socket has the answer, and before anything else can use the buffer that it is in.
+  if (at_once) {
+    if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
+    sample(*choice.arm, exchange, body);
+  } else if (request_.examined) {
+    worker_.answers->miss();
+  }
+  if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
   while (delivered && !exchange.complete()) {
     body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
     const bool broken = body.empty() && !exchange.complete();
@@ -442,12 +456,11 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   co_return delivered&& request_.keep_alive;
 }
 
-void Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
+traffic::Outcome Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
   ValueReader::Values values;
   values.fill(traffic::kNoValue);
-  if (!endpoint().values.empty()) values = read_values(exchange);
-  const traffic::Outcome outcome = record(choice, exchange, Ending::kAnswered, false, fallback, &values);
-  if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
+  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint().values, exchange);
+  return record(choice, exchange, Ending::kAnswered, false, fallback, &values);
 }
 
 traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchange, Ending ending, bool replayed,
@@ -468,11 +481,28 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
+  read_request_values(outcome.values);
   worker_.record(outcome);
   return outcome;
 }
 
-// What was asked and answered, for the profiles of live data; never on the way of the request but for the copy.
+// Those that a guardrail takes of requests, read when the first outcome of this one is recorded: nothing is read for
+// endpoints without any, and the version has the request by then.
+void Connection::read_request_values(ValueReader::Values& values) {
+  const std::vector<ValueSource>& sources = endpoint().values;
+  if (!reads(sources, ValueSource::Of::kRequest)) return;
+  if (!request_.values_read && request_.replayable && request_.body_size <= kMostReadBytes) {
+    if (request_.chunked) {
+      worker_.values.read_request_body(sources, http1::unchunked(request_body()), request_.values);
+    } else {
+      worker_.values.read_request_body(sources, request_body(), request_.values);
+    }
+  }
+  request_.values_read = true;
+  take_over(sources, request_.values, values);
+}
+
+// What was asked and answered, for the profiles of live data.
 void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_view response) {
   if (endpoint().sample_ppm == 0 || !request_.replayable || exchange.status() >= 400) return;
   if (worker_.random.below(traffic::kWhole) >= endpoint().sample_ppm) return;
@@ -493,6 +523,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.version = choice.routing->shadow->number;
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
+  read_request_values(outcome.values);
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
                               std::string(request_body()), outcome, request_.examined, std::move(request_.mirror)));
 }
@@ -532,18 +563,30 @@ Task<bool> Connection::respond(int status, std::string_view json, bool close, st
 }
 
 Task<bool> Connection::deliver(std::string_view first, std::string_view second) {
+  if (!hand_over(first, second)) co_return false;
+  if (pending_.empty()) co_return true;
+  co_return co_await deliver_rest();
+}
+
+// Gives the socket what it takes at once; the rest is in pending_, and the bytes may go. False: the client has left.
+bool Connection::hand_over(std::string_view first, std::string_view second) {
+  pending_.clear();
   std::array<iovec, 2> pieces{piece(first), piece(second)};
-  IoResult sent = client_.send_now(pieces);
-  if (sent.status != IoStatus::kOk) co_return false;
-  if (sent.bytes == first.size() + second.size()) co_return true;
+  const IoResult sent = client_.send_now(pieces);
+  if (sent.status != IoStatus::kOk) return false;
+  if (sent.bytes == first.size() + second.size()) return true;
   const std::size_t of_first = std::min(sent.bytes, first.size());
   pending_.assign(first.substr(of_first)).append(second.substr(sent.bytes - of_first));
+  return true;
+}
+
+Task<bool> Connection::deliver_rest() {
   std::string_view left = pending_;
   while (!left.empty()) {
     const IoResult ready = co_await client_.writable(worker_.reactor.now() + worker_.config.body_timeout);
     if (ready.status != IoStatus::kOk) co_return false;
     std::array<iovec, 1> rest{piece(left)};
-    sent = client_.send_now(rest);
+    const IoResult sent = client_.send_now(rest);
     if (sent.status != IoStatus::kOk) co_return false;
     left.remove_prefix(sent.bytes);
   }

@@ -33,7 +33,9 @@ class Connection {
     bool replayable = false;  ///< The whole body is in input_.
     MirrorPlace mirror;       ///< A copy goes to the shadow version.
     bool chunked = false;
-    bool examined = false;  ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    bool examined = false;         ///< Its answer is copied for the examiners; drawn before the version was chosen.
+    ValueReader::Values values{};  ///< What is taken of it; see read_request_values().
+    bool values_read = false;
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };
@@ -60,13 +62,15 @@ class Connection {
   Task<bool> refuse(int status, std::string_view why, bool close);
   Task<bool> respond(int status, std::string_view json, bool close, std::string_view extra_fields);
   Task<bool> deliver(std::string_view first, std::string_view second);
+  bool hand_over(std::string_view first, std::string_view second);
+  Task<bool> deliver_rest();
   Task<void> linger();
 
   traffic::Outcome record(const Choice& choice, const Exchange& exchange, traffic::Ending ending, bool replayed,
                           bool fallback, const ValueReader::Values* values);
-  void record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
+  traffic::Outcome record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
-  ValueReader::Values read_values(const Exchange& exchange);
+  void read_request_values(ValueReader::Values& values);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
   void mirror(const Choice& choice);

@@ -40,7 +40,8 @@ struct GatewayConfig {
   milliseconds head_timeout{15'000};
   milliseconds body_timeout{60'000};  ///< Between two pieces of a body, either way.
   milliseconds idle_timeout{75'000};
-  AnswerQueue* answers = nullptr;  ///< Where copies go; outlives the gateway. nullptr: none are made.
+  AnswerQueue* answers =
+      nullptr;  ///< Where copies go: a ring per thread; outlives the gateway. nullptr: none are made.
 };
 
 /// Counts since the start, summed over threads.

@@ -133,6 +133,7 @@ class GatewayTest : public ::testing::Test {
     GatewayConfig config;
     config.threads = 1;
     config.endpoints = {endpoint};
+    if (endpoint.examine_ppm > 0) config.answers = &answers;
     auto made = Gateway::create(config, cell, [this] {
       const std::lock_guard lock(mutex);
       woken = true;
@@ -159,6 +160,8 @@ class GatewayTest : public ::testing::Test {
     close(fd);
     return response;
   }
+  // Copies are made after the answer was given: the one gateway thread is done with them when it answers again.
+  void settle() { ask("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"); }
   // Waits for the outcomes by the same signal the monitor waits on.
   std::vector<Outcome> outcomes(std::size_t count) {
     std::vector<Outcome> all;
@@ -179,6 +182,7 @@ class GatewayTest : public ::testing::Test {
   bool woken = false;
   RoutingCell cell;
   RoutingDirectory directory{cell, {"m"}};
+  AnswerQueue answers;
   std::unique_ptr<Gateway> gateway;
 };
 
@@ -400,6 +404,56 @@ TEST_F(GatewayTest, APredictionIdNamesTheVersionThatAnswered) {
   EXPECT_LT(system_clock().now() - id.at(), seconds(10));
 }
 
+TEST_F(GatewayTest, NumbersOfTheRequestAreRecordedWithEveryOutcomeOfIt) {
+  TestBackend stable([](const std::string&) { return ok(R"({"score":0.5})"); });
+  TestBackend broken([](const std::string&) { return std::string(); });
+  EndpointConfig endpoint;
+  using Of = ValueSource::Of;
+  endpoint.values = {{"/score", ""}, {"/price", "", "", {}, Of::kRequest}, {"", "x-age", "", {}, Of::kRequest}};
+  endpoint.replay_bytes = 3 * 1024 * 1024;
+  start(endpoint);
+  route(999'999, stable.address(), broken.address());
+  ask(post(R"({"price":9.5})", "X-Age: 41\r\n"));
+  const auto seen = outcomes(2);
+  EXPECT_TRUE(std::isnan(seen[0].values[0])) << "the candidate gave no answer";
+  EXPECT_EQ(seen[1].values[0], 0.5F);
+  for (const Outcome& outcome : seen) {
+    EXPECT_EQ(outcome.values[1], 9.5F);
+    EXPECT_EQ(outcome.values[2], 41);
+  }
+  ask("POST /m/infer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n9\r\n{\"price\":\r\n2\r\n7}\r\n0\r\n\r\n");
+  EXPECT_EQ(outcomes(2)[1].values[1], 7);
+  ask(post(R"({"price":3,"text":")" + std::string(2'000'000, 'x') + "\"}"));
+  const auto large = outcomes(2);
+  EXPECT_TRUE(std::isnan(large[1].values[1])) << "too long to be looked into";
+  EXPECT_EQ(large[1].values[0], 0.5F);
+}
+
+TEST_F(GatewayTest, ACopyAtTheShadowCarriesTheNumbersOfItsRequest) {
+  TestBackend stable([](const std::string&) { return ok(R"({"score":0.5})"); });
+  TestBackend shadow([](const std::string&) {
+    return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\n{\"score\":0.7}\r\n0\r\n\r\n");
+  });
+  EndpointConfig endpoint;
+  endpoint.values = {{"/score", ""}, {"/price", "", "", {}, ValueSource::Of::kRequest}};
+  start(endpoint);
+  directory.set_address("m", "1.0.0", stable.address());
+  directory.set_address("m", "2.0.0", shadow.address());
+  traffic::Split split;
+  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
+  split.fallback = "1.0.0";
+  split.shadow = "2.0.0";
+  split.shadow_ppm = traffic::kWhole;
+  directory.publish("m", split);
+  ask(post(R"({"price":9.5})"));
+  const auto seen = outcomes(2);
+  EXPECT_EQ(seen[0].values[1], 9.5F);
+  EXPECT_EQ(seen[1].role, Role::kShadow);
+  EXPECT_EQ(seen[1].values[0], 0.7F);
+  EXPECT_EQ(seen[1].values[1], 9.5F);
+}
+
 TEST_F(GatewayTest, ALargeRequestGoesToStableInPiecesDuringARollout) {
   TestBackend stable(
       [](const std::string& request) { return ok(std::to_string(request.size() - request.find("\r\n\r\n") - 4)); });
@@ -476,6 +530,7 @@ TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
   route(0, backend.address(), backend.address());
   std::vector<Sampled> got;
   const auto drain = [&] {
+    settle();
     gateway->drain_samples([&](const RequestSample& sample) {
       got.push_back({sample.version, sample.request, sample.response});
     });
@@ -496,6 +551,36 @@ TEST_F(GatewayTest, CopiesAnsweredRequestsForLookingIntoAndNothingElse) {
   drain();
   EXPECT_EQ(got.size(), SampleRing::kSlots);
   EXPECT_EQ(gateway->counters().samples_dropped, 6u) << "full: dropped, not waited for";
+}
+
+TEST_F(GatewayTest, AnswersAreCopiedForTheExaminersWhetherOrNotTheSocketTakesThemAtOnce) {
+  const std::string long_answer(200'000, 'l');
+  TestBackend backend([&](const std::string& request) {
+    if (request.ends_with("\r\n\r\nlong")) return ok(long_answer);
+    if (request.ends_with("\r\n\r\nchunks"))
+      return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nanch\r\n4\r\nored\r\n0\r\n\r\n");
+    if (request.ends_with("\r\n\r\nbad")) return std::string("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    return ok(request.ends_with("\r\n\r\nhuge") ? std::string(300'000, 'h') : "short");
+  });
+  EndpointConfig endpoint;
+  endpoint.examine_ppm = traffic::kWhole;
+  start(endpoint);
+  route(0, backend.address(), {});
+  EXPECT_TRUE(ask(post("short")).ends_with("short"));
+  EXPECT_TRUE(ask(post("long")).ends_with(long_answer));
+  ask(post("chunks"));
+  ask(post("bad"));
+  ask(post("huge"));
+  settle();
+  std::vector<std::shared_ptr<const AnswerSample>> got;
+  answers.drain([&](auto sample) { got.push_back(std::move(sample)); });
+  ASSERT_EQ(got.size(), 3u);
+  EXPECT_EQ(got[0]->body, "short");
+  EXPECT_EQ(got[0]->version, "1.0.0");
+  EXPECT_EQ(got[1]->body, long_answer);
+  EXPECT_EQ(got[2]->body, "anchored");
+  EXPECT_EQ(answers.missed(), 1u) << "the one that is too long; what failed is no answer to look at";
+  EXPECT_EQ(got[1]->outcome.prediction, outcomes(2)[1].prediction);
 }
 
 TEST_F(GatewayTest, CopiesNothingWhenNobodyAsked) {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 namespace backstay::gateway {
@@ -18,11 +19,17 @@ namespace {
 
 constexpr std::size_t kMostDimensions = 8;
 
+/// What is larger than any float is no number to work with.
+float single(double number) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  return std::abs(number) <= kLargest ? static_cast<float>(number) : traffic::kNoValue;
+}
+
 float from_text(std::string_view text) {
   double value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = problem == std::errc{} && end == text.data() + text.size() && std::isfinite(value);
-  return whole ? static_cast<float>(value) : traffic::kNoValue;
+  const bool whole = problem == std::errc{} && end == text.data() + text.size();
+  return whole ? single(value) : traffic::kNoValue;
 }
 
 float from_value(simdjson::ondemand::value& found) {
@@ -30,7 +37,7 @@ float from_value(simdjson::ondemand::value& found) {
   if (found.type().get(type) != simdjson::SUCCESS) return traffic::kNoValue;
   if (type == simdjson::ondemand::json_type::number) {
     double number = 0;
-    if (found.get_double().get(number) == simdjson::SUCCESS && std::isfinite(number)) return static_cast<float>(number);
+    if (found.get_double().get(number) == simdjson::SUCCESS) return single(number);
   } else if (type == simdjson::ondemand::json_type::boolean) {
     bool truth = false;
     if (found.get_bool().get(truth) == simdjson::SUCCESS) return truth ? 1.0F : 0.0F;
@@ -82,10 +89,10 @@ float element(simdjson::ondemand::array& data, const ValueSource& source, std::u
   return traffic::kNoValue;
 }
 
-float from_tensor(simdjson::ondemand::document& document, const ValueSource& source) {
+float from_tensor(simdjson::ondemand::document& document, const char* tensors, const ValueSource& source) {
   document.rewind();
   simdjson::ondemand::array outputs;
-  if (document.find_field_unordered("outputs").get_array().get(outputs) != simdjson::SUCCESS) return traffic::kNoValue;
+  if (document.find_field_unordered(tensors).get_array().get(outputs) != simdjson::SUCCESS) return traffic::kNoValue;
   for (auto item : outputs) {
     simdjson::ondemand::object output;
     std::string_view name;
@@ -101,6 +108,12 @@ float from_tensor(simdjson::ondemand::document& document, const ValueSource& sou
   return traffic::kNoValue;
 }
 
+void read_head(const std::vector<ValueSource>& sources, ValueSource::Of of, const http1::Head& head,
+               ValueReader::Values& values) {
+  for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
+    if (sources[i].of == of && !sources[i].header.empty()) values[i] = from_text(head.find(sources[i].header));
+}
+
 }  // namespace
 
 ValueReader::ValueReader() : parser_(std::make_unique<Parser>()) {}
@@ -110,32 +123,39 @@ ValueReader::Values ValueReader::read(const std::vector<ValueSource>& sources, c
                                       std::string_view body) {
   Values values;
   values.fill(traffic::kNoValue);
-  bool wants_json = false;
-  for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
-    if (sources[i].header.empty()) {
-      wants_json = true;
-    } else {
-      values[i] = from_text(head.find(sources[i].header));
-    }
-  }
-  if (!wants_json || body.empty()) return values;
+  read_head(sources, ValueSource::Of::kResponse, head, values);
+  read_body(sources, ValueSource::Of::kResponse, body, values);
+  return values;
+}
 
+void ValueReader::read_request_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values) {
+  read_head(sources, ValueSource::Of::kRequest, head, values);
+}
+
+void ValueReader::read_request_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values) {
+  read_body(sources, ValueSource::Of::kRequest, body, values);
+}
+
+void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource::Of of, std::string_view body,
+                            Values& values) {
+  const auto is_here = [of](const ValueSource& source) { return source.of == of && source.header.empty(); };
+  if (body.empty() || std::none_of(sources.begin(), sources.end(), is_here)) return;
   std::vector<char>& padded = parser_->padded;
   padded.resize(body.size() + simdjson::SIMDJSON_PADDING);
   std::memcpy(padded.data(), body.data(), body.size());
   std::memset(padded.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
+  const char* tensors = of == ValueSource::Of::kRequest ? "inputs" : "outputs";
   simdjson::ondemand::document document;
   bool begun = false;
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
-    if (!sources[i].header.empty()) continue;
+    if (!is_here(sources[i])) continue;
     if (!begun && parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
-      return values;
-    values[i] =
-        sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer) : from_tensor(document, sources[i]);
+      return;
+    values[i] = sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer)
+                                          : from_tensor(document, tensors, sources[i]);
     // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
     begun = !std::isnan(values[i]);
   }
-  return values;
 }
 
 }  // namespace backstay::gateway

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,28 +13,40 @@
 
 namespace backstay::gateway {
 
-/// Where in a response a signal's value is: a JSON pointer (RFC 6901) into the body, a header, or an element of an
-/// output tensor of an Open Inference Protocol (v2) answer in JSON. Exactly one is set.
+/// Where a number is: a JSON pointer (RFC 6901) into the body, a header, or an element of an output tensor (of a
+/// request: an input tensor) of the Open Inference Protocol (v2) in JSON. Exactly one is set.
 struct ValueSource {
+  enum class Of : std::uint8_t { kResponse, kRequest };
   std::string json_pointer;
   std::string header;
   std::string tensor{};                ///< The output's name.
   std::vector<std::uint64_t> index{};  ///< By dimension; empty: its first element.
+  Of of = Of::kResponse;
   bool operator==(const ValueSource&) const = default;
 };
 
-/// Looks values up in responses without changing them. One per thread.
+/// Whether anything is looked up there.
+inline bool reads(const std::vector<ValueSource>& sources, ValueSource::Of of) {
+  return std::any_of(sources.begin(), sources.end(), [of](const ValueSource& source) { return source.of == of; });
+}
+
+/// Looks values up in requests and responses without changing them. One per thread.
 class ValueReader {
  public:
   ValueReader();
   ~ValueReader();
 
   using Values = std::array<float, traffic::kMaxValues>;
-  /// Numbers as they are, true and false as 1 and 0; kNoValue for what is absent, not a number, or in a body that is
-  /// not JSON. `body` is the content (after any chunking is undone); `sources` has at most kMaxValues entries.
+  /// What is of the response. Numbers as they are, true and false as 1 and 0; kNoValue for what is absent, not a
+  /// number, or in a body that is not JSON. `body` is the content (after any chunking is undone); `sources` has at most
+  /// kMaxValues entries.
   Values read(const std::vector<ValueSource>& sources, const http1::Head& head, std::string_view body);
+  /// What is of the request, into its places in `values`, as its head and its body are at hand.
+  void read_request_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values);
+  void read_request_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values);
 
  private:
+  void read_body(const std::vector<ValueSource>& sources, ValueSource::Of of, std::string_view body, Values& values);
   struct Parser;
   std::unique_ptr<Parser> parser_;
 };

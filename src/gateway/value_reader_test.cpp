@@ -52,6 +52,38 @@ TEST_F(ValueReaderTest, ReadsSeveralFromOneBody) {
   EXPECT_FLOAT_EQ(values[2], 3);
 }
 
+TEST_F(ValueReaderTest, TellsWhatIsOfTheRequestFromWhatIsOfTheResponse) {
+  using Of = ValueSource::Of;
+  const std::vector<ValueSource> sources{{"/price", "", "", {}, Of::kRequest},
+                                         {"/price", ""},
+                                         {"", "x-age", "", {}, Of::kRequest},
+                                         {"", "", "x", {1}, Of::kRequest}};
+  EXPECT_TRUE(reads(sources, Of::kRequest));
+  EXPECT_FALSE(reads({{"/price", ""}}, Of::kRequest));
+  http1::RequestHead asked;
+  std::string why;
+  ASSERT_EQ(http1::scan_request("POST / HTTP/1.1\r\nHost: a\r\nX-Age: 41\r\n\r\n", asked, why), http1::Scan::kOk)
+      << why;
+  ValueReader::Values values;
+  values.fill(traffic::kNoValue);
+  reader.read_request_head(sources, asked, values);
+  reader.read_request_body(
+      sources, R"({"price":9.5,"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1,2]}]})", values);
+  EXPECT_EQ(values[0], 9.5F);
+  EXPECT_TRUE(std::isnan(values[1]));
+  EXPECT_EQ(values[2], 41);
+  EXPECT_EQ(values[3], 2);
+  const auto answered = reader.read(sources, asked, R"({"price":7})");
+  EXPECT_EQ(answered[1], 7);
+  for (const std::size_t slot : {0, 2, 3}) EXPECT_TRUE(std::isnan(answered[slot])) << slot;
+}
+
+TEST_F(ValueReaderTest, HasNoValueForANumberThatIsLargerThanAny) {
+  EXPECT_TRUE(std::isnan(read({"/y", ""}, R"({"y":1e300})")));
+  EXPECT_TRUE(std::isnan(read({"/y", ""}, R"({"y":-1e39})")));
+  EXPECT_EQ(read({"/y", ""}, R"({"y":1e38})"), 1e38F);
+}
+
 TEST_F(ValueReaderTest, SurvivesABodyThatIsNoJsonHoweverOftenItIsAsked) {
   const std::vector<ValueSource> sources{
       {"", "", "scores", {0, 1}}, {"", "", "scores", {}}, {"/outputs/0/data/1", ""}, {"/outputs/0/data/0", ""}};

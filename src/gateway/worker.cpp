@@ -20,6 +20,7 @@ Worker::Worker(const GatewayConfig& gateway_config, const RouteMap& route_map, c
       routes(route_map),
       routing(routing_cell),
       pool(reactor),
+      answers(gateway_config.answers == nullptr ? nullptr : &gateway_config.answers->open_ring()),
       random(secure_random()),
       signal_(signal) {}
 

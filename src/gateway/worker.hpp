@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/random.hpp"
+#include "gateway/answer_queue.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/http1.hpp"
 #include "gateway/outcome_ring.hpp"
@@ -75,6 +76,7 @@ class Worker {
   UpstreamPool pool;
   OutcomeRing outcomes;
   SampleRing samples;
+  AnswerRing* answers;  ///< nullptr: nobody examines any.
   ValueReader values;
   Random random;
   http1::RequestHead request;    ///< Scratch for the head being scanned; nothing keeps it over a suspension.

@@ -155,7 +155,9 @@ void Monitor::Loop::reset_guardrails(const std::string& name) {
 void Monitor::Loop::submit(const rollout::Transition& transition, const std::string& model, Done done) {
   ++commits_;
   commit_thread_.post([this, transition, model, done = std::move(done)] {
-    Result<void> result = services::commit_rollout(ports_.store, transition, model);
+    const services::StartCheck check{ports_.audit, ports_.may_start};
+    Result<void> result =
+        services::commit_rollout(ports_.store, transition, model, ports_.may_start ? &check : nullptr);
     if (result && ports_.stored) ports_.stored();
     inbox_.post([this, result = std::move(result), done, state = transition.state] {
       --commits_;

@@ -24,7 +24,10 @@ Examiners::Examiners(Ports ports, const Plan& plan) : ports_(std::move(ports)) {
 void Examiners::stop() {
   ports_.answers.close();
   for (const auto& endpoint : examiners_)
-    for (const auto& examiner : endpoint) examiner->stopping = true;
+    for (const auto& examiner : endpoint) {
+      examiner->stopping = true;
+      if (examiner->config.classifier) examiner->config.classifier->stop();
+    }
   if (thread_.joinable()) thread_.join();
   for (const auto& endpoint : examiners_)
     for (const auto& examiner : endpoint)
@@ -42,26 +45,28 @@ std::vector<ExaminerStatus> Examiners::status(std::uint32_t endpoint) const {
 }
 
 void Examiners::run() {
-  while (auto sample = ports_.answers.pop()) {
-    const std::uint32_t endpoint = sample->outcome.endpoint;
-    if (endpoint >= examiners_.size()) continue;
-    for (std::size_t i = 0; i < examiners_[endpoint].size(); ++i) {
-      Examiner& examiner = *examiners_[endpoint][i];
-      if (examiner.stopping) continue;
-      if (examiner.config.classifier) {
-        ask(examiner, i, *sample);
-      } else {
-        check(examiner, i, *sample);
-      }
+  while (ports_.answers.wait()) ports_.answers.drain([this](const Sample& sample) { examine(sample); });
+}
+
+void Examiners::examine(const Sample& sample) {
+  const std::uint32_t endpoint = sample->outcome.endpoint;
+  if (endpoint >= examiners_.size()) return;
+  for (std::size_t i = 0; i < examiners_[endpoint].size(); ++i) {
+    Examiner& examiner = *examiners_[endpoint][i];
+    if (examiner.stopping) continue;
+    if (examiner.config.classifier) {
+      ask(examiner, i, sample);
+    } else {
+      check(examiner, i, *sample);
     }
   }
 }
 
-void Examiners::ask(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+void Examiners::ask(Examiner& examiner, std::size_t index, const Sample& sample) {
   if (examiner.waiting >= examiner.config.waiting) return miss(examiner, "More answers wait for it than may.");
   ++examiner.waiting;
   examiner.thread->post([this, &examiner, index, sample] {
-    if (!examiner.stopping) judge(examiner, index, sample);
+    if (!examiner.stopping) judge(examiner, index, *sample);
     --examiner.waiting;
   });
 }

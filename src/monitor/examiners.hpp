@@ -59,8 +59,10 @@ class Examiners {
     ExaminerStatus counts;
     std::unique_ptr<TaskThread> thread;  ///< Of a classifier. Last: it uses the above.
   };
+  using Sample = std::shared_ptr<const gateway::AnswerSample>;
   void run();
-  void ask(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample);
+  void examine(const Sample& sample);
+  void ask(Examiner& examiner, std::size_t index, const Sample& sample);
   void judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample);
   void check(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample);
   void tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict);

@@ -45,7 +45,7 @@ class ExaminersTest : public ::testing::Test {
                          }},
         Examiners::Plan{configs});
   }
-  void answer(const std::string& body, const std::string& version = "1.0.0") { queue.push({{}, version, body}); }
+  void answer(const std::string& body, const std::string& version = "1.0.0") { ring.push({}, version, body, false); }
   void wait_for(std::size_t count) {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return verdicts.size() >= count; });
@@ -54,6 +54,7 @@ class ExaminersTest : public ::testing::Test {
   ExaminerStatus status(std::size_t index) { return examiners->status(0).at(index); }
 
   gateway::AnswerQueue queue;
+  gateway::AnswerRing& ring = queue.open_ring();
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<std::pair<std::size_t, double>> verdicts;

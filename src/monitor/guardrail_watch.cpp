@@ -18,9 +18,11 @@ using traffic::Outcome;
 namespace {
 
 // The place of a value among the sources; -1: the guardrail takes none.
-int place(std::vector<gateway::ValueSource>& sources, const guardrails::Value& value) {
+int place(std::vector<gateway::ValueSource>& sources, const guardrails::Value& value,
+          gateway::ValueSource::Of of = gateway::ValueSource::Of::kResponse) {
   if (!value.given()) return -1;
   gateway::ValueSource source{value.json_pointer, value.header};
+  source.of = of;
   if (!value.tensor.empty()) {
     auto element = guardrails::TensorElement::parse(value.tensor);
     if (!element) return -1;  // Refused by validate().
@@ -61,13 +63,15 @@ Result<ValuePlan> plan_values(const std::vector<guardrails::GuardrailSpec>& spec
   for (const guardrails::GuardrailSpec& spec : specs) {
     const Signal& signal = spec.signal;
     plan.slots.push_back({place(plan.sources, signal.value()), place(plan.sources, signal.per),
-                          place(plan.sources, signal.segment), place(plan.examiners, signal)});
+                          place(plan.sources, signal.segment), place(plan.examiners, signal),
+                          place(plan.sources, spec.covariate, gateway::ValueSource::Of::kRequest)});
   }
   if (plan.sources.size() > traffic::kMaxValues)
-    return Unexpected(ErrorCode::kInvalidArgument,
-                      fmt::format("The guardrails take {} different values from a response; {} is the most.",
-                                  plan.sources.size(), traffic::kMaxValues),
-                      "Let guardrails share a json_pointer, header or tensor.");
+    return Unexpected(
+        ErrorCode::kInvalidArgument,
+        fmt::format("The guardrails take {} different values from requests and responses; {} is the most.",
+                    plan.sources.size(), traffic::kMaxValues),
+        "Let guardrails share a json_pointer, header or tensor.");
   return plan;
 }
 
@@ -207,6 +211,7 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
     }
     Measurement m{candidate, pi, *value, outcome.cluster, outcome.at};
     if (slots_[i].per >= 0) m.second = at(slots_[i].per, outcome);
+    m.covariate = at(slots_[i].covariate, outcome);
     feed(i, m, on_breach);
   }
 }

@@ -20,6 +20,7 @@ struct ValueSlots {
   int per = -1;
   int segment = -1;
   int examiner = -1;  ///< Which of the plan's examiners it listens to.
+  int covariate = -1;
   bool operator==(const ValueSlots&) const = default;
 };
 /// Where the gateway has to look for the values that guardrails need, and which of them each guardrail takes.

@@ -63,6 +63,31 @@ TEST_F(GuardrailWatchTest, GuardrailsOnTheSameValueShareASlot) {
   EXPECT_EQ(plan.sources.size(), 2u);
 }
 
+TEST_F(GuardrailWatchTest, TakesCovariatesFromTheRequestAndReportsWhatTheyExplain) {
+  GuardrailSpec spec;
+  spec.name = "basket";
+  spec.signal.kind = Signal::Kind::kResponseValue;
+  spec.signal.json_pointer = "/price";
+  spec.test = guardrails::TestKind::kValueVsStable;
+  spec.covariate.json_pointer = "/price";  // The same place, of the request.
+  const ValuePlan plan = plan_values({spec}).value();
+  ASSERT_EQ(plan.sources.size(), 2u);
+  EXPECT_EQ(plan.sources[1].of, gateway::ValueSource::Of::kRequest);
+  GuardrailWatch both({spec}, plan.slots);
+  for (int i = 0; i < 400; ++i) {
+    Outcome outcome = answered();
+    const auto price = static_cast<float>(i * 37 % 101);
+    outcome.values[0] = 2 * price;
+    outcome.values[1] = i % 40 == 0 ? traffic::kNoValue : price;
+    both.observe(outcome, i % 4 == 0, 0.25, [](const guardrails::Evidence&) {});
+  }
+  const guardrails::Evidence evidence = both.evidence()[0];
+  ASSERT_TRUE(evidence.covariate);
+  EXPECT_NEAR(evidence.covariate->explained, 1, 1e-9);
+  EXPECT_EQ(evidence.covariate->missing, 10u);
+  EXPECT_NE(evidence.sentence.find("the covariate explains 100%"), std::string::npos) << evidence.sentence;
+}
+
 TEST_F(GuardrailWatchTest, RefusesMoreValuesThanAnOutcomeHolds) {
   std::vector<GuardrailSpec> specs;
   for (std::size_t i = 0; i <= traffic::kMaxValues; ++i) {

@@ -59,6 +59,8 @@ class Monitor {
         find_dependents{};
     gateway::AnswerQueue* answers = nullptr;  ///< Sampled answers; nullptr: there are no examiners.
     std::function<Result<registry::Signature>(const std::string& endpoint, const std::string& version)> signature_of{};
+    /// Whether a release may begin, asked on the thread that stores it; see services::StartCheck. May be empty.
+    std::function<Result<void>(const rollout::State& state, const std::string& model)> may_start{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);

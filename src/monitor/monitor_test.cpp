@@ -22,7 +22,8 @@ namespace {
 class FullDisk : public RolloutStore {
  public:
   explicit FullDisk(MemoryLedger& ledger) : ledger_(ledger) {}
-  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
+  Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                      std::optional<std::uint64_t> log_size) override {
     {
       const std::lock_guard lock(mutex_);
       if (full_) {
@@ -31,7 +32,7 @@ class FullDisk : public RolloutStore {
         return Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
       }
     }
-    return ledger_.commit(transition, model);
+    return ledger_.commit(transition, model, log_size);
   }
   Result<std::vector<rollout::State>> active_rollouts() const override { return ledger_.active_rollouts(); }
   Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override {
@@ -127,12 +128,28 @@ class MonitorTest : public ::testing::Test {
     endpoints[0].plan = rollout::default_plan();
     backends.on_change = [this](const BackendStatus& status) { monitor->on_backend(status); };
     monitor = std::make_unique<Monitor>(
-        Monitor::Ports{*gateway, routing, backends, disk, ledger, ledger, predictions, &recordings, system_clock(),
+        Monitor::Ports{*gateway,
+                       routing,
+                       backends,
+                       disk,
+                       ledger,
+                       ledger,
+                       predictions,
+                       &recordings,
+                       system_clock(),
                        [](const std::string& endpoint, const std::string& version) -> Result<BackendSpec> {
                          BackendSpec spec;
                          spec.endpoint = endpoint;
                          spec.version = version;
                          return spec;
+                       },
+                       {},
+                       {},
+                       nullptr,
+                       {},
+                       [this](const rollout::State& state, const std::string&) -> Result<void> {
+                         if (state.candidate != forbidden) return {};
+                         return Unexpected(ErrorCode::kFailedPrecondition, state.candidate + " needs what is gone.");
                        }},
         endpoints);
     ASSERT_TRUE(monitor->start());
@@ -179,12 +196,25 @@ class MonitorTest : public ::testing::Test {
       std::filesystem::path(::testing::TempDir()) / ("monitor-" + std::to_string(getpid()));
   LocalRecordings recordings{folder};
   MemoryPredictions predictions;
+  std::string forbidden;  ///< What may_start refuses; changed while no order is under way.
   FullDisk disk{ledger};
   ReadyBackends backends;
   gateway::RoutingCell routing;
   std::unique_ptr<gateway::Gateway> gateway;
   std::unique_ptr<Monitor> monitor;
 };
+
+TEST_F(MonitorTest, AReleaseThatIsNotAllowedAnyMoreWhenItIsStoredNeverWas) {
+  deploy("1.0.0");
+  forbidden = "1.1.0";
+  const auto refused = monitor->start_rollout("e", "1.1.0", rollout::default_plan(), "alice", "").get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "1.1.0 needs what is gone.");
+  EXPECT_EQ(share("1.0.0"), traffic::kWhole);
+  EXPECT_TRUE(ledger.active_rollouts()->empty());
+  forbidden.clear();
+  EXPECT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::default_plan(), "alice", "").get());
+}
 
 TEST_F(MonitorTest, AFirstVersionServesEverythingOnceItIsReady) {
   deploy("1.0.0");

@@ -41,7 +41,8 @@ class Replay {
       if (found == recorded_values.sources.end())
         return Unexpected(
             ErrorCode::kInvalidArgument,
-            fmt::format("The responses' {} was not recorded: no guardrail of that time took it.", name_of(wanted)),
+            fmt::format("The {}' {} was not recorded: no guardrail of that time took it.",
+                        wanted.of == gateway::ValueSource::Of::kRequest ? "requests" : "responses", name_of(wanted)),
             "Replay with guardrails on errors, latency and the values that were recorded.");
       places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
     }

@@ -38,6 +38,7 @@ Result<GuardrailSpec> spec_of(const Requirement& wanted, GuardrailSpec spec) {
       goal = {};
       goal.kind = wanted.at_least ? Objective::Kind::kAtLeast : Objective::Kind::kAtMost;
       goal.bound = wanted.at_least ? *wanted.at_least : *wanted.at_most;
+      spec.covariate = {};  // Explains a difference, not a level.
     }
     return spec;
   }

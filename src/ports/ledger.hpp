@@ -107,8 +107,10 @@ class RolloutStore {
   /// Stores the state (insert at revision 1, else only over revision - 1: kConflict otherwise; storing the same
   /// revision again is fine), its notes as audit entries, its stage moves, and, when the phase is final, the endpoint's
   /// new record. `subject` of each entry is "endpoint <endpoint>". A second rollout that is not final on one endpoint
-  /// is kConflict.
-  virtual Result<void> commit(const rollout::Transition& transition, const std::string& model) = 0;
+  /// is kConflict. `log_size`: how many entries the audit log had when it was checked that this may be stored;
+  /// kConflict when it has others by now, for then what was checked may not hold any more.
+  virtual Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                              std::optional<std::uint64_t> log_size = {}) = 0;
 
   virtual Result<std::vector<rollout::State>> active_rollouts() const = 0;
   /// Newest first, final ones too.

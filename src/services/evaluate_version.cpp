@@ -177,7 +177,8 @@ class Examination {
       TRY(const registry::VersionRef ref, registry::VersionRef::parse(test.classifier));
       TRY_DO(ports_.registry.versions.version(ref));
       TRY(const std::unique_ptr<ModelRunner> classifier, ports_.run(ref, test.backend));
-      TRY(std::vector<double> scores, score_texts(*classifier, test, texts, suite_.batch));
+      TRY(std::vector<double> scores,
+          score_texts(*classifier, {test.classifier, test.input, test.output, test.index}, texts, suite_.batch));
       restarts_ += classifier->restarts();
       all.push_back(std::move(scores));
     }

@@ -20,6 +20,8 @@ constexpr int kTries = 3;
 /// Where the backend is now, as its supervisor tells it. Thread-safe.
 class Whereabouts {
  public:
+  explicit Whereabouts(std::stop_token stop) : stop_(std::move(stop)) {}
+
   void note(const BackendStatus& status) {
     const std::lock_guard lock(mutex_);
     const std::uint32_t before = status_ ? status_->restarts : 0;
@@ -36,7 +38,7 @@ class Whereabouts {
   /// After a request was lost: gives the supervisor time to notice that the backend went away.
   void lost() {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kNoticedWithin, [&] { return status_ && status_->state != BackendState::kReady; });
+    changed_.wait_for(lock, stop_, kNoticedWithin, [&] { return status_ && status_->state != BackendState::kReady; });
   }
 
   /// Waits until it is ready. A url that is not there is given `patience`; a process has what its supervisor gives it.
@@ -45,7 +47,9 @@ class Whereabouts {
     const auto settled = [&] {
       return status_ && (status_->state == BackendState::kReady || status_->state == BackendState::kFailed);
     };
-    if (!changed_.wait_for(lock, patience, settled))
+    const bool known = changed_.wait_for(lock, stop_, patience, settled);
+    if (stop_.stop_requested()) return Unexpected(ErrorCode::kUnavailable, "Nobody waits for the model any more.");
+    if (!known)
       return Unexpected(ErrorCode::kUnavailable,
                         fmt::format("The model's backend was not ready within {}: {}", to_string(patience), why()),
                         "Look at its output, or raise backend.start_timeout in the suite.");
@@ -56,14 +60,16 @@ class Whereabouts {
 
  private:
   std::string why() const { return status_ && !status_->detail.empty() ? status_->detail : "it did not say why"; }
+  const std::stop_token stop_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::optional<BackendStatus> status_;
   std::uint64_t restarts_ = 0;
 };
 
 /// What sessions share.
 struct Served {
+  explicit Served(std::stop_token stop) : where(std::move(stop)) {}
   Whereabouts where;
   std::string path;  ///< "/v2/models/NAME"
   std::string who;   ///< "m@1.0.0", for errors
@@ -143,6 +149,8 @@ class HttpSession : public ModelSession {
 
 class Running : public ModelRunner {
  public:
+  explicit Running(std::stop_token stop) : served_(std::move(stop)) {}
+
   Result<void> start(const BackendSpec& spec, const std::string& served_as, const std::filesystem::path& logs,
                      milliseconds answer_timeout) {
     served_.answer_timeout = answer_timeout;
@@ -186,8 +194,9 @@ class Running : public ModelRunner {
 }  // namespace
 
 Result<std::unique_ptr<ModelRunner>> run_model(const BackendSpec& spec, const std::string& served_as,
-                                               const std::filesystem::path& logs, milliseconds answer_timeout) {
-  auto running = std::make_unique<Running>();
+                                               const std::filesystem::path& logs, milliseconds answer_timeout,
+                                               const std::stop_token& stop) {
+  auto running = std::make_unique<Running>(stop);
   TRY_DO(running->start(spec, served_as, logs, answer_timeout));
   return std::unique_ptr<ModelRunner>(std::move(running));
 }

@@ -104,6 +104,7 @@ std::string to_json(const guardrails::Policy& policy) {
               {"min_samples", spec.min_samples},
               {"restart_every", spec.restarts.every},
               {"action", guardrails::to_string(spec.action)}};
+    if (spec.covariate.given()) item["covariate"] = value_json(spec.covariate);
     if (spec.window) item["window"] = to_string(*spec.window);
     items.push_back(std::move(item));
   }

@@ -59,6 +59,11 @@ guardrails::Policy one_of_each() {
   value.objective.margin = 0.01;
   value.objective.sigma = 2.5;
   out.push_back(value);
+  GuardrailSpec explained = value;
+  explained.name = "basket";
+  explained.objective.sigma = 0;
+  explained.covariate.json_pointer = "/price";
+  out.push_back(explained);
   policy.family = {guardrails::Family::Control::kEBh, 0.03};
   return policy;
 }

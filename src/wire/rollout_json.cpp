@@ -246,6 +246,13 @@ void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
                        {"paired_rate", TestKind::kPairedRate},
                        {"paired_mean", TestKind::kPairedMean}},
                       spec.test);
+  fields.object("covariate", [&](Fields& covariate) {
+    covariate.optional("json_pointer", spec.covariate.json_pointer);
+    covariate.optional("header", spec.covariate.header);
+    covariate.optional("tensor", spec.covariate.tensor);
+    if (!spec.covariate.given())
+      covariate.fail("json_pointer", "is missing; so are header and tensor", "Say where in the request the number is.");
+  });
   fields.optional("alpha", spec.alpha);
   fields.optional("min_samples", spec.min_samples);
   fields.optional("restart_every", spec.restarts.every);
@@ -309,6 +316,7 @@ std::string to_json(const guardrails::Evidence& e) {
       {"breached", e.breached},
       {"sentence", e.sentence}};
   if (e.log_promise != e.log_limit) root["log_promise"] = e.log_promise;
+  if (e.covariate) root["covariate"] = {{"explained_ratio", e.covariate->explained}, {"missing", e.covariate->missing}};
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

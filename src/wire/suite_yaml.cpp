@@ -26,7 +26,9 @@ void read_choice(Fields& fields, const char* key, Choice& out,
   fields.fail(key, "is '" + text + "'", "Use one of: " + known + ".");
 }
 
-void read_backend(Fields& fields, BackendChoice& out) {
+}  // namespace
+
+void read_backend_choice(Fields& fields, BackendChoice& out) {
   using Kind = BackendChoice::Kind;
   fields.object("backend", [&](Fields& backend) {
     read_choice(backend, "kind", out.kind, {{"model", Kind::kModel}, {"process", Kind::kProcess}, {"url", Kind::kUrl}});
@@ -45,6 +47,8 @@ void read_backend(Fields& fields, BackendChoice& out) {
       backend.fail("command", "is missing", "Give it as a list: command: [python3, serve.py, --port, \"{port}\"]");
   });
 }
+
+namespace {
 
 void read_input(Fields& fields, Input& input) {
   fields.optional("name", input.name);
@@ -126,8 +130,11 @@ void read_tests(Fields& fields, Set& set) {
     item.required("classifier", test.classifier);
     item.optional("input", test.input);
     item.optional("output", test.output);
+    std::uint64_t index = 0;
+    item.optional("index", index);
+    if (item.has("index")) test.index = index;
     item.optional("threshold", test.threshold);
-    read_backend(item, test.backend);
+    read_backend_choice(item, test.backend);
   });
 }
 
@@ -173,7 +180,7 @@ Result<Suite> suite_from(const Document& document) {
   fields.optional("min_group", suite.min_group);
   read_choice(fields, "small_groups", suite.small_groups,
               {{"insufficient", SmallGroups::kInsufficient}, {"leave_out", SmallGroups::kLeaveOut}});
-  read_backend(fields, suite.backend);
+  read_backend_choice(fields, suite.backend);
   fields.each("sets", [&](Fields& item) { read_set(item, suite.sets.emplace_back()); });
   TRY_DO(fields.finish());
   TRY_DO(validate(suite));

@@ -20,4 +20,7 @@ namespace backstay::wire {
 ///         latency: {requests: 500}
 Result<evaluation::Suite> suite_from(const Document& document);
 
+/// The object `backend`, when there is one: how a version is served to who evaluates it or has it judge.
+void read_backend_choice(Fields& fields, evaluation::BackendChoice& out);
+
 }  // namespace backstay::wire

@@ -37,6 +37,31 @@ def test_an_unknown_template_names_the_nearest(backstay):
     assert "classification" in backstay("guardrail", "template", "tabular", code=3).err
 
 
+COVARIATE = """\
+guardrails:
+  - name: basket
+    signal: {kind: response_value, json_pointer: /total}
+    test: value_vs_stable
+    covariate: {json_pointer: /price}
+    objective: {relative_to: stable, better: higher}
+"""
+
+
+def test_a_covariate_is_checked_and_said_to_be_left_out_of_forecasts(backstay):
+    checked = backstay("guardrail", "check", "-", "--json", input=COVARIATE).json["guardrails"]
+    assert checked[0]["covariate"] == "/price of the request"
+    assert "/price of the request" in backstay("guardrail", "check", "-", input=COVARIATE).out
+    ask = ["guardrail", "simulate", "-", "--guardrail", "basket", "--baseline", 10, "--effect", 8, "--runs", 20]
+    assert "covariate is not simulated" in backstay(*ask, input=COVARIATE).out
+    for change, said in [(("test: value_vs_stable", "test: paired_mean"), "covariate, which the test paired_mean doesn't take"),
+                         (("{relative_to: stable, better: higher}", "{at_least: 0.5}"), "doesn't fit"),
+                         (("better: higher", "sigma: 2"), "sigma and a covariate"),
+                         (("{json_pointer: /price}", "{}"), "in the request"),
+                         (("{json_pointer: /price}", "{json_pointer: price}"), "doesn't start with '/'"),
+                         (("{json_pointer: /price}", "{pointer: /price}"), "json_pointer")]:
+        assert said in backstay("guardrail", "check", "-", input=COVARIATE.replace(*change), code=2).err, change
+
+
 def test_simulate_tells_time_exposure_and_false_alarms(backstay, policy):
     ask = ["guardrail", "simulate", policy, "--baseline", "0.98", "--effect", "0.93", "--rate", 200, "--runs", 200]
     (errors,) = backstay(*ask, "--json").json["guardrails"]

@@ -8,7 +8,9 @@ import joblib
 import numpy as np
 import pytest
 from skl2onnx import to_onnx
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from program import Program, Server
 from release import Releases
@@ -41,6 +43,9 @@ def ml_onnx() -> bytes:
     return proto.SerializeToString()
 
 
+TEXTS = ["have a nice day", "you are an idiot", "thank you", "shut up"] * 20
+TEXT_MODEL = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, ["kind", "unkind"] * 40)
+
 MODELS = {"pickled": {"model.pkl": pickle.dumps(MODEL)}, "dumped": {"model.joblib": joblib_bytes()},
           "trees": {"model.onnx": ml_onnx()}}
 
@@ -52,14 +57,15 @@ def serving(tmp_path_factory):
     releases = Releases(program)
     lock = program.folder / "requirements.txt"
     lock.write_text(LOCK)
-    for name, files in MODELS.items():
+    served = {**MODELS, "texts": {"model.pkl": pickle.dumps(TEXT_MODEL)}}
+    for name, files in served.items():
         releases.release("1.0.0", files, model=name, serving={"runtime": "python"},
                          environment={"lock_files": [{"path": str(lock), "as": "requirements.txt"}]})
-    endpoints = [{"name": name, "model": name, "rollout": {"watch": "0s", "ready_timeout": "10m"}} for name in MODELS]
+    endpoints = [{"name": name, "model": name, "rollout": {"watch": "0s", "ready_timeout": "10m"}} for name in served]
     server = Server(program, {"endpoints": endpoints})
-    for name in MODELS:
+    for name in served:
         program("rollout", "start", name, f"{name}@1.0.0")
-    for name in MODELS:
+    for name in served:
         server.wait_for_phase(name, "done", "rolled_back", deadline=300)
     yield server
     server.stop()
@@ -81,6 +87,19 @@ def test_a_model_answers_in_its_own_environment_as_it_does_here(serving, name):
         assert outputs[label]["data"] == MODEL.predict(rows.astype(np.float32)).tolist()
         assert outputs[probabilities]["shape"] == [count, 2]
         np.testing.assert_allclose(np.reshape(outputs[probabilities]["data"], (count, 2)), MODEL.predict_proba(rows), atol=1e-5)
+
+
+def test_a_pipeline_that_begins_with_a_text_vectorizer_takes_texts(serving):
+    metadata = serving.ask("GET", "/v2/models/texts").json
+    assert metadata["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    texts = ["what an idiot", "nice", "日本語", ""]
+    answer = serving.infer("texts", [{"name": "text", "shape": [4], "datatype": "BYTES", "data": texts}])
+    assert answer.status == 200, answer.body
+    outputs = {output["name"]: output for output in answer.json["outputs"]}
+    assert outputs["label"]["datatype"] == "BYTES" and outputs["label"]["data"] == TEXT_MODEL.predict(texts).tolist()
+    np.testing.assert_allclose(np.reshape(outputs["probabilities"]["data"], (4, 2)), TEXT_MODEL.predict_proba(texts), atol=1e-5)
+    refused = serving.infer("texts", [{"name": "text", "shape": [1], "datatype": "FP32", "data": [1]}])
+    assert refused.status == 400 and "takes BYTES" in refused.json["error"]
 
 
 def test_one_lock_file_is_one_environment_for_every_model_that_names_it(serving):

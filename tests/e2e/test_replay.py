@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from backend import answers
+from backend import Reply, answers
 from program import Server, wait_until
 from released import LONG, QUICK
 
@@ -49,6 +49,38 @@ def test_a_rollback_is_decided_again_bit_for_bit(taken_back):
     trace = setup.backstay("trace", crossing["prediction_id"], "--json").json
     assert "2.0.0" in json.dumps(trace)
     assert "bit for bit" in setup.backstay("replay", "e-2").out
+
+
+def basket(less: float):
+    """Twice the price that was asked for and a little more or less; `less` on top."""
+    def reply(request):
+        price = json.loads(request["body"])["price"]
+        return Reply(body={"total": 2 * price + price * 7919 % 10 - less})
+
+    return reply
+
+
+def test_a_covariate_of_the_request_finds_what_its_noise_would_hide_and_replays_bit_for_bit(released):
+    explained = {"name": "basket", "signal": {"kind": "response_value", "json_pointer": "/total"}, "test": "value_vs_stable",
+                 "covariate": {"json_pointer": "/price"}, "objective": {"relative_to": "stable"}}
+    setup = released(rollout=HALF, guardrails=[explained])
+    setup.stable.reply, setup.candidate.reply = basket(0), basket(4)  # Of some 1,000, with a deviation of 577.
+    with setup.traffic(bodies=lambda number: json.dumps({"price": number * 6151 % 1000}).encode()) as traffic:
+        setup.start()
+        setup.server.wait_for_phase("e", "rolled_back")
+        wait_until(lambda: replay(setup)["recorded"]["complete"], "the end of the recording")
+    assert traffic.failures == []
+    (entry,) = [e for e in setup.backstay.audit() if e["action"] == "rollout.rollback"]
+    assert entry["evidence"]["covariate"]["explained_ratio"] > 0.99 and entry["evidence"]["covariate"]["missing"] == 0
+    assert "explains 100%" in entry["evidence"]["sentence"]
+    again = replay(setup)
+    assert again["same_decision"] and again["recorded"]["crossings"][0]["evidence"]["log_e"] == entry["evidence"]["log_e"]
+    plain = setup.backstay.folder / "plain.yaml"
+    plain.write_text(json.dumps({"guardrails": [{key: what for key, what in explained.items() if key != "covariate"}]}))
+    assert replay(setup, "--policy", plain)["instead"]["crossings"] == []
+    other = setup.backstay.folder / "other.yaml"
+    other.write_text(json.dumps({"guardrails": [{**explained, "covariate": {"header": "X-Age"}}]}))
+    assert "The requests' header X-Age was not recorded" in setup.backstay("replay", "e", "--policy", other, code=2).err
 
 
 def test_another_policy_decides_sooner_or_not_at_all(taken_back):

@@ -9,12 +9,13 @@ import threading
 class Traffic:
     """`with Traffic(address, path) as traffic:` sends until the end of the block; `failures` holds what was not 200."""
 
-    def __init__(self, address: str, path: str, clients: int = 4, headers=lambda number: {}):
+    def __init__(self, address: str, path: str, clients: int = 4, headers=lambda number: {},
+                 bodies=lambda number: b'{"inputs": []}'):
         self.statuses = collections.Counter()
         self.versions = collections.Counter()
         self.failures: list[str] = []
         self.predictions: list[tuple[str, str]] = []  # (id, version)
-        self._address, self._path, self._headers = address, path, headers
+        self._address, self._path, self._headers, self._bodies = address, path, headers, bodies
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._count = 0
@@ -41,7 +42,7 @@ class Traffic:
                 self._count += 1
                 number = self._count
             try:
-                connection.request("POST", self._path, b'{"inputs": []}', self._headers(number))
+                connection.request("POST", self._path, self._bodies(number), self._headers(number))
                 answer = connection.getresponse()
                 body = answer.read()
             except (OSError, http.client.HTTPException) as broken:

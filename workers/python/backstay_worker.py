@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Serves one model version by the Open Inference Protocol: scikit-learn models (.pkl, .pickle, .joblib) and any ONNX.
+"""Serves one model version by the Open Inference Protocol: scikit-learn models (.pkl, .pickle, .joblib) and any ONNX;
+numbers and texts.
 
 Run by Backstay for versions whose manifest says `serving: {runtime: python}`. With --lock it first makes the virtual
 environment the lock file describes (once per lock file) and goes on in there, so that a pickle meets the packages it was
@@ -27,6 +28,7 @@ OIP_TYPES = {
     "INT16": "int16", "INT32": "int32", "INT64": "int64", "FP16": "float16", "FP32": "float32", "FP64": "float64",
 }
 NUMPY_TYPES = {numpy_name: name for name, numpy_name in OIP_TYPES.items()}
+TEXT = "BYTES"  # The protocol's name for texts; in JSON they are strings.
 PINNED = re.compile(r"^[A-Za-z0-9._\[\]-]+==[^\s;]+")
 
 
@@ -73,6 +75,17 @@ def enter_environment(lock: pathlib.Path, folder: pathlib.Path) -> None:
 # --- models ---
 
 
+def takes_texts(model) -> bool:
+    """Whether rows are texts: the model, or a pipeline's first step, says so by scikit-learn's tags."""
+    first = model.steps[0][1] if getattr(model, "steps", None) else model
+    try:
+        if hasattr(first, "__sklearn_tags__"):
+            return bool(first.__sklearn_tags__().input_tags.string)
+        return "string" in first._get_tags().get("X_types", [])  # scikit-learn before 1.6
+    except Exception:  # No estimator of scikit-learn's.
+        return False
+
+
 class SklearnModel:
     def __init__(self, path: pathlib.Path):
         import numpy
@@ -90,16 +103,19 @@ class SklearnModel:
         except ModuleNotFoundError as missing:
             raise Lacking(f"{path.name} needs the package '{missing.name}', which its lock file does not name.")
         self.numpy = numpy
-        features = int(getattr(self.model, "n_features_in_", -1))
-        self.inputs = [("x", "FP64", [-1, features])]
+        if takes_texts(self.model):
+            self.inputs = [("text", TEXT, [-1])]
+        else:
+            self.inputs = [("x", "FP64", [-1, int(getattr(self.model, "n_features_in_", -1))])]
         self.outputs = [("label", None, [-1])]
         if hasattr(self.model, "predict_proba"):
             self.outputs.append(("probabilities", "FP64", [-1, len(self.model.classes_)]))
 
     def run(self, tensors: dict) -> dict:
-        results = {"label": self.numpy.asarray(self.model.predict(tensors["x"]))}
+        rows = tensors[self.inputs[0][0]]
+        results = {"label": self.numpy.asarray(self.model.predict(rows))}
         if len(self.outputs) > 1:
-            results["probabilities"] = self.numpy.asarray(self.model.predict_proba(tensors["x"]))
+            results["probabilities"] = self.numpy.asarray(self.model.predict_proba(rows))
         return results
 
 
@@ -115,16 +131,23 @@ class OnnxModel:
             self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented as lacking:
             raise Lacking(str(lacking))
+        except Exception as failure:
+            if "locale" in str(failure):
+                raise Lacking(f"{path.name} wants a locale that this machine does not have. With skl2onnx convert it with "
+                              "options={TfidfVectorizer: {'locale': 'C.UTF-8'}}. " + str(failure))
+            raise
         self.inputs = [self.describe(node) for node in self.session.get_inputs()]
         self.outputs = [self.describe(node) for node in self.session.get_outputs()]
 
     @staticmethod
     def describe(node):
-        types = {"tensor(float)": "FP32", "tensor(double)": "FP64", "tensor(float16)": "FP16", "tensor(bool)": "BOOL"}
+        types = {"tensor(float)": "FP32", "tensor(double)": "FP64", "tensor(float16)": "FP16", "tensor(bool)": "BOOL",
+                 "tensor(string)": TEXT}
         inner = node.type.removeprefix("tensor(").removesuffix(")")
         kind = types.get(node.type) or inner.upper()
-        if kind not in OIP_TYPES:
-            raise Lacking(f"'{node.name}' has the type {node.type}, which is not served.")
+        if kind not in OIP_TYPES and kind != TEXT:
+            hint = " With skl2onnx convert it with options={'zipmap': False}." if "map(" in node.type else ""
+            raise Lacking(f"'{node.name}' has the type {node.type}, which is not served.{hint}")
         return node.name, kind, [size if isinstance(size, int) else -1 for size in node.shape]
 
     def run(self, tensors: dict) -> dict:
@@ -159,15 +182,21 @@ def read_tensors(model, request: dict) -> dict:
         name = item.get("name")
         if name not in known:
             raise BadRequest(f"The model has no input '{name}'; it has: {', '.join(known)}.")
-        if item.get("datatype") not in OIP_TYPES:
-            raise BadRequest(f"Input '{name}' has no known datatype.")
         kind, expected = known[name]
+        datatype = item.get("datatype")
+        if datatype not in OIP_TYPES and datatype != TEXT:
+            raise BadRequest(f"Input '{name}' has no known datatype.")
+        if (datatype == TEXT) != (kind == TEXT):
+            raise BadRequest(f"Input '{name}' has the datatype {datatype}; the model takes {kind}.")
         shape = item.get("shape")
         if not isinstance(shape, list) or len(shape) != len(expected) or any(
                 e not in (-1, s) for e, s in zip(expected, shape)):
             raise BadRequest(f"Input '{name}' has shape {shape}; the model takes {expected}.")
+        if kind == TEXT:
+            tensors[name] = read_texts(name, item.get("data"), shape)
+            continue
         try:
-            array = numpy.asarray(item.get("data"), dtype=OIP_TYPES[item["datatype"]]).reshape(shape)
+            array = numpy.asarray(item.get("data"), dtype=OIP_TYPES[datatype]).reshape(shape)
         except (TypeError, ValueError, OverflowError) as wrong:
             raise BadRequest(f"The data of input '{name}' does not fit: {wrong}.")
         tensors[name] = array.astype(OIP_TYPES[kind], copy=False)
@@ -177,11 +206,33 @@ def read_tensors(model, request: dict) -> dict:
     return tensors
 
 
+def read_texts(name: str, data, shape: list):
+    """A tensor of strings, whose data is flat or nested as the shape says."""
+    import numpy
+
+    texts = data if isinstance(data, list) else [data]
+    for _ in shape[1:]:
+        if any(isinstance(item, list) for item in texts):
+            texts = [text for item in texts for text in (item if isinstance(item, list) else [item])]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadRequest(f"The data of input '{name}' has something that is no string.")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise BadRequest(f"The data of input '{name}' is not valid Unicode.")
+    array = numpy.empty(len(texts), dtype=object)
+    array[:] = texts
+    try:
+        return array.reshape(shape)
+    except (TypeError, ValueError, OverflowError) as wrong:
+        raise BadRequest(f"The data of input '{name}' does not fit: {wrong}.")
+
+
 def describe_output(name, array) -> dict:
     kind = NUMPY_TYPES.get(array.dtype.name)
     data = array.ravel().tolist()
     if kind is None:
-        kind, data = "BYTES", [str(value) for value in data]
+        kind, data = TEXT, [str(value) for value in data]
     return {"name": name, "datatype": kind, "shape": list(array.shape), "data": data}
 
 
@@ -233,7 +284,7 @@ def make_handler(model, options):
             if what == "/ready":
                 self.reply(200, {"name": options.name, "ready": True})
             elif what is not None:
-                tensors = [[{"name": n, "datatype": k or "BYTES", "shape": s} for n, k, s in side]
+                tensors = [[{"name": n, "datatype": k or TEXT, "shape": s} for n, k, s in side]
                            for side in (model.inputs, model.outputs)]
                 self.reply(200, {"name": options.name, "versions": [options.version], "platform": "python",
                                  "inputs": tensors[0], "outputs": tensors[1]})

@@ -95,11 +95,12 @@ struct Behaviour {
 
 /// A version of the registry that judges what the model wrote.
 struct Safety {
-  std::string name;        ///< "toxicity"
-  std::string classifier;  ///< "toxicity-classifier@1.2.0", never an alias
-  std::string input;       ///< Empty: its only input.
-  std::string output;      ///< Empty: its only output.
-  double threshold = 0.5;  ///< A score from here on is unsafe.
+  std::string name;                    ///< "toxicity"
+  std::string classifier;              ///< "toxicity-classifier@1.2.0", never an alias
+  std::string input;                   ///< Empty: its only input.
+  std::string output;                  ///< Empty: its only output.
+  std::optional<std::uint64_t> index;  ///< Of several numbers for each text: which one is the score.
+  double threshold = 0.5;              ///< A score from here on is unsafe.
   BackendChoice backend;
 };
 

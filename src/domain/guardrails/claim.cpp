@@ -25,7 +25,9 @@ Claim::Test Claim::make_test(const GuardrailSpec& spec) {
 }
 
 Claim::Claim(GuardrailSpec spec, double alpha)
-    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {}
+    : spec_(std::move(spec)), kind_(chosen_test(spec_)), log_limit_(-std::log(alpha)), test_(make_test(spec_)) {
+  if (spec_.covariate.given()) cuped_.emplace();
+}
 
 void Claim::observe(const Measurement& m) {
   if (m.candidate) ++candidate_n_;
@@ -67,12 +69,12 @@ void Claim::observe_value(const Measurement& m) {
   }
   if (!bets) return;
   if (kind_ == TestKind::kMeanVsStable) {
-    std::get<RelativeMeanTest>(test_).observe(!m.candidate, 1 - m.assignment_probability, loss(spec_, m.value));
+    observe_loss(cuped_, m, loss(spec_, m.value), !m.candidate, std::get<RelativeMeanTest>(test_));
     return;
   }
   if (!std::isfinite(m.value) || !std::isfinite(m.second)) return;
   if (kind_ == TestKind::kValueVsStable) {
-    std::get<RelativeValueTest>(test_).observe(!m.candidate, m.value);
+    if (const auto value = adjusted_value(cuped_, m)) std::get<RelativeValueTest>(test_).observe(!m.candidate, *value);
   } else {
     std::get<RelativeRatioTest>(test_).observe(!m.candidate, m.value, m.second);
   }

@@ -39,6 +39,7 @@ class Claim {
   TestKind kind_;
   double log_limit_;
   Test test_;
+  std::optional<Cuped> cuped_;
   ClusterSet clusters_;
   std::uint64_t candidate_n_ = 0;
 };

@@ -224,5 +224,39 @@ TEST(Claim, NothingIsShownWithoutEvidence) {
   EXPECT_NEAR(std::exp(claim.log_limit()), 20, 1e-9);
 }
 
+// Requests until it is shown that an equal candidate is worse by less than the margin.
+int requests_until_shown(const GuardrailSpec& spec, std::uint64_t seed) {
+  Claim claim(spec, 0.05);
+  Random random(seed);
+  Measurement m;
+  m.assignment_probability = 0.3;
+  int requests = 0;
+  for (; requests < 50'000 && claim.log_e() < claim.log_limit(); ++requests) {
+    m.covariate = random.unit();
+    m.candidate = random.unit() < 0.3;
+    m.value = 0.1 + 0.6 * m.covariate + 0.2 * random.unit();
+    claim.observe(m);
+  }
+  return requests;
+}
+
+TEST(Claim, IsShownSoonerWithACovariate) {
+  for (const TestKind test : {TestKind::kMeanVsStable, TestKind::kValueVsStable}) {
+    GuardrailSpec spec;
+    spec.signal.kind = Signal::Kind::kResponseValue;
+    spec.signal.json_pointer = "/total";
+    spec.test = test;
+    spec.objective.margin = 0.03;
+    GuardrailSpec knowing = spec;
+    knowing.covariate.json_pointer = "/price";
+    int plain = 0, explained = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      plain += requests_until_shown(spec, seed);
+      explained += requests_until_shown(knowing, seed);
+    }
+    EXPECT_LT(explained * 2, plain) << to_string(test);
+  }
+}
+
 }  // namespace
 }  // namespace backstay::guardrails

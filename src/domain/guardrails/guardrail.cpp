@@ -55,6 +55,20 @@ double loss(const GuardrailSpec& spec, double value) {
   return spec.objective.better == Better::kHigher ? 1 - value : value;
 }
 
+void observe_loss(std::optional<Cuped>& cuped, const Measurement& m, double loss, bool as_candidate,
+                  RelativeMeanTest& test) {
+  const double pi = as_candidate == m.candidate ? m.assignment_probability : 1 - m.assignment_probability;
+  test.observe(as_candidate, pi, loss, cuped ? cuped->shift(m.covariate) : 0.0);
+  if (cuped && !m.candidate) cuped->learn(loss, m.covariate);
+}
+
+std::optional<double> adjusted_value(std::optional<Cuped>& cuped, const Measurement& m) {
+  if (!cuped) return m.value;
+  const bool begins = cuped->seen() >= RelativeRatioTest::kWarmUp;
+  const double value = cuped->adjust(m.candidate, m.value, m.covariate);
+  return begins ? std::optional(value) : std::nullopt;
+}
+
 double allowed_bad(const GuardrailSpec& spec) {
   const Objective& goal = spec.objective;
   if (is_duration(spec.signal.kind)) return 1 - goal.quantile;
@@ -102,7 +116,9 @@ Guardrail::Guardrail(GuardrailSpec spec, double alpha, std::optional<double> pro
       kind_(chosen_test(spec_)),
       log_limit_(-std::log(alpha)),
       log_promise_(-std::log(promise.value_or(alpha))),
-      test_(make_test(spec_, log_limit_)) {}
+      test_(make_test(spec_, log_limit_)) {
+  if (spec_.covariate.given()) cuped_.emplace();
+}
 
 void Guardrail::count(const Measurement& m) {
   ++(m.candidate ? candidate_n_ : stable_n_);
@@ -178,14 +194,15 @@ bool Guardrail::observe_value(const Measurement& m) {
     return m.candidate;
   }
   if (!bets) return false;
+  if (cuped_ && !std::isfinite(m.covariate)) ++without_covariate_;
   if (kind_ == TestKind::kMeanVsStable) {
-    std::get<RelativeMeanTest>(test_).observe(m.candidate, m.assignment_probability, loss(spec_, m.value));
+    observe_loss(cuped_, m, loss(spec_, m.value), m.candidate, std::get<RelativeMeanTest>(test_));
     return true;
   }
   // No number stands for a missing value that may be of any size.
   if (!std::isfinite(m.value) || !std::isfinite(m.second)) return false;
   if (kind_ == TestKind::kValueVsStable) {
-    std::get<RelativeValueTest>(test_).observe(m.candidate, m.value);
+    if (const auto value = adjusted_value(cuped_, m)) std::get<RelativeValueTest>(test_).observe(m.candidate, *value);
   } else {
     std::get<RelativeRatioTest>(test_).observe(m.candidate, m.value, m.second);
   }
@@ -229,6 +246,7 @@ Evidence Guardrail::evidence() const {
     out.stable_mean = stable_per_ == 0 ? 0 : stable_sum_ / stable_per_;
   }
   out.breached = breached_;
+  if (cuped_) out.covariate = {cuped_->explained(), without_covariate_};
   out.sentence = sentence(out);
   return out;
 }
@@ -251,8 +269,11 @@ std::string Guardrail::seen(const Evidence& e) const {
     case TestKind::kMeanVsStable:
     case TestKind::kValueVsStable:
     case TestKind::kPairedMean:
-      return fmt::format("the candidate's mean is {:.4g} over {} outcomes, stable's {:.4g} over {}", e.candidate_mean,
-                         e.candidate_n, e.stable_mean, e.stable_n);
+      return fmt::format("the candidate's mean is {:.4g} over {} outcomes, stable's {:.4g} over {}{}", e.candidate_mean,
+                         e.candidate_n, e.stable_mean, e.stable_n,
+                         e.covariate ? fmt::format(" (of stable's variance the covariate explains {:.0f}%)",
+                                                   e.covariate->explained * 100)
+                                     : "");
     case TestKind::kRatioVsStable:
       return fmt::format("the candidate's ratio is {:.4g} over {} outcomes, stable's {:.4g} over {}", e.candidate_mean,
                          e.candidate_n, e.stable_mean, e.stable_n);

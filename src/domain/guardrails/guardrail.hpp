@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,8 @@ struct Measurement {
   /// Its user had an answer before it. Said of what is known late only, where the first to be known need not be the
   /// first answer: a report comes at once, that there was none when the window is over.
   bool repeated = false;
+  /// The request's covariate (GuardrailSpec::covariate); NaN: it has none.
+  double covariate = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
@@ -40,6 +43,13 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
 bool is_bad(const GuardrailSpec& spec, double value);
 /// Of a score in [0, 1]: how far it is from the best; an answer without one is as bad as can be.
 double loss(const GuardrailSpec& spec, double value);
+/// Shows a loss to the test, with what the covariate lets one expect of it when there is one. `as_candidate`: a claim's
+/// test has the arms exchanged.
+void observe_loss(std::optional<Cuped>& cuped, const Measurement& m, double loss, bool as_candidate,
+                  RelativeMeanTest& test);
+/// The value less what the covariate explains; nullopt while the first RelativeRatioTest::kWarmUp outcomes of stable
+/// are learnt from, for their variance is not that of what comes after.
+std::optional<double> adjusted_value(std::optional<Cuped>& cuped, const Measurement& m);
 /// The share of outcomes that an absolute objective lets be bad.
 double allowed_bad(const GuardrailSpec& spec);
 
@@ -61,6 +71,12 @@ struct Evidence {
   double candidate_mean = 0;  ///< Of scores and latencies.
   double stable_mean = 0;
   bool breached = false;
+  /// What the request's covariate does, when there is one.
+  struct Covariate {
+    double explained = 0;       ///< The share of stable's variance that it takes out.
+    std::uint64_t missing = 0;  ///< Outcomes of both whose request did not have it; they count unadjusted.
+  };
+  std::optional<Covariate> covariate{};
   std::string sentence;
 };
 
@@ -112,6 +128,8 @@ class Guardrail {
   double log_limit_;
   double log_promise_;
   Test test_;
+  std::optional<Cuped> cuped_;  ///< When the specification names a covariate.
+  std::uint64_t without_covariate_ = 0;
   ClusterSet clusters_;
   std::optional<Monotonic> first_at_;
   bool breached_ = false;

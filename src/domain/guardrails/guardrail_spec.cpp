@@ -45,7 +45,7 @@ Result<void> check_values(const GuardrailSpec& spec) {
   if (signal.kind != Kind::kResponseValue && signal.kind != Kind::kFeedback && signal.value().given())
     return wrong(spec, "takes a value from the response for a signal that is none",
                  "Signals of kind response_value and feedback take one.");
-  for (const Value& value : {signal.value(), signal.per, signal.segment}) {
+  for (const Value& value : {signal.value(), signal.per, signal.segment, spec.covariate}) {
     if (!value.json_pointer.empty() && value.json_pointer.front() != '/')
       return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
     if (value.ways() > 1)
@@ -67,6 +67,18 @@ Result<void> check_values(const GuardrailSpec& spec) {
     return wrong(spec, "divides something that is no value", "per is for response_value without ok_when.");
   if (signal.per.given() && spec.objective.kind != Goal::kRelativeToStable)
     return wrong(spec, "has a ratio without relative_to: stable", "Write objective: {relative_to: stable}.");
+  return {};
+}
+
+Result<void> check_covariate(const GuardrailSpec& spec) {
+  const TestKind test = chosen_test(spec);
+  if (test != TestKind::kMeanVsStable && test != TestKind::kValueVsStable)
+    return wrong(spec, fmt::format("has a covariate, which the test {} doesn't take", to_string(test)),
+                 "Means against stable take one: a response_value without ok_when, or response_bytes with test: "
+                 "value_vs_stable, and objective: {relative_to: stable}.");
+  if (spec.objective.sigma > 0)
+    return wrong(spec, "has a sigma and a covariate",
+                 "sigma bounds the value as it is, and what is left of it is tested: leave one of the two out.");
   return {};
 }
 
@@ -167,6 +179,7 @@ Result<void> validate(const GuardrailSpec& spec) {
                  fmt::format("has the test '{}', which doesn't fit its signal and objective", to_string(spec.test)),
                  fmt::format("Leave test out, or use: {}.", known));
   }
+  if (spec.covariate.given()) TRY_DO(check_covariate(spec));
   if (goal.kind == Goal::kRelativeToStable) return check_relative(spec);
   if (spec.signal.kind == Kind::kResponseBytes && !spec.signal.ok_when)
     return wrong(

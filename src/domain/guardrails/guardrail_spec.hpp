@@ -21,7 +21,7 @@ struct Predicate {
   bool operator==(const Predicate&) const = default;
 };
 
-/// Where a number is in a response.
+/// Where a number is in a response, or in a request.
 struct Value {
   std::string json_pointer;
   std::string header;
@@ -139,6 +139,8 @@ struct GuardrailSpec {
   std::optional<milliseconds> window;  ///< Only this long after the candidate's first outcome ("the first hour").
   Action action = Action::kRollBack;
   RestartPlan restarts = kUsualRestarts;  ///< For what breaks after a healthy start.
+  /// A number in the request that explains some of the value: means against stable are adjusted by it (Cuped).
+  Value covariate{};
   bool operator==(const GuardrailSpec&) const = default;
 };
 /// The test that a valid specification names or, when it names none, that fits it.

@@ -43,10 +43,10 @@ double BoundedMeanTest::log_e() const {
   return now.log_e();
 }
 
-void RelativeMeanTest::observe(bool candidate, double pi, double loss) {
+void RelativeMeanTest::observe(bool candidate, double pi, double loss, double shift) {
   if (!(pi > 0 && pi < 1)) return;
   const double y = std::clamp(loss, 0.0, 1.0);
-  const double center = (0.5 + sum_) / (count_ + 1);
+  const double center = std::clamp((0.5 + sum_) / (count_ + 1) + shift, 0.0, 1.0);
   const double worst = std::max(center / pi, (1 - center) / (1 - pi)) + margin_;
   const double z = (y - center) * (candidate ? 1 / pi : -1 / (1 - pi)) - margin_;
   for (std::size_t j = 0; j < kFractions.size(); ++j) capitals_.multiply(j, std::log1p(kFractions[j] * z / worst));

@@ -44,13 +44,15 @@ class BoundedMeanTest {
 /// H0: the candidate's mean loss is at most stable's plus `margin`, losses in [0, 1], both drifting together as they
 /// like. z = (Y - c)(A/pi - (1-A)/(1-pi)) - margin, c the lagged mean of all losses, so that E z = mu1 - mu0 - margin;
 /// K_j *= 1 + f_j lambda_max z over f in {.05, .1, .2, .4, .8}, lambda_max = 1/(max(c/pi, (1-c)/(1-pi)) + margin).
-/// Assumes that the draw was independent of the loss and pi known before it.
+/// Assumes that the draw was independent of the loss and pi known before it. c may be anything in [0, 1] that was known
+/// before the draw: what a covariate of the request lets one expect of the loss makes z vary less, and E z is the same.
 class RelativeMeanTest {
  public:
   explicit RelativeMeanTest(double margin = 0.0, const RestartPlan& restarts = {})
       : margin_(margin), capitals_(restarts) {}
-  /// `pi` outside of (0, 1) tells nothing and is ignored.
-  void observe(bool candidate, double pi, double loss);
+  /// `pi` outside of (0, 1) tells nothing and is ignored. `shift`: how far from the mean of all the loss was to be
+  /// expected, by Cuped.
+  void observe(bool candidate, double pi, double loss, double shift = 0);
   void restart() { capitals_.restart(); }
   double log_e() const { return capitals_.log_e(); }
 

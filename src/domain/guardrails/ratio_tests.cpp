@@ -18,18 +18,37 @@ double deviation(const Moments& candidate, const Moments& stable) {
 }  // namespace
 
 double Cuped::theta() const {
-  const double variance = x_.variance() * (x_.count() - 1);
-  return variance > 0 ? co_ / variance : 0.0;
+  const double squares = x_.variance() * (x_.count() - 1);
+  return squares > 0 ? co_ / squares : 0.0;
+}
+
+double Cuped::explained() const {
+  const double squares = x_.variance() * y_.variance() * (x_.count() - 1) * (x_.count() - 1);
+  return squares > 0 ? std::min(co_ * co_ / squares, 1.0) : 0.0;
+}
+
+double Cuped::within_reach(double x) const {
+  const double reach = kReach * std::sqrt(x_.variance());
+  return x_.count() >= kTrusted && reach > 0 ? std::clamp(x, x_.mean() - reach, x_.mean() + reach) : x;
+}
+
+double Cuped::shift(double x) const {
+  return std::isfinite(x) && x_.count() >= kTrusted ? theta() * (within_reach(x) - x_.mean()) : 0.0;
+}
+
+void Cuped::learn(double y, double x) {
+  seen_ += 1;
+  if (!std::isfinite(y) || !std::isfinite(x)) return;
+  const double reached = within_reach(x);
+  const double before = reached - x_.mean();
+  x_.add(reached);
+  y_.add(y);
+  co_ += before * (y - y_.mean());
 }
 
 double Cuped::adjust(bool candidate, double y, double x) {
-  const double adjusted = y - theta() * (x - x_.mean());
-  if (!candidate) {
-    const double before = x - x_.mean();
-    x_.add(x);
-    mean_y_ += (y - mean_y_) / x_.count();
-    co_ += before * (y - mean_y_);
-  }
+  const double adjusted = y - shift(x);
+  if (!candidate) learn(y, x);
   return adjusted;
 }
 

@@ -34,20 +34,34 @@ class Moments {
 /// Whether more of a value is worse (a cost, tokens per answer) or better (clicks per impression).
 enum class Better : std::uint8_t { kHigher, kLower };
 
-/// CUPED: y - theta (x - mean x), theta = Cov(y, x)/Var(x) from stable's outcomes so far (before a rollout that is
-/// everything, during a watch the holdback). `x` is a covariate that the version can't have touched, such as what the
-/// same user did before; the draw doesn't depend on x, so the difference of the versions keeps its mean and loses
-/// corr(x, y)^2 of its variance. theta is of the past, so the adjusted outcome stays a fair bet.
+/// CUPED: y - theta (x - mean x), theta = Cov(y, x)/Var(x) from stable's outcomes so far (during a watch that is the
+/// holdback). `x` is a covariate that the version can't have touched, such as a number in the request; the draw doesn't
+/// depend on x, so the difference of the versions keeps its mean and loses corr(x, y)^2 of its variance. theta is of
+/// the past, so the adjusted outcome stays a fair bet. An outcome without x is not adjusted, and nothing is before
+/// kTrusted of stable's with one. Clients choose x: one that is further than kReach standard deviations from the mean
+/// counts as that far, so that a few absurd ones don't drown the rest.
 class Cuped {
  public:
+  static constexpr double kTrusted = 30;
+  static constexpr double kReach = 6;
+
+  /// What x makes of y beyond the mean: theta (x - mean x).
+  double shift(double x) const;
+  /// An outcome of stable.
+  void learn(double y, double x);
   /// The outcome as it counts; stable's are learnt from after that.
   double adjust(bool candidate, double y, double x);
   double theta() const;
+  /// Outcomes of stable that were learnt from or had nothing to learn from.
+  double seen() const { return seen_; }
+  /// corr(x, y)^2 on stable: the share of the variance that is taken out.
+  double explained() const;
 
  private:
-  Moments x_;
-  double mean_y_ = 0;
+  double within_reach(double x) const;
+  Moments x_, y_;
   double co_ = 0;
+  double seen_ = 0;
 };
 
 /// H0: the candidate's sum(y)/sum(x) is no worse than `tolerance` times stable's, e.g. tokens per request, clicks per
@@ -78,7 +92,8 @@ class RelativeRatioTest {
 
 /// H0: the candidate's mean is no worse than stable's by more than `margin` (units of the value). With `sigma` above
 /// zero, a bound on the standard deviation that was known before, it is exact from the first outcome on; with 0 the
-/// standard deviation is that of the outcomes so far and it begins after RelativeRatioTest::kWarmUp of stable.
+/// standard deviation is that of the outcomes so far and it begins after RelativeRatioTest::kWarmUp of stable. Outcomes
+/// may be adjusted by Cuped: then `sigma` is 0, for no bound is known of what is left.
 class RelativeValueTest {
  public:
   RelativeValueTest(double margin, double sigma, Better better, const RestartPlan& restarts = {})

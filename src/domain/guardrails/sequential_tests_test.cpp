@@ -272,6 +272,43 @@ TEST(Cuped, LearnsTheSlopeFromStableAloneAndTakesTheNoiseOut) {
   EXPECT_NEAR(adjusted.mean(), plain.mean(), 0.2);
 }
 
+TEST(Cuped, LeavesWhatHasNoCovariateAndIsNotBlindedByAbsurdOnes) {
+  Cuped cuped;
+  for (int i = 0; i < 29; ++i) cuped.learn(i, i);
+  EXPECT_EQ(cuped.shift(1e6), 0) << "too few to trust";
+  EXPECT_EQ(cuped.adjust(true, 7, std::nan("")), 7);
+  for (int i = 0; i < 2'000; ++i) cuped.learn(i % 29, i % 29);
+  EXPECT_NEAR(cuped.theta(), 1, 1e-9);
+  EXPECT_NEAR(cuped.explained(), 1, 1e-9);
+  cuped.learn(14, std::nan(""));
+  cuped.learn(14, 1e30);
+  EXPECT_GT(cuped.theta(), 0.9);
+  EXPECT_LT(cuped.shift(1e30), 60) << "six standard deviations";
+  EXPECT_EQ(cuped.seen(), 2'031);
+  Cuped constant;
+  for (int i = 0; i < 100; ++i) constant.learn(i, 3);
+  EXPECT_EQ(constant.shift(3), 0);
+  EXPECT_EQ(constant.explained(), 0);
+}
+
+// A fair bet whatever the covariate makes one expect: losses of 0 and 1, whose chance depends on x, the same for both
+// versions; and a lie about x for good measure.
+TEST(RelativeMeanTest, ExpectsNoGainWhateverTheCovariateSays) {
+  for (const double lie : {0.0, 0.7, -2.0}) {
+    std::vector<Branch<RelativeMeanTest>> branches;
+    for (const bool candidate : {true, false})
+      for (const double x : {0.0, 1.0})
+        for (const double loss : {0.0, 1.0}) {
+          const double rate = 0.2 + 0.6 * x;
+          const double probability = (candidate ? 0.3 : 0.7) * 0.5 * (loss > 0 ? rate : 1 - rate);
+          branches.push_back({probability, [=](RelativeMeanTest& test) {
+                                test.observe(candidate, 0.3, loss, 0.6 * (x - 0.5) + lie);
+                              }});
+        }
+    EXPECT_NEAR(expected_e(RelativeMeanTest(0, kQuick), branches, 5), 1, 1e-12) << lie;
+  }
+}
+
 // Tokens per call of users who call 1 to 9 times; the candidate's answers are `longer`.
 double ratio_evidence(double longer, Better better, std::uint64_t seed) {
   Random random(seed);

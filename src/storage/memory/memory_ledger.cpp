@@ -137,7 +137,8 @@ Result<std::vector<StoredSignature>> MemoryLedger::signatures(const registry::Ve
   return held->signatures;
 }
 
-Result<void> MemoryLedger::commit(const rollout::Transition& transition, const std::string& model) {
+Result<void> MemoryLedger::commit(const rollout::Transition& transition, const std::string& model,
+                                  std::optional<std::uint64_t> log_size) {
   const std::lock_guard lock(mutex_);
   const rollout::State& state = transition.state;
   std::vector<rollout::State>& history = rollouts_[state.endpoint];
@@ -155,6 +156,9 @@ Result<void> MemoryLedger::commit(const rollout::Transition& transition, const s
                           fmt::format("Endpoint '{}' has a rollout under way: {}.", state.endpoint, other.id));
     }
   }
+  if (log_size && *log_size != audit_.size())
+    return Unexpected(ErrorCode::kConflict, fmt::format("The registry changed while {} was checked.", state.id),
+                      "Try again.");
   std::vector<std::pair<Held*, std::string>> moves;
   for (const rollout::StageMove& move : transition.stage_moves) {
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));

@@ -75,7 +75,8 @@ class MemoryLedger : public VersionStore,
                                                                const Digest& findings) const override;
   Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
 
-  Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
+  Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                      std::optional<std::uint64_t> log_size = {}) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
   Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override;
   Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override;

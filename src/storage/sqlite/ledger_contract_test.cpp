@@ -234,6 +234,19 @@ TYPED_TEST(LedgerContract, StoresARolloutOnceHoweverOftenItIsCommitted) {
   EXPECT_EQ(this->ledger.next_rollout_number("diagnosis").value(), 2u);
 }
 
+TYPED_TEST(LedgerContract, StoresWhatWasCheckedOnlyWhileTheLogIsAsItWas) {
+  const rollout::Transition started = this->start("diagnosis-1");
+  const std::uint64_t size = this->ledger.size().value();
+  ASSERT_TRUE(this->ledger.append({"bob", "quarantine.add", "a@1.0.0", "", "{}"}));
+  const auto late = this->ledger.commit(started, "a", size);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kConflict);
+  EXPECT_TRUE(this->ledger.active_rollouts()->empty());
+  EXPECT_EQ(this->ledger.size().value(), size + 1) << "nothing of it was stored";
+  ASSERT_TRUE(this->ledger.commit(started, "a", size + 1));
+  EXPECT_TRUE(this->ledger.commit(started, "a", size + 1)) << "the same again, after its answer was lost";
+}
+
 TYPED_TEST(LedgerContract, RefusesARevisionThatDoesNotFollow) {
   rollout::Transition started = this->start("diagnosis-1");
   ASSERT_TRUE(this->ledger.commit(started, "a"));

@@ -281,7 +281,8 @@ Result<void> append_notes(const Database& database, Timestamp now, const std::st
 
 }  // namespace
 
-Result<void> SqliteLedger::commit(const rollout::Transition& transition, const std::string& model) {
+Result<void> SqliteLedger::commit(const rollout::Transition& transition, const std::string& model,
+                                  std::optional<std::uint64_t> log_size) {
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
   const rollout::State& state = transition.state;
@@ -289,6 +290,14 @@ Result<void> SqliteLedger::commit(const rollout::Transition& transition, const s
   TRY(Transaction transaction, Transaction::begin(database));
   TRY(const bool fresh, put_state(database, state, model));
   if (!fresh) return {};
+  if (log_size) {
+    TRY(const std::uint64_t next, sqlite::next_audit_sequence(database));
+    if (next != *log_size + 1)
+      return Unexpected(ErrorCode::kConflict,
+                        fmt::format("The registry changed while {} was checked: its log had {} entries and has {}.",
+                                    state.id, *log_size, next - 1),
+                        "Try again.");
+  }
   TRY_DO(append_notes(database, now, model, transition));
   if (state.phase == rollout::Phase::kDone) TRY_DO(put_endpoint(database, endpoint_after(state, model)));
   return transaction.commit();

@@ -91,7 +91,8 @@ class SqliteLedger : public VersionStore,
   /// How SQLite finds the first page, a line per step: for measurements and tests.
   Result<std::string> explain_search(const search::Query& query) const;
 
-  Result<void> commit(const rollout::Transition& transition, const std::string& model) override;
+  Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                      std::optional<std::uint64_t> log_size = {}) override;
   Result<std::vector<rollout::State>> active_rollouts() const override;
   Result<std::vector<rollout::State>> rollouts(const std::string& endpoint, std::size_t limit) const override;
   Result<std::optional<EndpointRecord>> endpoint(const std::string& name) const override;
