@@ -48,7 +48,7 @@ std::string bars(const std::vector<double>& shares, double most) {
   static constexpr std::array<const char*, 9> kBlocks{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   std::string out;
   for (std::size_t i = 0; i < std::min(shares.size(), kMaxBars); ++i) {
-    const auto height = most > 0 ? static_cast<std::size_t>(shares[i] / most * 8 + 0.5) : 0;
+    const auto height = most > 0 ? static_cast<std::size_t>(std::lround(shares[i] / most * 8)) : 0;
     out += kBlocks[shares[i] > 0 ? std::clamp<std::size_t>(height, 1, 8) : 0];
     out += kBlocks[shares[i] > 0 ? std::clamp<std::size_t>(height, 1, 8) : 0];
   }

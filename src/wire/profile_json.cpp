@@ -15,7 +15,6 @@ namespace backstay::wire {
 
 using drift::CategorySketch;
 using drift::ColumnProfile;
-using drift::QuantileSketch;
 using nlohmann::json;
 
 namespace {
