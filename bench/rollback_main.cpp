@@ -119,8 +119,9 @@ class ReadyBackends : public Backends {
 class TimedRollouts : public RolloutStore {
  public:
   explicit TimedRollouts(RolloutStore& store) : store_(store) {}
-  Result<void> commit(const rollout::Transition& transition, const std::string& model) override {
-    Result<void> result = store_.commit(transition, model);
+  Result<void> commit(const rollout::Transition& transition, const std::string& model,
+                      std::optional<std::uint64_t> log_size = {}) override {
+    Result<void> result = store_.commit(transition, model, log_size);
     if (!result || transition.state.phase != rollout::Phase::kRolledBack) return result;
     const std::lock_guard lock(mutex_);
     durable_.insert_or_assign(transition.state.id, std::chrono::steady_clock::now());

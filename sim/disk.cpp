@@ -14,7 +14,7 @@ class LosesAnswers : public RolloutStore {
  public:
   explicit LosesAnswers(RolloutStore& store) : store_(store) {}
   Result<void> commit(const rollout::Transition& transition, const std::string& model,
-                      std::optional<std::uint64_t> log_size) override {
+                      std::optional<std::uint64_t> log_size = {}) override {
     stored = store_.commit(transition, model, log_size);
     return Unexpected(ErrorCode::kUnavailable, "The answer was lost.");
   }

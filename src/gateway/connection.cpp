@@ -6,6 +6,8 @@
 #include <array>
 #include <ctime>
 
+#include "gateway/mirror.hpp"
+
 namespace backstay::gateway {
 
 using traffic::Ending;
@@ -71,65 +73,6 @@ int status_of(http1::Scan scan) {
 std::uint64_t hash_of(std::string_view key) {
   return key.empty() ? 0
                      : (std::uint64_t{traffic::sticky_draw("cluster", key)} << 32) | traffic::sticky_draw("", key) | 1;
-}
-
-std::uint32_t first_byte_us(const Exchange& exchange) {
-  return static_cast<std::uint32_t>(exchange.first_byte().value_or(microseconds{0}).count());
-}
-
-// Puts what is of the request into its places.
-void take_over(const std::vector<ValueSource>& sources, const ValueReader::Values& from, ValueReader::Values& into) {
-  for (std::size_t i = 0; i < sources.size() && i < into.size(); ++i)
-    if (sources[i].of == ValueSource::Of::kRequest) into[i] = from[i];
-}
-
-ValueReader::Values read_answer(Worker& worker, const std::vector<ValueSource>& sources, const Exchange& exchange) {
-  if (exchange.head().framing == http1::Framing::kChunked)
-    return worker.values.read(sources, exchange.head(), http1::unchunked(exchange.body()));
-  return worker.values.read(sources, exchange.head(), exchange.body());
-}
-
-/// A copy of an answer that is there as a whole goes to the examiners, when its client has it.
-void examine(Worker& worker, const traffic::Outcome& outcome, const std::string& version, const Exchange& exchange) {
-  const std::string_view body = exchange.body();
-  if (outcome.status >= 400) return;  // What failed is the business of other guardrails.
-  if (body.size() > worker.config.endpoints[outcome.endpoint].examine_bytes) return worker.answers->miss();
-  worker.answers->push(outcome, version, body, exchange.head().framing == http1::Framing::kChunked);
-}
-
-// A copy of a request at the shadow version; nobody waits for it.
-Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow_alive, const Arm* shadow,
-                          std::string head, std::string body, traffic::Outcome outcome, bool examined,
-                          [[maybe_unused]] MirrorPlace until_it_is_answered) {
-  Exchange exchange(worker.reactor, worker.pool, worker.response);
-  const EndpointConfig& endpoint = worker.config.endpoints[outcome.endpoint];
-  Exchange::Call call;
-  call.address = shadow->address;
-  call.head = head;
-  call.body = body;
-  call.deadline = worker.reactor.now() + endpoint.try_timeout;
-  call.hold_bytes = endpoint.hold_bytes;
-  outcome.ending = Ending::kConnectFailed;
-  if (shadow->address) outcome.ending = co_await exchange.call(call);
-  if (outcome.ending == Ending::kAnswered && exchange.complete()) {
-    const ValueReader::Values asked = outcome.values;
-    outcome.values = read_answer(worker, endpoint.values, exchange);
-    take_over(endpoint.values, asked, outcome.values);
-  }
-  outcome.status = static_cast<std::uint16_t>(exchange.status());
-  outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
-  outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
-  outcome.first_byte_us = first_byte_us(exchange);
-  outcome.at = exchange.received_at();
-  worker.record(outcome);
-  if (examined && outcome.ending == Ending::kAnswered) {
-    if (exchange.complete()) {
-      examine(worker, outcome, shadow->version, exchange);
-    } else {
-      worker.answers->miss();
-    }
-  }
-  exchange.finish();
 }
 
 }  // namespace
@@ -499,7 +442,7 @@ void Connection::read_request_values(ValueReader::Values& values) {
     }
   }
   request_.values_read = true;
-  take_over(sources, request_.values, values);
+  take_request_values(sources, request_.values, values);
 }
 
 // What was asked and answered, for the profiles of live data.

@@ -71,7 +71,7 @@ void Examiners::ask(Examiner& examiner, std::size_t index, const Sample& sample)
   });
 }
 
-void Examiners::judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+void Examiners::judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) const {
   const auto text = wire::text_of_answer(sample.body, examiner.config.json_pointer);
   if (!text) return miss(examiner, text.error().message);
   const Result<double> verdict = examiner.config.classifier->judge(*text);
@@ -101,7 +101,7 @@ void Examiners::check(Examiner& examiner, std::size_t index, const gateway::Answ
   tell(examiner, index, sample.outcome, wrong.empty() ? 0 : 1);
 }
 
-void Examiners::tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict) {
+void Examiners::tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict) const {
   {
     const std::lock_guard lock(examiner.mutex);
     ++examiner.counts.judged;

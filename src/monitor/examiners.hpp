@@ -63,9 +63,9 @@ class Examiners {
   void run();
   void examine(const Sample& sample);
   void ask(Examiner& examiner, std::size_t index, const Sample& sample);
-  void judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample);
+  void judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) const;
   void check(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample);
-  void tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict);
+  void tell(Examiner& examiner, std::size_t index, const traffic::Outcome& outcome, double verdict) const;
   static void miss(Examiner& examiner, const std::string& why);
 
   Ports ports_;
