@@ -13,7 +13,8 @@ namespace backstay::blobs {
 
 /// Two threads that share the work of storing a large blob. SHA-256 can't be shared out, so one thread does nothing but
 /// that: it hashes buffer after buffer and keeps the digest at each chunk's end. The caller's reads into buffers, cuts
-/// chunks, looks them up, and hands on what is new (see AppendStream). Four buffers of 512 KiB and their overlaps.
+/// chunks, looks them up, and hands on what is new (see AppendStream). Eight buffers of 512 KiB and
+/// their overlaps: with fewer, one would be filled anew while its lines are still in the other processor's cache.
 class ChunkPipeline {
  public:
   explicit ChunkPipeline(StoreParts& store);
@@ -46,7 +47,7 @@ class ChunkPipeline {
   void hash();
 
   // The caller's own.
-  std::array<Buffer, 4> buffers_;
+  std::array<Buffer, 8> buffers_;
   std::uint64_t submitted_ = 0;  ///< Buffers, of which the last ones may not be hashed yet.
   bool any_ = false;
   ChunkShelf shelf_;
