@@ -11,7 +11,7 @@ import sys
 from typing import Any, Optional
 
 from ._errors import BackstayError
-from ._version import Description, Registered
+from ._records import Description, Registered
 
 _TIMEOUT_S = 24 * 3600
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Optional, Union
 
 from ._errors import BackstayError
 from ._slices import digest_file, slices_of
-from ._version import Description, Registered
+from ._records import Description, Registered
 
 _TIMEOUT_S = 600
 

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import sys
 import types
 from typing import Any, Mapping, Optional, Sequence, Type, Union
 
+from . import _program, _server
 from ._errors import BackstayError
+from ._records import Description, Registered
 
 Paths = Union[str, "os.PathLike[str]", Sequence[Union[str, "os.PathLike[str]"]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Registered:
-    """What the registry says of a version."""
-
-    model: str
-    version: str
-    identity: str
-    number: int
-    created: bool
-    missing: Sequence[str]
-    warnings: Sequence[str]
-
-
-@dataclasses.dataclass
-class Description:
-    """Everything that was logged; what the two ways of registering work from."""
-
-    model: str
-    version: str
-    changelog: str
-    root: pathlib.Path
-    parents: Sequence[str]
-    actor: str
-    artifacts: list[dict[str, str]] = dataclasses.field(default_factory=list)
-    data: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    config: dict[str, Any] = dataclasses.field(default_factory=dict)
-    config_files: list[str] = dataclasses.field(default_factory=list)
-    lock_files: list[str] = dataclasses.field(default_factory=list)
-    image: str = ""
-    preprocessing: list[str] = dataclasses.field(default_factory=list)
-    command: str = ""
-    scorecards: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
 def _texts(paths: Paths) -> list[str]:
@@ -118,11 +85,8 @@ class Version:
     def register(self) -> Registered:
         """Registers now; the end of the block does it otherwise."""
         if self._registered is None:
-            if os.environ.get("BACKSTAY_URL"):
-                from ._server import register
-            else:
-                from ._program import register
-            self._registered = register(self._description)
+            way = _server if os.environ.get("BACKSTAY_URL") else _program
+            self._registered = way.register(self._description)
         return self._registered
 
     def __enter__(self) -> "Version":
