@@ -152,6 +152,18 @@ class GatewayTest : public ::testing::Test {
     split.fallback = "1.0.0";
     directory.publish("m", split);
   }
+  /// Stable answers, and a copy of every request goes to the shadow version.
+  traffic::Split shadow_all(const Address& stable, const Address& shadow) {
+    directory.set_address("m", "1.0.0", stable);
+    directory.set_address("m", "2.0.0", shadow);
+    traffic::Split split;
+    split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
+    split.fallback = "1.0.0";
+    split.shadow = "2.0.0";
+    split.shadow_ppm = traffic::kWhole;
+    directory.publish("m", split);
+    return split;
+  }
   std::string ask(const std::string& request) {
     const int fd = connect_to(gateway->address());
     send_all(fd, request);
@@ -345,14 +357,7 @@ TEST_F(GatewayTest, MirrorsACopyToTheShadowAndAnswersFromStable) {
   TestBackend stable([](const std::string&) { return ok("s"); });
   TestBackend shadow([](const std::string&) { return std::string("HTTP/1.1 500 E\r\nContent-Length: 0\r\n\r\n"); });
   start();
-  directory.set_address("m", "1.0.0", stable.address());
-  directory.set_address("m", "2.0.0", shadow.address());
-  traffic::Split split;
-  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
-  split.fallback = "1.0.0";
-  split.shadow = "2.0.0";
-  split.shadow_ppm = traffic::kWhole;
-  directory.publish("m", split);
+  shadow_all(stable.address(), shadow.address());
   EXPECT_EQ(ask(post("x")).back(), 's');
   const std::vector<Outcome> seen = outcomes(2);
   EXPECT_EQ(seen[0].role, Role::kStable);
@@ -365,14 +370,7 @@ TEST_F(GatewayTest, MirrorsAlsoWhatStableFailedAndTellsWhichRequestsHaveACopy) {
   TestBackend stable([](const std::string&) { return std::string(); });  // Breaks off.
   TestBackend shadow([](const std::string&) { return ok("c"); });
   start();
-  directory.set_address("m", "1.0.0", stable.address());
-  directory.set_address("m", "2.0.0", shadow.address());
-  traffic::Split split;
-  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
-  split.fallback = "1.0.0";
-  split.shadow = "2.0.0";
-  split.shadow_ppm = traffic::kWhole;
-  directory.publish("m", split);
+  traffic::Split split = shadow_all(stable.address(), shadow.address());
   ask(post("x"));
   const std::vector<Outcome> pair = outcomes(2);
   EXPECT_EQ(pair[0].ending, Ending::kBroken);
@@ -438,14 +436,7 @@ TEST_F(GatewayTest, ACopyAtTheShadowCarriesTheNumbersOfItsRequest) {
   EndpointConfig endpoint;
   endpoint.values = {{"/score", ""}, {"/price", "", "", {}, ValueSource::Of::kRequest}};
   start(endpoint);
-  directory.set_address("m", "1.0.0", stable.address());
-  directory.set_address("m", "2.0.0", shadow.address());
-  traffic::Split split;
-  split.arms = {{"1.0.0", Role::kStable, traffic::kWhole}};
-  split.fallback = "1.0.0";
-  split.shadow = "2.0.0";
-  split.shadow_ppm = traffic::kWhole;
-  directory.publish("m", split);
+  shadow_all(stable.address(), shadow.address());
   ask(post(R"({"price":9.5})"));
   const auto seen = outcomes(2);
   EXPECT_EQ(seen[0].values[1], 9.5F);

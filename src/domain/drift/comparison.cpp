@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 #include "domain/drift/bins.hpp"
 #include "domain/drift/distances.hpp"
@@ -80,6 +81,21 @@ void compare_categories(const ColumnProfile& training, const ColumnProfile& live
   out.drifted = *out.js >= limits.js;
 }
 
+struct NamedTest {
+  const char* name;
+  double statistic;
+  double p_value;
+};
+
+/// Of several tests of one column the least p-value counts, paid for by their number (Bonferroni).
+void take_least(std::initializer_list<NamedTest> tests, ColumnDrift& out) {
+  const NamedTest& least = *std::min_element(
+      tests.begin(), tests.end(), [](const NamedTest& a, const NamedTest& b) { return a.p_value < b.p_value; });
+  out.test = least.name;
+  out.statistic = least.statistic;
+  out.p_value = std::min(1.0, static_cast<double>(tests.size()) * least.p_value);
+}
+
 void compare_texts(const ColumnProfile& training, const ColumnProfile& live, const Thresholds& limits,
                    ColumnDrift& out) {
   const std::vector<Weighted> a = training.text.lengths.sorted();
@@ -104,21 +120,10 @@ void compare_texts(const ColumnProfile& training, const ColumnProfile& live, con
   const double js_words = jensen_shannon(words(training), words(live));
   out.js = std::max(js_scripts, js_words);
   out.drifted = *out.js >= limits.js || *out.shift >= limits.shift;
-  // The least of three p-values, paid for by three.
-  out.test = "lengths";
-  out.statistic = ks;
-  out.p_value = p_lengths;
-  if (scripts.p_value < out.p_value) {
-    out.test = "scripts";
-    out.statistic = scripts.statistic;
-    out.p_value = scripts.p_value;
-  }
-  if (vocabulary.p_value < out.p_value) {
-    out.test = "vocabulary";
-    out.statistic = vocabulary.statistic;
-    out.p_value = vocabulary.p_value;
-  }
-  out.p_value = std::min(1.0, 3 * out.p_value);
+  take_least({{"lengths", ks, p_lengths},
+              {"scripts", scripts.statistic, scripts.p_value},
+              {"vocabulary", vocabulary.statistic, vocabulary.p_value}},
+             out);
   out.training_quantiles = five_quantiles(a);
   out.live_quantiles = five_quantiles(b);
 }
@@ -141,21 +146,8 @@ void compare_vectors(const ColumnProfile& training, const ColumnProfile& live, c
   out.shift = *out.wasserstein / scale;
   out.drifted = *out.shift >= limits.shift || mmd.squared >= limits.mmd * limits.mmd ||
                 wasserstein(a, b) / norm_scale >= limits.shift;
-  // The least of three p-values, paid for by three.
-  out.test = "mmd";
-  out.statistic = mmd.squared;
-  out.p_value = mmd.p_value;
-  if (means.p_value < out.p_value) {
-    out.test = "means";
-    out.statistic = means.statistic;
-    out.p_value = means.p_value;
-  }
-  if (p_norms < out.p_value) {
-    out.test = "norms";
-    out.statistic = *out.ks;
-    out.p_value = p_norms;
-  }
-  out.p_value = std::min(1.0, 3 * out.p_value);
+  take_least(
+      {{"mmd", mmd.squared, mmd.p_value}, {"means", means.statistic, means.p_value}, {"norms", *out.ks, p_norms}}, out);
   out.training_quantiles = five_quantiles(a);
   out.live_quantiles = five_quantiles(b);
 }
