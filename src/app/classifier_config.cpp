@@ -53,9 +53,7 @@ void read_classifier(wire::Fields& fields, const std::filesystem::path& folder, 
   fields.optional("model", out.model);
   fields.optional("input", out.input);
   fields.optional("output", out.output);
-  std::uint64_t index = 0;
-  fields.optional("index", index);
-  if (fields.has("index")) out.index = index;
+  fields.optional("index", out.index);
   out.backend.answer_timeout = out.timeout;
   wire::read_backend_choice(fields, out.backend);
   fields.optional("timeout", out.timeout);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -58,6 +59,13 @@ class Fields {
   void optional(const char* key, std::uint64_t& out);
   void optional(const char* key, bool& out);
   void optional(const char* key, milliseconds& out);  ///< "90s", "10m"
+  /// What need not be given, and is told apart from any value.
+  template <class T>
+  void optional(const char* key, std::optional<T>& out) {
+    T value{};
+    optional(key, value);
+    if (has(key)) out = std::move(value);
+  }
   void optional(const char* key, std::vector<std::string>& out);
   void optional(const char* key, std::vector<std::int64_t>& out);
   /// One text, or a list of them.

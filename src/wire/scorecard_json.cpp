@@ -82,9 +82,7 @@ Result<registry::Scorecard> scorecard_from(const Document& document) {
   if (!known) fields.fail("kind", "is '" + kind + "'", "Use quality, bias, latency or safety.");
   fields.optional("dataset", card.dataset);
   fields.optional("evaluator", card.evaluator);
-  double confidence = 0.95;
-  fields.optional("confidence", confidence);
-  if (fields.has("confidence")) card.confidence = confidence;
+  fields.optional("confidence", card.confidence);
   if (card.confidence && !(*card.confidence > 0 && *card.confidence < 1))
     fields.fail("confidence", "is outside of (0, 1)", "0.95 is usual.");
   fields.each("metrics", [&](Fields& metric) { read_metric(metric, card.metrics.emplace_back()); });

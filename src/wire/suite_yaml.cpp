@@ -54,9 +54,7 @@ void read_input(Fields& fields, Input& input) {
   fields.optional("name", input.name);
   fields.optional("columns", input.columns);
   fields.optional("shape", input.shape);
-  std::string missing;
-  fields.optional("missing", missing);
-  if (fields.has("missing")) input.missing = missing;
+  fields.optional("missing", input.missing);
 }
 
 void read_output(Fields& fields, Set& set) {
@@ -70,9 +68,7 @@ void read_output(Fields& fields, Set& set) {
                  {"label", Kind::kLabel},
                  {"value", Kind::kValue},
                  {"text", Kind::kText}});
-    double threshold = 0.5;
-    output.optional("threshold", threshold);
-    if (output.has("threshold")) set.output.threshold = threshold;
+    output.optional("threshold", set.output.threshold);
   });
 }
 
@@ -130,9 +126,7 @@ void read_tests(Fields& fields, Set& set) {
     item.required("classifier", test.classifier);
     item.optional("input", test.input);
     item.optional("output", test.output);
-    std::uint64_t index = 0;
-    item.optional("index", index);
-    if (item.has("index")) test.index = index;
+    item.optional("index", test.index);
     item.optional("threshold", test.threshold);
     read_backend_choice(item, test.backend);
   });
