@@ -8,7 +8,7 @@
 #include "signing/note.hpp"
 #include "wire/attestation_json.hpp"
 #include "wire/bundle_json.hpp"
-#include "wire/gate_exception_json.hpp"
+#include "wire/exception_json.hpp"
 #include "wire/model_signature.hpp"
 
 using namespace backstay;
@@ -62,6 +62,10 @@ void read_signatures(std::string_view text) {
   static_cast<void>(wire::scorecards_from_statement("f", text));
   if (const auto exception = wire::gate_exception_from_json("f", text)) {
     const auto again = wire::gate_exception_from_json("again", wire::to_json(*exception));
+    CHECK(again && *again == *exception);
+  }
+  if (const auto exception = wire::scan_exception_from_json("f", text)) {
+    const auto again = wire::scan_exception_from_json("again", wire::to_json(*exception));
     CHECK(again && *again == *exception);
   }
   // OpenSSL's readers look through every kind of key there is, a millisecond each time.

@@ -6,9 +6,9 @@
 #include "api/answer.hpp"
 #include "api/json.hpp"
 #include "api/routes.hpp"
+#include "services/accept_scan.hpp"
 #include "services/check_rollout.hpp"
 #include "services/choose_return.hpp"
-#include "services/scan_version.hpp"
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
 
@@ -179,7 +179,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
     TRY_DO(plan_fields.finish());
     TRY_DO(plan->validate());
   }
-  TRY(const std::string warning, services::scan_warning(ports.registry.versions, ref));
+  TRY(const StoredVersion stored, ports.registry.versions.version(ref));
+  TRY(const std::string warning, services::scan_warning(ports.registry.versions, stored, rules.exceptions));
   TRY(json item, settled(ports, endpoint,
                          ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason,
                                                      condition_of(request))));

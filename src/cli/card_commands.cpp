@@ -5,7 +5,7 @@
 
 #include "cli/command.hpp"
 #include "cli/report_files.hpp"
-#include "services/scan_version.hpp"
+#include "services/accept_scan.hpp"
 #include "wire/model_card.hpp"
 
 /// What a version is, for people who did not make it.
@@ -28,7 +28,7 @@ Result<wire::CardFacts> facts_of(OpenRegistry& opened, const registry::VersionRe
   facts.stage = stored.stage;
   facts.registered_at = to_rfc3339(stored.registered_at);
   facts.registered_by = stored.registered_by;
-  TRY(const services::ScanStanding standing, services::scan_standing(versions, ref));
+  TRY(const services::ScanStanding standing, services::scan_standing(versions, ref, system_clock().now()));
   if (standing.newest) facts.scan = scan::to_string(standing.newest->report.verdict);
   TRY(facts.scorecards, versions.scorecards(ref));
   TRY(const std::vector<StoredVerdict> verdicts, versions.verdicts(ref));
@@ -38,13 +38,19 @@ Result<wire::CardFacts> facts_of(OpenRegistry& opened, const registry::VersionRe
       facts.verdicts.push_back({verdict.gate, verdict.gate_digest.hex(), verdict.verdict, verdict.evidence,
                                 to_rfc3339(verdict.at), verdict.decided_by});
   TRY(const std::vector<GateException> exceptions, opened.gate_exceptions().gate_exceptions(ref));
+  const Timestamp now = system_clock().now();
   for (const GateException& exception : exceptions) {
     std::string gate = "sha256:" + exception.gate_sha256.hex().substr(0, 16);
     for (const StoredVerdict& verdict : verdicts)
       if (verdict.gate_digest == exception.gate_sha256) gate = verdict.gate;
-    facts.exceptions.push_back({gate, exception.signed_by, exception.reason, to_rfc3339(exception.at),
-                                to_rfc3339(exception.expires), exception.expires <= system_clock().now()});
+    facts.exceptions.push_back({"gate " + gate, exception.signed_by, exception.reason, to_rfc3339(exception.at),
+                                to_rfc3339(exception.expires), exception.expires <= now});
   }
+  TRY(const std::vector<ScanException> from_scans, versions.scan_exceptions(ref));
+  for (const ScanException& exception : from_scans)
+    if (!exception.envelope.empty())
+      facts.exceptions.push_back({"the scan", exception.signed_by, exception.reason, to_rfc3339(exception.at),
+                                  to_rfc3339(exception.expires), exception.expires <= now});
   return facts;
 }
 

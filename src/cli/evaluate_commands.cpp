@@ -112,7 +112,8 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   }
   std::optional<services::GateDecision> decision;
   if (!arguments.gate.empty()) {
-    TRY(decision, services::evaluate_gate(opened->registry().versions, ref, arguments.gate, gate_text, actor));
+    TRY(decision, services::evaluate_gate(opened->registry().versions, ref, arguments.gate, gate_text, actor,
+                                          system_clock().now()));
   }
   if (decision)
     TRY_DO(arguments.reports.write(report_of(context, arguments, request, done, *decision), context.common.json));

@@ -36,7 +36,8 @@ Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY_DO(services::ensure_scanned(opened->registry(), ref, {context.common.actor}));
   TRY(const services::GateDecision decision,
-      services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor}));
+      services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor},
+                              system_clock().now()));
   const gates::Verdict& verdict = decision.verdict;
   TRY_DO(arguments.reports.write({ref, decision.stored.gate, arguments.file, verdict, {}, "", context.program.version},
                                  context.common.json));

@@ -261,8 +261,10 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     print_scan_line(scans.front().report, ref.str());
   }
   for (const ScanException& exception : exceptions)
-    fmt::print("scan accepted by {} until {}: {}\n", exception.signed_by, to_rfc3339(exception.expires),
-               exception.reason);
+    fmt::print("scan exception {} by {} {} {}: {}\n",
+               exception.envelope.empty() ? "without a signature, which counts nowhere," : "signed",
+               exception.signed_by, exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
+               printable(exception.reason));
   for (const auto& card : scorecards) {
     fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind),
                printable(card.scorecard.dataset), printable(card.scorecard.evaluator));

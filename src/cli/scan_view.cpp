@@ -38,12 +38,12 @@ json scan_json(const StoredScan& scan) {
 }
 
 json exception_json(const ScanException& exception) {
-  return {{"version_sha256", exception.identity.hex()},
-          {"findings_sha256", exception.findings.hex()},
+  return {{"findings_sha256", exception.findings.hex()},
           {"reason", exception.reason},
           {"signed_by", exception.signed_by},
           {"at", to_rfc3339(exception.at)},
-          {"expires", to_rfc3339(exception.expires)}};
+          {"expires", to_rfc3339(exception.expires)},
+          {"signed", !exception.envelope.empty()}};
 }
 
 void print_scan_line(const scan::Report& report, const std::string& version) {

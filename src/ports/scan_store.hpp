@@ -23,13 +23,14 @@ struct StoredScan {
   std::string by;
 };
 
-/// A person's word that a version may go to production although its scan says dangerous. Append-only. It is about
-/// exactly this version (`identity`) and exactly what was found (`findings`): what a later scan finds more isn't
-/// covered.
+/// A person's signed word that a version may go to production although its scan says dangerous. Append-only. What
+/// counts is the signed statement, which is about exactly one version and exactly what was found: what a later scan
+/// finds more isn't covered. The other members only say what is in it.
 struct ScanException {
   std::int64_t id = 0;
-  Digest identity;  ///< The version's.
-  Digest findings;  ///< digest_of() the scan that was accepted.
+  Digest findings;       ///< digest_of() the scan that was accepted.
+  std::string envelope;  ///< DSSE, of an in-toto statement (wire/exception_json.hpp). Empty: of a registry from before
+                         ///< there were signatures on them; it counts nowhere.
   std::string reason;
   std::string signed_by;
   Timestamp at;
@@ -49,14 +50,11 @@ class ScanStore {
   /// Newest first.
   virtual Result<std::vector<StoredScan>> scans(const registry::VersionRef& ref) const = 0;
 
-  /// `id`, `identity`, `at` and `expires` (at + valid) are given by the store.
+  /// `id` and `at` are given by the store.
   virtual Result<ScanException> add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
-                                                   milliseconds valid, const audit::Draft& draft) = 0;
-  /// Newest first, expired ones too.
+                                                   const audit::Draft& draft) = 0;
+  /// Newest first, expired ones too; those without a signature last.
   virtual Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const = 0;
-  /// The newest that is about these findings and hasn't expired by the store's clock.
-  virtual Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
-                                                                       const Digest& findings) const = 0;
 };
 
 }  // namespace backstay

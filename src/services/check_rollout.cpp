@@ -146,7 +146,8 @@ Result<std::vector<std::string>> exceptions_in_use(const Records& records, const
     TRY(const auto exception, exception_for(rules.exceptions, version, verdict));
     if (exception)
       out.push_back(fmt::format("Gate '{}' said {}: {} answers for it until {} ({}).", verdict.gate, verdict.verdict,
-                                exception->signed_by, to_rfc3339(exception->expires), exception->reason));
+                                exception->terms.signed_by, to_rfc3339(exception->terms.expires),
+                                exception->terms.reason));
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "services/accept_scan.hpp"
 #include "services/scan_version.hpp"
 #include "wire/scorecard_json.hpp"
 
@@ -11,8 +12,9 @@ namespace backstay::services {
 
 namespace {
 
-Result<gates::ScanEvidence> scan_evidence(const VersionStore& versions, const registry::VersionRef& ref) {
-  TRY(const ScanStanding standing, scan_standing(versions, ref));
+Result<gates::ScanEvidence> scan_evidence(const VersionStore& versions, const registry::VersionRef& ref,
+                                          Timestamp now) {
+  TRY(const ScanStanding standing, scan_standing(versions, ref, now));
   gates::ScanEvidence evidence;
   if (!standing.newest) return evidence;
   const scan::Report& report = standing.newest->report;
@@ -20,14 +22,15 @@ Result<gates::ScanEvidence> scan_evidence(const VersionStore& versions, const re
   if (report.verdict != scan::Verdict::kSafe) evidence.found = scan_summary(report, report.verdict);
   if (standing.exception)
     evidence.accepted =
-        fmt::format("{} until {}", standing.exception->signed_by, to_rfc3339(standing.exception->expires));
+        fmt::format("{} (until {})", standing.exception->signed_by, to_rfc3339(standing.exception->expires));
   return evidence;
 }
 
 }  // namespace
 
 Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
-                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor) {
+                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor,
+                                   Timestamp now) {
   TRY(const wire::Document document, wire::Document::from_yaml(gate_name, gate_text));
   TRY(const gates::Gate gate, wire::gate_from(document));
   TRY(const StoredVersion version, versions.version(ref));
@@ -35,7 +38,7 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   TRY(const std::vector<registry::StoredScorecard> scorecards, versions.scorecards(ref));
 
   GateDecision decision;
-  TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref));
+  TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref, now));
   TRY(const std::optional<registry::VersionRef> production, production_of(versions, ref));
   decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan, production ? production->str() : "");
   StoredVerdict& stored = decision.stored;
@@ -60,7 +63,7 @@ Result<void> check_releasable(VersionStore& versions, const StoredVersion& versi
         fmt::format("{} is incomplete: it lacks {}.", name, fmt::join(registry::missing_parts(manifest), ", ")),
         "Register a new version that says what it was made from and why.");
   }
-  TRY_DO(check_scan(versions, version.ref));
+  TRY_DO(check_scan(versions, version, exceptions));
   TRY(const std::vector<StoredVerdict> verdicts, versions.verdicts(version.ref));
   if (verdicts.empty())
     return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has passed no gate.", name),

@@ -13,11 +13,12 @@ struct GateDecision {
 
 /// Judges a version by a gate file's text and stores the verdict with its evidence.
 Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::VersionRef& ref,
-                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor);
+                                   const std::string& gate_name, const std::string& gate_text, const Actor& actor,
+                                   Timestamp now);
 
-/// Why a version may not serve production now: an incomplete manifest, artifacts that were not scanned or are dangerous
-/// and nobody answers for, no verdict, or a gate whose newest verdict is
-/// not PASS and that no exception covers which `exceptions` trusts. Success: it may.
+/// Why a version may not serve production now: an incomplete manifest, artifacts that were not scanned or are
+/// dangerous, no verdict, or a gate whose newest verdict is not PASS. What `exceptions` trusts covers danger and
+/// verdicts. Success: it may.
 Result<void> check_releasable(VersionStore& versions, const StoredVersion& version,
                               const TrustedExceptions& exceptions = {});
 

@@ -15,7 +15,6 @@ namespace backstay::services {
 namespace {
 
 constexpr std::size_t kMostFindings = 2'000;  // Of a version; the worst are kept.
-constexpr milliseconds kLongestException = std::chrono::hours(24 * 366);
 
 /// A stored blob as the scanner reads it.
 class BlobSource : public scan::ByteSource {
@@ -102,43 +101,6 @@ Result<scan::Report> scan_files(const std::filesystem::path& path) {
   return report;
 }
 
-Result<ScanException> accept_scan(VersionStore& versions, const registry::VersionRef& ref, const std::string& reason,
-                                  milliseconds valid, const Actor& actor) {
-  if (reason.find_first_not_of(" \t\r\n") == std::string::npos)
-    return Unexpected(ErrorCode::kInvalidArgument, "An exception needs a reason.",
-                      "Say with --reason why what was found is no danger here.");
-  if (valid <= milliseconds(0) || valid > kLongestException)
-    return Unexpected(ErrorCode::kInvalidArgument, "An exception lasts for more than nothing and at most 366 days.",
-                      "Give --expires a duration like 30d.");
-  TRY(const StoredVersion version, versions.version(ref));
-  TRY(const std::vector<StoredScan> scans, versions.scans(ref));
-  if (scans.empty())
-    return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has not been scanned.", ref.str()),
-                      fmt::format("Run: backstay scan {}", ref.str()));
-  const scan::Report& report = scans.front().report;
-  if (report.verdict != scan::Verdict::kDangerous)
-    return Unexpected(ErrorCode::kConflict,
-                      fmt::format("The newest scan of {} says {}.", ref.str(), scan::to_string(report.verdict)),
-                      "Only what a scan calls dangerous needs an exception.");
-  ScanException exception;
-  exception.findings = digest_of(report);
-  exception.reason = reason;
-  exception.signed_by = actor.name;
-  const std::string evidence =
-      fmt::format("{{\"manifest_sha256\":\"{}\",\"findings_sha256\":\"{}\",\"scan\":{},\"valid_ms\":{}}}",
-                  version.identity.hex(), exception.findings.hex(), scans.front().id, valid.count());
-  return versions.add_scan_exception(ref, exception, valid, {actor.name, "scan.accept", ref.str(), reason, evidence});
-}
-
-Result<ScanStanding> scan_standing(const VersionStore& versions, const registry::VersionRef& ref) {
-  ScanStanding standing;
-  TRY(std::vector<StoredScan> scans, versions.scans(ref));
-  if (scans.empty()) return standing;
-  standing.newest = std::move(scans.front());
-  TRY(standing.exception, versions.scan_exception_in_force(ref, digest_of(standing.newest->report)));
-  return standing;
-}
-
 std::string scan_summary(const scan::Report& report, scan::Verdict at_least) {
   constexpr std::size_t kShown = 5;
   std::vector<std::string> names = report.imports(at_least, kShown + 1);
@@ -151,34 +113,6 @@ std::string scan_summary(const scan::Report& report, scan::Verdict at_least) {
   const bool more = names.size() > kShown;
   if (more) names.pop_back();
   return fmt::format("{}{}", fmt::join(names, ", "), more ? " and more" : "");
-}
-
-Result<void> check_scan(const VersionStore& versions, const registry::VersionRef& ref) {
-  TRY(const ScanStanding standing, scan_standing(versions, ref));
-  if (!standing.newest)
-    return Unexpected(ErrorCode::kFailedPrecondition,
-                      fmt::format("The artifacts of {} have not been scanned.", ref.str()),
-                      fmt::format("It was registered before there was a scanner. Run: backstay scan {}", ref.str()));
-  const scan::Report& report = standing.newest->report;
-  if (report.verdict != scan::Verdict::kDangerous || standing.exception) return {};
-  return Unexpected(
-      ErrorCode::kFailedPrecondition,
-      fmt::format("The scan calls {} dangerous ({}).", ref.str(), scan_summary(report, scan::Verdict::kDangerous)),
-      fmt::format("Look at: backstay scan {0}. Register a version without it, or let someone answer for it: backstay "
-                  "scan accept {0} --reason TEXT --expires 30d",
-                  ref.str()));
-}
-
-Result<std::string> scan_warning(const VersionStore& versions, const registry::VersionRef& ref) {
-  TRY(const ScanStanding standing, scan_standing(versions, ref));
-  if (!standing.newest || standing.newest->report.verdict == scan::Verdict::kSafe) return std::string();
-  const scan::Report& report = standing.newest->report;
-  std::string text = fmt::format("The scan calls {} {}: {}.", ref.str(), scan::to_string(report.verdict),
-                                 scan_summary(report, report.verdict));
-  if (standing.exception)
-    text += fmt::format(" {} answers for it until {}.", standing.exception->signed_by,
-                        to_rfc3339(standing.exception->expires));
-  return text;
 }
 
 }  // namespace backstay::services

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/random.hpp"
+#include "services/accept_scan.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
 #include "services/local_files.hpp"
@@ -173,14 +174,14 @@ TEST_F(VersionServicesTest, AVersionIsReleasableWhenEveryGatesNewestVerdictIsPas
   const auto version = add(kSpec)->version;
   EXPECT_FALSE(check_releasable(ledger, version));
   const char* gate = "name: production\nrules: [{metric: accuracy, at_least: 0.9}]\n";
-  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", gate, {"ci"})->stored.verdict, "INSUFFICIENT");
+  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", gate, {"ci"}, {})->stored.verdict, "INSUFFICIENT");
   EXPECT_FALSE(check_releasable(ledger, version));
   registry::Scorecard card{registry::ScorecardKind::kQuality, "test", "ci", {{"accuracy", "", 0.98, 1000, {}, {}}}};
   ASSERT_TRUE(ledger.add_scorecard(version.ref, card, {"ci", "scorecard.add", "m@1.0.0", "", "{}"}));
-  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", gate, {"ci"})->stored.verdict, "PASS");
+  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", gate, {"ci"}, {})->stored.verdict, "PASS");
   EXPECT_TRUE(check_releasable(ledger, version));
   const char* strict = "name: strict\nrules: [{metric: accuracy, at_least: 0.999}]\n";
-  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", strict, {"ci"})->stored.verdict, "FAIL");
+  EXPECT_EQ(evaluate_gate(ledger, version.ref, "gate.yaml", strict, {"ci"}, {})->stored.verdict, "FAIL");
   EXPECT_FALSE(check_releasable(ledger, version));
 }
 
@@ -209,33 +210,70 @@ TEST_F(VersionServicesTest, ScansArtifactsWhicheverWayTheyCome) {
   EXPECT_EQ(uploaded->scan.report, added->scan.report);
 }
 
-TEST_F(VersionServicesTest, ADangerousScanHoldsAVersionBackUntilSomeoneAnswersForIt) {
+TEST_F(VersionServicesTest, ADangerousScanHoldsAVersionBackUntilATrustedPersonSignsForIt) {
   write("model/weights.bin", "cposix\nsystem\n(S'id'\ntR.");
-  const registry::VersionRef ref = add(kSpec)->version.ref;
-  const auto refused = check_scan(ledger, ref);
+  const StoredVersion version = add(kSpec)->version;
+  const signing::PrivateKey bob = signing::PrivateKey::generate(signing::KeyType::kEd25519).value();
+  const signing::PrivateKey mallory = signing::PrivateKey::generate(signing::KeyType::kEd25519).value();
+  const Timestamp now(seconds(1'000'000));
+  const TrustedExceptions trusted{nullptr, {bob.public_key()}, now};
+  const auto accept = [&](const signing::PrivateKey& key, const char* reason, milliseconds valid) {
+    return accept_scan(ledger, version.ref, reason, valid, key, {"bob"}, now);
+  };
+  const auto refused = check_scan(ledger, version, trusted);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
   EXPECT_NE(refused.error().message.find("posix.system"), std::string::npos);
-  EXPECT_EQ(accept_scan(ledger, ref, "", seconds(60), {"bob"}).error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(accept_scan(ledger, ref, "why", milliseconds(0), {"bob"}).error().code, ErrorCode::kInvalidArgument);
-  ASSERT_TRUE(accept_scan(ledger, ref, "reviewed", seconds(60), {"bob"}));
-  EXPECT_TRUE(check_scan(ledger, ref));
-  EXPECT_NE(scan_warning(ledger, ref)->find("bob answers for it"), std::string::npos);
+  EXPECT_EQ(accept(bob, "", seconds(60)).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(accept(bob, "why", milliseconds(0)).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(accept(bob, "why", std::chrono::hours(367 * 24)).error().code, ErrorCode::kInvalidArgument);
 
-  StoredScan more = ledger.scans(ref)->at(0);
+  ASSERT_TRUE(accept(mallory, "harmless, believe me", seconds(60)));
+  const auto untrusted = check_scan(ledger, version, trusted);
+  ASSERT_FALSE(untrusted);
+  EXPECT_NE(untrusted.error().message.find("a key that this endpoint does not trust"), std::string::npos);
+  EXPECT_EQ(scan_warning(ledger, version, trusted)->find("answers for it"), std::string::npos);
+
+  ASSERT_TRUE(accept(bob, "reviewed", seconds(60)));
+  EXPECT_TRUE(check_scan(ledger, version, trusted));
+  EXPECT_NE(scan_warning(ledger, version, trusted)->find("bob answers for it"), std::string::npos);
+  EXPECT_FALSE(check_scan(ledger, version, {nullptr, {}, now})) << "an endpoint that trusts nobody";
+  EXPECT_FALSE(check_scan(ledger, version, {nullptr, {bob.public_key()}, now + seconds(60)})) << "it has expired";
+
+  StoredScan more = ledger.scans(version.ref)->at(0);
   more.report.add({scan::Verdict::kDangerous, "import", "model/weights.bin", "os.popen", "It runs commands.", 0});
-  ASSERT_TRUE(ledger.add_scan(ref, more, {"ci", "version.scan", "", "", "{}"}));
-  EXPECT_FALSE(check_scan(ledger, ref)) << "what is found later isn't covered";
+  ASSERT_TRUE(ledger.add_scan(version.ref, more, {"ci", "version.scan", "", "", "{}"}));
+  EXPECT_FALSE(check_scan(ledger, version, trusted)) << "what is found later isn't covered";
+}
+
+TEST_F(VersionServicesTest, ASignedExceptionIsWorthNothingOnAnotherVersionOrAltered) {
+  write("model/weights.bin", "cposix\nsystem\n(S'id'\ntR.");
+  const StoredVersion version = add(kSpec)->version;
+  registry::Manifest manifest = add(kSpec)->manifest;
+  manifest.ref.version.minor = 7;
+  const StoredVersion other = register_manifest(registry(), manifest, {"bob"})->version;
+  const signing::PrivateKey bob = signing::PrivateKey::generate(signing::KeyType::kEd25519).value();
+  const Timestamp now(seconds(1'000'000));
+  const TrustedExceptions trusted{nullptr, {bob.public_key()}, now};
+  ScanException exception = accept_scan(ledger, version.ref, "reviewed", seconds(60), bob, {"bob"}, now).value();
+  ASSERT_TRUE(check_scan(ledger, version, trusted));
+
+  exception.expires = now + std::chrono::hours(10'000);  // As whoever writes to the database would have it.
+  ASSERT_TRUE(ledger.add_scan_exception(other.ref, exception, {"bob", "scan.accept", "", "", "{}"}));
+  EXPECT_FALSE(check_scan(ledger, other, trusted)) << "it is about another version";
+  ASSERT_TRUE(ledger.add_scan_exception(version.ref, exception, {"bob", "scan.accept", "", "", "{}"}));
+  EXPECT_FALSE(check_scan(ledger, version, {nullptr, {bob.public_key()}, now + seconds(60)}))
+      << "what was signed says until when";
 }
 
 TEST_F(VersionServicesTest, AVersionThatWasNeverScannedIsRefusedAndScannedOnDemand) {
   const auto added = add(kSpec);
   MemoryLedger older;
   ASSERT_TRUE(older.add_version({added->version.ref, added->version.manifest_json, true, "alice"}, {}));
-  EXPECT_FALSE(check_scan(older, added->version.ref));
+  EXPECT_FALSE(check_scan(older, added->version, {}));
   const Registry old{older, *blobs};
   EXPECT_EQ(ensure_scanned(old, added->version.ref, {"bob"})->report.verdict, scan::Verdict::kSafe);
-  EXPECT_TRUE(check_scan(older, added->version.ref));
+  EXPECT_TRUE(check_scan(older, added->version, {}));
   EXPECT_EQ(ensure_scanned(old, added->version.ref, {"bob"})->id, older.scans(added->version.ref)->at(0).id);
 }
 

@@ -146,7 +146,7 @@ Section verdicts(const CardFacts& facts) {
   }
   if (facts.verdicts.empty()) section.lines.emplace_back("No gate has judged this version.");
   for (const CardException& exception : facts.exceptions)
-    section.lines.push_back(fmt::format("Exception from gate {}, signed by {} on {}, {} {}: {}", exception.gate,
+    section.lines.push_back(fmt::format("Exception from {}, signed by {} on {}, {} {}: {}", exception.from,
                                         exception.signed_by, exception.at.substr(0, 10),
                                         exception.expired ? "expired" : "valid until", exception.expires,
                                         exception.reason));

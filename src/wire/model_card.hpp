@@ -20,9 +20,9 @@ struct CardVerdict {
   std::string decided_by;
 };
 
-/// That somebody signed for a gate that did not pass it.
+/// That somebody signed for it although a gate did not pass it, or its scan calls it dangerous.
 struct CardException {
-  std::string gate;  ///< Its name where a verdict tells it, else its digest.
+  std::string from;  ///< "gate production" (its digest where no verdict tells the name), or "the scan".
   std::string signed_by;
   std::string reason;
   std::string at;

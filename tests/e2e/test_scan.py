@@ -176,33 +176,68 @@ def test_register_and_show_tell_what_was_found(backstay, releases):
     assert [entry["action"] for entry in backstay.audit()] == ["version.register", "version.scan"]
 
 
-def test_a_dangerous_version_is_released_only_when_someone_answers_for_it(backstay, releases, server):
+def accept(backstay, *options: str, key: str = "alice.pem", reason: str = "reviewed", expires: str = "30d", code: int = 0):
+    return backstay("scan", "accept", "m@1.0.0", "--reason", reason, "--expires", expires, "--key", key, *options,
+                    code=code)
+
+
+@pytest.fixture
+def keys(backstay):
+    for name in ("alice", "mallory"):
+        backstay("key", "generate", f"{name}.pem", "--type", "ed25519")
+
+
+def test_a_dangerous_version_is_released_only_when_a_trusted_person_signs_for_it(backstay, releases, server, keys):
     releases.register("1.0.0", EVIL)
     releases.measure("1.0.0")
     assert "posix.system" in releases.gate("1.0.0", code=6).out
-    serving = server({"endpoints": [{"name": "e", "model": "m"}]})
+    serving = server({"endpoints": [{"name": "e", "model": "m", "exception_keys": ["alice.pem.pub"]}]})
     refused = backstay("rollout", "start", "e", "m@1.0.0", code=10)
     assert "posix.system" in refused.err and "scan accept" in refused.err
-    backstay("scan", "accept", "m@1.0.0", "--reason", "  ", "--expires", "30d", code=2)
-    backstay("scan", "accept", "m@1.0.0", "--reason", "reviewed", "--expires", "3000d", code=2)
-    backstay("scan", "accept", "m@1.0.0", "--reason", "reviewed", "--expires", "1ms")
+    accept(backstay, reason="  ", code=2)
+    accept(backstay, expires="3000d", code=2)
+    accept(backstay, expires="1ms")
     assert "posix.system" in releases.gate("1.0.0", code=6).out, "that has expired"
-    accepted = backstay("scan", "accept", "m@1.0.0", "--reason", "reviewed", "--expires", "30d", "--json",
-                        "--actor", "alice").json
+
+    accept(backstay, "--actor", "mallory", key="mallory.pem")
+    releases.gate("1.0.0")
+    refused = backstay("rollout", "start", "e", "m@1.0.0", code=10)
+    assert "mallory answers for it, with a key that this endpoint does not trust" in refused.err
+
+    accepted = accept(backstay, "--json", "--actor", "alice").json
     shown = backstay("show", "m@1.0.0", "--json").json
-    assert accepted["version_sha256"] == shown["manifest_sha256"] and accepted["signed_by"] == "alice"
-    assert [e["reason"] for e in shown["scan_exceptions"]] == ["reviewed", "reviewed"]
-    assert "Accepted by alice" in json.dumps(backstay("gate", "m@1.0.0", "--file", backstay.folder / "gate.yaml", "--json").json)
+    assert accepted["signed_by"] == "alice" and accepted["signed"]
+    assert [(e["signed_by"], e["signed"]) for e in shown["scan_exceptions"]] == [
+        ("alice", True), ("mallory", True), ("tester", True)]
+    assert "scan exception signed by alice until" in backstay("show", "m@1.0.0").out
+    assert "Exception from the scan, signed by alice" in backstay("card", "m@1.0.0").out
+    assert "alice (until" in json.dumps(backstay("gate", "m@1.0.0", "--file", backstay.folder / "gate.yaml", "--json").json)
     started = backstay("rollout", "start", "e", "m@1.0.0")
     assert "warning: " in started.err and "posix.system" in started.err and "alice answers for it" in started.err
     serving.wait_for_phase("e", "rolled_back")  # There is nothing in it that could be served.
     entry = [e for e in backstay.audit() if e["action"] == "scan.accept"][-1]
     assert entry["actor"] == "alice" and entry["reason"] == "reviewed" and shown["manifest_sha256"] in json.dumps(entry)
+    assert entry["evidence"]["key_sha256"] == accepted["key_sha256"]
 
 
-def test_only_what_is_dangerous_can_be_accepted(backstay, releases):
+def test_an_exception_without_a_signature_is_history(backstay, releases, server, keys):
+    releases.register("1.0.0", EVIL)
+    accept(backstay)
+    with sqlite3.connect(backstay.data_dir / "registry.db") as database:  # As a registry from before has them.
+        database.executescript(
+            "INSERT INTO scan_exceptions SELECT id, version_id, zeroblob(32), findings, 'word of mouth', 'bob', at, expires, "
+            "audit_sequence FROM signed_scan_exceptions; DROP TRIGGER signed_scan_exceptions_refuse_DELETE; "
+            "DELETE FROM signed_scan_exceptions")
+    assert "without a signature, which counts nowhere, by bob" in backstay("show", "m@1.0.0").out
+    releases.measure("1.0.0")
+    assert "posix.system" in releases.gate("1.0.0", code=6).out
+    server({"endpoints": [{"name": "e", "model": "m", "exception_keys": ["alice.pem.pub"]}]})
+    assert "posix.system" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+
+
+def test_only_what_is_dangerous_can_be_accepted(backstay, releases, keys):
     releases.register("1.0.0")
-    refused = backstay("scan", "accept", "m@1.0.0", "--reason", "why not", "--expires", "1d", code=5)
+    refused = accept(backstay, code=5)
     assert "says safe" in refused.err
 
 

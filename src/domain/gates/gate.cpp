@@ -311,7 +311,9 @@ Row judge_scan(const Gate& gate, const ScanEvidence& scan) {
   const std::string verdict = scan::to_string(*scan.verdict);
   const std::string observed = scan.found.empty() ? verdict : fmt::format("{} ({})", verdict, scan.found);
   if (*scan.verdict == scan::Verdict::kDangerous) {
-    if (!scan.accepted.empty()) return {rule, observed, Decision::kPass, fmt::format("Accepted by {}.", scan.accepted)};
+    if (!scan.accepted.empty())
+      return {rule, observed, Decision::kPass,
+              fmt::format("{} signed for it; each endpoint looks whether it trusts the key.", scan.accepted)};
     return {rule, observed, Decision::kFail,
             "Register a version without it, or let someone answer for it with `backstay scan accept`."};
   }

@@ -40,7 +40,7 @@ struct Gate {
 struct ScanEvidence {
   std::optional<scan::Verdict> verdict;  ///< None: they were not scanned.
   std::string found;                     ///< The imports it names, or the first finding.
-  std::string accepted;  ///< "alice until 2026-12-01": who answers for what is dangerous; empty: nobody.
+  std::string accepted;  ///< "alice (until 2026-12-01)": who signed for what is dangerous; empty: nobody.
 };
 /// Refuses a gate without rules, bounds that can't be met or missed, and bounds of known rates above 1.
 Result<void> validate(const Gate& gate);

@@ -50,8 +50,7 @@ TEST(Chunker, KeepsItsLimitsAndComesNearItsAverage) {
 // The hash and the limits are part of the format: other ends would find none of the stored chunks again.
 TEST(Chunker, CutsWhereItAlwaysDid) {
   const std::vector<std::size_t> lengths = lengths_of(noise(1'000'000, 3), 1 << 20);
-  EXPECT_EQ(std::vector(lengths.begin(), lengths.begin() + 4),
-            (std::vector<std::size_t>{104638, 84349, 92678, 69307}));
+  EXPECT_EQ(std::vector(lengths.begin(), lengths.begin() + 4), (std::vector<std::size_t>{104638, 84349, 92678, 69307}));
 }
 
 class ChunkedStore : public StoreFixture {

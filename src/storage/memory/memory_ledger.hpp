@@ -66,13 +66,11 @@ class MemoryLedger : public VersionStore,
                               const audit::Draft& draft) override;
   Result<std::vector<StoredScan>> scans(const registry::VersionRef& ref) const override;
   Result<ScanException> add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
-                                           milliseconds valid, const audit::Draft& draft) override;
+                                           const audit::Draft& draft) override;
   Result<std::vector<ScanException>> scan_exceptions(const registry::VersionRef& ref) const override;
   Result<GateException> add_gate_exception(const registry::VersionRef& ref, const GateException& exception,
                                            const audit::Draft& draft) override;
   Result<std::vector<GateException>> gate_exceptions(const registry::VersionRef& ref) const override;
-  Result<std::optional<ScanException>> scan_exception_in_force(const registry::VersionRef& ref,
-                                                               const Digest& findings) const override;
   Result<SearchPage> search(const search::Query& query, const std::string& cursor, std::size_t limit) const override;
 
   Result<void> commit(const rollout::Transition& transition, const std::string& model,

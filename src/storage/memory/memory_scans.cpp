@@ -24,14 +24,12 @@ Result<std::vector<StoredScan>> MemoryLedger::scans(const registry::VersionRef& 
 }
 
 Result<ScanException> MemoryLedger::add_scan_exception(const registry::VersionRef& ref, const ScanException& exception,
-                                                       milliseconds valid, const audit::Draft& draft) {
+                                                       const audit::Draft& draft) {
   const std::lock_guard lock(mutex_);
   TRY(Held * held, find(ref));
   ScanException stored = exception;
   stored.id = next_id_++;
-  stored.identity = held->version.identity;
   stored.at = clock_.now();
-  stored.expires = stored.at + valid;
   held->scan_exceptions.insert(held->scan_exceptions.begin(), stored);
   append_locked(draft);
   return stored;
@@ -41,16 +39,6 @@ Result<std::vector<ScanException>> MemoryLedger::scan_exceptions(const registry:
   const std::lock_guard lock(mutex_);
   TRY(const Held* held, find(ref));
   return held->scan_exceptions;
-}
-
-Result<std::optional<ScanException>> MemoryLedger::scan_exception_in_force(const registry::VersionRef& ref,
-                                                                           const Digest& findings) const {
-  const std::lock_guard lock(mutex_);
-  TRY(const Held* held, find(ref));
-  for (const ScanException& exception : held->scan_exceptions) {
-    if (exception.findings == findings && exception.expires > clock_.now()) return std::optional(exception);
-  }
-  return std::optional<ScanException>();
 }
 
 Result<GateException> MemoryLedger::add_gate_exception(const registry::VersionRef& ref, const GateException& exception,

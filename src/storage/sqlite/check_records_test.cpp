@@ -47,9 +47,9 @@ class CheckRecordsTest : public ::testing::Test {
                                    {"ann", "quarantine.add", "slice wdbc/site-a", "flipped", "{}"}));
     ASSERT_TRUE(ledger->add_scan(ref("m@1.0.0"), {}, {"ci", "version.scan", "m@1.0.0", "", "{}"}));
     ScanException exception;
+    exception.envelope = "{}";
     exception.reason = "reviewed";
-    ASSERT_TRUE(ledger->add_scan_exception(ref("m@1.0.0"), exception, seconds(60),
-                                           {"ann", "scan.accept", "m@1.0.0", "", "{}"}));
+    ASSERT_TRUE(ledger->add_scan_exception(ref("m@1.0.0"), exception, {"ann", "scan.accept", "m@1.0.0", "", "{}"}));
     GateException released;
     released.envelope = "{}";
     released.reason = "reviewed";
@@ -196,7 +196,8 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE traffic SET share_ppm = 1", "traffic: "}, Tampering{"DELETE FROM traffic", "traffic: "},
         Tampering{"UPDATE servings SET number = number + 10", "servings: "},
         Tampering{"UPDATE scans SET verdict = 'dangerous'", "scans: "}, Tampering{"DELETE FROM scans", "scans: "},
-        Tampering{"UPDATE scan_exceptions SET expires = expires + 1000000", "scan_exceptions: "},
+        Tampering{"UPDATE signed_scan_exceptions SET expires = expires + 1000000", "signed_scan_exceptions: "},
+        Tampering{"UPDATE signed_scan_exceptions SET envelope = '{ }'", "signed_scan_exceptions: "},
         Tampering{"UPDATE gate_exceptions SET expires = expires + 1000000", "gate_exceptions: "},
         Tampering{"UPDATE signatures SET bundle = '[]'", "signatures: "},
         Tampering{"UPDATE search_versions SET stage = 'Production' WHERE version_id = 2", "search: m@1.1.0"},

@@ -197,32 +197,30 @@ TYPED_TEST(LedgerContract, KeepsExceptionsFromGatesNewestFirst) {
   EXPECT_EQ(this->ledger.add_gate_exception(this->ref("b@1.0.0"), exception, draft).error().code, ErrorCode::kNotFound);
 }
 
-TYPED_TEST(LedgerContract, AnExceptionIsAboutOneVersionsIdentityAndWhatWasFound) {
+TYPED_TEST(LedgerContract, KeepsExceptionsFromScansNewestFirst) {
   const registry::VersionRef ref = this->ref("a@1.0.0");
   ASSERT_TRUE(this->add("a@1.0.0"));
-  const Digest found = digest_of(scan_of(scan::Verdict::kDangerous, "posix.system").report);
-  const Digest more = digest_of(scan_of(scan::Verdict::kDangerous, "os.popen").report);
-  EXPECT_NE(found, more);
   ScanException exception;
-  exception.findings = found;
+  exception.findings = digest_of(scan_of(scan::Verdict::kDangerous, "posix.system").report);
+  EXPECT_NE(exception.findings, digest_of(scan_of(scan::Verdict::kDangerous, "os.popen").report));
+  exception.envelope = R"({"payload":""})";
   exception.reason = "reviewed";
   exception.signed_by = "alice";
-  EXPECT_FALSE(this->ledger.scan_exception_in_force(ref, found)->has_value());
-  const auto added =
-      this->ledger.add_scan_exception(ref, exception, std::chrono::hours(1), {"alice", "scan.accept", "", "", "{}"});
-  ASSERT_TRUE(added);
-  EXPECT_EQ(added->identity, sha256("{}"));
-  EXPECT_EQ(added->expires - added->at, std::chrono::hours(1));
-  const auto in_force = this->ledger.scan_exception_in_force(ref, found).value();
-  ASSERT_TRUE(in_force);
-  EXPECT_EQ(in_force->reason, "reviewed");
-  EXPECT_EQ(in_force->identity, sha256("{}"));
-  EXPECT_FALSE(this->ledger.scan_exception_in_force(ref, more)->has_value());
-  ASSERT_TRUE(
-      this->ledger.add_scan_exception(ref, exception, milliseconds(-1), {"alice", "scan.accept", "", "", "{}"}));
-  EXPECT_EQ(this->ledger.scan_exceptions(ref)->size(), 2u);
-  EXPECT_EQ(this->ledger.scan_exception_in_force(ref, found)->value().id, added->id) << "the newer one has expired";
+  exception.expires = Timestamp(std::chrono::hours(500'000));
+  const audit::Draft draft{"alice", "scan.accept", "a@1.0.0", "reviewed", "{}"};
+  const auto first = this->ledger.add_scan_exception(ref, exception, draft);
+  ASSERT_TRUE(first);
+  exception.reason = "reviewed again";
+  ASSERT_TRUE(this->ledger.add_scan_exception(ref, exception, draft));
+  const auto all = this->ledger.scan_exceptions(ref).value();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].reason, "reviewed again");
+  EXPECT_EQ(all[1].id, first->id);
+  EXPECT_EQ(all[1].findings, exception.findings);
+  EXPECT_EQ(all[1].envelope, exception.envelope);
+  EXPECT_EQ(all[1].expires, exception.expires);
   EXPECT_EQ(this->ledger.read(1, 10)->size(), 3u);
+  EXPECT_EQ(this->ledger.add_scan_exception(this->ref("b@1.0.0"), exception, draft).error().code, ErrorCode::kNotFound);
 }
 
 TYPED_TEST(LedgerContract, StoresARolloutOnceHoweverOftenItIsCommitted) {

@@ -29,6 +29,7 @@ inline constexpr SealedTable kSealedTables[] = {
     {"scans", "id, version_id, scanner, verdict, findings, at, scanned_by"},
     {"scan_exceptions", "id, version_id, identity, findings, reason, signed_by, at, expires"},
     {"gate_exceptions", "id, version_id, gate_sha256, envelope, reason, signed_by, at, expires"},
+    {"signed_scan_exceptions", "id, version_id, findings, envelope, reason, signed_by, at, expires"},
 };
 
 /// Table -> SHA-256 over its rows: the table's name, and each value's type, length and bytes.

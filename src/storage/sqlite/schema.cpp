@@ -285,10 +285,30 @@ Result<void> gate_exceptions(const Database& database) {
   return refuse_changes(database, {"gate_exceptions"});
 }
 
+// Exceptions from scans have signatures now. Those of scan_exceptions have none, and are kept as history.
+Result<void> signed_scan_exceptions(const Database& database) {
+  TRY_DO(database.execute(
+      "CREATE TABLE signed_scan_exceptions(id INTEGER PRIMARY KEY, version_id INTEGER NOT NULL REFERENCES "
+      "versions(id), findings BLOB NOT NULL CHECK(length(findings) = 32), envelope TEXT NOT NULL, reason TEXT NOT NULL "
+      "CHECK(reason <> ''), signed_by TEXT NOT NULL, at INTEGER NOT NULL, expires INTEGER NOT NULL, audit_sequence "
+      "INTEGER NOT NULL REFERENCES audit(sequence)) STRICT;"
+      "CREATE INDEX signed_scan_exceptions_of ON signed_scan_exceptions(version_id);"
+      "CREATE INDEX signed_scan_exceptions_by_entry ON signed_scan_exceptions(audit_sequence);"));
+  return refuse_changes(database, {"signed_scan_exceptions"});
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {
-    first,       releases,      audit_tree,           signatures,     scans, create_search_index,
-    add_answers, notifications, rebuild_search_index, gate_exceptions};
+constexpr Migration kMigrations[] = {first,
+                                     releases,
+                                     audit_tree,
+                                     signatures,
+                                     scans,
+                                     create_search_index,
+                                     add_answers,
+                                     notifications,
+                                     rebuild_search_index,
+                                     gate_exceptions,
+                                     signed_scan_exceptions};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));

@@ -400,7 +400,7 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
                     "TABLE attributes;"
                     "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE "
                     "search_versions; DROP TABLE answers; DROP TABLE told; DROP TABLE dead_letters; DROP TABLE "
-                    "gate_exceptions;"
+                    "gate_exceptions; DROP TABLE signed_scan_exceptions;"
                     "PRAGMA user_version = 5"));
   }
   const auto opened = SqliteLedger::open(file, disk.clock);

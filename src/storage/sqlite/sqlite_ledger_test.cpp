@@ -83,6 +83,7 @@ TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
                               "scans",
                               "scan_exceptions",
                               "gate_exceptions",
+                              "signed_scan_exceptions",
                               "aliases",
                               "alias_history",
                               "infrastructure",
@@ -145,13 +146,13 @@ TEST_F(SqliteLedgerTest, TheDatabaseItselfRefusesToChangeWhatWasRecorded) {
   ASSERT_TRUE(open()->add_scan(ref, {}, {"ci", "version.scan", "", "", "{}"}));
   ScanException exception;
   exception.reason = "reviewed";
-  ASSERT_TRUE(open()->add_scan_exception(ref, exception, seconds(1), {"ci", "scan.accept", "", "", "{}"}));
+  ASSERT_TRUE(open()->add_scan_exception(ref, exception, {"ci", "scan.accept", "", "", "{}"}));
   for (const char* sql :
        {"UPDATE signatures SET signer = 'mallory'", "DELETE FROM signatures",
         "UPDATE audit_tree SET nodes = zeroblob(32)", "DELETE FROM audit_tree", "UPDATE versions SET manifest = '{}'",
-        "UPDATE scans SET verdict = 'safe'", "DELETE FROM scans", "UPDATE scan_exceptions SET expires = 9e18",
-        "DELETE FROM scan_exceptions", "DELETE FROM versions", "UPDATE audit SET reason = ''", "DELETE FROM audit",
-        "DELETE FROM stage_history"})
+        "UPDATE scans SET verdict = 'safe'", "DELETE FROM scans", "UPDATE signed_scan_exceptions SET expires = 9e18",
+        "DELETE FROM signed_scan_exceptions", "DELETE FROM versions", "UPDATE audit SET reason = ''",
+        "DELETE FROM audit", "DELETE FROM stage_history"})
     EXPECT_FALSE(raw.execute(sql)) << sql;
 }
 
