@@ -55,6 +55,7 @@ class Checker {
         "infrastructure_history o WHERE o.name = h.name)"));
     TRY_DO(check_rollouts());
     TRY_DO(check_endpoints());
+    TRY_DO(check_answers());
     TRY_DO(sqlite::check_search_index(database_, [this](RecordProblem problem) {
       report(std::move(problem.table), std::move(problem.row), std::move(problem.what));
     }));
@@ -188,6 +189,18 @@ class Checker {
     for (const auto& [name, evidence] : audited)
       report("versions", name, "It was registered, as the audit log tells, and is missing.");
     return {};
+  }
+
+  Result<void> check_answers() {
+    Statement select = database_.prepare(
+        "SELECT key, request, status, content_type, body, sha256 FROM answers WHERE sha256 IS NOT NULL");
+    while (true) {
+      TRY(const bool more, select.step());
+      if (!more) return {};
+      const StoredAnswer answer{select.digest(1), static_cast<int>(select.integer(2)), select.text(3), select.text(4)};
+      if (select.digest(5) != sqlite::answer_seal(select.text(0), answer))
+        report("answers", select.text(0), "It is not what a request with this idempotency key was answered.");
+    }
   }
 
   /// What versions are found by follows from their manifests.

@@ -57,6 +57,7 @@ class CheckRecordsTest : public ::testing::Test {
         ledger->add_gate_exception(ref("m@1.0.0"), released, {"ann", "gate.accept", "m@1.0.0", "reviewed", "{}"}));
     ASSERT_TRUE(ledger->add_signature(ref("m@1.0.0"), {0, "{}", "key", {}, "ann"},
                                       {"ann", "version.sign", "m@1.0.0", "", "{}"}));
+    ASSERT_TRUE(ledger->remember("key-1", {sha256("POST /v1/models"), 201, "application/json", "{}"}));
     ASSERT_TRUE(ledger->serving_number("e", ref("m@1.0.0")));
     ASSERT_TRUE(ledger->serving_number("e", ref("m@1.1.0")));
     deploy();
@@ -199,6 +200,8 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE signed_scan_exceptions SET expires = expires + 1000000", "signed_scan_exceptions: "},
         Tampering{"UPDATE signed_scan_exceptions SET envelope = '{ }'", "signed_scan_exceptions: "},
         Tampering{"UPDATE gate_exceptions SET expires = expires + 1000000", "gate_exceptions: "},
+        Tampering{"UPDATE answers SET body = '[]'", "answers: key-1"},
+        Tampering{"UPDATE answers SET status = 500", "answers: key-1"},
         Tampering{"UPDATE signatures SET bundle = '[]'", "signatures: "},
         Tampering{"UPDATE search_versions SET stage = 'Production' WHERE version_id = 2", "search: m@1.1.0"},
         Tampering{"UPDATE search_versions SET version_key = '' WHERE version_id = 1", "search: m@1.0.0"},

@@ -3,6 +3,7 @@
 #include "domain/audit/entry.hpp"
 #include "domain/registry/manifest.hpp"
 #include "domain/registry/semantic_version.hpp"
+#include "ports/idempotency.hpp"
 #include "ports/ledger.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -22,6 +23,9 @@ inline constexpr const char* kVersionColumns =
     "v.model, v.version, v.ordinal, v.identity, v.manifest, s.stage, v.complete, v.registered_at, v.registered_by "
     "FROM versions v JOIN stages s ON s.version_id = v.id";
 Result<StoredVersion> read_version_row(const Statement& row);
+
+/// What an idempotency key's row carries beside its answer, so that a changed one is found and not given again.
+Digest answer_seal(const std::string& key, const StoredAnswer& answer);
 
 /// The new row's id.
 Result<std::int64_t> insert_scan(const Database& database, std::int64_t version_id, Timestamp now,

@@ -55,6 +55,7 @@ class Repair {
     TRY_DO(remove_forged());
     // A finished rollout never changes again, so the copy's is right; one that is under way is the server's.
     TRY_DO(database_.execute("INSERT OR REPLACE INTO main.rollouts SELECT * FROM copy.rollouts WHERE final = 1"));
+    TRY_DO(database_.execute("DELETE FROM main.answers"));  // A day's memory; the copy's is of another day.
     TRY_DO(derive());
     TRY_DO(derive_endpoints());
     return restore_schema();

@@ -297,18 +297,26 @@ Result<void> signed_scan_exceptions(const Database& database) {
   return refuse_changes(database, {"signed_scan_exceptions"});
 }
 
+// Rows of before have none: they are forgotten within a day.
+Result<void> seal_answers(const Database& database) {
+  return database.execute("ALTER TABLE answers ADD COLUMN sha256 BLOB CHECK(length(sha256) = 32)");
+}
+
 using Migration = Result<void> (*)(const Database&);
-constexpr Migration kMigrations[] = {first,
-                                     releases,
-                                     audit_tree,
-                                     signatures,
-                                     scans,
-                                     create_search_index,
-                                     add_answers,
-                                     notifications,
-                                     rebuild_search_index,
-                                     gate_exceptions,
-                                     signed_scan_exceptions};
+constexpr Migration kMigrations[] = {
+    first,
+    releases,
+    audit_tree,
+    signatures,
+    scans,
+    create_search_index,
+    add_answers,
+    notifications,
+    rebuild_search_index,
+    gate_exceptions,
+    signed_scan_exceptions,
+    seal_answers,
+};
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
   Statement statement = database.prepare(fmt::format("PRAGMA {}", name));
