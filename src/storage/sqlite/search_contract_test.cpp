@@ -402,6 +402,10 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
                     "search_versions; DROP TABLE answers; DROP TABLE told; DROP TABLE dead_letters; DROP TABLE "
                     "gate_exceptions; DROP TABLE signed_scan_exceptions;"
                     "PRAGMA user_version = 5"));
+    auto triggers = raw.prepare("SELECT name FROM sqlite_schema WHERE name LIKE '%refuse_REPLACE'");
+    std::vector<std::string> names;
+    while (triggers.step().value()) names.push_back(triggers.text(0));
+    for (const std::string& name : names) ASSERT_TRUE(raw.execute(fmt::format("DROP TRIGGER {}", name).c_str()));
   }
   const auto opened = SqliteLedger::open(file, disk.clock);
   ASSERT_TRUE(opened) << opened.error().message;

@@ -131,9 +131,9 @@ Result<void> create_search_index(const Database& database) {
 
 Result<void> rebuild_search_index(const Database& database) {
   for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict"})
-    TRY_DO(database.execute(fmt::format("DROP TRIGGER IF EXISTS {}", trigger).c_str()));
+    TRY_DO(database.execute(fmt::format("DROP TRIGGER IF EXISTS main.{}", trigger).c_str()));
   for (const char* index : {"aliases_by_name", "aliases_of"})
-    TRY_DO(database.execute(fmt::format("DROP INDEX IF EXISTS {}", index).c_str()));
+    TRY_DO(database.execute(fmt::format("DROP INDEX IF EXISTS main.{}", index).c_str()));
   for (const char* table : {"search_versions", "attributes", "metrics", "newest_verdicts", "changelogs"})
     TRY_DO(database.execute(fmt::format("DROP TABLE IF EXISTS main.{}", table).c_str()));
   return create_search_index(database);
