@@ -340,6 +340,7 @@ constexpr Migration kMigrations[] = {
     signed_scan_exceptions,
     seal_answers,
     refuse_replacing,
+    rebuild_search_index,
 };
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {
