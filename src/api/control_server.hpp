@@ -32,6 +32,8 @@ class ControlServer {
     std::function<Result<std::string>(const std::string& endpoint)> model_of;
     /// What each endpoint asks of a version; may be empty.
     std::function<services::ReleaseRules(const std::string& endpoint)> release_rules{};
+    /// Each endpoint's own plan; may be empty.
+    std::function<rollout::Plan(const std::string& endpoint)> plan_of{};
   };
   /// Fails with kUnavailable when the address is taken.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& host, std::uint16_t port, std::string token,

@@ -170,7 +170,7 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
     order.reason += fmt::format(" (forced: {})", waits.error().message);
   }
   std::optional<rollout::Plan> plan;
-  if (blue_green) plan = rollout::blue_green_plan();
+  if (blue_green) plan = ports.plan_of ? rollout::blue_green_plan(ports.plan_of(endpoint)) : rollout::blue_green_plan();
   if (!plan_yaml.empty()) {
     TRY(const wire::Document text, wire::Document::from_yaml("the plan", plan_yaml));
     plan = rollout::default_plan();
@@ -222,6 +222,19 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
   return Target{};
 }
 
+/// What whoever takes a candidate back should know of the version that serves then. Empty: nothing.
+std::string warning_about_return(const Ports& ports, const std::string& endpoint) {
+  const monitor::Status status = ports.monitor.status().get();
+  for (const monitor::EndpointStatus& item : status.endpoints) {
+    const bool leaves = item.endpoint == endpoint && item.rollout && !rollout::is_final(item.rollout->phase);
+    const auto stable = registry::SemanticVersion::parse(item.stable);
+    if (!leaves || !stable) continue;
+    const auto fits = services::check_return(ports.records, {item.model, *stable});
+    if (!fits) return fmt::format("It returns to what serves beside it, and {}", fits.error().message);
+  }
+  return "";
+}
+
 Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
   TRY_DO(ports.model_of(endpoint));
   TRY(OrderText order, read_order(word, request.body));
@@ -231,9 +244,12 @@ Result<json> order(const Ports& ports, const std::string& endpoint, const std::s
   }
   if (word == "rollback") {
     TRY(const Target target, target_of(ports, endpoint, order.to));
-    return settled(
-        ports, endpoint,
-        ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request), target));
+    const std::string warning = warning_about_return(ports, endpoint);
+    TRY(json item,
+        settled(ports, endpoint,
+                ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request), target)));
+    if (!warning.empty()) item["warnings"] = {warning};
+    return item;
   }
   rollout::Event event = rollout::Pause{order.actor, order.reason};
   if (word == "resume") event = rollout::Resume{order.actor, order.reason};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -155,6 +156,9 @@ class Server {
               TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(state.candidate));
               return services::check_rollout(records(), state.endpoint, {model, std::move(version)},
                                              release_rules(state.endpoint));
+            },
+            [this](const std::string& endpoint, const std::string& version) {
+              if (live::LiveProfiles* live = watching_.load()) live->errors_rose(endpoint, version);
             }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
@@ -168,7 +172,11 @@ class Server {
                                                TRY(const EndpointConfig* found, endpoint_of(endpoint));
                                                return found->model;
                                              },
-                                             [this](const std::string& endpoint) { return release_rules(endpoint); }}));
+                                             [this](const std::string& endpoint) { return release_rules(endpoint); },
+                                             [this](const std::string& endpoint) {
+                                               const auto found = endpoint_of(endpoint);
+                                               return found ? (*found)->plan : rollout::default_plan();
+                                             }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));
     published_ = true;
@@ -239,6 +247,7 @@ class Server {
                                   }},
         endpoints);
     live_->start();
+    watching_ = live_.get();
   }
 
   Result<drift::Profile> training_profile(const std::string& endpoint, const std::string& version) const {
@@ -305,6 +314,7 @@ class Server {
   std::unique_ptr<services::Uploads> uploads_;
   std::unique_ptr<live::DriftResponder> responder_;
   std::unique_ptr<live::LiveProfiles> live_;
+  std::atomic<live::LiveProfiles*> watching_{nullptr};  ///< live_ once it runs: the monitor began before.
   std::unique_ptr<api::ControlServer> control_;
   std::string control_url_;
   bool published_ = false;

@@ -115,6 +115,17 @@ Result<std::string> read_text(const std::string& path) {
 
 namespace {
 
+/// "scan accept " of the command that was being read; empty: none was.
+std::string command_read(const CLI::App& app) {
+  std::string out;
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands()[0];
+    out += at->get_name() + " ";
+  }
+  return out;
+}
+
 ExitCode unknown_command(const CLI::App& app, const std::string& word, bool as_json) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -178,10 +189,9 @@ int run(int argc, char** argv, const Program& program) {
     if (const std::string word = argc > 1 ? argv[1] : "";
         app.get_subcommands().empty() && !word.starts_with('-') && !word.empty())
       return unknown_command(app, word, common.json);
-    print_error({ErrorCode::kInvalidArgument, sentence(wrong.what()),
-                 fmt::format("See: backstay {}--help",
-                             app.get_subcommands().empty() ? "" : app.get_subcommands()[0]->get_name() + " ")},
-                common.json);
+    print_error(
+        {ErrorCode::kInvalidArgument, sentence(wrong.what()), fmt::format("See: backstay {}--help", command_read(app))},
+        common.json);
     return kUsage;
   }
   const Result<ExitCode> done = [&]() -> Result<ExitCode> {

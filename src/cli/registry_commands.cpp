@@ -10,6 +10,7 @@
 #include "cli/progress.hpp"
 #include "cli/scan_view.hpp"
 #include "cli/terminal.hpp"
+#include "services/accept_scan.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/capture_version.hpp"
 #include "services/checkout_version.hpp"
@@ -237,6 +238,7 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
     for (const GateException& exception : gate_exceptions)
       out["gate_exceptions"].push_back({{"gate_sha256", exception.gate_sha256.hex()},
                                         {"signed_by", exception.signed_by},
+                                        {"key_sha256", key_of(exception.envelope)},
                                         {"reason", exception.reason},
                                         {"at", to_rfc3339(exception.at)},
                                         {"expires", to_rfc3339(exception.expires)},
@@ -258,11 +260,14 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
   if (scans.empty()) {
     fmt::print("scan {}: backstay scan {}\n", coloured(Colour::kYellow, "not scanned yet"), ref.str());
   } else {
-    print_scan_line(scans.front().report, ref.str());
+    TRY(const services::ScanStanding standing, services::scan_standing(versions, ref, now));
+    print_scan_line(scans.front().report, ref.str(), standing.exception.has_value());
   }
   for (const ScanException& exception : exceptions)
     fmt::print("scan exception {} by {} {} {}: {}\n",
-               exception.envelope.empty() ? "without a signature, which counts nowhere," : "signed",
+               exception.envelope.empty()
+                   ? "without a signature, which counts nowhere,"
+                   : fmt::format("signed with key {}", printable(key_of(exception.envelope).substr(0, 16))),
                exception.signed_by, exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
                printable(exception.reason));
   for (const auto& card : scorecards) {
@@ -282,7 +287,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
                    printable(row.value("explanation", "")));
   }
   for (const GateException& exception : gate_exceptions)
-    fmt::print("gate exception signed by {} {} {}: {}\n", exception.signed_by,
+    fmt::print("gate exception signed with key {} by {} {} {}: {}\n",
+               printable(key_of(exception.envelope).substr(0, 16)), exception.signed_by,
                exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
                printable(exception.reason));
   for (const StoredSignature& s : signatures)

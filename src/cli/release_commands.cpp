@@ -50,6 +50,11 @@ void print_endpoint(const Context& context, const json& endpoint) {
              shares.empty() ? "none" : shares);
 }
 
+void print_warnings(const json& endpoint) {
+  for (const json& warning : endpoint.value("warnings", json::array()))
+    fmt::print(stderr, "warning: {}\n", warning.get<std::string>());
+}
+
 Result<ExitCode> start(const Context& context, const Arguments& a) {
   json body{
       {"version", a.version}, {"actor", context.common.actor}, {"reason", a.reason}, {"blue_green", a.blue_green}};
@@ -61,8 +66,7 @@ Result<ExitCode> start(const Context& context, const Arguments& a) {
   TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
   TRY(const json endpoint, client.post("/v1/endpoints/" + a.endpoint + "/rollout", body));
   print_endpoint(context, endpoint);
-  for (const json& warning : endpoint.value("warnings", json::array()))
-    fmt::print(stderr, "warning: {}\n", warning.get<std::string>());
+  print_warnings(endpoint);
   if (!context.common.json) fmt::print("follow it with: backstay status --watch\n");
   return kOk;
 }
@@ -81,6 +85,7 @@ Result<ExitCode> roll_back(const Context& context, const Arguments& a) {
   if (!a.to.empty()) body["to"] = a.to;
   TRY(const json endpoint, client.post("/v1/endpoints/" + a.endpoint + "/rollback", body));
   print_endpoint(context, endpoint);
+  print_warnings(endpoint);
   const std::string stable = endpoint["stable"];
   const std::string standby = endpoint["standby"];
   if (!context.common.json && a.to.empty() && !standby.empty())

@@ -65,9 +65,7 @@ Result<ExitCode> accept(const Context& context, const Arguments& arguments) {
   TRY(const ScanException exception, services::accept_scan(opened->registry().versions, ref, arguments.reason, valid,
                                                            key, {context.common.actor}, system_clock().now()));
   if (context.common.json) {
-    nlohmann::json out = exception_json(exception);
-    out["key_sha256"] = key.public_key().id();
-    print_json(out);
+    print_json(exception_json(exception));
   } else {
     fmt::print("{} answers for what was found in {} until {}\n", exception.signed_by, ref.str(),
                to_rfc3339(exception.expires));

@@ -7,6 +7,7 @@
 
 #include "cli/terminal.hpp"
 #include "services/scan_version.hpp"
+#include "wire/bundle_json.hpp"
 #include "wire/scan_json.hpp"
 
 namespace backstay::cli {
@@ -43,15 +44,24 @@ json exception_json(const ScanException& exception) {
           {"signed_by", exception.signed_by},
           {"at", to_rfc3339(exception.at)},
           {"expires", to_rfc3339(exception.expires)},
-          {"signed", !exception.envelope.empty()}};
+          {"signed", !exception.envelope.empty()},
+          {"key_sha256", key_of(exception.envelope)}};
 }
 
-void print_scan_line(const scan::Report& report, const std::string& version) {
+std::string key_of(const std::string& envelope) {
+  const auto opened = wire::envelope_from_json("an exception", envelope);
+  return opened ? opened->key_id : "";
+}
+
+void print_scan_line(const scan::Report& report, const std::string& version, bool is_signed_for) {
   const std::string verdict = coloured(colour_of(report.verdict), scan::to_string(report.verdict));
   if (report.verdict == scan::Verdict::kSafe) return fmt::print("scan {}\n", verdict);
   fmt::print("scan {}: {}\n", verdict, services::scan_summary(report, report.verdict));
   if (report.verdict == scan::Verdict::kDangerous && version.find('@') != std::string::npos)
-    fmt::print("  It can't go to production: see backstay scan {}\n", version);
+    fmt::print(
+        "  {}: see backstay scan {}\n",
+        is_signed_for ? "It goes to production where a key is trusted that signed for it" : "It can't go to production",
+        version);
 }
 
 void print_findings(const scan::Report& report) {

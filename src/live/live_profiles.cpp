@@ -29,6 +29,14 @@ class LiveProfiles::Endpoint {
   Endpoint(const EndpointConfig& config, Ports& ports) : config_(config), ports_(ports), rows_(config.columns) {}
 
   std::uint32_t number() const { return config_.number; }
+  const std::string& name() const { return config_.name; }
+
+  /// Keeps the version's windows as they are now: what it is told of is there to look at.
+  void show(const std::string& version) {
+    const auto found = versions_.find(version);
+    if (found == versions_.end()) return;
+    for (auto& [segment, window] : found->second.open) keep(version, segment, window, ports_.dropped());
+  }
 
   void take(const gateway::RequestSample& sample) {
     auto found = versions_.find(sample.version);
@@ -217,8 +225,7 @@ class LiveProfiles::Endpoint {
                         each.column, name, 100 * each.alarm.live, each.alarm.what, 100 * each.alarm.training));
     }
     if (!first || !ports_.drifted) return;
-    for (auto& [segment, window] : version.open)
-      keep(name, segment, window, ports_.dropped());  // What it is told of is there to look at.
+    show(name);
     ports_.drifted(config_.name, name);
   }
 
@@ -261,6 +268,21 @@ void LiveProfiles::turn() {
       if (each->number() == sample.endpoint) each->take(sample);
   });
   for (const auto& each : endpoints_) each->keep_due(false);
+  std::vector<std::pair<std::string, std::string>> risen;
+  {
+    const std::lock_guard lock(mutex_);
+    risen.swap(risen_);
+  }
+  for (const auto& [endpoint, version] : risen) {
+    for (const auto& each : endpoints_)
+      if (each->name() == endpoint) each->show(version);
+    if (ports_.drifted) ports_.drifted(endpoint, version);
+  }
+}
+
+void LiveProfiles::errors_rose(const std::string& endpoint, const std::string& version) {
+  const std::lock_guard lock(mutex_);
+  risen_.emplace_back(endpoint, version);
 }
 
 // Samples may wait: nobody is told of them before a window ends or an alarm is sure.

@@ -57,6 +57,9 @@ class LiveProfiles {
   LiveProfiles& operator=(const LiveProfiles&) = delete;
 
   void start();
+  /// Labels show that a version errs more often (monitor::ErrorAlarms): Ports::drifted is told, on this thread. From
+  /// any thread.
+  void errors_rose(const std::string& endpoint, const std::string& version);
   /// Keeps what there is of every window.
   void stop();
 
@@ -72,6 +75,7 @@ class LiveProfiles {
   std::mutex mutex_;
   std::condition_variable stopping_;
   bool stop_ = false;
+  std::vector<std::pair<std::string, std::string>> risen_;  ///< Endpoint and version; not told of yet.
   std::thread thread_;
 };
 

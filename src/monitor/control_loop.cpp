@@ -257,6 +257,7 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   const Outcome& outcome = prediction.outcome;
   if (label.kind == FeedbackKind::kLabel) ++endpoint.labels_joined;
   endpoint.versions[version].add(label.kind);
+  if (label.kind == FeedbackKind::kLabel) watch_errors(endpoint, version, outcome, label.value);
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   endpoint.now = ports_.clock.monotonic();
@@ -275,6 +276,27 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   endpoint.recorder.show(state->id, observation, endpoint.now);
   endpoint.watch.observe_feedback(label.kind, outcome, candidate, pi, label.value, endpoint.now,
                                   [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+}
+
+void Monitor::Loop::watch_errors(WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome,
+                                 double label) {
+  for (std::size_t i = 0; i < endpoint.watch.size(); ++i) {
+    const std::optional<bool> right = endpoint.watch.was_right(i, outcome, label);
+    if (!right) continue;
+    const auto alarm = endpoint.error_alarms.observe(i, version, *right);
+    if (!alarm) continue;
+    const std::string& name = endpoint.config.name;
+    const audit::Draft draft{
+        "backstay", "drift.alarm", "endpoint " + name,
+        fmt::format("{} of version {} drifted: {} of the newest {} labelled predictions are wrong, {:.3g}% may be.",
+                    alarm->guardrail, version, alarm->errors, alarm->labels, 100 * alarm->allowed),
+        fmt::format(R"({{"guardrail":"{}","version":"{}","errors":{},"labels":{},"allowed":{}}})", alarm->guardrail,
+                    version, alarm->errors, alarm->labels, alarm->allowed)};
+    commit_thread_.post([this, draft, name, version] {
+      if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
+      if (ports_.errors_rose) ports_.errors_rose(name, version);
+    });
+  }
 }
 
 void Monitor::Loop::start_examiners() {

@@ -77,6 +77,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   void take_feedback(const Prediction& prediction, const Label& label);
   /// What an examiner says of an answer.
   void take_verdict(const traffic::Outcome& outcome, std::size_t examiner, double verdict);
+  void watch_errors(WatchedEndpoint& endpoint, const std::string& version, const traffic::Outcome& outcome,
+                    double label);
   void start_examiners();
   void breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence);
 

@@ -223,9 +223,14 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
   if (own && other) feed(index, {true, 0.5, *own, candidate.cluster, candidate.at, *other}, on_breach);
 }
 
+std::optional<bool> GuardrailWatch::was_right(std::size_t index, const Outcome& outcome, double label) const {
+  if (specs_[index].signal.kind != Signal::Kind::kFeedback || !in_segment(index, outcome)) return std::nullopt;
+  return guardrails::was_right(specs_[index].signal, at(slots_[index].value, outcome), label);
+}
+
 void GuardrailWatch::observe_label(std::size_t index, const Outcome& outcome, bool candidate, double pi, double label,
                                    Monotonic now, const OnBreach& on_breach) {
-  const auto right = was_right(specs_[index].signal, at(slots_[index].value, outcome), label);
+  const auto right = was_right(index, outcome, label);
   if (right) feed(index, {candidate, pi, *right ? 1.0 : 0.0, outcome.cluster, now}, on_breach);
 }
 
@@ -234,8 +239,7 @@ void GuardrailWatch::observe_feedback(FeedbackKind kind, const Outcome& outcome,
   close_windows(now, on_breach);
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     const Signal::Kind signal = specs_[i].signal.kind;
-    if (kind == FeedbackKind::kLabel && signal == Signal::Kind::kFeedback && in_segment(i, outcome))
-      observe_label(i, outcome, candidate, pi, value, now, on_breach);
+    if (kind == FeedbackKind::kLabel) observe_label(i, outcome, candidate, pi, value, now, on_breach);
     const bool attributed = (kind == FeedbackKind::kReport && signal == Signal::Kind::kReport) ||
                             (kind == FeedbackKind::kConversion && signal == Signal::Kind::kConversion);
     if (!attributed) continue;

@@ -61,6 +61,9 @@ class Monitor {
     std::function<Result<registry::Signature>(const std::string& endpoint, const std::string& version)> signature_of{};
     /// Whether a release may begin, asked on the thread that stores it; see services::StartCheck. May be empty.
     std::function<Result<void>(const rollout::State& state, const std::string& model)> may_start{};
+    /// Told, on the thread that stores, that labels show more errors of a version than a guardrail allows
+    /// (ErrorAlarms). May be empty.
+    std::function<void(const std::string& endpoint, const std::string& version)> errors_rose{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);

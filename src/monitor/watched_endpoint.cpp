@@ -35,6 +35,7 @@ WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStor
     : config(its_config),
       watch(its_config.guardrails, its_config.slots, its_config.family),
       recorder(recordings, wire::to_json(guardrails::Policy{its_config.guardrails, its_config.family})),
+      error_alarms(its_config.guardrails),
       wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
                                  [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}
 

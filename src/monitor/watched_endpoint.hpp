@@ -8,6 +8,7 @@
 #include "domain/guardrails/latency.hpp"
 #include "domain/rollout/rollout.hpp"
 #include "domain/traffic/outcome.hpp"
+#include "monitor/error_alarms.hpp"
 #include "monitor/guardrail_watch.hpp"
 #include "monitor/monitor.hpp"
 #include "monitor/recorder.hpp"
@@ -71,6 +72,7 @@ struct WatchedEndpoint {
   EndpointConfig config;
   GuardrailWatch watch;
   Recorder recorder;
+  ErrorAlarms error_alarms;
   std::map<std::string, VersionCounts> versions;
   StepCount step;
   std::optional<std::chrono::nanoseconds> decision_to_zero;

@@ -148,6 +148,18 @@ Result<std::optional<VersionRef>> good_version(const Records& records, const Imp
   return std::optional<VersionRef>();
 }
 
+/// The candidate of a rollout that has all of the traffic, if it is unaffected and may stay.
+std::optional<VersionRef> good_candidate(const Records& records, const ImpactWalk& walk, const EndpointRecord& record,
+                                         const std::vector<rollout::State>& active) {
+  for (const rollout::State& state : active) {
+    const auto candidate = registry::SemanticVersion::parse(state.candidate);
+    if (state.endpoint != record.endpoint || state.phase != rollout::Phase::kWatching || !candidate) continue;
+    const VersionRef ref{record.model, *candidate};
+    if (!walk.affected(ref) && check_return(records, ref)) return ref;
+  }
+  return std::nullopt;
+}
+
 Result<void> propose(const Records& records, const ImpactWalk& walk, const EndpointRecord& record, Impact& out) {
   TRY(const std::vector<rollout::State> active, records.rollouts.active_rollouts());
   const std::string reason = "--reason " + quoted("made from " + lineage::describe(out.subject));
@@ -165,6 +177,13 @@ Result<void> propose(const Records& records, const ImpactWalk& walk, const Endpo
   const auto stable = registry::SemanticVersion::parse(record.stable);
   if (!stable || !walk.affected({record.model, *stable})) return {};
   Proposal proposal{record.endpoint, {record.model, *stable}, std::nullopt, "", ""};
+  if (const auto candidate = good_candidate(records, walk, record, active)) {
+    proposal.target = candidate;
+    proposal.command = fmt::format("backstay rollout promote {} {}", record.endpoint, reason);
+    proposal.reason = "its unaffected candidate serves already; a rollback would return to what is affected";
+    out.proposals.push_back(std::move(proposal));
+    return {};
+  }
   TRY(proposal.target, good_version(records, walk, record));
   if (!proposal.target) {
     proposal.reason = "no version that served here before is unaffected, validated and fits the live infrastructure";

@@ -3,6 +3,8 @@
 import json
 import random
 
+import pytest
+
 from backend import answers
 from program import Server, wait_until
 from released import INFER, LONG
@@ -92,3 +94,18 @@ def test_a_label_of_before_this_rollout_tells_nothing_against_stable(released):
     status = setup.server.status("e")
     assert status["rollout"]["phase"] == "stepping" and status["guardrails"][0]["log_e"] == 0
     assert status["guardrails"][0]["candidate"]["bad"] == len(old)  # Seen, and no bet.
+
+
+def test_labels_that_show_more_errors_than_allowed_raise_an_alarm_without_a_release(released):
+    accuracy = {"name": "accuracy", "objective": {"at_least": 0.9},
+                "signal": {"kind": "feedback", "json_pointer": "/score", "positive_at": 0.5}}
+    setup = released(rollout=LONG, guardrails=[accuracy])
+    setup.stable.reply = answers(body={"score": 0.9})
+    tell(setup, predict(setup, 60), label=1)
+    assert not [entry for entry in setup.backstay.audit() if entry["action"] == "drift.alarm"]
+    tell(setup, predict(setup, 60), label=0)  # The concept changed: what was right is wrong now.
+    (entry,) = wait_until(lambda: [e for e in setup.backstay.audit() if e["action"] == "drift.alarm"], "the alarm")
+    evidence = entry["evidence"]
+    assert (evidence["guardrail"], evidence["version"]) == ("accuracy", "1.0.0")
+    assert evidence["errors"] == evidence["labels"] < 60 and evidence["allowed"] == pytest.approx(0.1)
+    assert setup.server.status("e")["stable"] == "1.0.0", "it is an alarm, not a rollback"

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from released import LONG
+
 FIRST_RELEASE = pathlib.Path(__file__).parent / "first_release.sql"
 
 
@@ -102,7 +104,7 @@ def test_a_registry_of_the_first_release_is_brought_up_to_date_and_still_checked
 
 
 def test_a_server_stores_its_decisions_while_its_registry_is_checked(released):
-    setup = released()
+    setup = released(rollout=LONG)
     done = threading.Event()
 
     def check() -> None:

@@ -27,7 +27,7 @@ def test_a_rollout_to_a_version_that_does_not_fit_is_refused_with_the_reason(rel
 
 def test_a_change_is_checked_before_it_is_made_and_a_return_after(released, releases):
     """The ghost error: 1.1.0 is live and fits, its standby doesn't any more."""
-    setup: Released = released()
+    setup: Released = released(rollout=LONG)
     backstay = setup.backstay
     releases.release("3.0.0", **needs(">=14"))
     releases.release("4.0.0", **needs(">=14 <16"))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from released import INFER, LONG, Released
+from released import INFER, LONG, QUICK, Released
 
 DIGEST = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("site-a", "site-d")}
 
@@ -109,6 +109,17 @@ def test_one_cannot_return_to_a_version_in_quarantine(released):
     setup.backstay("impact", "m@1.0.0", "--quarantine", "--reason", "leaks names")
     assert "leaks names" in setup.backstay("rollback", "e", "--to", "1.0.0", "--reason", "x", code=10).err
     assert setup.server.status("e")["stable"] == "2.0.0"
+
+
+def test_a_candidate_that_serves_is_kept_when_what_it_replaces_is_affected(released, releases):
+    setup: Released = released(rollout={**QUICK, "watch": "1h"})
+    setup.backstay("rollout", "start", "e", "m@2.0.0", "--blue-green")
+    setup.server.wait_for_phase("e", "watching")
+    (proposal,) = setup.backstay("impact", "m@1.0.0", "--quarantine", "--reason", "leaks names", "--json").json["proposals"]
+    assert proposal["target"] == "m@2.0.0" and proposal["command"].startswith("backstay rollout promote e ")
+    left = setup.backstay("rollback", "e", "--reason", "all the same")  # Never refused.
+    assert "warning: " in left.err and "leaks names" in left.err
+    setup.server.wait_for_phase("e", "rolled_back")
 
 
 @pytest.mark.parametrize("what, code", [("site-x", 3), ("m@9.0.0", 3), ("m@champion", 3), ("abc", 3), ("@", 2)])

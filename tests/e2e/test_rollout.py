@@ -51,7 +51,7 @@ def test_a_good_version_takes_over_step_by_step_and_nobody_notices(released):
 
 
 def test_after_it_is_done_rollback_returns_to_the_standby_at_once(released):
-    setup = released()
+    setup = released(rollout=LONG)
     with setup.traffic() as traffic:
         setup.start("--blue-green")
         setup.server.wait_for_phase("e", "watching")

@@ -209,9 +209,10 @@ def test_a_dangerous_version_is_released_only_when_a_trusted_person_signs_for_it
     assert accepted["signed_by"] == "alice" and accepted["signed"]
     assert [(e["signed_by"], e["signed"]) for e in shown["scan_exceptions"]] == [
         ("alice", True), ("mallory", True), ("tester", True)]
-    assert "scan exception signed by alice until" in backstay("show", "m@1.0.0").out
+    assert f"scan exception signed with key {accepted['key_sha256'][:16]} by alice until" in backstay("show", "m@1.0.0").out
+    assert "where a key is trusted that signed for it" in backstay("show", "m@1.0.0").out
     assert "Exception from the scan, signed by alice" in backstay("card", "m@1.0.0").out
-    assert "alice (until" in json.dumps(backstay("gate", "m@1.0.0", "--file", backstay.folder / "gate.yaml", "--json").json)
+    assert "signed for by alice (until" in backstay("gate", "m@1.0.0", "--file", backstay.folder / "gate.yaml").out
     started = backstay("rollout", "start", "e", "m@1.0.0")
     assert "warning: " in started.err and "posix.system" in started.err and "alice answers for it" in started.err
     serving.wait_for_phase("e", "rolled_back")  # There is nothing in it that could be served.

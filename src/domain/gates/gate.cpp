@@ -309,11 +309,12 @@ Row judge_scan(const Gate& gate, const ScanEvidence& scan) {
   if (!scan.verdict)
     return {rule, "not scanned", Decision::kInsufficient, "Scan its artifacts with `backstay scan VERSION`."};
   const std::string verdict = scan::to_string(*scan.verdict);
-  const std::string observed = scan.found.empty() ? verdict : fmt::format("{} ({})", verdict, scan.found);
+  std::string observed = scan.found.empty() ? verdict : fmt::format("{} ({})", verdict, scan.found);
   if (*scan.verdict == scan::Verdict::kDangerous) {
-    if (!scan.accepted.empty())
-      return {rule, observed, Decision::kPass,
-              fmt::format("{} signed for it; each endpoint looks whether it trusts the key.", scan.accepted)};
+    if (!scan.accepted.empty()) {
+      observed += fmt::format(", signed for by {}", scan.accepted);
+      return {rule, observed, Decision::kPass, "Each endpoint looks whether it trusts the key."};
+    }
     return {rule, observed, Decision::kFail,
             "Register a version without it, or let someone answer for it with `backstay scan accept`."};
   }

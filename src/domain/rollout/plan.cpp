@@ -60,4 +60,12 @@ Plan blue_green_plan() {
   return plan;
 }
 
+Plan blue_green_plan(const Plan& usual) {
+  Plan plan;
+  plan.watch = usual.watch;
+  plan.ready_timeout = usual.ready_timeout;
+  plan.approve_promotion = usual.approve_promotion;
+  return plan;
+}
+
 }  // namespace backstay::rollout

@@ -50,5 +50,8 @@ struct Plan {
 Plan default_plan();
 /// Everything at once, as soon as the candidate is ready; the former stable version stays warm through the watch.
 Plan blue_green_plan();
+/// The same, with an endpoint's own watch, approval and time to get ready. Not with its proof, which may ask for more
+/// than a rollout can show that leaves nothing to compare with.
+Plan blue_green_plan(const Plan& usual);
 
 }  // namespace backstay::rollout
