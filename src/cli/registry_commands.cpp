@@ -158,6 +158,12 @@ Result<ExitCode> plan_version(const Context& context, const Arguments& arguments
   return kOk;
 }
 
+/// Nothing when they were not counted, which is not the same as none.
+std::string rows_of(const registry::DataSlice& slice) {
+  const bool counted = slice.rows > 0 || !slice.profile_sha256.empty();
+  return counted ? fmt::format("  {} rows", slice.rows) : "";
+}
+
 void print_manifest(const registry::Manifest& m) {
   fmt::print("\nartifacts\n");
   for (const auto& a : m.artifacts)
@@ -169,8 +175,8 @@ void print_manifest(const registry::Manifest& m) {
   fmt::print("data\n");
   for (const auto& set : m.data) {
     for (const auto& slice : set.slices)
-      fmt::print("  {} {}/{}  {} rows  sha256:{}  {}\n", set.role, set.name, slice.name, slice.rows,
-                 slice.sha256.hex().substr(0, 12), slice.note);
+      fmt::print("  {} {}/{}{}  sha256:{}{}\n", set.role, set.name, slice.name, rows_of(slice),
+                 slice.sha256.hex().substr(0, 12), slice.note.empty() ? "" : "  " + slice.note);
   }
   fmt::print("config\n");
   for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
