@@ -125,16 +125,18 @@ class Reproducer {
     commands.emplace_back("cd environment");
     for (const auto& step : built.steps) commands.push_back(joined(step));
     commands.emplace_back("cd ..");
-    tell("environment", "restored", "Dockerfile, lock files and sbom.cdx.json in environment/");
-    if (!request_.venv) return {};
-    for (std::vector<std::string> step : built.steps) {
-      if (step[0] == "venv/bin/python") step[0] = (fs::absolute(request.folder) / step[0]).string();
-      if (const auto done = programs_.run(step, request.folder); !done) {
-        tell("virtual environment", "missing", done.error().message);
-        return {};
-      }
+    if (!built.refusal.empty()) {
+      tell("environment", "missing", built.refusal);
+      return {};
     }
-    tell("virtual environment", "restored", "environment/venv");
+    tell("environment", "restored",
+         fmt::format("{} in environment/", fmt::join(built.files.begin(), built.files.end(), ", ")));
+    if (!request_.venv) return {};
+    if (const auto done = run_steps(built, request.folder, programs_); !done) {
+      tell("virtual environment", "missing", done.error().message);
+    } else {
+      tell("virtual environment", "restored", "environment/" + built.prefix);
+    }
     return {};
   }
 
