@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -198,6 +199,7 @@ def test_conda_packages_that_can_not_be_found_again_are_not_looked_for_on_pypi(b
     assert not (backstay.folder / "again").exists()
     done = backstay("reproduce", "m@1.0.0", "--to", "whole", "--json", code=10)
     assert states(done)["environment"] == "missing"
+    assert "pip" not in (backstay.folder / "whole/reproduce.sh").read_text().replace("pip is not asked", "")
 
 
 @pytest.fixture
@@ -240,7 +242,7 @@ def test_everything_is_restored_in_one_folder(backstay, made):
     # The script does the same in another folder, which is empty.
     by_hand = backstay.folder / "by hand"
     by_hand.mkdir()
-    lines = [line for line in script.splitlines() if "venv" not in line]  # Packages are not there to be installed.
+    lines = [line for line in script.splitlines() if "'venv" not in line]  # Packages are not there to be installed.
     (again / "reproduce.sh").write_text("\n".join(lines).replace("python train.py", "touch trained") + "\n")
     subprocess.run(["sh", again / "reproduce.sh"], cwd=by_hand, check=True,
                    env={**backstay.environment, "PATH": f"{BIN}:{backstay.environment['PATH']}"})
@@ -249,6 +251,30 @@ def test_everything_is_restored_in_one_folder(backstay, made):
     assert (by_hand / "model/weights.bin").read_bytes() == b"weights of 1.0.0"
     assert "data d/a: **verified**" in (again / "README.md").read_text()
     assert "exists already" in backstay("reproduce", "m@1.0.0", "--to", "again", code=5).err
+
+
+def test_the_recorded_command_runs_in_the_environment_that_was_made(backstay, made, tmp_path):
+    """Where there is no `python` on the PATH, and another environment with other packages is active."""
+    backstay("reproduce", "m@1.0.0", "--to", "again", "--data", made, "--json", code=10)
+    script = backstay.folder / "again/reproduce.sh"
+    text = "\n".join(line for line in script.read_text().splitlines() if "'pip'" not in line)  # They are not there.
+    script.write_text(text.replace("python train.py", "python ../probe.py") + "\n")
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name in ("sh", "git", "env", "dirname", "cp", "python3"):
+        (plain / name).symlink_to(sys.executable if name == "python3" else shutil.which(name))
+    (plain / "backstay").symlink_to(BIN / "backstay")
+    (tmp_path / "active/other.py").parent.mkdir()
+    (tmp_path / "active/other.py").write_text("")
+    by_hand = backstay.folder / "by hand"
+    by_hand.mkdir()
+    (by_hand / "probe.py").write_text("import importlib.util, json, sys\njson.dump([sys.prefix, "
+                                      "[importlib.util.find_spec(m) is not None for m in ('other', 'pytest')]], "
+                                      "open('../seen.json', 'w'))\n")
+    subprocess.run(["sh", script], cwd=by_hand, check=True,
+                   env={**backstay.environment, "PATH": str(plain), "PYTHONPATH": str(tmp_path / "active"),
+                        "VIRTUAL_ENV": str(tmp_path / "active")})
+    assert json.loads((by_hand / "seen.json").read_text()) == [str(by_hand / "environment/venv"), [False, False]]
 
 
 def test_changed_data_is_found_and_missing_code_does_not_stop_the_rest(backstay, made, tmp_path):
