@@ -1,6 +1,6 @@
 """Stages, aliases and changelogs: the whole history, with who, when and why."""
 
-from released import Released
+from released import LONG, Released
 
 
 def test_log_reads_like_a_release_history(released):
@@ -18,6 +18,45 @@ def test_log_reads_like_a_release_history(released):
     shown = setup.backstay("log", "m").out
     assert shown.index("2.0.0") < shown.index("worse on site A") < shown.index("Release 1.0.0.")
     setup.backstay("log", "nobody", code=3)
+
+
+def test_a_version_that_was_taken_back_after_its_release_says_so_when_by_whom_and_why(released):
+    setup: Released = released()
+    setup.start("--blue-green")
+    setup.server.wait_for_phase("e", "watching")
+    setup.backstay("rollout", "promote", "e", "--reason", "held through the watch")
+    setup.server.wait_for_phase("e", "done")
+    assert "taken back" not in setup.backstay("log", "m").out
+    setup.backstay("rollback", "e", "--reason", "site-d quarantined")
+    setup.server.wait_for_phase("e", "done")
+    newest, first = setup.backstay("log", "m", "--json").json
+    left = newest["events"][-1]
+    assert (left["text"], left["actor"], left["reason"]) == (
+        "taken back from e, where 1.0.0 returns", "tester", "site-d quarantined")
+    assert newest["taken_back_from"] == ["e"] and first["taken_back_from"] == []
+    assert [e["text"] for e in first["events"]][-2:] == ["returns to e", "back on e"]
+    assert [e["text"] for e in first["events"]][:4] == ["measured", "judged by a gate", "rollout to e began", "released to e"]
+    shown = setup.backstay("log", "m").out
+    newest_shown = shown[:shown.index("\n1.0.0  ")]
+    assert newest_shown.startswith("2.0.0  Archived  taken back from e\n")
+    assert newest_shown.index("released to e by") < newest_shown.index("taken back from e, where 1.0.0 returns by tester")
+    assert "site-d quarantined" in newest_shown and "rollout." not in shown
+    text = setup.backstay("changelog", "m").out
+    mine = text[:text.index("\n## 1.0.0 ")]
+    assert "(Archived, taken back from e)\n" in mine and "released to e by" in mine
+    assert "**taken back from e, where 1.0.0 returns** by tester: site-d quarantined\n" in mine
+
+
+def test_a_version_that_a_rollout_takes_back_says_so_until_it_is_tried_again(released):
+    setup: Released = released(rollout=LONG)
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping")
+    setup.backstay("rollback", "e", "--reason", "worse on site A")
+    newest, first = setup.backstay("log", "m", "--json").json
+    assert newest["events"][-1]["text"] == "taken back from e" and newest["taken_back_from"] == ["e"]
+    assert "**taken back from e** by tester: worse on site A\n" in setup.backstay("changelog", "m").out
+    setup.start()
+    assert setup.backstay("log", "m", "--json").json[0]["taken_back_from"] == []
 
 
 def test_changelog_is_markdown_that_people_cannot_break(backstay, releases):
