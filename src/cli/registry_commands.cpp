@@ -117,7 +117,9 @@ Result<ExitCode> register_version(const Context& context, const Arguments& argum
 void print_plan(const services::PlannedVersion& plan) {
   const services::VersionAdvice& advice = plan.advice;
   fmt::print("{} sha256:{}{}\n", coloured(Colour::kBold, plan.manifest.ref.str()), plan.identity.hex().substr(0, 12),
-             plan.registered ? " is registered with this content" : " would be registered");
+             plan.registered ? " is registered with this content"
+             : plan.refusal  ? " would be refused"
+                             : " would be registered");
   print_code_line(plan.manifest.code);
   if (!plan.missing.empty())
     fmt::print("{} it lacks {} and could not go to production.\n", coloured(Colour::kYellow, "incomplete:"),
@@ -139,11 +141,13 @@ Result<ExitCode> plan_version(const Context& context, const Arguments& arguments
   TRY_DO(capture(context, arguments, nullptr, described));
   TRY(const services::PlannedVersion plan,
       services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
+  described.warnings.insert(described.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   if (!context.common.json) {
     print_warnings(described.warnings);
     print_plan(plan);
-    return kOk;
   }
+  if (plan.refusal) return Unexpected(*plan.refusal);
+  if (!context.common.json) return kOk;
   const services::VersionAdvice& advice = plan.advice;
   print_json({{"model", plan.manifest.ref.model},
               {"version", plan.manifest.ref.version.str()},

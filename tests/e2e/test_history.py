@@ -1,5 +1,7 @@
 """Stages, aliases and changelogs: the whole history, with who, when and why."""
 
+import json
+
 from released import LONG, Released
 
 
@@ -128,11 +130,25 @@ def test_a_changed_signature_needs_a_major_version(backstay, releases):
     wide = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 31]}]}
     releases.register("1.0.0", signature=narrow)
     refused = backstay("register", releases.describe("1.1.0", signature=wide), code=10).err
+    planned = backstay("register", releases.describe("1.1.0", signature=wide), "--dry-run", code=10)
+    assert planned.err.splitlines()[-len(refused.splitlines()):] == refused.splitlines(), "a dry run ends the same way"
+    assert "would be refused" in planned.out and "suggested version: 2.0.0" in planned.out
+    as_json = backstay("register", releases.describe("1.1.0", signature=wide), "--dry-run", "--json", code=10)
+    assert "FP32[-1,31]" in json.loads(as_json.err)["error"]["message"] and as_json.out == ""
     assert "FP32[-1,30] and is FP32[-1,31]" in refused and "2.0.0" in refused
     assert [v["version"] for v in backstay("list", "m", "--json").json] == ["1.0.0"]
     releases.register("2.0.0", signature=wide)
     releases.register("1.1.0", signature=narrow)
     releases.register("1.1.0", signature=narrow)
+
+
+def test_a_dry_run_refuses_other_content_as_registering_does(backstay, releases):
+    releases.register("1.0.0")
+    other = releases.describe("1.0.0", config={"seed": 8})
+    refused = backstay("register", other, code=5).err
+    planned = backstay("register", other, "--dry-run", code=5)
+    assert planned.err == refused and "What differs: config seed (7 -> 8)" in refused
+    assert "suggested version: 1.0.1" in planned.out or "suggested version: 1.1.0" in planned.out
 
 
 def test_a_dry_run_says_which_number_fits_and_stores_nothing(backstay, releases):
