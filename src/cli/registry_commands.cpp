@@ -172,8 +172,8 @@ void print_manifest(const registry::Manifest& m) {
   fmt::print("\nartifacts\n");
   for (const auto& a : m.artifacts)
     fmt::print("  {}  {}  sha256:{}\n", a.path, human_bytes(a.size_bytes), a.sha256.hex().substr(0, 12));
-  fmt::print("code\n  {} {}{}\n", m.code.repository, m.code.commit.empty() ? "(no commit)" : m.code.commit,
-             uncommitted(m.code));
+  fmt::print("code\n  {}{}{}\n", m.code.repository.empty() ? "" : m.code.repository + " ",
+             m.code.commit.empty() ? "(no commit)" : m.code.commit, uncommitted(m.code));
   for (const auto& file : m.code.preprocessing)
     fmt::print("  {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   fmt::print("data\n");
@@ -184,7 +184,8 @@ void print_manifest(const registry::Manifest& m) {
   }
   fmt::print("config\n");
   for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
-  fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
+  if (m.environment != registry::Environment{})
+    fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
   for (const std::string& finding : m.environment.findings) fmt::print("  ! {}\n", finding);
   for (const auto& [what, text] :
        {std::pair("image", m.environment.image), std::pair("system", m.environment.os),
