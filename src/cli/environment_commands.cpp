@@ -22,6 +22,7 @@ struct Arguments {
   std::string python;
   std::string data = ".";
   std::string repository;
+  std::string image;
   bool no_packages = false;
   bool venv = false;
   bool link = false;
@@ -64,7 +65,7 @@ Result<ExitCode> build(const Context& context, const Arguments& arguments) {
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const StoredVersion stored, opened->registry().versions.version(ref));
   TRY(const registry::Manifest manifest, services::manifest_of(stored));
-  services::EnvironmentRequest request{arguments.to, arguments.venv, "python3"};
+  services::EnvironmentRequest request{arguments.to, arguments.venv, "python3", arguments.image};
   if (!arguments.python.empty()) request.python = arguments.python;
   TRY(const services::BuiltEnvironment built,
       services::build_environment(opened->registry(), stored, manifest, request, context.program.programs));
@@ -134,8 +135,11 @@ void add_environment_commands(const Context& context) {
                         "backstay env build breast-cancer@1.1.0 --to environment --venv");
   command->add_option("VERSION", a.version, version_help)->required();
   command->add_option("--to", a.to, "A folder that is not there yet")->required();
-  command->add_flag("--venv", a.venv, "Also make a virtual environment, with hashes checked where there are some");
+  command->add_flag(
+      "--venv", a.venv,
+      "Also make the environment, with hashes checked where there are some: venv/, or conda/ by micromamba");
   command->add_option("--python", a.python, python_help + " for it (default: python3)");
+  command->add_option("--image", a.image, "What the Dockerfile begins with, instead of what was recorded");
   context.on(command, [context, arguments] { return build(context, *arguments); });
 
   command =

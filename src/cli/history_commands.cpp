@@ -31,9 +31,9 @@ std::string minute(Timestamp at) {
   return to_rfc3339(at).substr(0, 16).replace(10, 1, " ");
 }
 
-Colour colour_of(const std::string& action) {
-  if (action == "rollout.rollback") return Colour::kRed;
-  if (action == "rollout.done" || action == "rollout.watch") return Colour::kGreen;
+Colour colour_of(const ReleaseEvent& event) {
+  if (services::is_withdrawal(event)) return Colour::kRed;
+  if (event.action == "rollout.done" || event.action == "rollout.watch") return Colour::kGreen;
   return Colour::kDim;
 }
 
@@ -42,6 +42,7 @@ json log_json(const std::vector<ReleasedVersion>& log) {
   for (const ReleasedVersion& item : log) {
     json version = api::to_json(item.version);
     version["aliases"] = item.aliases;
+    version["taken_back_from"] = item.taken_back_from;
     version["changelog"] = item.manifest.changelog;
     version["events"] = json::array();
     for (const ReleaseEvent& event : item.events)
@@ -49,6 +50,7 @@ json log_json(const std::vector<ReleasedVersion>& log) {
                                    {"actor", event.actor},
                                    {"action", event.action},
                                    {"endpoint", event.endpoint},
+                                   {"text", services::in_words(event)},
                                    {"reason", event.reason}});
     version["changes"] = json::array();
     for (const registry::Difference& change : item.changes)
@@ -62,8 +64,10 @@ json log_json(const std::vector<ReleasedVersion>& log) {
 void print_version(const ReleasedVersion& item) {
   std::string names;
   for (const std::string& alias : item.aliases) names += "  <- " + alias;
-  fmt::print("{}  {}{}\n", coloured(Colour::kBold, item.version.ref.version.str()), item.version.stage,
-             coloured(Colour::kYellow, names));
+  const std::string taken_back =
+      item.taken_back_from.empty() ? "" : fmt::format("  taken back from {}", fmt::join(item.taken_back_from, ", "));
+  fmt::print("{}  {}{}{}\n", coloured(Colour::kBold, item.version.ref.version.str()), item.version.stage,
+             coloured(Colour::kRed, taken_back), coloured(Colour::kYellow, names));
   fmt::print("  {}  registered by {}\n", minute(item.version.registered_at), item.version.registered_by);
   if (!item.manifest.changelog.empty()) fmt::print("      {}\n", item.manifest.changelog);
   if (item.compared_with && !item.changes.empty()) {
@@ -75,8 +79,8 @@ void print_version(const ReleasedVersion& item) {
                                                   fmt::join(sections, ", "))));
   }
   for (const ReleaseEvent& event : item.events) {
-    fmt::print("  {}  {}{} by {}\n", minute(event.at), coloured(colour_of(event.action), event.action),
-               event.endpoint.empty() ? "" : " on " + event.endpoint, event.actor);
+    fmt::print("  {}  {} by {}\n", minute(event.at), coloured(colour_of(event), services::in_words(event)),
+               event.actor);
     if (!event.reason.empty()) fmt::print("      {}\n", event.reason);
   }
 }

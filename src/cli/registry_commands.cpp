@@ -118,7 +118,9 @@ Result<ExitCode> register_version(const Context& context, const Arguments& argum
 void print_plan(const services::PlannedVersion& plan) {
   const services::VersionAdvice& advice = plan.advice;
   fmt::print("{} sha256:{}{}\n", coloured(Colour::kBold, plan.manifest.ref.str()), plan.identity.hex().substr(0, 12),
-             plan.registered ? " is registered with this content" : " would be registered");
+             plan.registered ? " is registered with this content"
+             : plan.refusal  ? " would be refused"
+                             : " would be registered");
   print_code_line(plan.manifest.code);
   if (!plan.missing.empty())
     fmt::print("{} it lacks {} and could not go to production.\n", coloured(Colour::kYellow, "incomplete:"),
@@ -140,11 +142,13 @@ Result<ExitCode> plan_version(const Context& context, const Arguments& arguments
   TRY_DO(capture(context, arguments, nullptr, described));
   TRY(const services::PlannedVersion plan,
       services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
+  described.warnings.insert(described.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   if (!context.common.json) {
     print_warnings(described.warnings);
     print_plan(plan);
-    return kOk;
   }
+  if (plan.refusal) return Unexpected(*plan.refusal);
+  if (!context.common.json) return kOk;
   const services::VersionAdvice& advice = plan.advice;
   print_json({{"model", plan.manifest.ref.model},
               {"version", plan.manifest.ref.version.str()},
@@ -159,23 +163,30 @@ Result<ExitCode> plan_version(const Context& context, const Arguments& arguments
   return kOk;
 }
 
+/// Nothing when they were not counted, which is not the same as none.
+std::string rows_of(const registry::DataSlice& slice) {
+  const bool counted = slice.rows > 0 || !slice.profile_sha256.empty();
+  return counted ? fmt::format("  {} rows", slice.rows) : "";
+}
+
 void print_manifest(const registry::Manifest& m) {
   fmt::print("\nartifacts\n");
   for (const auto& a : m.artifacts)
     fmt::print("  {}  {}  sha256:{}\n", a.path, human_bytes(a.size_bytes), a.sha256.hex().substr(0, 12));
-  fmt::print("code\n  {} {}{}\n", m.code.repository, m.code.commit.empty() ? "(no commit)" : m.code.commit,
-             uncommitted(m.code));
+  fmt::print("code\n  {}{}{}\n", m.code.repository.empty() ? "" : m.code.repository + " ",
+             m.code.commit.empty() ? "(no commit)" : m.code.commit, uncommitted(m.code));
   for (const auto& file : m.code.preprocessing)
     fmt::print("  {}  sha256:{}\n", file.path, file.sha256.hex().substr(0, 12));
   fmt::print("data\n");
   for (const auto& set : m.data) {
     for (const auto& slice : set.slices)
-      fmt::print("  {} {}/{}  {} rows  sha256:{}  {}\n", set.role, set.name, slice.name, slice.rows,
-                 slice.sha256.hex().substr(0, 12), slice.note);
+      fmt::print("  {} {}/{}{}  sha256:{}{}\n", set.role, set.name, slice.name, rows_of(slice),
+                 slice.sha256.hex().substr(0, 12), slice.note.empty() ? "" : "  " + slice.note);
   }
   fmt::print("config\n");
   for (const auto& [key, value] : m.config) fmt::print("  {} = {}\n", key, value);
-  fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
+  if (m.environment != registry::Environment{})
+    fmt::print("environment{}\n", m.environment.pinning.empty() ? "" : "  " + m.environment.pinning);
   for (const std::string& finding : m.environment.findings) fmt::print("  ! {}\n", finding);
   for (const auto& [what, text] :
        {std::pair("image", m.environment.image), std::pair("system", m.environment.os),

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/terminal.hpp"
 #include "services/measure_data.hpp"
+#include "tables/table_reader.hpp"
 
 /// Digests of data, made and made again by anybody.
 namespace backstay::cli {
@@ -59,7 +61,9 @@ Result<ExitCode> digest(const Context& context, const Arguments& arguments) {
   if (context.common.json) {
     json out = json::array();
     for (const auto& slice : manifest.data[0].slices)
-      out.push_back({{"name", slice.name}, {"sha256", slice.sha256.hex()}, {"rows", slice.rows}});
+      out.push_back({{"name", slice.name},
+                     {"sha256", slice.sha256.hex()},
+                     {"rows", slice.rows > 0 || !slice.rule.kind.starts_with("files/") ? json(slice.rows) : json()}});
     print_json(out);
     return kOk;
   }
@@ -123,6 +127,16 @@ Result<const registry::DataSlice*> find_slice(const registry::Manifest& manifest
                     fmt::format("There are: {}{}.", fmt::join(names, ", "), more ? ", ..." : ""));
 }
 
+std::string why_no_profile(const registry::DataSlice& slice) {
+  if (slice.sources.empty()) return "Its data was not read by register: only its digest was given.";
+  const auto is_table = [](const std::string& source) { return tables::is_table(source); };
+  if (std::none_of(slice.sources.begin(), slice.sources.end(), is_table))
+    return "Only .csv, .tsv, .jsonl, .parquet and .arrow files have one.";
+  return "Its rows were not asked for (profile: false) or could not be read, of which register warned. backstay "
+         "register "
+         "--dry-run reads them again.";
+}
+
 std::string cell(const json& column, const char* key) {
   const auto value = column.find(key);
   if (value == column.end()) return "";
@@ -137,7 +151,7 @@ Result<ExitCode> profile(const Context& context, const Arguments& arguments) {
   TRY(const registry::DataSlice* slice, find_slice(manifest, arguments.slice));
   if (slice->profile_sha256.empty())
     return Unexpected(ErrorCode::kNotFound, fmt::format("The slice '{}' has no profile.", arguments.slice),
-                      "Only .csv, .tsv, .jsonl, .parquet and .arrow files that were read by register have one.");
+                      why_no_profile(*slice));
   TRY(const Digest digest, Digest::from_hex(slice->profile_sha256));
   std::string text;
   TRY_DO(opened->registry().blobs.read(digest, [&](std::span<const std::byte> piece) -> Result<void> {

@@ -19,6 +19,7 @@ using wire::Pinning;
 
 constexpr std::size_t kMaxLockBytes = 16 * 1024 * 1024;
 constexpr std::size_t kMaxFindings = 20;
+constexpr std::size_t kFindingsShown = 3;
 constexpr const char* kInstalled = "installed-packages.txt";
 
 Result<std::string> read_small(const FoundFile& file) {
@@ -40,9 +41,20 @@ class Gathering {
   void add(const std::string& name, const LockReport& report) {
     least_ = any_ ? std::min(least_, report.pinning) : report.pinning;
     any_ = true;
-    for (const std::string& finding : report.findings) add_finding(fmt::format("{}: {}", name, finding));
-    if (report.more_findings > 0) add_finding(fmt::format("{}: and {} more", name, report.more_findings));
+    for (const std::string& finding : report.findings)
+      add_finding(report.pinning, fmt::format("{}: {}", name, finding));
+    if (report.more_findings > 0)
+      add_finding(report.pinning, fmt::format("{}: and {} more", name, report.more_findings));
     for (const auto& [package, version] : report.packages) add_package(package, version);
+  }
+
+  /// A file that is no lock file, or none that can be read. The error names it.
+  void add_unread(const Error& error) {
+    least_ = Pinning::kUnpinned;
+    any_ = true;
+    std::string what = error.message;
+    while (what.ends_with('.')) what.pop_back();
+    add_finding(Pinning::kUnpinned, std::move(what));
   }
 
   /// What is said by hand wins, however its name is written.
@@ -57,7 +69,14 @@ class Gathering {
     const std::string& image = environment_.image;
     const bool pinned_image = !image.empty() && registry::is_pinned_image(image);
     if (!image.empty() && !pinned_image) {
-      add_finding(fmt::format("the image {} has no digest, so its content can change", image.substr(0, 200)));
+      // That a version can't go to production for it must be among the findings, however many there are.
+      auto& findings = environment_.findings;
+      if (findings.size() >= kMaxFindings) {
+        findings.pop_back();
+        levels_.pop_back();
+      }
+      levels_.push_back(kImage);
+      findings.push_back(fmt::format("the image {} has no digest, so its content can change", image.substr(0, 200)));
       least_ = Pinning::kUnpinned;
     }
     if (any_ || !image.empty()) environment_.pinning = wire::to_string(pinned_image ? Pinning::kPinned : least_);
@@ -65,14 +84,28 @@ class Gathering {
 
   bool any() const { return any_; }
 
+  /// The findings for a person who reads only the first: a floating image, then those of the least pinned file.
+  std::vector<std::string> worst_first() const {
+    std::vector<std::string> out;
+    for (int level = kImage; level <= static_cast<int>(Pinning::kPinned); ++level)
+      for (std::size_t i = 0; i < levels_.size(); ++i)
+        if (levels_[i] == level) out.push_back(environment_.findings[i]);
+    return out;
+  }
+
  private:
-  void add_finding(std::string text) {
-    if (environment_.findings.size() < kMaxFindings) environment_.findings.push_back(std::move(text));
+  static constexpr int kImage = static_cast<int>(Pinning::kUnpinned) - 1;
+
+  void add_finding(Pinning level, std::string text) {
+    if (environment_.findings.size() >= kMaxFindings) return;
+    environment_.findings.push_back(std::move(text));
+    levels_.push_back(static_cast<int>(level));
   }
 
   registry::Environment& environment_;
   Pinning least_ = Pinning::kPinned;
   bool any_ = false;
+  std::vector<int> levels_;  ///< Of each finding: how pinned the file is that it is about, or kImage.
 };
 
 /// Files that a lock file includes must be kept as well, or what it pins is not known.
@@ -97,9 +130,7 @@ Result<void> read_lock_files(const fs::path& folder, const wire::VersionSpec& sp
                       file.name));
     auto report = wire::read_lock_file(file.name, text);
     if (!report) {
-      LockReport unread;
-      unread.finding(Pinning::kUnpinned, report.error().message);
-      gathering.add(file.name, unread);
+      gathering.add_unread(report.error());
       continue;
     }
     check_includes(file, files, *report);
@@ -138,11 +169,14 @@ Result<void> capture_environment(BlobStore* blobs, const CaptureOptions& options
     if (!options.python.empty()) TRY_DO(capture_python(blobs, options, environment, gathering));
   }
   gathering.finish();
-  if (!environment.pinning.empty() && environment.pinning != "pinned" && !environment.findings.empty())
-    warnings.push_back(fmt::format("The environment is {}: {}{}.", environment.pinning, environment.findings.front(),
-                                   environment.findings.size() > 1 ? fmt::format(" (and {} more; see backstay show)",
-                                                                                 environment.findings.size() - 1)
-                                                                   : ""));
+  const std::vector<std::string> findings = gathering.worst_first();
+  if (!environment.pinning.empty() && environment.pinning != "pinned" && !findings.empty()) {
+    const std::size_t shown = std::min(findings.size(), kFindingsShown);
+    warnings.push_back(fmt::format(
+        "The environment is {}: {}{}.", environment.pinning,
+        fmt::join(findings.begin(), findings.begin() + static_cast<std::ptrdiff_t>(shown), "; "),
+        findings.size() > shown ? fmt::format(" (and {} more; see backstay show)", findings.size() - shown) : ""));
+  }
   return {};
 }
 

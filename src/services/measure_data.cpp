@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "services/folder_rows.hpp"
 #include "services/parquet_slices.hpp"
 #include "services/table_slices.hpp"
 #include "tables/row_slicer.hpp"
@@ -212,20 +213,28 @@ class Measurement {
     return slice;
   }
 
+  /// The digest is that of the list of files, whatever they are. Where all of them are tables of one kind their rows
+  /// are counted and profiled, one file after the other.
   Result<void> measure_folder() {
     DataSlice& slice = slices_[*plan_.slice];
+    FolderRows rows(plan_, slice.name, sinks_.advance);
     Sha256 list;
     for (const FoundFile& file : plan_.files) {
+      TRY_DO(rows.begin(file));
       Sha256 hash;
       TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) -> Result<void> {
         hash.update(piece);
-        return {};
+        return rows.feed(piece);
       }));
+      TRY_DO(rows.end());
       list.update(fmt::format("{}  {}\n", hash.finish().hex(), file.name));
     }
     slice.sha256 = list.finish();
     slice.sources = sources();
-    return {};
+    TRY(const std::optional<tables::RowSlice> whole, rows.finish(sinks_.warnings));
+    if (!whole) return {};
+    slice.rows = whole->rows;
+    return whole->profile.empty() ? Result<void>() : keep_profile(whole->profile, slice);
   }
 
   Result<void> measure_rows() {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "services/file_patterns.hpp"
+#include "services/folder_rows.hpp"
 #include "services/measure_data.hpp"
 #include "tables/table_reader.hpp"
 
@@ -99,8 +100,8 @@ Result<void> plan_set(const fs::path& folder, const wire::VersionSpec::SliceSet&
 }  // namespace
 
 bool PlannedSlices::reads_rows() const {
-  if (files.empty() || folders || !profile) return false;
-  const auto kind = tables::table_kind(files[0].name);
+  if (files.empty() || !profile) return false;
+  const auto kind = folders ? kind_of_folder(files) : tables::table_kind(files[0].name);
   return kind == tables::TableKind::kParquet || kind == tables::TableKind::kArrow;
 }
 

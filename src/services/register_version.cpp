@@ -203,6 +203,16 @@ Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& 
   const auto stored = registry.versions.version(plan.manifest.ref);
   if (!stored && stored.error().code != ErrorCode::kNotFound) return Unexpected(Error(stored.error()));
   plan.registered = stored && stored->identity == plan.identity;
+  if (auto number = check_version_number(registry.versions, plan.manifest); !number) {
+    if (number.error().code != ErrorCode::kFailedPrecondition) return Unexpected(std::move(number).error());
+    plan.refusal = std::move(number).error();
+  } else if (stored && !plan.registered) {
+    plan.refusal = with_differences({ErrorCode::kConflict,
+                                     fmt::format("{} is registered already with other content (registered {}, now {}).",
+                                                 plan.manifest.ref.str(), stored->identity.hex(), plan.identity.hex()),
+                                     "A version is never overwritten: give the new content a new version number."},
+                                    registry.versions, plan.manifest);
+  }
   TRY(plan.advice, suggest_version(registry.versions, plan.manifest));
   return plan;
 }

@@ -31,11 +31,13 @@ struct PlannedVersion {
   Digest identity;
   std::vector<std::string> missing;
   std::vector<std::string> warnings;
-  bool registered = false;  ///< This version is registered with this content.
+  bool registered = false;       ///< This version is registered with this content.
+  std::optional<Error> refusal;  ///< What register_version() would end with.
   VersionAdvice advice;
 };
 
-/// Reads and hashes everything like register_version() and stores nothing.
+/// Reads and hashes everything like register_version(), checks the same, and stores nothing. What stops it before the
+/// manifest is known is its error; what would stop it after that is the plan's refusal.
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
                                     const std::filesystem::path& folder, const OnProgress& progress = {});
 

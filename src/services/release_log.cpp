@@ -13,9 +13,10 @@ namespace {
 
 constexpr std::string_view kEndpoint = "endpoint ";
 
-/// What a rollout's entry says of itself; empty strings when it doesn't (a guardrail's evidence is its own).
+/// What a rollout's entry says of itself; empty strings when it doesn't.
 struct RolloutEvidence {
   std::string rollout;
+  std::string from;
   std::string to;
 };
 
@@ -25,12 +26,13 @@ RolloutEvidence rollout_evidence(const std::string& json) {
   if (!document) return out;
   wire::Fields fields(*document);
   fields.optional("rollout", out.rollout);
+  fields.optional("from", out.from);
   fields.optional("to", out.to);
   return out;
 }
 
 /// Sorts audit entries by the version they are about. An entry without a version of its own is about the endpoint's
-/// latest candidate.
+/// latest candidate. That an endpoint returns to a version is told of the one that it leaves, too.
 class EventSorter {
  public:
   explicit EventSorter(std::string model) : model_(std::move(model)) {}
@@ -40,10 +42,7 @@ class EventSorter {
     ReleaseEvent event{entry.at, draft.actor, draft.action, "", draft.reason};
     if (draft.subject.starts_with(kEndpoint)) {
       event.endpoint = draft.subject.substr(kEndpoint.size());
-      const RolloutEvidence evidence = rollout_evidence(draft.evidence);
-      if (!evidence.to.empty()) candidates_[event.endpoint] = evidence.to;
-      if (candidates_[event.endpoint].empty()) return;
-      events[model_ + "@" + candidates_[event.endpoint]].push_back(std::move(event));
+      add_of_rollout(std::move(event), rollout_evidence(draft.evidence));
     } else if (draft.action != "version.register" && draft.action != "serving.number") {
       events[draft.subject].push_back(std::move(event));
     }
@@ -52,8 +51,62 @@ class EventSorter {
   std::map<std::string, std::vector<ReleaseEvent>> events;
 
  private:
+  /// The rollout that an endpoint had last.
+  struct Latest {
+    std::string candidate;
+    std::string leaves;  ///< Of a return: the version that serves when it begins.
+  };
+
+  void add_of_rollout(ReleaseEvent event, const RolloutEvidence& evidence) {
+    Latest& latest = latest_[event.endpoint];
+    if (!evidence.to.empty()) latest.candidate = evidence.to;
+    if (event.action == "rollout.start") latest.leaves.clear();
+    if (event.action == "rollout.revert") latest.leaves = evidence.from;
+    if (latest.candidate.empty()) return;
+    event.in_return = !latest.leaves.empty();
+    if (event.in_return && (event.action == "rollout.revert" || event.action == "rollout.rollback")) {
+      ReleaseEvent left = event;
+      left.returns_to = latest.candidate;
+      events[model_ + "@" + latest.leaves].push_back(std::move(left));
+    }
+    events[model_ + "@" + latest.candidate].push_back(std::move(event));
+  }
+
   std::string model_;
-  std::map<std::string, std::string> candidates_;  ///< By endpoint.
+  std::map<std::string, Latest> latest_;  ///< By endpoint.
+};
+
+struct Words {
+  std::string_view action;
+  const char* text;  ///< {} is the endpoint.
+};
+
+constexpr Words kWords[] = {
+    {"rollout.start", "rollout to {} began"},
+    {"rollout.advance", "next step on {}"},
+    {"rollout.require", "has to show more on {}"},
+    {"rollout.ask", "waits for an approval on {}"},
+    {"rollout.approve", "approved on {}"},
+    {"rollout.pause", "paused on {}"},
+    {"rollout.resume", "continued on {}"},
+    {"rollout.resume_traffic", "ready again on {} after a restart"},
+    {"rollout.watch", "serves {}, and is watched"},
+    {"guardrail.flag", "flagged by a guardrail on {}"},
+    {"drift.alarm", "requests drifted on {}"},
+    {"drift.suggestion", "another version was suggested for {}"},
+    {"dependency.broken", "what it needs is gone, on {}"},
+    {"dependency.unknown", "whether what it needs is there is not known, on {}"},
+    {"scorecard.add", "measured"},
+    {"gate.verdict", "judged by a gate"},
+    {"gate.accept", "excepted from a gate"},
+    {"version.scan", "scanned"},
+    {"scan.accept", "excepted from a scan"},
+    {"version.sign", "signed"},
+    {"version.attest", "attested"},
+    {"version.archive", "archived"},
+    {"version.restore", "restored"},
+    {"alias.set", "an alias was set"},
+    {"alias.remove", "an alias was removed"},
 };
 
 std::string day(Timestamp at) {
@@ -90,9 +143,29 @@ bool is_milestone(const ReleaseEvent& event) {
          event.action == "version.restore" || event.action == "rollout.revert";
 }
 
+std::vector<std::string> endpoints_that_took_back(const std::vector<ReleaseEvent>& events) {
+  std::map<std::string, bool> taken;
+  for (const ReleaseEvent& event : events) {
+    if (is_withdrawal(event)) {
+      taken[event.endpoint] = true;
+    } else if (event.action == "rollout.start" || event.action == "rollout.done" ||
+               (event.action == "rollout.rollback" && !event.returns_to.empty())) {
+      taken[event.endpoint] = false;
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [endpoint, back] : taken)
+    if (back) out.push_back(endpoint);
+  return out;
+}
+
 void add_section(const ReleasedVersion& version, std::string& out) {
-  out += fmt::format("\n## {} - {} ({})\n", version.version.ref.version.str(), day(version.version.registered_at),
-                     version.version.stage);
+  const std::string taken_back =
+      version.taken_back_from.empty()
+          ? ""
+          : fmt::format(", taken back from {}", markdown(fmt::format("{}", fmt::join(version.taken_back_from, ", "))));
+  out += fmt::format("\n## {} - {} ({}{})\n", version.version.ref.version.str(), day(version.version.registered_at),
+                     version.version.stage, taken_back);
   if (!version.manifest.changelog.empty()) out += "\n" + markdown(version.manifest.changelog) + "\n";
   if (version.compared_with && !version.changes.empty()) {
     out += fmt::format("\n### Changed since {}\n\n", version.compared_with->version.str());
@@ -111,15 +184,35 @@ void add_section(const ReleasedVersion& version, std::string& out) {
   std::string released;
   for (const ReleaseEvent& event : version.events) {
     if (!is_milestone(event)) continue;
-    released += fmt::format(
-        "- {} {}{} by {}: {}\n", day(event.at),
-        event.action == "rollout.rollback" ? "**rolled back**" : event.action.substr(event.action.find('.') + 1),
-        event.endpoint.empty() ? "" : " on " + event.endpoint, markdown(event.actor), markdown(event.reason));
+    const std::string words = markdown(in_words(event));
+    released +=
+        fmt::format("- {} {} by {}: {}\n", day(event.at), is_withdrawal(event) ? fmt::format("**{}**", words) : words,
+                    markdown(event.actor), markdown(event.reason));
   }
   if (!released.empty()) out += "\n### Released\n\n" + released;
 }
 
 }  // namespace
+
+bool is_withdrawal(const ReleaseEvent& event) {
+  if (event.action == "rollout.revert") return !event.returns_to.empty();
+  return event.action == "rollout.rollback" && !event.in_return;
+}
+
+std::string in_words(const ReleaseEvent& event) {
+  const std::string& e = event.endpoint;
+  if (event.action == "rollout.done") return fmt::format("{} {}", event.in_return ? "back on" : "released to", e);
+  if (event.action == "rollout.revert" && event.returns_to.empty()) return fmt::format("returns to {}", e);
+  if (event.action == "rollout.revert") return fmt::format("taken back from {}, where {} returns", e, event.returns_to);
+  if (event.action == "rollout.rollback") {
+    if (!event.in_return) return fmt::format("taken back from {}", e);
+    if (event.returns_to.empty()) return fmt::format("could not return to {}", e);
+    return fmt::format("stays on {}, because {} could not return", e, event.returns_to);
+  }
+  for (const Words& words : kWords)
+    if (words.action == event.action) return fmt::format(fmt::runtime(words.text), e);
+  return e.empty() ? event.action : fmt::format("{} on {}", event.action, e);
+}
 
 Result<std::vector<ReleasedVersion>> release_log(const Records& records, const std::string& model) {
   TRY(std::vector<StoredVersion> versions, records.versions.versions(model));
@@ -139,6 +232,7 @@ Result<std::vector<ReleasedVersion>> release_log(const Records& records, const s
     TRY(item.manifest, manifest_of(version));
     TRY(item.scorecards, records.versions.scorecards(version.ref));
     item.events = std::move(sorter.events[version.ref.str()]);
+    item.taken_back_from = endpoints_that_took_back(item.events);
     for (const Alias& alias : aliases)
       if (alias.ref == version.ref) item.aliases.push_back(alias.name);
     item.version = std::move(version);

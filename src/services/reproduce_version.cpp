@@ -125,16 +125,20 @@ class Reproducer {
     commands.emplace_back("cd environment");
     for (const auto& step : built.steps) commands.push_back(joined(step));
     commands.emplace_back("cd ..");
-    tell("environment", "restored", "Dockerfile, lock files and sbom.cdx.json in environment/");
-    if (!request_.venv) return {};
-    for (std::vector<std::string> step : built.steps) {
-      if (step[0] == "venv/bin/python") step[0] = (fs::absolute(request.folder) / step[0]).string();
-      if (const auto done = programs_.run(step, request.folder); !done) {
-        tell("virtual environment", "missing", done.error().message);
-        return {};
-      }
+    prefix = built.prefix;
+    refusal = built.refusal;
+    if (!built.refusal.empty()) {
+      tell("environment", "missing", built.refusal);
+      return {};
     }
-    tell("virtual environment", "restored", "environment/venv");
+    tell("environment", "restored",
+         fmt::format("{} in environment/", fmt::join(built.files.begin(), built.files.end(), ", ")));
+    if (!request_.venv) return {};
+    if (const auto done = run_steps(built, request.folder, programs_); !done) {
+      tell("virtual environment", "missing", done.error().message);
+    } else {
+      tell("virtual environment", "restored", "environment/" + built.prefix);
+    }
     return {};
   }
 
@@ -143,6 +147,8 @@ class Reproducer {
   }
 
   std::vector<std::string> commands;
+  std::string prefix;   ///< Of the environment that the commands make, in environment/.
+  std::string refusal;  ///< Why they make none.
 
  private:
   /// Copies a slice's files to the same places under data/; files of several slices once.
@@ -182,6 +188,22 @@ std::string one_line(std::string text) {
   return text;
 }
 
+/// The recorded command sees the interpreter and the packages of the environment that was made above, and none of
+/// whatever environment is active where the script is run.
+std::string training_commands(const registry::Manifest& manifest, const Reproducer& done) {
+  if (manifest.code.command.empty()) return "";
+  if (!done.refusal.empty())
+    return "# The environment was not made, so nothing is run in it:\necho " + quoted(one_line(done.refusal)) +
+           " >&2\n# (cd code && sh -c " + quoted(one_line(manifest.code.command)) + ")\nexit 1\n";
+  const std::string variable = done.prefix == "conda" ? "CONDA_PREFIX" : "VIRTUAL_ENV";
+  return fmt::format(
+      "# How the artifacts were made, with the packages of environment/{1} and no others:\n"
+      "unset PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX\n"
+      "{0}=$PWD/environment/{1}\nPATH=${0}/bin:$PATH\nPYTHONNOUSERSITE=1\nexport {0} PATH PYTHONNOUSERSITE\n"
+      "(cd code && sh -c {2})\n",
+      variable, done.prefix, quoted(manifest.code.command));
+}
+
 Result<void> write_commands(const registry::Manifest& manifest, const Reproducer& done, const fs::path& folder) {
   const std::string name = manifest.ref.str();
   std::string script = fmt::format(
@@ -193,8 +215,7 @@ Result<void> write_commands(const registry::Manifest& manifest, const Reproducer
       "set -eu\nfrom=$(cd \"$(dirname \"$0\")\" && pwd)\nbackstay checkout {} model\n",
       name, quoted(name));
   for (const std::string& command : done.commands) script += command + "\n";
-  if (!manifest.code.command.empty())
-    script += "# How the artifacts were made:\n(cd code && sh -c " + quoted(manifest.code.command) + ")\n";
+  script += training_commands(manifest, done);
   TRY_DO(write_text(folder / "reproduce.sh", script));
 
   std::string text = fmt::format("# {}\n\n{}\n\n", name, one_line(manifest.changelog));

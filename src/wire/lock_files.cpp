@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "wire/document.hpp"
+#include "wire/lock_tree.hpp"
 #include "wire/toml.hpp"
 
 namespace backstay::wire {
@@ -17,24 +17,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxFindings = 20;
 constexpr std::size_t kMaxPackages = 5000;
 constexpr std::size_t kMaxShown = 200;
-
-std::string text_at(const json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-const json& list_at(const json& object, const char* key) {
-  static const json kNone = json::array();
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  return object.is_object() && found != object.end() && found->is_array() ? *found : kNone;
-}
-
-const json& member(const json& object, const char* key) {
-  static const json kNone;
-  if (!object.is_object()) return kNone;
-  const auto found = object.find(key);
-  return found == object.end() ? kNone : *found;
-}
 
 bool all_hashed(const json& files) {
   return !files.empty() && std::all_of(files.begin(), files.end(),

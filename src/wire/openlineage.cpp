@@ -54,7 +54,8 @@ json inputs_of(const registry::Manifest& manifest) {
 
 json job_of(const registry::Manifest& manifest) {
   json facets = json::object();
-  if (!manifest.code.commit.empty())
+  // Its url is required and is a URI: a commit without a repository has none.
+  if (!manifest.code.commit.empty() && !manifest.code.repository.empty())
     facets["sourceCodeLocation"] =
         facet("SourceCodeLocationJobFacet", "1-0-1",
               {{"type", "git"}, {"url", manifest.code.repository}, {"version", manifest.code.commit}});

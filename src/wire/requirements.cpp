@@ -75,7 +75,7 @@ std::string exact_version(std::string_view condition) {
   condition = trimmed(condition);
   if (!condition.starts_with("==")) return "";
   const std::string_view version = trimmed(condition.substr(condition.starts_with("===") ? 3 : 2));
-  if (version.empty() || version.find_first_of("*,<>=!~ \t") != std::string_view::npos) return "";
+  if (version.empty() || version.find_first_of("*,<>=~ \t") != std::string_view::npos) return "";
   return std::string(version);
 }
 

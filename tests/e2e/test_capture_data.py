@@ -124,6 +124,70 @@ def test_folders_named_by_key_and_value(data):
     assert data.verify() == {"a": "same", "b": "same"}
 
 
+def site_tables(kind: str) -> dict[str, bytes]:
+    """Hive-style folders: two files for site a, one for site b."""
+    parts = {"site=a/1": [1, 2], "site=a/2": [3], "site=b/1": [4]}
+    out = {}
+    for name, values in parts.items():
+        sink = io.BytesIO()
+        if kind == "parquet":
+            pq.write_table(pa.table({"x": values}), sink)
+        elif kind == "arrow":
+            pyarrow.feather.write_feather(pa.table({"x": values}), sink)
+        else:
+            sink.write("".join(["x\n" if kind == "csv" else "", *(f"{v}\n" if kind == "csv" else f'{{"x": {v}}}\n'
+                                                                  for v in values)]).encode())
+        out[f"hive/{name}.{kind}"] = sink.getvalue()
+    return out
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "csv", "jsonl"])
+def test_folders_of_tables_are_counted_and_profiled_over_their_files(data, kind):
+    files = site_tables(kind)
+    for name, content in files.items():
+        data.write(name, content)
+    data.write("hive/site=a/_SUCCESS", "")  # What Spark leaves there is no table, and is no row.
+    assert data.register(files="hive", by="site").err == ""
+    slices = data.slices()
+    assert {name: slice["rows"] for name, slice in slices.items()} == {"a": 3, "b": 1}
+    assert [told(c) for c in data.profile(slices["a"])["columns"]] == [
+        {"name": "x", "type": "integer", "missing": 0, "distinct": 3, "min": 1.0, "max": 3.0, "mean": 2.0}]
+    lines = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items() if "=b" in name)
+    assert slices["b"]["sha256"] == hashlib.sha256(lines.encode()).hexdigest(), "profiles are no part of the digest"
+    assert "training d/a  3 rows  sha256:" in data.backstay("show", "m@1.0.0").out
+    assert data.verify() == {"a": "same", "b": "same"}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_folders_table_that_is_none_is_warned_of_and_not_counted_as_zero(data, kind):
+    for name, content in site_tables(kind).items():
+        data.write(name, content)
+    data.write(f"hive/site=a/2.{kind}", "x,y\nno table\n")
+    done = data.register(files="hive", by="site")
+    assert "The slice site=a has no row count and no profile." in done.err and "site=b" not in done.err
+    slices = data.slices()
+    assert "rows" not in slices["a"] and "profile_sha256" not in slices["a"] and slices["b"]["rows"] == 1
+    assert " 0 rows" not in data.backstay("show", "m@1.0.0").out
+    assert "register warned" in data.backstay("slice", "profile", "m@1.0.0", "d/a", code=3).err
+    assert data.verify() == {"a": "same", "b": "same"}
+
+
+def test_folders_without_profiles_and_of_other_files(data):
+    for name, content in site_tables("parquet").items():
+        data.write(name, content)
+    data.write("hive/site=c/scan.png", "pixels")
+    data.write("hive/site=d/scan.png", "pixels")
+    data.write("hive/site=d/labels.csv", "x\n1\n")
+    done = data.register(files="hive", by="site", profile=False)
+    assert "The files of site=d are not all tables of one kind" in done.err and "site=c" not in done.err
+    assert {name: slice.get("rows") for name, slice in data.slices().items()} == {"a": 3, "b": 1, "c": None, "d": None}
+    assert "profile_sha256" not in data.slices()["a"]
+    assert "training d/c  sha256:" in data.backstay("show", "m@1.0.0").out
+    assert "Only .csv" in data.backstay("slice", "profile", "m@1.0.0", "d/c", code=3).err
+    printed = data.backstay("slice", "digest", data.folder / "hive", "--by", "site", "--json").json
+    assert {s["name"]: s["rows"] for s in printed} == {"a": 3, "b": 1, "c": None, "d": None}
+
+
 def test_row_ranges_of_a_set_and_of_a_slice(data):
     data.write("all.csv", CSV)
     data.register(files="all.csv", rows=["0-1", "2-3"])

@@ -37,6 +37,34 @@ def test_the_least_pinned_lock_file_counts_and_says_why(environment, backstay):
     assert "environment  unpinned\n  ! Dockerfile" in backstay("show", "m@1.0.0").out
 
 
+def test_an_image_that_floats_is_warned_of_before_weak_lock_files(environment, backstay):
+    got, (warning,) = environment({"requirements.txt": "a==1\nb==1\nc==1\nd==1\n", "Dockerfile": "FROM python:3.11\n"},
+                                  image="train:latest")
+    assert warning == ("The environment is unpinned: the image train:latest has no digest, so its content can change; "
+                       "Dockerfile: the image python:3.11 has no digest; requirements.txt: a has no sha256 hash "
+                       "(and 3 more; see backstay show).")
+    assert "the image train:latest has no digest, so its content can change" in got["findings"]
+
+
+def test_a_floating_image_is_recorded_beside_any_number_of_findings(environment):
+    names = [f"r{i}.txt" for i in range(3)]
+    got, _ = environment({name: "".join(f"p{j}\n" for j in range(15)) for name in names}, image="train:latest")
+    assert len(got["findings"]) == 20 and "the image train:latest" in got["findings"][-1]
+
+
+def test_what_is_no_lock_file_is_named_once(environment):
+    got, (warning,) = environment({"locks/environment.yml": "dependencies: [numpy]\n"})
+    assert got["findings"] == ["locks/environment.yml is no lock file that is understood"]
+    assert warning == "The environment is unpinned: locks/environment.yml is no lock file that is understood."
+
+
+def test_show_has_neither_empty_headers_nor_blanks_at_the_end_of_lines(backstay, releases):
+    backstay("register", releases.describe("1.0.0", code={"commit": "0a1b2c3"}), "--no-environment")
+    shown = backstay("show", "m@1.0.0").out
+    assert "\ncode\n  0a1b2c3\n" in shown and "\nenvironment" not in shown
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
 def test_an_included_file_must_be_kept_too(environment):
     got, _ = environment({"req/requirements.txt": PINNED + "-r base.txt\n"})
     assert got["pinning"] == "unpinned" and "includes base.txt" in got["findings"][0]

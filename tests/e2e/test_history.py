@@ -1,6 +1,8 @@
 """Stages, aliases and changelogs: the whole history, with who, when and why."""
 
-from released import Released
+import json
+
+from released import LONG, Released
 
 
 def test_log_reads_like_a_release_history(released):
@@ -18,6 +20,45 @@ def test_log_reads_like_a_release_history(released):
     shown = setup.backstay("log", "m").out
     assert shown.index("2.0.0") < shown.index("worse on site A") < shown.index("Release 1.0.0.")
     setup.backstay("log", "nobody", code=3)
+
+
+def test_a_version_that_was_taken_back_after_its_release_says_so_when_by_whom_and_why(released):
+    setup: Released = released()
+    setup.start("--blue-green")
+    setup.server.wait_for_phase("e", "watching")
+    setup.backstay("rollout", "promote", "e", "--reason", "held through the watch")
+    setup.server.wait_for_phase("e", "done")
+    assert "taken back" not in setup.backstay("log", "m").out
+    setup.backstay("rollback", "e", "--reason", "site-d quarantined")
+    setup.server.wait_for_phase("e", "done")
+    newest, first = setup.backstay("log", "m", "--json").json
+    left = newest["events"][-1]
+    assert (left["text"], left["actor"], left["reason"]) == (
+        "taken back from e, where 1.0.0 returns", "tester", "site-d quarantined")
+    assert newest["taken_back_from"] == ["e"] and first["taken_back_from"] == []
+    assert [e["text"] for e in first["events"]][-2:] == ["returns to e", "back on e"]
+    assert [e["text"] for e in first["events"]][:4] == ["measured", "judged by a gate", "rollout to e began", "released to e"]
+    shown = setup.backstay("log", "m").out
+    newest_shown = shown[:shown.index("\n1.0.0  ")]
+    assert newest_shown.startswith("2.0.0  Archived  taken back from e\n")
+    assert newest_shown.index("released to e by") < newest_shown.index("taken back from e, where 1.0.0 returns by tester")
+    assert "site-d quarantined" in newest_shown and "rollout." not in shown
+    text = setup.backstay("changelog", "m").out
+    mine = text[:text.index("\n## 1.0.0 ")]
+    assert "(Archived, taken back from e)\n" in mine and "released to e by" in mine
+    assert "**taken back from e, where 1.0.0 returns** by tester: site-d quarantined\n" in mine
+
+
+def test_a_version_that_a_rollout_takes_back_says_so_until_it_is_tried_again(released):
+    setup: Released = released(rollout=LONG)
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping")
+    setup.backstay("rollback", "e", "--reason", "worse on site A")
+    newest, first = setup.backstay("log", "m", "--json").json
+    assert newest["events"][-1]["text"] == "taken back from e" and newest["taken_back_from"] == ["e"]
+    assert "**taken back from e** by tester: worse on site A\n" in setup.backstay("changelog", "m").out
+    setup.start()
+    assert setup.backstay("log", "m", "--json").json[0]["taken_back_from"] == []
 
 
 def test_changelog_is_markdown_that_people_cannot_break(backstay, releases):
@@ -89,11 +130,25 @@ def test_a_changed_signature_needs_a_major_version(backstay, releases):
     wide = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 31]}]}
     releases.register("1.0.0", signature=narrow)
     refused = backstay("register", releases.describe("1.1.0", signature=wide), code=10).err
+    planned = backstay("register", releases.describe("1.1.0", signature=wide), "--dry-run", code=10)
+    assert planned.err.splitlines()[-len(refused.splitlines()):] == refused.splitlines(), "a dry run ends the same way"
+    assert "would be refused" in planned.out and "suggested version: 2.0.0" in planned.out
+    as_json = backstay("register", releases.describe("1.1.0", signature=wide), "--dry-run", "--json", code=10)
+    assert "FP32[-1,31]" in json.loads(as_json.err)["error"]["message"] and as_json.out == ""
     assert "FP32[-1,30] and is FP32[-1,31]" in refused and "2.0.0" in refused
     assert [v["version"] for v in backstay("list", "m", "--json").json] == ["1.0.0"]
     releases.register("2.0.0", signature=wide)
     releases.register("1.1.0", signature=narrow)
     releases.register("1.1.0", signature=narrow)
+
+
+def test_a_dry_run_refuses_other_content_as_registering_does(backstay, releases):
+    releases.register("1.0.0")
+    other = releases.describe("1.0.0", config={"seed": 8})
+    refused = backstay("register", other, code=5).err
+    planned = backstay("register", other, "--dry-run", code=5)
+    assert planned.err == refused and "What differs: config seed (7 -> 8)" in refused
+    assert "suggested version: 1.0.1" in planned.out or "suggested version: 1.1.0" in planned.out
 
 
 def test_a_dry_run_says_which_number_fits_and_stores_nothing(backstay, releases):

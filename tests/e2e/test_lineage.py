@@ -148,3 +148,7 @@ def test_pictures_and_openlineage_events_tell_the_same(backstay, releases, tmp_p
     assert {i["name"] for i in events[2]["inputs"]} == {"wards/site-a", "m"}
     assert events[3]["outputs"][0]["facets"]["version"]["datasetVersion"] == "2.0.0"
     assert events[3]["job"]["facets"]["sourceCodeLocation"]["version"] == "0a1b2c3"
+    # A location without an address is none.
+    releases.register("3.0.0", code={"commit": "0a1b2c3"})
+    for line in backstay("trace", "m@3.0.0", "--format", "openlineage").out.splitlines():
+        assert "sourceCodeLocation" not in json.loads(line)["job"]["facets"]

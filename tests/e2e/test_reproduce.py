@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -85,9 +86,9 @@ def test_hostile_names_reach_neither_docker_nor_a_shell(backstay, releases):
                       changelog=EVIL)
     backstay("reproduce", "m@1.0.0", "--to", "out", "--json", code=10)
     check_bill(backstay.folder / "out/environment/sbom.cdx.json")
-    lines = (backstay.folder / "out/environment/Dockerfile").read_text().splitlines()
-    assert not any(line.startswith("RUN touch") for line in lines)
+    assert not (backstay.folder / "out/environment/Dockerfile").exists(), "what is no version of Python names no image"
     assert "RUN touch" not in (backstay.folder / "out/environment/requirements.txt").read_text()
+    assert "is no image" in backstay("env", "build", "m@1.0.0", "--to", "more", "--image", "x\nRUN touch ran", code=2).err
     script = backstay.folder / "out/reproduce.sh"
     harmless = script.read_text().replace("(cd code && sh -c ", "(true ")
     subprocess.run(["sh", "-c", "backstay() { :; }; env() { :; }; git() { :; }; python3() { :; }; venv() { :; };"
@@ -114,6 +115,91 @@ def test_a_virtual_environment_is_made_with_hashes_checked(backstay, releases, w
         wheel.write(b"changed")  # ... with other content.
     refused = backstay("env", "build", "m@1.0.0", "--to", "again", "--venv", "--python", sys.executable, code=10)
     assert "hash" in refused.err.lower()
+
+
+def test_without_an_interpreter_there_is_no_image_that_floats(backstay, releases):
+    releases.register("1.0.0", environment={"frameworks": {"numpy": "1.26.4"}, "python": "3.11"})
+    built = backstay("env", "build", "m@1.0.0", "--to", "out", "--json").json
+    assert "Dockerfile" not in built["files"] and not (backstay.folder / "out/Dockerfile").exists()
+    assert any("neither an image's digest nor its interpreter" in note and "--image" in note for note in built["notes"])
+    image = f"python:3.11.2-slim@sha256:{HASH}"
+    backstay("env", "build", "m@1.0.0", "--to", "named", "--image", image)
+    assert f"\nFROM {image}\n" in (backstay.folder / "named/Dockerfile").read_text()
+    floats = backstay("env", "build", "m@1.0.0", "--to", "floats", "--image", "python:3.11", "--json").json["notes"]
+    assert "The image python:3.11 has no digest (@sha256:), so its content can change." in floats
+
+
+def with_lock(backstay, releases, name: str, text: str, **environment):
+    file = releases.describe("1.0.0", environment={"lock_files": [name], **environment})
+    (file.parent / name).write_text(text)
+    backstay("register", file)
+
+
+@pytest.mark.parametrize("lock", ["uv.lock", "poetry.lock"])
+def test_hashes_of_a_projects_lock_are_checked_when_it_is_installed(backstay, releases, tmp_path, lock):
+    wheel, digest = make_wheel(tmp_path / "wheels", "tiny", "1.0")
+    files = "wheels" if lock == "uv.lock" else "files"
+    entry = '[[package]]\nname = "{0}"\nversion = "1.0"\n' + files + ' = [{{ file = "f", hash = "sha256:{1}" }}]\n'
+    text = entry.format("tiny", digest)
+    if lock == "uv.lock":  # Not for this machine: the condition is on the edge.
+        text += ('[[package]]\nname = "me"\nsource = { virtual = "." }\ndependencies = [{ name = "tiny" },'
+                 ' { name = "windows-only", marker = "sys_platform == \'win32\'" }]\n')
+        text += entry.format("windows-only", HASH)
+    else:
+        text += entry.format("windows-only", HASH) + "markers = \"sys_platform == 'win32'\"\n"
+    with_lock(backstay, releases, lock, text, python="3.11.2")
+    backstay.environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel.parent)}
+    built = backstay("env", "build", "m@1.0.0", "--to", "out", "--venv", "--python", sys.executable, "--json").json
+    assert not any("has no hashes" in note for note in built["notes"])
+    assert f"tiny==1.0 \\\n    --hash=sha256:{digest}\n" in (backstay.folder / "out/requirements.txt").read_text()
+    assert '"--require-hashes","--no-deps","-r","requirements.txt"' in (backstay.folder / "out/Dockerfile").read_text()
+    python = backstay.folder / "out/venv/bin/python"
+    assert subprocess.check_output([python, "-c", "import tiny; print(tiny.version)"], text=True) == "1.0\n"
+    with open(wheel, "ab") as changed:
+        changed.write(b"changed")
+    refused = backstay("env", "build", "m@1.0.0", "--to", "again", "--venv", "--python", sys.executable, code=10)
+    assert "hash" in refused.err.lower()
+
+
+CONDA = """version: 1
+package:
+- {name: zlib, version: 1.2.13, manager: conda, platform: linux-64, hash: {sha256: HASH}URL}
+- {name: tiny, version: '1.0', manager: pip, platform: linux-64, hash: {sha256: HASH}}
+""".replace("HASH", HASH)
+ZLIB = "https://conda.anaconda.org/conda-forge/linux-64/zlib-1.2.13-h166bdaf_4.conda"
+
+
+def test_conda_installs_what_conda_installed(backstay, releases, tmp_path):
+    with_lock(backstay, releases, "conda-lock.yml", CONDA.replace("URL", f", url: '{ZLIB}'"))
+    backstay("env", "build", "m@1.0.0", "--to", "out")
+    out = backstay.folder / "out"
+    assert (out / "conda-linux-64.txt").read_text() == f"# platform: linux-64\n@EXPLICIT\n{ZLIB}#sha256:{HASH}\n"
+    assert "zlib" not in (out / "requirements.txt").read_text() and "tiny==1.0" in (out / "requirements.txt").read_text()
+    dockerfile = (out / "Dockerfile").read_text()
+    assert '"micromamba","create"' in dockerfile and '"conda-linux-64.txt"' in dockerfile
+    assert '"/opt/env/bin/python","-m","pip","install","--no-cache-dir","--require-hashes"' in dockerfile
+    # The environment is micromamba's: this one makes a folder with an interpreter that says what it is asked.
+    program = tmp_path / "bin/micromamba"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nmkdir -p conda/bin\necho "$@" > conda/made\n'
+                       'printf "#!/bin/sh\\necho \\$@ > conda/installed\n" > conda/bin/python\nchmod +x conda/bin/python\n')
+    program.chmod(0o755)
+    backstay.environment["PATH"] = f"{program.parent}:{backstay.environment['PATH']}"
+    assert "made/conda" in backstay("env", "build", "m@1.0.0", "--to", "made", "--venv").out
+    assert (backstay.folder / "made/conda/made").read_text().endswith("--prefix conda --file conda-linux-64.txt\n")
+    assert "--require-hashes --no-deps -r requirements.txt" in (backstay.folder / "made/conda/installed").read_text()
+
+
+def test_conda_packages_that_can_not_be_found_again_are_not_looked_for_on_pypi(backstay, releases):
+    with_lock(backstay, releases, "conda-lock.yml", CONDA.replace("URL", ""))
+    built = backstay("env", "build", "m@1.0.0", "--to", "out", "--json").json
+    assert set(built["files"]) == {"lock/conda-lock.yml", "sbom.cdx.json"}
+    assert "zlib (without an address)" in built["notes"][0] and "pip is not asked" in built["notes"][0]
+    assert "zlib" in backstay("env", "build", "m@1.0.0", "--to", "again", "--venv", code=10).err
+    assert not (backstay.folder / "again").exists()
+    done = backstay("reproduce", "m@1.0.0", "--to", "whole", "--json", code=10)
+    assert states(done)["environment"] == "missing"
+    assert "pip" not in (backstay.folder / "whole/reproduce.sh").read_text().replace("pip is not asked", "")
 
 
 @pytest.fixture
@@ -156,7 +242,7 @@ def test_everything_is_restored_in_one_folder(backstay, made):
     # The script does the same in another folder, which is empty.
     by_hand = backstay.folder / "by hand"
     by_hand.mkdir()
-    lines = [line for line in script.splitlines() if "venv" not in line]  # Packages are not there to be installed.
+    lines = [line for line in script.splitlines() if "'venv" not in line]  # Packages are not there to be installed.
     (again / "reproduce.sh").write_text("\n".join(lines).replace("python train.py", "touch trained") + "\n")
     subprocess.run(["sh", again / "reproduce.sh"], cwd=by_hand, check=True,
                    env={**backstay.environment, "PATH": f"{BIN}:{backstay.environment['PATH']}"})
@@ -165,6 +251,30 @@ def test_everything_is_restored_in_one_folder(backstay, made):
     assert (by_hand / "model/weights.bin").read_bytes() == b"weights of 1.0.0"
     assert "data d/a: **verified**" in (again / "README.md").read_text()
     assert "exists already" in backstay("reproduce", "m@1.0.0", "--to", "again", code=5).err
+
+
+def test_the_recorded_command_runs_in_the_environment_that_was_made(backstay, made, tmp_path):
+    """Where there is no `python` on the PATH, and another environment with other packages is active."""
+    backstay("reproduce", "m@1.0.0", "--to", "again", "--data", made, "--json", code=10)
+    script = backstay.folder / "again/reproduce.sh"
+    text = "\n".join(line for line in script.read_text().splitlines() if "'pip'" not in line)  # They are not there.
+    script.write_text(text.replace("python train.py", "python ../probe.py") + "\n")
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name in ("sh", "git", "env", "dirname", "cp", "python3"):
+        (plain / name).symlink_to(sys.executable if name == "python3" else shutil.which(name))
+    (plain / "backstay").symlink_to(BIN / "backstay")
+    (tmp_path / "active/other.py").parent.mkdir()
+    (tmp_path / "active/other.py").write_text("")
+    by_hand = backstay.folder / "by hand"
+    by_hand.mkdir()
+    (by_hand / "probe.py").write_text("import importlib.util, json, sys\njson.dump([sys.prefix, "
+                                      "[importlib.util.find_spec(m) is not None for m in ('other', 'pytest')]], "
+                                      "open('../seen.json', 'w'))\n")
+    subprocess.run(["sh", script], cwd=by_hand, check=True,
+                   env={**backstay.environment, "PATH": str(plain), "PYTHONPATH": str(tmp_path / "active"),
+                        "VIRTUAL_ENV": str(tmp_path / "active")})
+    assert json.loads((by_hand / "seen.json").read_text()) == [str(by_hand / "environment/venv"), [False, False]]
 
 
 def test_changed_data_is_found_and_missing_code_does_not_stop_the_rest(backstay, made, tmp_path):
