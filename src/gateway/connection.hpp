@@ -70,7 +70,8 @@ class Connection {
                           bool fallback, const ValueReader::Values* values);
   traffic::Outcome record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
-  void read_request_values(ValueReader::Values& values);
+  void read_request_values();
+  void take_values_of_request(ValueReader::Values& values);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
   void mirror(const Choice& choice);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "gateway/connection.hpp"
 #include "gateway/mirror.hpp"
@@ -95,6 +96,7 @@ Exchange::Call Connection::call_for(const Arm& arm) {
   const bool hold = arm.role == Role::kCandidate || reads(endpoint().values, ValueSource::Of::kResponse) ||
                     request_.http_1_0 || request_.examined;
   call.hold_bytes = hold ? endpoint().hold_bytes : 0;
+  if (reads(endpoint().values, ValueSource::Of::kRequest)) call.meanwhile = [this] { read_request_values(); };
   return call;
 }
 
@@ -249,25 +251,27 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
-  read_request_values(outcome.values);
+  take_values_of_request(outcome.values);
   worker_.record(outcome);
   return outcome;
 }
 
-// Those that a guardrail takes of requests, read when the first outcome of this one is recorded: nothing is read for
-// endpoints without any, and the version has the request by then.
-void Connection::read_request_values(ValueReader::Values& values) {
-  const std::vector<ValueSource>& sources = endpoint().values;
-  if (!reads(sources, ValueSource::Of::kRequest)) return;
-  if (!request_.values_read && request_.replayable && request_.body_size <= kMostReadBytes) {
-    if (request_.chunked) {
-      worker_.values.read_request_body(sources, http1::unchunked(request_body()), request_.values);
-    } else {
-      worker_.values.read_request_body(sources, request_body(), request_.values);
-    }
+// The numbers that guardrails take of a request's body, once for each request: while the first backend that got it
+// works, or, when none did, before the failure is recorded. Nothing is read for endpoints without any.
+void Connection::read_request_values() {
+  if (std::exchange(request_.values_read, true)) return;
+  if (!request_.replayable || request_.body_size > kMostReadBytes) return;
+  if (request_.chunked) {
+    worker_.values.read_request_body(endpoint().values, http1::unchunked(request_body()), request_.values);
+  } else {
+    worker_.values.read_request_body(endpoint().values, request_body(), request_.values);
   }
-  request_.values_read = true;
-  take_request_values(sources, request_.values, values);
+}
+
+void Connection::take_values_of_request(ValueReader::Values& values) {
+  if (!reads(endpoint().values, ValueSource::Of::kRequest)) return;
+  read_request_values();
+  take_request_values(endpoint().values, request_.values, values);
 }
 
 // What was asked and answered, for the profiles of live data.
@@ -291,7 +295,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.version = choice.routing->shadow->number;
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
-  read_request_values(outcome.values);
+  take_values_of_request(outcome.values);
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
                               std::string(request_body()), outcome, request_.examined, std::move(request_.mirror)));
 }

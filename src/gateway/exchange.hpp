@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ class Exchange {
     bool to_head_request = false;
     Monotonic deadline;          ///< For all of it.
     std::size_t hold_bytes = 0;  ///< Collect the response until it is complete or larger than this; 0: don't.
+    /// Runs once in call(), when the request was sent and before its answer is awaited: work for which the backend need
+    /// not be waited for, and which the client then doesn't wait for either.
+    std::function<void()> meanwhile{};
   };
 
   /// `scratch` is the thread's: the head of a response that was received lives there until the next suspension.
