@@ -152,9 +152,8 @@ class Server {
             &answers_,
             [this](const std::string& endpoint, const std::string& version) { return signature_of(endpoint, version); },
             [this](const rollout::State& state, const std::string& model) -> Result<void> {
-              TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(state.candidate));
-              return services::check_rollout(records(), state.endpoint, {model, std::move(version)},
-                                             release_rules(state.endpoint));
+              return services::check_start(records(), state, model, release_rules(state.endpoint),
+                                           system_clock().now());
             }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
