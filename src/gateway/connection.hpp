@@ -7,6 +7,7 @@
 #include "domain/traffic/outcome.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/http1.hpp"
+#include "gateway/stream_reading.hpp"
 #include "gateway/task.hpp"
 #include "gateway/worker.hpp"
 
@@ -58,6 +59,8 @@ class Connection {
   Exchange::Call call_for(const Arm& arm);
   void stamp(const Arm& arm);
   Task<bool> relay(const Choice& choice, Exchange& exchange, bool fallback);
+  Task<bool> relay_rest(const Choice& choice, Exchange& exchange, bool fallback, bool delivered,
+                        std::unique_ptr<StreamReading> reading);
   Task<bool> fail(const Choice& choice, traffic::Ending ending);
   Task<bool> refuse(int status, std::string_view why, bool close);
   Task<bool> respond(int status, std::string_view json, bool close, std::string_view extra_fields);

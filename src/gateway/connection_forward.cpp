@@ -196,6 +196,8 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   }
   traffic::Outcome outcome;
   if (at_once) outcome = record_whole(choice, exchange, fallback);
+  std::unique_ptr<StreamReading> reading;
+  if (!at_once) reading = StreamReading::begin(worker_, endpoint(), exchange, request_.examined);
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
@@ -204,32 +206,56 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   if (at_once) {
     if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
     sample(*choice.arm, exchange, body);
+  } else if (reading) {
+    reading->scan(body);
+    reading->copy(body);
   } else if (request_.examined) {
     worker_.answers->miss();
   }
   if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
+  if (!at_once) {
+    delivered = co_await relay_rest(choice, exchange, fallback, delivered, std::move(reading));
+    exchange.finish();
+  } else if (request_.mirror) {
+    mirror(choice);
+  }
+  co_return delivered&& request_.keep_alive;
+}
+
+// What comes after the first piece of an answer; `delivered`: the client has that one.
+Task<bool> Connection::relay_rest(const Choice& choice, Exchange& exchange, bool fallback, bool delivered,
+                                  std::unique_ptr<StreamReading> reading) {
   while (delivered && !exchange.complete()) {
-    body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
-    const bool broken = body.empty() && !exchange.complete();
-    if (broken || exchange.complete())
-      record(choice, exchange, broken ? Ending::kBroken : Ending::kAnswered, false, fallback, nullptr);
+    const std::string_view body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
+    const bool last = exchange.complete();
+    const bool broken = body.empty() && !last;
+    traffic::Outcome outcome;
+    if (broken) record(choice, exchange, Ending::kBroken, false, fallback, nullptr);
     if (broken && request_.mirror) mirror(choice);
     if (broken) co_return false;
-    if (exchange.complete()) sample(*choice.arm, exchange, "");
-    delivered = co_await deliver(body, "");
+    // The numbers in it are part of the outcome, which is there before the client can say anything of the answer.
+    if (last && reading) reading->scan(body);
+    if (last) {
+      outcome = record(choice, exchange, Ending::kAnswered, false, fallback, reading ? reading->values() : nullptr);
+      sample(*choice.arm, exchange, "");
+    }
+    delivered = hand_over(body, "");
+    if (!last && reading) reading->scan(body);
+    if (reading) reading->copy(body);
+    if (last && reading) reading->examine(outcome, choice.arm->version);
+    if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
   }
   // Of what a client left neither answer is evidence.
   const bool abandoned = !delivered && !exchange.complete();
   if (abandoned) record(choice, exchange, Ending::kClientAbandoned, false, fallback, nullptr);
-  exchange.finish();
   if (request_.mirror && !abandoned) mirror(choice);
-  co_return delivered&& request_.keep_alive;
+  co_return delivered;
 }
 
 traffic::Outcome Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
   ValueReader::Values values;
   values.fill(traffic::kNoValue);
-  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint().values, exchange);
+  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint(), exchange);
   return record(choice, exchange, Ending::kAnswered, false, fallback, &values);
 }
 

@@ -47,6 +47,8 @@ class Exchange {
   /// The body's bytes as they came (framing included) that have not been handed out; same validity.
   std::string_view body() const { return view_; }
   bool complete() const { return body_.complete(); }
+  /// The answer is a stream of server-sent events.
+  bool event_stream() const { return event_stream_; }
   /// The next bytes of a response that was not complete; empty and !complete() means that it broke off.
   Task<std::string_view> next(Monotonic deadline);
 
