@@ -74,9 +74,9 @@ gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue
 
 Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const ExaminerPorts& ports) {
   std::vector<monitor::EndpointConfig> out;
+  ExaminerFactory factory(ports);
   for (const EndpointConfig& endpoint : config.endpoints) {
-    TRY(std::vector<monitor::ExaminerConfig> examiners,
-        make_examiners(endpoint.values.examiners, endpoint.classifiers, ports));
+    TRY(std::vector<monitor::ExaminerConfig> examiners, factory.make(endpoint.values.examiners, endpoint.classifiers));
     out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan,
                    endpoint.family, std::move(examiners)});
   }
