@@ -73,11 +73,16 @@ int main(int argc, char** argv) {
         psi_test(a, b).p_value);
   } else if (what == "pair" && a.size() == b.size()) {
     CoMoments rows;
+    RowBlock block(2);
     for (std::size_t i = 0; i < a.size(); ++i) {
-      if (!std::isnan(a[i])) rows.put(0, a[i]);
-      if (!std::isnan(b[i])) rows.put(1, b[i]);
-      rows.end_row();
+      if (!std::isnan(a[i])) block.put_number(0, a[i], false);
+      if (!std::isnan(b[i])) block.put_number(1, b[i], false);
+      block.end_row();
+      if (!block.full()) continue;
+      rows.add(block);
+      block.clear();
     }
+    rows.add(block);
     const PairMoments pair = rows.named({{0, "x"}, {1, "y"}}).find("x", "y");
     std::printf("{\"rows\": %llu, \"correlation\": %.17g, \"blocks\": %llu, \"mean_z\": %.17g, \"spread\": %.17g}\n",
                 static_cast<unsigned long long>(pair.rows), pair.correlation(),

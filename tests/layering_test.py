@@ -16,6 +16,7 @@ WORDS = ("USES", "LINKS", "TEST_USES", "TEST_LINKS")
 CONFINED = {
     "yaml-cpp/": {"wire"},
     "toml++/": {"wire"},
+    "hwy/": {"base"},
     "simdjson.h": {"gateway", "live"},
     "zlib.h": {"scan", "tables"},
     "snappy": {"tables"},

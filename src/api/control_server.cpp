@@ -121,9 +121,13 @@ class ControlServer::Routes {
  private:
   /// Before the body is read. What is refused here may leave a body unread, so the connection ends.
   bool admit(const Request& request, Response& response) const {
-    // The library would compress what is JSON: another entity than a strong tag stands for, and an eighth of the CPU
-    // time of getting a version. It hands its own request out as const.
-    const_cast<Request&>(request).headers.erase("Accept-Encoding");
+    // The library hands its own request out as const. It would compress what is JSON: another entity than a strong tag
+    // stands for, and an eighth of the CPU time of getting a version. And it would refuse a POST that names no length,
+    // which is one without a body (RFC 9112, 6.3).
+    httplib::Headers& headers = const_cast<Request&>(request).headers;
+    headers.erase("Accept-Encoding");
+    const bool says_length = request.has_header("Content-Length") || request.has_header("Transfer-Encoding");
+    if (!says_length) headers.emplace("Content-Length", "0");
     const bool open_to_all = request.path == "/livez";
     if (!open_to_all && !same_secret(request.get_header_value("Authorization"), "Bearer " + token_)) {
       response.set_header("WWW-Authenticate", "Bearer");
@@ -139,8 +143,7 @@ class ControlServer::Routes {
     } else if (router_.admit(request, response)) {
       return true;
     }
-    if (request.has_header("Content-Length") || request.has_header("Transfer-Encoding"))
-      response.set_header("Connection", "close");
+    if (says_length) response.set_header("Connection", "close");
     return false;
   }
 

@@ -64,21 +64,22 @@ void print_check(const services::StoreCheck& check) {
         problem.repaired ? coloured(Colour::kGreen, "repaired") : coloured(Colour::kRed, problem.kind);
     fmt::print("{}  {}\n    {}\n", state, problem.what, problem.where);
   }
-  fmt::print("{} hashed; {} blobs are referred to", human_bytes(check.checked_bytes), check.referenced_blobs);
-  if (check.unreferenced_blobs > 0) fmt::print(", {} are not (backstay gc)", check.unreferenced_blobs);
+  const auto blobs = [](std::uint64_t count) { return fmt::format("{} {}", count, count == 1 ? "blob" : "blobs"); };
+  fmt::print("{} hashed; records refer to {}", human_bytes(check.checked_bytes), blobs(check.referenced_blobs));
+  if (check.unreferenced_blobs > 0) fmt::print(", not to {} (backstay gc)", blobs(check.unreferenced_blobs));
   fmt::print("\n");
 }
 
 Result<ExitCode> fsck(const Context& context, const Arguments& arguments) {
-  TRY(const auto opened, context.open(arguments.repair_from.empty() ? IfMissing::kRefuse : IfMissing::kMake));
+  // A folder of blobs alone has no records.
+  const std::filesystem::path records = std::filesystem::path(arguments.repair_from) / "registry.db";
+  std::error_code ignored;
+  const bool with_records = !arguments.repair_from.empty() && std::filesystem::exists(records, ignored);
+  TRY(const auto opened, context.open(with_records ? IfMissing::kMake : IfMissing::kRefuse));
   std::unique_ptr<BlobStore> other;
   if (!arguments.repair_from.empty()) {
     TRY(other, opened->open_other(arguments.repair_from));
   }
-  // A folder of blobs alone has no records.
-  const std::filesystem::path records = std::filesystem::path(arguments.repair_from) / "registry.db";
-  std::error_code ignored;
-  const bool with_records = other != nullptr && std::filesystem::exists(records, ignored);
   TRY(const services::StoreCheck check,
       services::check_store(opened->registry(), opened->record_check(), opened->blob_upkeep(),
                             {arguments.repair || other != nullptr,
@@ -113,11 +114,12 @@ Result<ExitCode> fsck(const Context& context, const Arguments& arguments) {
                                                                        : "everything is as it was stored again"));
     return kOk;
   }
-  return Unexpected(ErrorCode::kIntegrity, fmt::format("{} problems are not repaired.", open),
-                    repairable > 0
-                        ? "Run: backstay fsck --repair"
-                        : "Restore from another store with backstay fsck --repair-from PATH, or register the "
-                          "same files again.");
+  return Unexpected(
+      ErrorCode::kIntegrity,
+      fmt::format("{} not repaired.", open == 1 ? "One problem is" : fmt::format("{} problems are", open)),
+      repairable > 0 ? "Run: backstay fsck --repair"
+                     : "Restore from another store with backstay fsck --repair-from PATH, or register the "
+                       "same files again.");
 }
 
 }  // namespace

@@ -48,7 +48,9 @@ class LiveProfiles::Endpoint {
           version.columns = rows_.columns().size();
           version.watch->set_columns(rows_.columns());
         }
-        version.watch->observe(row);
+        one_.clear();
+        one_.add(row);
+        version.watch->observe(one_);
       }
       add_to_segment(version, row);
     });
@@ -224,6 +226,7 @@ class LiveProfiles::Endpoint {
   Ports& ports_;
   RequestRows rows_;
   RequestRows answers_;
+  drift::RowBlock one_{drift::Profile::kMaxColumns};  ///< The row that is under way.
   std::map<std::string, Version, std::less<>> versions_;
   std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class RecordCheck {
   virtual ~RecordCheck() = default;
   /// Everything that is wrong, in the order of tables. Fails only when the database can't be read at all.
   virtual Result<std::vector<RecordProblem>> check_records() const = 0;
+  /// How many entries of the audit log another copy of the same records has beyond the newest here: with what came
+  /// with them they were lost.
+  virtual Result<std::uint64_t> missing_beside(const std::string& copy) const = 0;
   /// Restores from another copy of the same records what it has and what was changed here, and derives anew what
   /// follows from that; what was recorded after the copy was made stays. All or nothing: kIntegrity, with nothing
   /// changed, when something would still be wrong afterwards, when the copy itself is damaged, or when it is of another

@@ -58,7 +58,12 @@ class Check {
  private:
   /// Before the blobs: which of them are needed is told by records that are right. A copy repairs all of them or none.
   Result<void> check_records() {
-    TRY(const std::vector<RecordProblem> found, records_.check_records());
+    TRY(std::vector<RecordProblem> found, records_.check_records());
+    if (!options_.other_records.empty()) {
+      TRY(const std::uint64_t lost, records_.missing_beside(options_.other_records));
+      if (lost > 0)
+        found.push_back({"audit", "", fmt::format("{} has {} more of its entries.", options_.other_records, lost)});
+    }
     if (found.empty()) return {};
     bool repaired = false;
     std::string why;

@@ -57,7 +57,8 @@ bool same_value(const drift::Value& a, const drift::Value& b) {
 
 class Reading {
  public:
-  Reading(const LiveFile& file, const LiveWatch& watch) : file_(file), watch_(watch), profile_(kMaxColumns, kLiveK) {
+  Reading(const LiveFile& file, const LiveWatch& watch)
+      : file_(file), watch_(watch), profile_(kMaxColumns, kLiveK), block_(kMaxColumns) {
     if (watch.training != nullptr) stream_.emplace(*watch.training, watch.plan, watch.ignored);
     if (watch.label.empty()) return;
     out_.errors.emplace();
@@ -70,7 +71,9 @@ class Reading {
     time_ = index_of(columns, file_.time_column);
     label_ = index_of(columns, watch_.label);
     prediction_ = index_of(columns, watch_.prediction);
-    if (stream_) stream_->set_columns(columns);
+    if (!stream_) return;
+    take_block();  // Its rows are about the columns that were known then.
+    stream_->set_columns(columns);
   }
 
   Result<void> take(const tables::Row& row) {
@@ -81,11 +84,9 @@ class Reading {
         return {};
       }
     }
-    values_.clear();
-    for (const tables::Cell& cell : row.cells) values_.push_back(tables::value_of(cell));
-    profile_.add(values_);
-    if (stream_) stream_->observe(values_);
-    if (detector_) judge();
+    tables::put_row(row.cells, block_);
+    if (block_.full()) take_block();
+    if (detector_) judge(row);
     return {};
   }
 
@@ -100,6 +101,7 @@ class Reading {
             fmt::format("Its columns: {}.",
                         fmt::join(columns_.begin(),
                                   columns_.begin() + std::min<std::ptrdiff_t>(20, std::ssize(columns_)), ", ")));
+    take_block();
     out_.profile = profile_.named(columns_);
     if (stream_)
       for (drift::StreamWatch::Alarm& each : stream_->alarms()) out_.alarms.push_back({each.column, each.alarm});
@@ -112,28 +114,36 @@ class Reading {
   Result<Timestamp> time_of(const tables::Row& row) const {
     auto at = parse_row_time(std::string(text_at(row, time_)));
     if (at) return *at;
-    return Unexpected(std::move(at).error().within(fmt::format("{} row {}, column '{}'", file_.path.string(),
-                                                               profile_.rows() + out_.left_out, file_.time_column)));
+    return Unexpected(std::move(at).error().within(
+        fmt::format("{} row {}, column '{}'", file_.path.string(), rows() + out_.left_out, file_.time_column)));
   }
 
-  void judge() {
-    if (label_ >= values_.size() || prediction_ >= values_.size()) return;
-    const drift::Value& label = values_[label_];
-    const drift::Value& prediction = values_[prediction_];
+  std::uint64_t rows() const { return profile_.rows() + block_.rows(); }
+
+  void take_block() {
+    profile_.add(block_);
+    if (stream_) stream_->observe(block_);
+    block_.clear();
+  }
+
+  void judge(const tables::Row& row) {
+    if (label_ >= row.cells.size() || prediction_ >= row.cells.size()) return;
+    const drift::Value label = tables::value_of(row.cells[label_]);
+    const drift::Value prediction = tables::value_of(row.cells[prediction_]);
     if (label.kind == drift::Value::Kind::kMissing || prediction.kind == drift::Value::Kind::kMissing) return;
     const bool wrong = !same_value(label, prediction);
     ++out_.errors->labelled;
     if (wrong) ++out_.errors->wrong;
-    if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = profile_.rows();
+    if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = rows();
   }
 
   const LiveFile& file_;
   const LiveWatch& watch_;
   drift::RowProfile profile_;
+  drift::RowBlock block_;
   std::optional<drift::StreamWatch> stream_;
   std::optional<drift::ErrorDetector> detector_;
   std::vector<std::string> columns_;
-  std::vector<drift::Value> values_;
   std::size_t time_ = 0;
   std::size_t label_ = 0;
   std::size_t prediction_ = 0;

@@ -57,7 +57,10 @@ class StoreServices : public ::testing::Test {
   struct Records : RecordCheck {
     std::vector<RecordProblem> wrong;
     Result<std::vector<RecordProblem>> check_records() const override { return wrong; }
+    std::uint64_t lost = 0;
+    Result<std::uint64_t> missing_beside(const std::string&) const override { return lost; }
     Result<void> repair_records(const std::string& copy, const std::string&) override {
+      lost = 0;
       if (copy != "good") return Unexpected(ErrorCode::kIntegrity, "The copy is damaged itself.", "");
       wrong.clear();
       return {};
@@ -78,6 +81,10 @@ TEST_F(StoreServices, ChangedRecordsAreNamedAndRestoredFromACopyOrNotAtAll) {
   EXPECT_FALSE(refused.repaired);
   EXPECT_NE(refused.where.find("damaged itself"), std::string::npos);
   EXPECT_TRUE(check({true, nullptr, "good", {}}).problems.at(0).repaired);
+  records.lost = 3;
+  const StoreProblem restored = check({true, nullptr, "good", {}}).problems.at(0);
+  EXPECT_NE(restored.where.find("3 more of its entries"), std::string::npos);
+  EXPECT_TRUE(restored.repaired);
   EXPECT_TRUE(check().problems.empty());
 }
 

@@ -10,6 +10,8 @@ namespace backstay::tables {
 
 /// A cell as what it says: a text that is all of a number or boolean ("0.5", "true") is one. Valid as long as the cell.
 drift::Value value_of(const Cell& cell);
+/// A row's cells, each as value_of() has it.
+void put_row(std::span<const Cell> cells, drift::RowBlock& block);
 
 /// A number as tables write them: all of the text, finite, at most 64 bytes.
 bool read_number(std::string_view text, double& number);
@@ -18,14 +20,14 @@ bool read_number(std::string_view text, double& number);
 /// what it discloses.
 class Profile {
  public:
-  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns) : rows_(max_columns) {}
+  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns) : rows_(max_columns), block_(max_columns) {}
   void add(const Row& row);
-  drift::Profile named(const std::vector<std::string>& columns) const { return rows_.named(columns); }
-  std::uint64_t rows() const { return rows_.rows(); }
+  drift::Profile named(const std::vector<std::string>& columns) const;
+  std::uint64_t rows() const { return rows_.rows() + block_.rows(); }
 
  private:
   drift::RowProfile rows_;
-  std::vector<drift::Value> values_;
+  drift::RowBlock block_;
 };
 
 }  // namespace backstay::tables

@@ -1,9 +1,11 @@
 """The control API as its OpenAPI document describes it, and what the document promises of all routes: entity tags, keys that make a
 request happen once, cursors."""
 
+import base64
 import hashlib
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -103,6 +105,15 @@ def test_what_was_refused_is_refused_again_with_the_same_key(serving):
     put(serving, b"model")
     assert serving.api("POST", "/v1/models/m/versions", manifest("1.0.0", b"model"), headers=key).body == first.body
     assert serving.api("POST", "/v1/models/m/versions", manifest("1.0.0", b"model"), headers={"Idempotency-Key": "l"}).status == 201
+
+
+def test_a_post_that_names_no_length_has_no_body(serving):
+    host, port = serving.addresses["control"].rsplit(":", 1)
+    digest = base64.b64encode(hashlib.sha256(b"model").hexdigest().encode()).decode()
+    with socket.create_connection((host, int(port)), timeout=DEADLINE) as connection:
+        connection.sendall(f"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {serving.token}\r\n"
+                           f"Tus-Resumable: 1.0.0\r\nUpload-Length: 5\r\nUpload-Metadata: sha256 {digest}\r\n\r\n".encode())
+        assert connection.makefile("rb").readline() == b"HTTP/1.1 201 Created\r\n"
 
 
 def test_lists_are_given_in_pages(serving):

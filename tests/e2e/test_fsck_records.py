@@ -5,6 +5,8 @@ import shutil
 import sqlite3
 import threading
 
+import pytest
+
 FIRST_RELEASE = pathlib.Path(__file__).parent / "first_release.sql"
 
 
@@ -41,6 +43,45 @@ def test_a_verdict_that_someone_changed_is_named_and_restored_from_a_backup(back
     assert {v["version"] for v in backstay("list", "m", "--json").json} == {"1.0.0", "1.1.0"}
     backstay("fsck")
     assert backstay.audit()[-1]["action"] == "registry.repair"
+
+
+def test_a_backup_is_only_read(backstay, releases):
+    releases.register("1.0.0")
+    backup = backstay.folder / "backup"
+    shutil.copytree(backstay.data_dir, backup)
+    before = (backup / "registry.db").read_bytes()
+    tamper(backstay, "versions", "UPDATE versions SET registered_by = 'mallory'")
+    assert all(p["repaired"] for p in problems(backstay, 0, "--repair-from", backup))
+    assert (backup / "registry.db").read_bytes() == before
+    backstay("fsck", "--data-dir", backup)
+
+
+def test_a_lost_registry_is_restored_from_a_backup(backstay, releases):
+    releases.register("1.0.0")
+    releases.measure("1.0.0")
+    releases.gate("1.0.0")
+    backup = backstay.folder / "backup"
+    shutil.copytree(backstay.data_dir, backup)
+    (backstay.data_dir / "registry.db").unlink()
+    empty = backstay.folder / "empty"
+    empty.mkdir()
+    backstay("fsck", "--repair-from", empty, code=3)
+    assert not (backstay.data_dir / "registry.db").exists()
+    (found,) = problems(backstay, 0, "--repair-from", backup)
+    assert found["repaired"] and "more of its entries" in found["where"]
+    assert backstay("show", "m@1.0.0", "--json").json["verdicts"][0]["verdict"] == "PASS"
+    backstay("fsck")
+
+
+def test_a_verdict_cannot_be_replaced_while_the_triggers_are_there(backstay, releases):
+    releases.register("1.0.0")
+    releases.measure("1.0.0")
+    releases.gate("1.0.0")
+    with sqlite3.connect(backstay.data_dir / "registry.db") as db:
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            db.execute("REPLACE INTO verdicts SELECT id, version_id, gate, gate_digest, 'FAIL', evidence, at, decided_by, "
+                       "audit_sequence FROM verdicts")
+    db.close()
 
 
 def test_a_scan_cannot_be_made_safe_behind_the_program(backstay, releases):

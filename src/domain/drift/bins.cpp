@@ -54,6 +54,13 @@ std::size_t Bins::bin_of(double number) const {
   return below;
 }
 
+void Bins::find(const std::array<double, RowBlock::kRows>& numbers,
+                std::array<std::int64_t, RowBlock::kRows>& bins) const {
+  bins.fill(0);
+  for (const double edge : edges_)
+    for (std::size_t row = 0; row < RowBlock::kRows; ++row) bins[row] += edge < numbers[row] ? 1 : 0;
+}
+
 std::size_t Bins::bin_of(std::uint32_t category) const {
   const auto found = std::lower_bound(categories_.begin(), categories_.end(), category);
   return found != categories_.end() && *found == category ? static_cast<std::size_t>(found - categories_.begin())

@@ -26,6 +26,8 @@ class Bins {
   std::vector<double> counts(const ColumnProfile& column) const;
   std::size_t bin_of(double number) const;
   std::size_t bin_of(std::uint32_t category) const;
+  /// bin_of() each number of a block's column; where there is none the bin means nothing.
+  void find(const std::array<double, RowBlock::kRows>& numbers, std::array<std::int64_t, RowBlock::kRows>& bins) const;
 
  private:
   Kind kind_ = Kind::kNone;

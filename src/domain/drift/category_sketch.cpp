@@ -71,12 +71,14 @@ std::optional<CategorySketch> CategorySketch::from_entries(std::vector<Entry> en
   return out;
 }
 
-void DistinctCounter::add(std::uint64_t hash) {
+void DistinctCounter::add(std::span<const std::uint64_t> hashes) {
   if (registers_.empty()) registers_.assign(kRegisters, 0);
-  const std::uint64_t rest = hash << 10;
-  const auto zeros = static_cast<std::uint8_t>(rest == 0 ? 54 : std::countl_zero(rest));
-  std::uint8_t& place = registers_[hash >> 54];
-  place = std::max(place, static_cast<std::uint8_t>(zeros + 1));
+  for (const std::uint64_t hash : hashes) {
+    const std::uint64_t rest = hash << 10;
+    const auto zeros = static_cast<std::uint8_t>(rest == 0 ? 54 : std::countl_zero(rest));
+    std::uint8_t& place = registers_[hash >> 54];
+    place = std::max(place, static_cast<std::uint8_t>(zeros + 1));
+  }
 }
 
 void DistinctCounter::merge(const DistinctCounter& other) {

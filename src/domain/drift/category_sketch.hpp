@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace backstay::drift {
@@ -48,7 +49,7 @@ class DistinctCounter {
   static constexpr std::uint8_t kMaxRegister = 55;
 
   /// Hashes must be spread over all 64 bits.
-  void add(std::uint64_t hash);
+  void add(std::span<const std::uint64_t> hashes);
   void merge(const DistinctCounter& other);
   double estimate() const;
   /// Empty until the first value.

@@ -9,37 +9,49 @@ namespace backstay::drift {
 
 namespace {
 
-// Two numbers at once, and four sums side by side: one alone would wait for each addition.
+using Numbers = std::array<double, RowBlock::kRows>;
+
+// Several numbers at once, as many as the processor takes, and 16 sums side by side: one alone would wait for each
+// addition. The sums are the same whichever function makes them, because none fuses multiplication and addition.
+constexpr std::size_t kSums = 16;
+
+template <class Lanes>
+[[gnu::always_inline]] inline double dot_in(const Numbers& a, const Numbers& b) {
+  constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(double);
+  Lanes sums[kSums / kLanes] = {};
+  for (std::size_t i = 0; i < a.size(); i += kSums) {
+    for (std::size_t k = 0; k < kSums / kLanes; ++k) {
+      Lanes left, right;
+      std::memcpy(&left, &a[i + kLanes * k], sizeof left);
+      std::memcpy(&right, &b[i + kLanes * k], sizeof right);
+      sums[k] += left * right;
+    }
+  }
+  for (std::size_t half = kSums / kLanes / 2; half > 0; half /= 2)
+    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
+  if constexpr (kLanes == 4) return (sums[0][0] + sums[0][2]) + (sums[0][1] + sums[0][3]);
+  return sums[0][0] + sums[0][1];
+}
+
 using Two = double __attribute__((vector_size(16)));
-constexpr std::size_t kSums = 4;
-constexpr std::size_t kStep = 2 * kSums;
+double dot_any(const Numbers& a, const Numbers& b) {
+  return dot_in<Two>(a, b);
+}
+using Dot = double (*)(const Numbers&, const Numbers&);
+#ifdef __x86_64__
+using Four = double __attribute__((vector_size(32)));
+[[gnu::target("avx2")]] double dot_avx2(const Numbers& a, const Numbers& b) {
+  return dot_in<Four>(a, b);
+}
+const Dot dot = __builtin_cpu_supports("avx2") ? dot_avx2 : dot_any;
+#else
+const Dot dot = dot_any;
+#endif
 
-Two two_of(const double* from) {
-  Two out;
-  std::memcpy(&out, from, sizeof(out));
+Numbers product(const Numbers& a, const Numbers& b) {
+  Numbers out;
+  for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] * b[i];
   return out;
-}
-
-/// Sum of term(i) for i in steps of two; the term is of two numbers.
-template <std::size_t kSize, class Term>
-double sum_of(Term term) {
-  static_assert(kSize % kStep == 0);
-  Two sums[kSums] = {};
-  for (std::size_t i = 0; i < kSize; i += kStep)
-    for (std::size_t k = 0; k < kSums; ++k) sums[k] += term(i + 2 * k);
-  const Two out = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  return out[0] + out[1];
-}
-
-template <std::size_t kSize>
-double dot(const std::array<double, kSize>& a, const std::array<double, kSize>& b) {
-  return sum_of<kSize>([&](std::size_t i) { return two_of(&a[i]) * two_of(&b[i]); });
-}
-
-/// Sum of values^2 where `mask` is 1.
-template <std::size_t kSize>
-double squares(const std::array<double, kSize>& values, const std::array<double, kSize>& mask) {
-  return sum_of<kSize>([&](std::size_t i) { return two_of(&values[i]) * two_of(&values[i]) * two_of(&mask[i]); });
 }
 
 /// A block whose correlation tells something counts as one of the pair's blocks.
@@ -53,50 +65,43 @@ void set_z(double correlation, PairMoments& block) {
 
 }  // namespace
 
-bool CoMoments::give_slot(std::size_t column) {
-  if (blocks_.size() >= PairProfile::kMaxColumns) {
-    full_ = true;
-    return false;
-  }
+void CoMoments::give_slot(std::size_t column) {
   if (slots_.size() <= column) slots_.resize(column + 1, kNoSlot);
-  slots_[column] = static_cast<std::uint16_t>(blocks_.size());
-  moments_.resize(moments_.size() + blocks_.size());
-  blocks_.emplace_back().column = column;
-  return true;
+  if (slots_[column] != kNoSlot || columns_.size() >= PairProfile::kMaxColumns) return;
+  slots_[column] = static_cast<std::uint16_t>(columns_.size());
+  moments_.resize(moments_.size() + columns_.size());
+  columns_.push_back(column);
 }
 
-CoMoments::Centred CoMoments::centred(const Slot& slot) {
+CoMoments::Centred CoMoments::centred(const RowBlock::Column& column) {
   Centred out;
-  out.rows = static_cast<std::uint64_t>(std::popcount(slot.present));
+  out.mask = column.numbers;
+  out.rows = static_cast<std::uint64_t>(std::popcount(out.mask));
   if (out.rows == 0) return out;
-  for (std::size_t i = 0; i < kBlock; ++i) out.present[i] = (slot.present >> i & 1U) != 0 ? 1 : 0;
+  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.present[i] = (out.mask >> i & 1U) != 0 ? 1 : 0;
   const auto n = static_cast<double>(out.rows);
-  const auto is_there = [&](std::size_t i) { return out.present[i] != 0; };
-  double sum = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) sum += is_there(i) ? slot.values[i] : 0;
-  out.mean = sum / n;
+  out.mean = dot(column.values, out.present) / n;
   // What rounding left in the mean, for numbers that are large beside their differences.
-  double rest = 0;
-  for (std::size_t i = 0; i < kBlock; ++i) rest += is_there(i) ? slot.values[i] - out.mean : 0;
-  out.mean += rest / n;
-  for (std::size_t i = 0; i < kBlock; ++i) out.values[i] = is_there(i) ? slot.values[i] - out.mean : 0;
+  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.values[i] = (column.values[i] - out.mean) * out.present[i];
+  const double rest = dot(out.values, out.present) / n;
+  out.mean += rest;
+  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.values[i] -= rest * out.present[i];
   out.squares = dot(out.values, out.values);
   out.inverse =
       varies(out.squares, out.mean, out.rows) ? 1 / std::sqrt(out.squares) : std::numeric_limits<double>::quiet_NaN();
   return out;
 }
 
-PairMoments CoMoments::pair_of(std::size_t x, std::size_t y, const Centred& a, const Centred& b) const {
+PairMoments CoMoments::pair_of(const Centred& a, const Centred& b) {
   PairMoments out;
-  const std::uint64_t both = blocks_[x].present & blocks_[y].present;
-  out.rows = static_cast<std::uint64_t>(std::popcount(both));
+  out.rows = static_cast<std::uint64_t>(std::popcount(a.mask & b.mask));
   if (out.rows == 0) return out;
   out.xy = dot(a.values, b.values);
   out.mean_x = a.mean;
   out.mean_y = b.mean;
   out.xx = a.squares;
   out.yy = b.squares;
-  if (blocks_[x].present == blocks_[y].present) {
+  if (a.mask == b.mask) {
     set_z(out.xy * a.inverse * b.inverse, out);
     return out;
   }
@@ -106,41 +111,36 @@ PairMoments CoMoments::pair_of(std::size_t x, std::size_t y, const Centred& a, c
   const double sum_y = dot(b.values, a.present);
   out.mean_x += sum_x / n;
   out.mean_y += sum_y / n;
-  out.xx = std::max(0.0, squares(a.values, b.present) - sum_x * sum_x / n);
-  out.yy = std::max(0.0, squares(b.values, a.present) - sum_y * sum_y / n);
+  out.xx = std::max(0.0, dot(product(a.values, b.present), a.values) - sum_x * sum_x / n);
+  out.yy = std::max(0.0, dot(product(b.values, a.present), b.values) - sum_y * sum_y / n);
   out.xy -= sum_x * sum_y / n;
   set_z(out.correlation(), out);
   return out;
 }
 
-void CoMoments::flush() {
+void CoMoments::add(const RowBlock& block) {
+  for (std::size_t i = 0; i < block.columns().size(); ++i)
+    if (block.columns()[i].numbers != 0) give_slot(i);
   std::vector<Centred> columns;
-  columns.reserve(blocks_.size());
-  for (const Slot& slot : blocks_) columns.push_back(centred(slot));
+  columns.reserve(columns_.size());
+  for (const std::size_t column : columns_)
+    columns.push_back(column < block.columns().size() ? centred(block.columns()[column]) : Centred());
   std::size_t next = 0;
-  for (std::size_t y = 1; y < columns.size(); ++y) {
-    for (std::size_t x = 0; x < y; ++x, ++next) {
-      const PairMoments block = pair_of(x, y, columns[x], columns[y]);
-      moments_[next].merge(block);
-    }
-  }
-  for (Slot& slot : blocks_) slot.present = 0;
-  row_ = 0;
+  for (std::size_t y = 1; y < columns.size(); ++y)
+    for (std::size_t x = 0; x < y; ++x, ++next) moments_[next].merge(pair_of(columns[x], columns[y]));
 }
 
 PairProfile CoMoments::named(const std::map<std::size_t, std::string>& names) const {
-  CoMoments rest = *this;
-  if (rest.row_ > 0) rest.flush();
   PairProfile out;
   std::vector<std::size_t> slots;
-  for (std::size_t slot = 0; slot < rest.blocks_.size(); ++slot) {
-    const auto name = names.find(rest.blocks_[slot].column);
+  for (std::size_t slot = 0; slot < columns_.size(); ++slot) {
+    const auto name = names.find(columns_[slot]);
     if (name == names.end()) continue;
     out.add_column(name->second);
     slots.push_back(slot);
   }
   for (std::size_t y = 1; y < slots.size(); ++y)
-    for (std::size_t x = 0; x < y; ++x) out.at(x, y) = rest.moments_[slots[y] * (slots[y] - 1) / 2 + slots[x]];
+    for (std::size_t x = 0; x < y; ++x) out.at(x, y) = moments_[slots[y] * (slots[y] - 1) / 2 + slots[x]];
   return out;
 }
 

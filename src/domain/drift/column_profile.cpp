@@ -8,34 +8,7 @@ namespace backstay::drift {
 
 namespace {
 
-// FNV-1a, then SplitMix64's finish, because FNV's high bits are weak for short texts.
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
-  std::uint64_t hash = 14695981039346656037ULL ^ seed;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-  return hash ^ (hash >> 31);
-}
-
-std::uint64_t hash_of(std::uint64_t bits) {
-  std::uint64_t hash = bits + 0x9e3779b97f4a7c15ULL;
-  hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-  return hash ^ (hash >> 31);
-}
-
-std::uint64_t hash_of_number(double number) {
-  return hash_of(std::bit_cast<std::uint64_t>(number == 0 ? 0.0 : number));  // -0 is 0.
-}
-
-constexpr std::uint64_t kTextSeed = 0;
 constexpr std::uint64_t kWordSeed = 0x77;
-constexpr std::uint64_t kBooleanHash = 0xb001;
-
-std::uint32_t truncated(std::uint64_t hash) {
-  return static_cast<std::uint32_t>(hash);
-}
-
 /// Takes one code point off; what is no UTF-8 is taken byte by byte.
 char32_t next_code_point(std::string_view& text) {
   const auto first = static_cast<unsigned char>(text[0]);
@@ -97,12 +70,19 @@ Script script_of(std::string_view text) {
   return static_cast<Script>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
-void TextProfile::add(std::string_view text) {
+void TextProfile::add_length(std::size_t code_points, std::uint64_t times) {
+  std::array<double, RowBlock::kRows> same;
+  same.fill(static_cast<double>(code_points));
+  for (; times > 0; times -= std::min<std::uint64_t>(times, same.size()))
+    lengths.add(std::span(same).first(std::min<std::size_t>(times, same.size())));
+}
+
+void TextProfile::add(std::string_view text, std::uint64_t times) {
   if (is_plain_word(text)) {  // Categories: what follows, with one look at each byte.
-    lengths.add(static_cast<double>(text.size()));
+    add_length(text.size(), times);
     const bool letters = std::any_of(text.begin(), text.end(), is_latin_letter);
-    ++scripts[static_cast<std::size_t>(letters ? Script::kLatin : Script::kNone)];
-    ++words[hash_of(text, kWordSeed) % kWordBuckets];
+    scripts[static_cast<std::size_t>(letters ? Script::kLatin : Script::kNone)] += times;
+    words[hash_of_text(text, kWordSeed) % kWordBuckets] += times;
     return;
   }
   std::array<std::uint32_t, kScripts> counts{};
@@ -114,13 +94,13 @@ void TextProfile::add(std::string_view text) {
   }
   counts[0] = 0;
   const bool kana = counts[static_cast<std::size_t>(Script::kKana)] > 0;
-  ++scripts[kana ? static_cast<std::size_t>(Script::kKana)
-                 : static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())];
-  lengths.add(static_cast<double>(length));
+  scripts[kana ? static_cast<std::size_t>(Script::kKana)
+               : static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())] += times;
+  add_length(length, times);
   std::size_t begin = 0;
   while (begin < text.size()) {
     const std::size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-    if (end > begin) ++words[hash_of(text.substr(begin, end - begin), kWordSeed) % kWordBuckets];
+    if (end > begin) words[hash_of_text(text.substr(begin, end - begin), kWordSeed) % kWordBuckets] += times;
     begin = end + 1;
   }
 }
@@ -137,30 +117,29 @@ std::uint64_t TextProfile::word_count() const {
   return out;
 }
 
-std::uint32_t category_of_text(std::string_view text) {
-  return truncated(hash_of(text, kTextSeed));
-}
-std::uint32_t category_of_number(double number) {
-  return truncated(hash_of_number(number));
-}
-std::uint32_t category_of_boolean(bool value) {
-  return truncated(hash_of(kBooleanHash + (value ? 1 : 0)));
-}
-
-void ColumnProfile::add_number(double number, bool integer) {
-  min = numbers == 0 ? number : std::min(min, number);
-  max = numbers == 0 ? number : std::max(max, number);
-  ++numbers;
-  if (integer) ++integers;
-  const double total = sum + number;
-  sum_rest += std::abs(sum) >= std::abs(number) ? (sum - total) + number : (number - total) + sum;
-  sum = total;
-  quantiles.add(number);
-  const std::uint64_t hash = hash_of_number(number);
-  distinct_values.add(hash);
-  if (many_numbers) return;
-  categories.add(truncated(hash));
-  if (categories.entries().size() > kMaxNumberCategories && texts == 0) {
+void ColumnProfile::add_numbers(std::span<const double> values, std::uint64_t integer_values) {
+  double least = numbers == 0 ? values[0] : min;
+  double most = numbers == 0 ? values[0] : max;
+  std::array<std::uint64_t, RowBlock::kRows> hashes;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double number = values[i];
+    least = number < least ? number : least;
+    most = number > most ? number : most;
+    hashes[i] = hash_of_number(number);
+    const double total = sum + number;
+    const double added = total - sum;
+    sum_rest += (sum - (total - added)) + (number - added);
+    sum = total;
+  }
+  min = least;
+  max = most;
+  numbers += values.size();
+  integers += integer_values;
+  quantiles.add(values);
+  distinct_values.add(std::span(hashes).first(values.size()));
+  for (std::size_t i = 0; i < values.size() && !many_numbers; ++i) {
+    categories.add(category_of(hashes[i]));
+    if (categories.entries().size() <= kMaxNumberCategories || texts > 0) continue;
     many_numbers = true;
     categories.clear();
   }
@@ -168,17 +147,55 @@ void ColumnProfile::add_number(double number, bool integer) {
 
 void ColumnProfile::add_boolean(bool value) {
   ++booleans;
-  const std::uint64_t hash = hash_of(kBooleanHash + (value ? 1 : 0));
-  distinct_values.add(hash);
-  categories.add(truncated(hash));
+  add_category(hash_of_boolean(value), 1);
 }
 
-void ColumnProfile::add_text(std::string_view utf8) {
-  ++texts;
-  const std::uint64_t hash = hash_of(utf8, kTextSeed);
-  distinct_values.add(hash);
-  categories.add(truncated(hash));
-  text.add(utf8);
+void ColumnProfile::add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times) {
+  texts += times;
+  add_category(hash, times);
+  text.add(utf8, times);
+}
+
+void ColumnProfile::add_category(std::uint64_t hash, std::uint64_t times) {
+  distinct_values.add(std::span(&hash, 1));
+  categories.add(category_of(hash), times);
+}
+
+/// Categories come again and again: each is looked at once. Of free text the first few cost that in vain.
+void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values) {
+  struct Seen {
+    std::uint64_t hash;
+    std::size_t row;
+    std::uint64_t times;
+  };
+  std::array<Seen, 16> seen;
+  std::size_t kinds = 0;
+  for_each_row(values.texts, [&](std::size_t row) {
+    const std::uint64_t hash = values.hashes[row];
+    std::size_t kind = 0;
+    while (kind < kinds && seen[kind].hash != hash) ++kind;
+    if (kind < kinds) {
+      ++seen[kind].times;
+    } else if (kinds < seen.size()) {
+      seen[kinds++] = {hash, row, 1};
+    } else {
+      add_text(block.text_at(values, row), hash, 1);
+    }
+  });
+  for (std::size_t kind = 0; kind < kinds; ++kind)
+    add_text(block.text_at(values, seen[kind].row), seen[kind].hash, seen[kind].times);
+}
+
+void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
+  if (values.numbers != 0) {
+    std::array<double, RowBlock::kRows> dense;
+    std::size_t count = 0;
+    for_each_row(values.numbers, [&](std::size_t row) { dense[count++] = values.values[row]; });
+    add_numbers(std::span(dense).first(count), static_cast<std::uint64_t>(std::popcount(values.integers)));
+  }
+  for_each_row(values.booleans, [&](std::size_t row) { add_boolean(values.values[row] != 0); });
+  if (values.texts != 0) add_texts(block, values);
+  for_each_row(values.nested, [&](std::size_t row) { add_nested(block.vector_at(values, row)); });
 }
 
 void ColumnProfile::merge(const ColumnProfile& other) {

@@ -10,6 +10,8 @@
 #include "domain/drift/category_sketch.hpp"
 #include "domain/drift/pair_profile.hpp"
 #include "domain/drift/quantile_sketch.hpp"
+#include "domain/drift/row_block.hpp"
+#include "domain/drift/value_hash.hpp"
 #include "domain/drift/vector_profile.hpp"
 
 namespace backstay::drift {
@@ -43,9 +45,12 @@ struct TextProfile {
   std::array<std::uint64_t, kScripts> scripts{};
   std::array<std::uint64_t, kWordBuckets> words{};
 
-  void add(std::string_view utf8);
+  void add(std::string_view utf8, std::uint64_t times = 1);
   void merge(const TextProfile& other);
   std::uint64_t word_count() const;
+
+ private:
+  void add_length(std::size_t code_points, std::uint64_t times);
 };
 
 /// What the values of one column look like. All of it merges. A plain value. Not thread-safe.
@@ -55,7 +60,7 @@ struct ColumnProfile {
 
   std::uint64_t missing = 0, integers = 0, numbers = 0, booleans = 0, texts = 0, nested = 0;
   double min = 0, max = 0;             ///< Of the numbers; 0 when there are none.
-  double sum = 0, sum_rest = 0;        ///< Compensated summation (Neumaier, 1974).
+  double sum = 0, sum_rest = 0;        ///< Compensated summation (Knuth's TwoSum).
   QuantileSketch quantiles;            ///< Of the numbers.
   CategorySketch categories;           ///< Of numbers (unless there are many), booleans and texts.
   bool many_numbers = false;           ///< More than kMaxNumberCategories.
@@ -67,14 +72,16 @@ struct ColumnProfile {
   explicit ColumnProfile(std::uint32_t k = QuantileSketch::kUsualK) : quantiles(k), vectors(k) {}
 
   void add_missing() { ++missing; }
-  void add_number(double number, bool integer);
+  void add_number(double number, bool integer) { add_numbers(std::span(&number, 1), integer ? 1 : 0); }
   void add_boolean(bool value);
-  void add_text(std::string_view utf8);
+  void add_text(std::string_view utf8) { add_text(utf8, hash_of_text(utf8), 1); }
   /// `vector`: its numbers, when it is a list of them and nothing else.
   void add_nested(std::span<const double> vector = {}) {
     ++nested;
     vectors.add(vector);
   }
+  /// The values of one of the block's columns. Rows that lack one are not counted: whoever knows all rows does that.
+  void add(const RowBlock& block, const RowBlock::Column& values);
   void merge(const ColumnProfile& other);
 
   std::uint64_t present() const { return numbers + booleans + texts + nested; }
@@ -84,12 +91,13 @@ struct ColumnProfile {
   /// "integer", "number", "boolean", "text", "vector", "nested"; "mixed" when there are several, "empty" when all are
   /// missing.
   const char* type() const;
-};
 
-/// 32 bits of a value's hash: what a category is known by. `kind` keeps the number 1 apart from the text "1".
-std::uint32_t category_of_text(std::string_view text);
-std::uint32_t category_of_number(double number);
-std::uint32_t category_of_boolean(bool value);
+ private:
+  void add_numbers(std::span<const double> values, std::uint64_t integers);
+  void add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times);
+  void add_texts(const RowBlock& block, const RowBlock::Column& values);
+  void add_category(std::uint64_t hash, std::uint64_t times);
+};
 
 /// A category that fewer rows have than this is never written down, so that a profile can't be asked for a person.
 constexpr std::uint64_t kLeastShared = 5;

@@ -55,7 +55,9 @@ TEST(QuantileSketch, RanksOfLongStreamsAreNearlyRightWhateverTheirOrder) {
       QuantileSketch sketch;
       for (const double value : values) sketch.add(value);
       EXPECT_EQ(sketch.count(), 100'000u);
-      EXPECT_LT(sketch.sorted().size(), 700u);
+      EXPECT_LT(sketch.sorted().size(), 1'700u);
+      sketch.settle();
+      EXPECT_LT(sketch.sorted().size(), 750u);
       const RankErrors errors = rank_errors(sketch, values);
       EXPECT_LT(errors.greatest, 0.02) << seed;
       squares += errors.rms * errors.rms / 20;
@@ -158,8 +160,8 @@ TEST(DistinctCounter, CountsWithinThreeStandardErrors) {
     DistinctCounter right;
     for (std::uint64_t i = 0; i < distinct; ++i) {
       const std::uint64_t hash = random.next();
-      left.add(hash);
-      if (i % 2 == 0) right.add(hash);
+      left.add(std::span(&hash, 1));
+      if (i % 2 == 0) right.add(std::span(&hash, 1));
     }
     right.merge(left);
     EXPECT_EQ(right.registers(), left.registers());

@@ -5,15 +5,17 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/sort_numbers.hpp"
+
 namespace backstay::drift {
 
 namespace {
 
 constexpr std::size_t kLeastCapacity = 32;
 constexpr std::size_t kMaxLevels = 48;
-/// Single values are sorted so many at once, and go up this many levels: one of 8 then stands for all of them.
-constexpr std::size_t kBatch = 256;
-constexpr std::size_t kJump = 3;
+/// Single values are sorted so many at once, and go up so many levels: one of 16 then stands for all of them.
+constexpr std::size_t kBatch = 1024;
+constexpr std::size_t kMostJump = 4;
 constexpr std::uint32_t kLeastK = 8;
 constexpr std::uint32_t kMaxK = 65'536;
 // The standard deviation of a rank is about this over k.
@@ -38,10 +40,8 @@ std::uint64_t spread(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// What is merged and sorted here is random, so every branch on it is foreseen wrongly half of the time: the loops have
-// none.
-
-/// Of two ascending ranges.
+/// Of two ascending ranges. What is merged is random, so a branch on it would be foreseen wrongly half of the time:
+/// there is none.
 void merge_into(std::span<const double> a, std::span<const double> b, double* out) {
   std::size_t i = 0;
   std::size_t j = 0;
@@ -55,87 +55,39 @@ void merge_into(std::span<const double> a, std::span<const double> b, double* ou
   std::copy(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), out + a.size() + j);
 }
 
-/// Of the two ascending halves of `values`: from both ends at once, neither of which waits for the other.
-void merge_halves(std::span<const double> values, double* out) {
-  const std::size_t half = values.size() / 2;
-  std::size_t a = 0, b = half, a_end = half, b_end = 2 * half;
-  for (std::size_t i = 0; i < half; ++i) {
-    const bool first = values[a] <= values[b];
-    out[i] = first ? values[a] : values[b];
-    a += first ? 1 : 0;
-    b += first ? 0 : 1;
-    const bool last = values[b_end - 1] >= values[a_end - 1];
-    out[2 * half - 1 - i] = last ? values[b_end - 1] : values[a_end - 1];
-    b_end -= last ? 1 : 0;
-    a_end -= last ? 0 : 1;
-  }
-}
-
-constexpr std::size_t kNetwork = 8;
-
-/// Batcher's odd-even merge sort of eight (1968), in registers.
-void sort_eight(double* v) {
-  std::array<double, kNetwork> x;
-  std::copy_n(v, kNetwork, x.begin());
-  const auto order = [&x](std::size_t a, std::size_t b) {
-    const double left = x[a];
-    const double right = x[b];
-    x[a] = left < right ? left : right;
-    x[b] = left > right ? left : right;
-  };
-  order(0, 1), order(2, 3), order(4, 5), order(6, 7);
-  order(0, 2), order(1, 3), order(4, 6), order(5, 7);
-  order(1, 2), order(5, 6), order(0, 4), order(3, 7);
-  order(1, 5), order(2, 6);
-  order(2, 4), order(3, 5);
-  order(1, 2), order(3, 4), order(5, 6);
-  std::copy_n(x.begin(), kNetwork, v);
-}
-
-/// Runs of eight, then pairs of runs. For some hundreds of values.
-void sort_values(std::vector<double>& values, std::vector<double>& scratch) {
-  const std::size_t size = values.size();
-  std::size_t sorted = 0;
-  for (; sorted + kNetwork <= size; sorted += kNetwork) sort_eight(&values[sorted]);
-  std::sort(values.begin() + static_cast<std::ptrdiff_t>(sorted), values.end());
-  scratch.resize(size);
-  for (std::size_t run = kNetwork; run < size; run *= 2) {
-    for (std::size_t at = 0; at < size; at += 2 * run) {
-      const std::span<const double> rest = std::span<const double>(values).subspan(at);
-      if (rest.size() >= 2 * run) {
-        merge_halves(rest.first(2 * run), &scratch[at]);
-      } else {
-        const std::size_t first = std::min(run, rest.size());
-        merge_into(rest.first(first), rest.subspan(first), &scratch[at]);
-      }
-    }
-    values.swap(scratch);
-  }
-}
-
 }  // namespace
-
-void QuantileSketch::start() {
-  levels_.emplace_back();
-  coins_.emplace_back();
-  set_limit();
-}
 
 // The top level has k places, each below two thirds of that above it.
 std::size_t QuantileSketch::capacity(std::size_t level) const {
   if (levels_.size() == 1) return 2 * std::size_t{k_};
-  if (level == 0 && jumps()) return kBatch;
+  if (level == 0) return kBatch;
   const double places = std::ceil(k_ * kShrink[std::min(levels_.size() - 1 - level, kMaxLevels - 1)]);
   return std::max(kLeastCapacity, static_cast<std::size_t>(places));
 }
 
-bool QuantileSketch::jumps() const {
-  return levels_.size() > kJump + 1;
+std::size_t QuantileSketch::jump() const {
+  return std::min(kMostJump, levels_.size() - 1);
 }
 
 void QuantileSketch::set_limit() {
   limit_ = 0;
   for (std::size_t level = 0; level < levels_.size(); ++level) limit_ += capacity(level);
+}
+
+void QuantileSketch::add(std::span<const double> values) {
+  if (levels_.empty()) add_level();
+  while (!values.empty()) {
+    const std::size_t fits = std::min(values.size(), limit_ - held_);
+    levels_[0].insert(levels_[0].end(), values.begin(), values.begin() + static_cast<std::ptrdiff_t>(fits));
+    values = values.subspan(fits);
+    count_ += fits;
+    held_ += fits;
+    if (held_ >= limit_) compress();
+  }
+}
+
+void QuantileSketch::settle() {
+  if (!exact()) compact_singles();
 }
 
 void QuantileSketch::compress() {
@@ -146,21 +98,30 @@ void QuantileSketch::compress() {
   }
 }
 
-/// As if each level in between had been compacted, with less of an error: among all that is sorted at once every 8th is
-/// taken, while pairs of pairs would have been taken from a few values each.
-void QuantileSketch::compact_batch() {
-  constexpr std::size_t kEach = std::size_t{1} << kJump;
+void QuantileSketch::add_level() {
+  levels_.emplace_back();
+  coins_.emplace_back();
+  set_limit();
+}
+
+/// As if each level in between had been compacted, with less of an error: among all that is sorted at once every 2^j-th
+/// is taken, while pairs of pairs would have been taken from a few values each.
+void QuantileSketch::compact_singles() {
+  if (levels_.size() == 1) add_level();
+  const std::size_t each = std::size_t{1} << jump();
   std::vector<double>& singles = levels_[0];
-  const std::vector<double> rest(singles.end() - static_cast<std::ptrdiff_t>(singles.size() % kEach), singles.end());
+  const std::vector<double> rest(singles.end() - static_cast<std::ptrdiff_t>(singles.size() % each), singles.end());
   singles.resize(singles.size() - rest.size());
-  sort_values(singles, scratch_);
+  sort_numbers(singles);
+  // Two compactions after each other take from opposite ends, so that their errors cancel.
   Coin& coin = coins_[0];
-  coin.offset = coin.tosses % 2 == 1 ? kEach - 1 - coin.offset : spread(coin.tosses * kMaxLevels) % kEach;
+  coin.offset =
+      coin.tosses % 2 == 1 ? each - 1 - std::min(coin.offset, each - 1) : spread(coin.tosses * kMaxLevels) % each;
   ++coin.tosses;
-  const std::size_t taken = singles.size() / kEach;
-  for (std::size_t i = 0; i < taken; ++i) singles[i] = singles[kEach * i + coin.offset];
+  const std::size_t taken = singles.size() / each;
+  for (std::size_t i = 0; i < taken; ++i) singles[i] = singles[each * i + coin.offset];
   held_ -= singles.size() - taken;
-  merge_up(std::span(singles).first(taken), kJump);
+  merge_up(std::span(singles).first(taken), jump());
   singles.assign(rest.begin(), rest.end());
 }
 
@@ -173,15 +134,9 @@ void QuantileSketch::merge_up(std::span<const double> values, std::size_t level)
 
 // All levels but the lowest are ascending.
 void QuantileSketch::compact(std::size_t level) {
-  if (level == 0 && jumps()) return compact_batch();
-  if (level + 1 == levels_.size()) {
-    levels_.emplace_back();
-    coins_.emplace_back();
-    set_limit();
-  }
+  if (level == 0) return compact_singles();
+  if (level + 1 == levels_.size()) add_level();
   std::vector<double>& full = levels_[level];
-  if (level == 0) sort_values(full, scratch_);
-  // Two compactions after each other keep opposite halves, so that their errors cancel.
   Coin& coin = coins_[level];
   coin.offset = coin.tosses % 2 == 1 ? 1 - coin.offset : spread(coin.tosses * kMaxLevels + level) % 2;
   ++coin.tosses;
@@ -197,7 +152,7 @@ void QuantileSketch::compact(std::size_t level) {
 
 void QuantileSketch::merge(const QuantileSketch& other) {
   if (other.count_ == 0) return;
-  if (levels_.empty()) start();
+  if (levels_.empty()) add_level();
   k_ = std::min(k_, other.k_);
   while (levels_.size() < other.levels_.size()) {
     levels_.emplace_back();
@@ -228,11 +183,18 @@ std::vector<Weighted> QuantileSketch::sorted() const {
   std::vector<Weighted> out;
   out.reserve(held_);
   double weight = 1;
-  for (const std::vector<double>& level : levels_) {
-    for (const double value : level) out.push_back({value, weight});
+  for (std::size_t level = 0; level < levels_.size(); ++level) {
+    std::vector<double> singles;
+    if (level == 0) {
+      singles = levels_[0];
+      sort_numbers(singles);
+    }
+    const auto before = static_cast<std::ptrdiff_t>(out.size());
+    for (const double value : level == 0 ? singles : levels_[level]) out.push_back({value, weight});
+    std::inplace_merge(out.begin(), out.begin() + before, out.end(),
+                       [](const Weighted& a, const Weighted& b) { return a.value < b.value; });
     weight *= 2;
   }
-  std::sort(out.begin(), out.end(), [](const Weighted& a, const Weighted& b) { return a.value < b.value; });
   return out;
 }
 

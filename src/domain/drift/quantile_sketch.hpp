@@ -16,8 +16,8 @@ struct Weighted {
 
 /// Quantiles of a stream in bounded memory: KLL (Karnin, Lang, Liberty, "Optimal quantile approximation in streams",
 /// 2016). Level h holds values that stand for 2^h rows each; a level that is full is sorted and every second value goes
-/// one level up; of single values, once there are more levels, every 8th of some 256 goes up three. Up to about 2k rows
-/// it is exact. Two sketches merge into the sketch of both streams, in any order with
+/// one level up; of single values, every 2^j-th of a thousand goes up j levels, four in the end. Up to about 2k rows it
+/// is exact. Two sketches merge into the sketch of both streams, in any order with
 /// the same bounds on the error. With k = 200 a rank is wrong by a standard deviation of 0.45% (measured by this
 /// folder's tests). Which half goes up follows from a counter, not from chance: the same rows in the same order give
 /// the same sketch, and so the same profile. A plain value. Not thread-safe.
@@ -27,14 +27,12 @@ class QuantileSketch {
 
   explicit QuantileSketch(std::uint32_t k = kUsualK) : k_(k) {}
 
-  /// `value` must be finite.
-  void add(double value) {
-    if (levels_.empty()) start();
-    levels_[0].push_back(value);
-    ++count_;
-    if (++held_ >= limit_) compress();
-  }
+  /// Finite numbers, none of them -0.
+  void add(std::span<const double> values);
+  void add(double value) { add(std::span(&value, 1)); }
   void merge(const QuantileSketch& other);
+  /// Leaves few single values, unless it is exact: for what is stored.
+  void settle();
 
   std::uint64_t count() const { return count_; }
   std::uint32_t k() const { return k_; }
@@ -54,14 +52,14 @@ class QuantileSketch {
  private:
   struct Coin {
     std::uint32_t tosses = 0;
-    std::size_t offset = 0;  ///< Which of each pair, or of each 8, goes up.
+    std::size_t offset = 0;  ///< Which of each pair, or of each 2^j, goes up.
   };
-  void start();
+  void add_level();
   void compress();
   void compact(std::size_t level);
-  void compact_batch();
+  void compact_singles();
   void merge_up(std::span<const double> values, std::size_t level);
-  bool jumps() const;
+  std::size_t jump() const;
   std::size_t capacity(std::size_t level) const;
   void set_limit();
 

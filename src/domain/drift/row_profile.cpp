@@ -4,46 +4,34 @@
 
 namespace backstay::drift {
 
-namespace {
-
-void add_value(const Value& value, ColumnProfile& column) {
-  switch (value.kind) {
-    case Value::Kind::kMissing: return;  // named() counts them: a row may end before the column.
-    case Value::Kind::kNumber: return column.add_number(value.number, value.integer);
-    case Value::Kind::kBoolean: return column.add_boolean(value.number != 0);
-    case Value::Kind::kText: return column.add_text(value.text);
-    case Value::Kind::kNested: return column.add_nested(value.vector);
-  }
-}
-
-void watch_value(const Value& value, ColumnWatch& watch) {
-  const bool categories = watch.bins().kind() == Bins::Kind::kCategories;
-  switch (value.kind) {
-    case Value::Kind::kNumber:
-      return categories ? watch.observe_category(category_of_number(value.number)) : watch.observe_number(value.number);
-    case Value::Kind::kBoolean:
-      return categories ? watch.observe_category(category_of_boolean(value.number != 0)) : watch.observe_missing();
-    case Value::Kind::kText:
-      return categories ? watch.observe_category(category_of_text(value.text)) : watch.observe_missing();
-    case Value::Kind::kMissing:
-    case Value::Kind::kNested: return watch.observe_missing();
-  }
-}
-
-}  // namespace
-
 void RowProfile::add(std::span<const Value> row) {
-  ++rows_;
-  const std::size_t count = std::min(row.size(), max_columns_);
-  while (columns_.size() < count) columns_.emplace_back(k_);
-  for (std::size_t i = 0; i < count; ++i) {
-    add_value(row[i], columns_[i]);
-    if (row[i].kind == Value::Kind::kNumber) pairs_.put(i, row[i].number);
+  pending_.add(row);
+  if (!pending_.full()) return;
+  take(pending_);
+  pending_.clear();
+}
+
+void RowProfile::add(const RowBlock& block) {
+  if (pending_.rows() > 0) {
+    take(pending_);
+    pending_.clear();
   }
-  pairs_.end_row();
+  take(block);
+}
+
+void RowProfile::take(const RowBlock& block) {
+  rows_ += block.rows();
+  while (columns_.size() < block.columns().size()) columns_.emplace_back(k_);
+  for (std::size_t i = 0; i < block.columns().size(); ++i) columns_[i].add(block, block.columns()[i]);
+  pairs_.add(block);
 }
 
 Profile RowProfile::named(const std::vector<std::string>& names) const {
+  if (pending_.rows() > 0) {
+    RowProfile all = *this;
+    all.add(RowBlock(0));
+    return all.named(names);
+  }
   Profile out;
   out.rows = rows_;
   std::map<std::size_t, std::string> told;
@@ -52,6 +40,7 @@ Profile RowProfile::named(const std::vector<std::string>& names) const {
     if (out.find(name) != nullptr) continue;
     out.columns.push_back({name, columns_[i]});
     out.columns.back().column.missing = rows_ - columns_[i].present();
+    out.columns.back().column.quantiles.settle();
     told.emplace(i, name);
   }
   out.pairs = pairs_.named(told);
@@ -80,13 +69,11 @@ void StreamWatch::set_columns(const std::vector<std::string>& names) {
   }
 }
 
-void StreamWatch::observe(std::span<const Value> row) {
+void StreamWatch::observe(const RowBlock& block) {
+  static const RowBlock::Column kNothing;
   for (Watched& column : columns_) {
-    if (column.place < row.size()) {
-      watch_value(row[column.place], column.watch);
-    } else {
-      column.watch.observe_missing();
-    }
+    const bool is_there = column.place < block.columns().size();
+    column.watch.observe(is_there ? block.columns()[column.place] : kNothing, block.rows());
   }
 }
 

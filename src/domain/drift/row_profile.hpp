@@ -8,38 +8,32 @@
 
 #include "domain/drift/co_moments.hpp"
 #include "domain/drift/column_profile.hpp"
+#include "domain/drift/row_block.hpp"
 #include "domain/drift/sequential.hpp"
 
 /// Rows as they come, from a file or from requests.
 namespace backstay::drift {
-
-/// One value of a row; `text` and `vector` are valid during the call only.
-struct Value {
-  enum class Kind : std::uint8_t { kMissing, kNumber, kBoolean, kText, kNested };
-  Kind kind = Kind::kMissing;
-  bool integer = false;  ///< kNumber: written without a point.
-  double number = 0;     ///< Finite; kBoolean: 0 or 1.
-  std::string_view text{};
-  std::span<const double> vector{};  ///< kNested: the numbers of a list that has nothing else.
-};
 
 /// Profiles rows whose columns are known by their place; later rows may have more. Not thread-safe.
 class RowProfile {
  public:
   /// `k`: how fine the quantiles are; a profile that is stored has the usual one.
   explicit RowProfile(std::size_t max_columns = Profile::kMaxColumns, std::uint32_t k = QuantileSketch::kUsualK)
-      : max_columns_(max_columns), k_(k) {}
+      : k_(k), pending_(max_columns) {}
   void add(std::span<const Value> row);
-  std::uint64_t rows() const { return rows_; }
+  void add(const RowBlock& block);
+  std::uint64_t rows() const { return rows_ + pending_.rows(); }
   /// With the columns' names (kept_name); of two columns of one name the first is told.
   Profile named(const std::vector<std::string>& names) const;
 
  private:
-  std::size_t max_columns_;
+  void take(const RowBlock& block);
+
   std::uint32_t k_;
   std::vector<ColumnProfile> columns_;
   CoMoments pairs_;
   std::uint64_t rows_ = 0;
+  RowBlock pending_;  ///< Of add(row).
 };
 
 /// A ColumnWatch for every column that a stream of rows shares with the training profile. Not thread-safe.
@@ -53,7 +47,7 @@ class StreamWatch {
   StreamWatch(const Profile& training, const WatchPlan& plan, const std::set<std::string>& ignored);
   /// Says which column is where in the rows to come; again whenever there are more.
   void set_columns(const std::vector<std::string>& names);
-  void observe(std::span<const Value> row);
+  void observe(const RowBlock& block);
   /// Those given so far, by the row in which they most likely began.
   std::vector<Alarm> alarms() const;
   std::size_t watched() const { return placed_; }

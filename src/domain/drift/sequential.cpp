@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "domain/drift/value_hash.hpp"
+
 namespace backstay::drift {
 
 namespace {
@@ -60,6 +62,31 @@ void ColumnWatch::observe(std::size_t bin) {
   ++pending_[bin];
   ++values_;
   if (++since_look_ >= look_after_) look();
+}
+
+std::uint64_t ColumnWatch::find_bins(const RowBlock::Column& column, RowBins& bins) const {
+  if (bins_.kind() == Bins::Kind::kQuantiles) {
+    bins_.find(column.values, bins);
+    return column.numbers;
+  }
+  for_each_row(column.numbers, [&](std::size_t row) {
+    bins[row] = static_cast<std::int64_t>(bins_.bin_of(category_of(hash_of_number(column.values[row]))));
+  });
+  for_each_row(column.texts | column.booleans, [&](std::size_t row) {
+    bins[row] = static_cast<std::int64_t>(bins_.bin_of(category_of(column.hashes[row])));
+  });
+  return column.numbers | column.texts | column.booleans;
+}
+
+void ColumnWatch::observe(const RowBlock::Column& column, std::size_t rows) {
+  const std::uint64_t before = rows_;
+  RowBins bins;
+  const std::uint64_t telling = find_bins(column, bins);
+  for_each_row(telling, [&](std::size_t row) {
+    rows_ = before + row;
+    observe(static_cast<std::size_t>(bins[row]));
+  });
+  rows_ = before + rows;
 }
 
 std::uint64_t ColumnWatch::hits(const std::vector<std::uint64_t>& counts, std::size_t bin) const {

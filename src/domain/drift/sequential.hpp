@@ -42,6 +42,8 @@ class ColumnWatch {
   void observe_number(double value) { observe(bins_.bin_of(value)); }
   void observe_category(std::uint32_t category) { observe(bins_.bin_of(category)); }
   void observe_missing() { ++rows_; }
+  /// The column's values in the next rows; the same as one after the other.
+  void observe(const RowBlock::Column& column, std::size_t rows);
 
   const Bins& bins() const { return bins_; }
   bool watches() const { return !processes_.empty(); }
@@ -67,6 +69,9 @@ class ColumnWatch {
   static constexpr std::uint64_t kLookAtLeastEvery = 1'024;
   static constexpr std::uint64_t kLookShare = 256;
 
+  using RowBins = std::array<std::int64_t, RowBlock::kRows>;
+  /// Which rows have a value that tells something; `bins`: of those.
+  std::uint64_t find_bins(const RowBlock::Column& column, RowBins& bins) const;
   void observe(std::size_t bin);
   void look();
   void settle();

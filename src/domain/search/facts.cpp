@@ -57,6 +57,7 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
   for (const registry::Artifact& artifact : manifest.artifacts) {
     facts.add("artifact.path", artifact.path);
     facts.add("artifact.sha256", artifact.sha256.hex());
+    facts.add("artifact.size", fmt::to_string(artifact.size_bytes));
   }
   facts.add("code.commit", manifest.code.commit);
   facts.add("code.repository", manifest.code.repository);
@@ -72,6 +73,9 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
       facts.add("data.slice", slice.name);
       facts.add("data.slice", set.name + "/" + slice.name);
       facts.add("data.sha256", slice.sha256.hex());
+      facts.add("data.profile_sha256", slice.profile_sha256);
+      facts.add("data.note", slice.note);
+      if (slice.rows != 0) facts.add("data.rows", fmt::to_string(slice.rows));
     }
   }
   for (const auto& [key, value] : manifest.config) facts.add("config." + key, value);
@@ -85,14 +89,31 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
   for (const auto& [name, version] : manifest.environment.frameworks) facts.add_release("environment." + name, version);
   for (const registry::Dependency& dependency : manifest.dependencies) {
     facts.add("dependency", dependency.name);
+    facts.add("dependency", dependency.kind);
+    facts.add("dependency", dependency.direction);
     facts.add_release("dependency." + dependency.name,
                       dependency.version.empty() ? dependency.schema_sha256 : dependency.version);
   }
-  for (const registry::TensorSpec& tensor : manifest.signature.inputs) facts.add("signature.input", tensor.name);
-  for (const registry::TensorSpec& tensor : manifest.signature.outputs) facts.add("signature.output", tensor.name);
+  const auto add_tensors = [&](const std::string& key, const std::vector<registry::TensorSpec>& tensors) {
+    for (const registry::TensorSpec& tensor : tensors) {
+      facts.add(key, tensor.name);
+      facts.add(key, tensor.name + ":" + tensor.datatype);
+    }
+  };
+  add_tensors("signature.input", manifest.signature.inputs);
+  add_tensors("signature.output", manifest.signature.outputs);
   facts.add("serving.runtime", manifest.serving.runtime);
+  facts.add("serving.entry", manifest.serving.entry);
   for (const registry::VersionRef& parent : manifest.parents) facts.add("parent", parent.str());
   for (const std::string& parent : manifest.external_parents) facts.add("parent", parent);
+  return facts.take();
+}
+
+std::vector<Fact> facts_of(const registry::Scorecard& scorecard) {
+  Facts facts;
+  facts.add("scorecard.kind", registry::to_string(scorecard.kind));
+  facts.add("scorecard.dataset", scorecard.dataset);
+  facts.add("scorecard.evaluator", scorecard.evaluator);
   return facts.take();
 }
 

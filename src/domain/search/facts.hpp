@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "domain/registry/manifest.hpp"
+#include "domain/registry/scorecard.hpp"
 
-/// What of a manifest can be searched for, as (key, text) pairs. Stores keep them beside the versions.
+/// What of a manifest, and of what is added later, can be searched for, as (key, text) pairs. Stores keep them beside
+/// the versions.
 namespace backstay::search {
 
 /// Only so much of a text is searched.
@@ -22,6 +24,11 @@ struct Fact {
 
 /// In order of key and text, none twice.
 std::vector<Fact> facts_of(const registry::Manifest& manifest);
+
+/// "scorecard.kind", "scorecard.dataset", "scorecard.evaluator".
+std::vector<Fact> facts_of(const registry::Scorecard& scorecard);
+/// The key of the newest scan's verdict: "safe", "suspicious", "dangerous".
+inline constexpr const char* kScanKey = "scan";
 
 /// The key under which a fact's release_key is kept, for fields that are ordered as version numbers.
 std::string release_key_of(const std::string& key);

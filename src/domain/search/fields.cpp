@@ -48,6 +48,15 @@ constexpr std::array kFields = {
     Named{"signature.input", Kind::kText},
     Named{"signature.output", Kind::kText},
     Named{"serving.runtime", Kind::kText},
+    Named{"serving.entry", Kind::kText},
+    Named{"artifact.size", Kind::kScalar},
+    Named{"data.rows", Kind::kScalar},
+    Named{"data.note", Kind::kText},
+    Named{"data.profile_sha256", Kind::kText},
+    Named{"scan", Kind::kText},
+    Named{"scorecard.kind", Kind::kText},
+    Named{"scorecard.dataset", Kind::kText},
+    Named{"scorecard.evaluator", Kind::kText},
 };
 /// Fields whose name goes on after the prefix.
 constexpr std::array kPrefixes = {
@@ -124,7 +133,7 @@ Result<Field> field_named(const std::string& name, const std::optional<std::stri
     return not_understood(at, fmt::format("'{}' is no field.", name), "A star can only stand in a value.");
   if (!part) {
     for (const Named& field : kFields) {
-      const bool is_fact = field.kind == Kind::kText;
+      const bool is_fact = field.kind == Kind::kText || field.kind == Kind::kScalar;
       if (name == field.name) return Field{field.kind, is_fact ? name : std::string(), {}};
     }
   }

@@ -68,7 +68,10 @@ Result<SearchPage> MemoryLedger::search(const search::Query& query, const std::s
     for (const registry::StoredScorecard& card : held.scorecards) {
       for (const registry::Metric& metric : card.scorecard.metrics)
         row.metrics[{metric.name, metric.group}] = metric.value;
+      for (search::Fact& fact : search::facts_of(card.scorecard)) row.facts.push_back(std::move(fact));
     }
+    if (!held.scans.empty())
+      row.facts.push_back({search::kScanKey, scan::to_string(held.scans.front().report.verdict), {}});
     for (const StoredVerdict& verdict : held.verdicts)
       row.verdicts.emplace(verdict.gate, verdict.verdict);  // Newest first.
     for (const auto& [key, alias] : aliases_)

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
@@ -99,6 +100,10 @@ class CheckRecordsTest : public ::testing::Test {
     ASSERT_TRUE(done) << sql << ": " << done.error().message;
     for (const auto& [name, definition] : all) ASSERT_TRUE(raw.execute(definition.c_str()));
   }
+  static std::string read(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
   std::vector<std::string> tables() {
     const auto problems = ledger->check_records().value();
     std::vector<std::string> out;
@@ -124,6 +129,7 @@ class Tampered : public CheckRecordsTest, public ::testing::WithParamInterface<T
 
 TEST_P(Tampered, IsFoundNamedAndRepairedFromACopy) {
   fs::copy(folder / "registry.db", folder / "copy.db");
+  const std::string copy_before = read(folder / "copy.db");
   // What came after the copy was made is not lost.
   add("m@2.0.0");
   tamper(GetParam().sql);
@@ -140,6 +146,7 @@ TEST_P(Tampered, IsFoundNamedAndRepairedFromACopy) {
   EXPECT_THAT(tables(), IsEmpty());
   EXPECT_TRUE(ledger->version(ref("m@2.0.0")));
   EXPECT_EQ(ledger->read(1, 100)->back().draft.action, "registry.repair");
+  EXPECT_EQ(read(folder / "copy.db"), copy_before) << "a copy is only read";
   // Its triggers are back.
   const auto raw = sqlite::Database::open(folder / "registry.db").value();
   EXPECT_FALSE(raw.execute("DELETE FROM audit"));
@@ -236,6 +243,58 @@ TEST_F(CheckRecordsTest, AMissingTriggerIsFound) {
   const auto raw = sqlite::Database::open(folder / "registry.db").value();
   ASSERT_TRUE(raw.execute("DROP TRIGGER versions_refuse_UPDATE"));
   EXPECT_THAT(tables(), testing::ElementsAre(testing::StartsWith("schema: trigger versions_refuse_UPDATE")));
+}
+
+TEST_F(CheckRecordsTest, ReplacingARowIsRefusedInEveryTableThatIsOnlyAppendedTo) {
+  const auto raw = sqlite::Database::open(folder / "registry.db").value();
+  auto triggers =
+      raw.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger' AND name LIKE '%refuse_UPDATE'");
+  std::size_t filled = 0;
+  while (triggers.step().value()) {
+    const std::string table = triggers.text(0);
+    auto count = raw.prepare_once(fmt::format("SELECT COUNT(*) FROM {}", table));
+    ASSERT_TRUE(count.step());
+    if (count.integer(0) == 0) continue;
+    ++filled;
+    const auto replaced = raw.execute(fmt::format("REPLACE INTO {0} SELECT * FROM {0}", table).c_str());
+    if (table == "version_data" || table == "version_code" || table == "version_parents") continue;  // Other numbers.
+    ASSERT_FALSE(replaced) << table;
+    EXPECT_NE(replaced.error().message.find("are never changed"), std::string::npos) << replaced.error().message;
+  }
+  EXPECT_GE(filled, 14u);
+  for (const char* sql :
+       {"REPLACE INTO versions SELECT 99, model, version, 99, identity, manifest, complete, "
+        "registered_at, registered_by, audit_sequence FROM versions",
+        "REPLACE INTO versions SELECT 99, model, '9.9.9', ordinal, identity, manifest, complete, "
+        "registered_at, registered_by, audit_sequence FROM versions",
+        "REPLACE INTO version_data(rowid, version_id, data_set, slice, sha256) SELECT rowid, version_id, "
+        "data_set, 'site-b', sha256 FROM version_data",
+        "REPLACE INTO servings SELECT 99, endpoint, version_id, audit_sequence FROM servings"}) {
+    const auto replaced = raw.execute(sql);
+    ASSERT_FALSE(replaced) << sql;
+    EXPECT_NE(replaced.error().message.find("are never changed"), std::string::npos) << replaced.error().message;
+  }
+}
+
+TEST_F(CheckRecordsTest, WhatWasLostWithTheFileIsRestoredFromACopy) {
+  rollout::State state;
+  state.id = "e-2";
+  state.endpoint = "e";
+  state.candidate = "1.1.0";
+  ASSERT_TRUE(ledger->commit(rollout::start(state, Timestamp(seconds(3)), "ann", "second"), "m"));
+  const auto wanted = ledger->read(1, 100).value();
+  ledger.reset();
+  fs::rename(folder / "registry.db", folder / "copy.db");
+  ledger = SqliteLedger::open(folder / "registry.db").value();
+  EXPECT_EQ(ledger->missing_beside(folder / "copy.db").value(), wanted.size());
+  const auto repaired = ledger->repair_records(folder / "copy.db", "ann");
+  ASSERT_TRUE(repaired) << repaired.error().message;
+  EXPECT_THAT(tables(), IsEmpty());
+  EXPECT_EQ(ledger->missing_beside(folder / "copy.db").value(), 0u);
+  EXPECT_EQ(ledger->read(1, wanted.size())->back().hash, wanted.back().hash);
+  EXPECT_TRUE(ledger->version(ref("m@1.0.0")));
+  ASSERT_EQ(ledger->active_rollouts()->size(), 1u);
+  EXPECT_EQ(ledger->active_rollouts()->at(0).id, "e-2");
 }
 
 TEST_F(CheckRecordsTest, ADamagedCopyOrOneOfAnotherRegistryRepairsNothing) {

@@ -159,13 +159,35 @@ std::string Statement::blob(int column) const {
   return bytes == nullptr ? std::string() : std::string(bytes, size);
 }
 
+Result<Database> Database::open_read_only(const std::filesystem::path& path) {
+  sqlite3* handle = nullptr;
+  const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return Unexpected(error_from(handle, code, "cannot open " + path.string()));
+  sqlite3_busy_timeout(handle, kBusyMilliseconds);
+  return database;
+}
+
+Result<void> Database::attach_read_only(const std::filesystem::path& path, const char* name) const {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string())
+    uri += c == '%' || c == '?' || c == '#' ? fmt::format("%{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+  Statement attach = prepare_once(fmt::format("ATTACH ? AS {}", name));
+  return attach.bind(uri + "?mode=ro").run();
+}
+
 Result<Database> Database::open(const std::filesystem::path& path) {
   // Nobody reads SQLite's statistics of memory, which take a lock at each allocation.
   static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   static_cast<void>(configured);
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  // With SQLITE_OPEN_URI for attach_read_only(); a path that begins with "file:" must not be taken for one itself.
+  const int flags =
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_URI;
+  const bool is_file = !path.empty() && path != ":memory:";
+  const int code =
+      sqlite3_open_v2(is_file ? std::filesystem::absolute(path).c_str() : path.c_str(), &handle, flags, nullptr);
   Database database(handle);
   if (code != SQLITE_OK) return Unexpected(error_from(handle, code, "cannot open " + path.string()));
   sqlite3_busy_timeout(handle, kBusyMilliseconds);

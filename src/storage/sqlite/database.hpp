@@ -100,6 +100,10 @@ class Statement {
 class Database {
  public:
   static Result<Database> open(const std::filesystem::path& path);
+  /// One that is only looked at: nothing is written to it, whatever is asked.
+  static Result<Database> open_read_only(const std::filesystem::path& path);
+  /// Makes another database, which is only read, known as `name` to this connection's statements.
+  Result<void> attach_read_only(const std::filesystem::path& path, const char* name) const;
 
   /// The same pages, damaged ones too, in a temporary database of its own that goes with its connection. Others can't
   /// write while it is made, and can from then on.

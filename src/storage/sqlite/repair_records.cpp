@@ -46,6 +46,9 @@ class Repair {
       : database_(database), schema_(std::move(schema)) {}
 
   Result<void> run() {
+    TRY(const std::int64_t beyond, number(database_.prepare("SELECT COUNT(*) FROM copy.audit WHERE sequence > (SELECT "
+                                                            "COALESCE(MAX(sequence), 0) FROM main.audit)")));
+    lost_ = beyond > 0;
     TRY_DO(drop_triggers());
     for (const auto& [name, definition] : schema_) {
       const bool append_only = name.starts_with(kRefusal) && name.ends_with(kRefusesUpdate);
@@ -55,6 +58,9 @@ class Repair {
     TRY_DO(remove_forged());
     // A finished rollout never changes again, so the copy's is right; one that is under way is the server's.
     TRY_DO(database_.execute("INSERT OR REPLACE INTO main.rollouts SELECT * FROM copy.rollouts WHERE final = 1"));
+    // Unless entries were lost here, with all that came with them: then nobody knows better than the copy.
+    if (lost_)
+      TRY_DO(database_.execute("INSERT OR IGNORE INTO main.rollouts SELECT * FROM copy.rollouts WHERE final = 0"));
     TRY_DO(database_.execute("DELETE FROM main.answers"));  // A day's memory; the copy's is of another day.
     TRY_DO(derive());
     TRY_DO(derive_endpoints());
@@ -151,10 +157,11 @@ INSERT INTO infrastructure SELECT name, kind, version, schema_sha256, removed FR
 
   const Database& database_;
   const std::map<std::string, std::string> schema_;
+  bool lost_ = false;
 };
 
 Result<void> check_copy(const std::string& copy) {
-  TRY(const Database other, Database::open(copy));
+  TRY(const Database other, Database::open_read_only(copy));
   TRY(const Database fresh, Database::open(":memory:"));
   TRY_DO(sqlite::migrate(fresh));
   TRY(const std::int64_t version, number(other.prepare("PRAGMA user_version")));
@@ -200,6 +207,14 @@ Result<void> repair_attached(const Database& database, const std::string& copy, 
 
 }  // namespace
 
+Result<std::uint64_t> SqliteLedger::missing_beside(const std::string& copy) const {
+  TRY(const Database other, Database::open_read_only(copy));
+  TRY(const std::int64_t there, number(other.prepare("SELECT COALESCE(MAX(sequence), 0) FROM audit")));
+  const std::lock_guard lock(impl_->mutex);
+  TRY(const std::int64_t here, number(impl_->database.prepare("SELECT COALESCE(MAX(sequence), 0) FROM audit")));
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(there - here, 0));
+}
+
 Result<void> SqliteLedger::repair_records(const std::string& copy, const std::string& actor) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(copy, ignored))
@@ -208,11 +223,10 @@ Result<void> SqliteLedger::repair_records(const std::string& copy, const std::st
   TRY_DO(check_copy(copy));
   const std::lock_guard lock(impl_->mutex);
   const Database& database = impl_->database;
-  Statement attach = database.prepare_once("ATTACH ? AS copy");
-  TRY_DO(attach.bind(copy).run());
-  attach =
-      database.prepare_once("PRAGMA foreign_keys = OFF");  // Rows come table by table; the check looks at all of them.
-  TRY_DO(attach.run());
+  TRY_DO(database.attach_read_only(copy, "copy"));
+  // Rows come table by table; the check looks at all of them.
+  Statement unchecked = database.prepare_once("PRAGMA foreign_keys = OFF");
+  TRY_DO(unchecked.run());
   auto repaired = repair_attached(database, copy, impl_->clock, actor);
   TRY_DO(database.execute("PRAGMA foreign_keys = ON; DETACH copy"));
   return repaired;

@@ -123,6 +123,10 @@ class SearchContract : public ::testing::Test {
     measure(ledger, first.ref, "accuracy", 0.96);
     measure(ledger, first.ref, "accuracy", 0.7, "age<50");
     measure(ledger, second.ref, "accuracy", 0.97);
+    StoredScan scan;
+    ASSERT_TRUE(ledger.add_scan(first.ref, scan, {"ci", "version.scan", "", "", "{}"}));
+    scan.report.add({scan::Verdict::kDangerous, "import", "model.pkl", "posix.system", "It runs commands.", 0});
+    ASSERT_TRUE(ledger.add_scan(first.ref, scan, {"ci", "version.scan", "", "", "{}"}));
     judge(ledger, first.ref, "production", "FAIL");
     judge(ledger, first.ref, "production", "PASS");
     name(ledger, first.ref, "champion");
@@ -168,6 +172,13 @@ TYPED_TEST(SearchContract, FindsByEveryKindOfField) {
   EXPECT_THAT(this->found("environment.torch > 2.9"), ElementsAre("a@1.1.0-rc.1", "a@1.0.0"));
   EXPECT_THAT(this->found("environment.torch >= 2.10.0"), ElementsAre("a@1.0.0"));
   EXPECT_THAT(this->found("parent = a@1.0.0"), ElementsAre("a@1.1.0-rc.1"));
+  EXPECT_THAT(this->found("data.rows >= 5 AND data.rows < 6"), ElementsAre("a@1.0.0"));
+  EXPECT_THAT(this->found("artifact.size = 5 AND model = b"), ElementsAre("b@0.9.0"));
+  EXPECT_THAT(this->found("scorecard.kind = quality AND scorecard.evaluator = ci"),
+              ElementsAre("a@1.1.0-rc.1", "a@1.0.0"));
+  EXPECT_THAT(this->found("scan = dangerous"), ElementsAre("a@1.0.0"));
+  EXPECT_THAT(this->found("scan = safe"), IsEmpty()) << "the newest scan counts";
+  EXPECT_THAT(this->found("scan IS NULL"), ElementsAre("b@0.9.0", "a@1.1.0-rc.1"));
   EXPECT_THAT(this->found("artifact.path LIKE MODEL.*"), ElementsAre("b@0.9.0", "a@1.1.0-rc.1", "a@1.0.0"));
 }
 
@@ -361,8 +372,8 @@ class Agreement : public ::testing::Test {
   const std::vector<std::string> aliases{"champion", "challenger", "x"};
   const std::vector<std::string> metrics{"accuracy", "auc"};
   const std::vector<std::string> verdicts{"PASS", "FAIL", "INSUFFICIENT"};
-  const std::vector<std::string> nullable{"accuracy", "config.lr",  "verdict.gate",  "alias",
-                                          "parent",   "data.slice", "metrics.auc{g}"};
+  const std::vector<std::string> nullable{"accuracy",   "config.lr",      "verdict.gate", "alias",    "parent",
+                                          "data.slice", "metrics.auc{g}", "scan",         "data.rows"};
   const std::vector<std::string> listable{"model",     "registered_by", "alias",   "data.slice",
                                           "config.lr", "code.commit",   "data.set"};
   const std::vector<std::string> orders{"created", "model", "version", "ordinal", "accuracy", "metrics.auc{g}"};
@@ -396,12 +407,16 @@ TEST_F(Agreement, OfADatabaseThatWasThereBeforeItCouldBeSearched) {
     const auto raw = sqlite::Database::open(file).value();
     ASSERT_TRUE(
         raw.execute("DROP INDEX aliases_by_name; DROP INDEX aliases_of; DROP TRIGGER search_first_stage; DROP TRIGGER "
-                    "search_stage; DROP TRIGGER search_verdict; DROP "
+                    "search_stage; DROP TRIGGER search_verdict; DROP TRIGGER search_scan; DROP "
                     "TABLE attributes;"
                     "DROP TABLE metrics; DROP TABLE newest_verdicts; DROP TABLE changelogs; DROP TABLE "
                     "search_versions; DROP TABLE answers; DROP TABLE told; DROP TABLE dead_letters; DROP TABLE "
                     "gate_exceptions; DROP TABLE signed_scan_exceptions;"
                     "PRAGMA user_version = 5"));
+    auto triggers = raw.prepare("SELECT name FROM sqlite_schema WHERE name LIKE '%refuse_REPLACE'");
+    std::vector<std::string> names;
+    while (triggers.step().value()) names.push_back(triggers.text(0));
+    for (const std::string& name : names) ASSERT_TRUE(raw.execute(fmt::format("DROP TRIGGER {}", name).c_str()));
   }
   const auto opened = SqliteLedger::open(file, disk.clock);
   ASSERT_TRUE(opened) << opened.error().message;

@@ -67,7 +67,19 @@ CREATE TRIGGER search_stage AFTER UPDATE OF stage ON stages BEGIN
 CREATE TRIGGER search_verdict AFTER INSERT ON verdicts BEGIN
   INSERT INTO newest_verdicts VALUES(new.version_id, new.gate, new.verdict)
     ON CONFLICT(version_id, gate) DO UPDATE SET verdict = excluded.verdict; END;
+CREATE TRIGGER search_scan AFTER INSERT ON scans BEGIN
+  DELETE FROM attributes WHERE version_id = new.version_id AND key = 'scan';
+  INSERT INTO attributes VALUES(new.version_id, 'scan', new.verdict, NULL); END;
 )sql";
+
+/// Of scorecards some say the same.
+Result<void> index_fact(const Database& index, std::int64_t version, const search::Fact& fact) {
+  Statement insert = index.prepare(fact.number ? "INSERT OR IGNORE INTO attributes VALUES(?, ?, ?, ?)"
+                                               : "INSERT OR IGNORE INTO attributes VALUES(?, ?, ?, NULL)");
+  insert.bind(version, fact.key, fact.text);
+  if (fact.number) insert.bind(*fact.number);
+  return insert.run();
+}
 
 Result<void> index_versions(const Database& records, const Database& index) {
   Statement select = records.prepare(
@@ -115,12 +127,24 @@ Result<void> index_verdicts(const Database& records, const Database& index) {
   }
 }
 
+Result<void> index_scans(const Database& records, const Database& index) {
+  Statement select = records.prepare(
+      "SELECT version_id, verdict FROM scans s WHERE id = (SELECT MAX(id) FROM scans o WHERE o.version_id = "
+      "s.version_id)");
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return {};
+    TRY_DO(index_fact(index, select.integer(0), {search::kScanKey, select.text(1), {}}));
+  }
+}
+
 }  // namespace
 
 Result<void> fill_search_index(const Database& records, const Database& index) {
   TRY_DO(index.execute(kTables));
   TRY_DO(index_versions(records, index));
   TRY_DO(index_scorecards(records, index));
+  TRY_DO(index_scans(records, index));
   return index_verdicts(records, index);
 }
 
@@ -130,10 +154,10 @@ Result<void> create_search_index(const Database& database) {
 }
 
 Result<void> rebuild_search_index(const Database& database) {
-  for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict"})
-    TRY_DO(database.execute(fmt::format("DROP TRIGGER IF EXISTS {}", trigger).c_str()));
+  for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict", "search_scan"})
+    TRY_DO(database.execute(fmt::format("DROP TRIGGER IF EXISTS main.{}", trigger).c_str()));
   for (const char* index : {"aliases_by_name", "aliases_of"})
-    TRY_DO(database.execute(fmt::format("DROP INDEX IF EXISTS {}", index).c_str()));
+    TRY_DO(database.execute(fmt::format("DROP INDEX IF EXISTS main.{}", index).c_str()));
   for (const char* table : {"search_versions", "attributes", "metrics", "newest_verdicts", "changelogs"})
     TRY_DO(database.execute(fmt::format("DROP TABLE IF EXISTS main.{}", table).c_str()));
   return create_search_index(database);
@@ -146,13 +170,7 @@ Result<void> index_version(const Database& database, std::int64_t id, const Stor
            version.stage, version.registered_at, version.registered_by, version.complete, version.identity);
   TRY_DO(row.run());
   if (manifest == nullptr) return {};
-  for (const search::Fact& fact : search::facts_of(*manifest)) {
-    Statement insert = database.prepare(fact.number ? "INSERT INTO attributes VALUES(?, ?, ?, ?)"
-                                                    : "INSERT INTO attributes VALUES(?, ?, ?, NULL)");
-    insert.bind(id, fact.key, fact.text);
-    if (fact.number) insert.bind(*fact.number);
-    TRY_DO(insert.run());
-  }
+  for (const search::Fact& fact : search::facts_of(*manifest)) TRY_DO(index_fact(database, id, fact));
   if (manifest->changelog.empty()) return {};
   Statement words = database.prepare("INSERT INTO changelogs(rowid, changelog) VALUES(?, ?)");
   return words.bind(id, manifest->changelog).run();
@@ -165,6 +183,7 @@ Result<void> index_scorecard(const Database& database, std::int64_t version, con
         "excluded.value");
     TRY_DO(put.bind(version, metric.name, metric.group, metric.value).run());
   }
+  for (const search::Fact& fact : search::facts_of(scorecard)) TRY_DO(index_fact(database, version, fact));
   return {};
 }
 

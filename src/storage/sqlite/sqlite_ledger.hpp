@@ -105,6 +105,7 @@ class SqliteLedger : public VersionStore,
 
   Result<std::vector<RecordProblem>> check_records() const override;
   /// `copy` is the path of another registry.db.
+  Result<std::uint64_t> missing_beside(const std::string& copy) const override;
   Result<void> repair_records(const std::string& copy, const std::string& actor) override;
   Result<StoredSignature> add_signature(const registry::VersionRef& ref, const StoredSignature& signature,
                                         const audit::Draft& draft) override;

@@ -1,0 +1,62 @@
+#include "domain/drift/row_block.hpp"
+
+#include "domain/drift/value_hash.hpp"
+
+namespace backstay::drift {
+
+bool RowBlock::widen(std::size_t column) {
+  if (column >= max_columns_) return false;
+  columns_.resize(column + 1);
+  return true;
+}
+
+void RowBlock::put_boolean(std::size_t column, bool value) {
+  Column* into = column_for(column);
+  if (into == nullptr) return;
+  into->values[rows_] = value ? 1 : 0;
+  into->hashes[rows_] = hash_of_boolean(value);
+  into->booleans |= bit();
+}
+
+void RowBlock::put_text(std::size_t column, std::string_view utf8) {
+  Column* into = column_for(column);
+  if (into == nullptr) return;
+  into->hashes[rows_] = hash_of_text(utf8);
+  into->begins[rows_] = static_cast<std::uint32_t>(texts_.size());
+  into->lengths[rows_] = static_cast<std::uint32_t>(utf8.size());
+  texts_ += utf8;
+  into->texts |= bit();
+}
+
+void RowBlock::put_nested(std::size_t column, std::span<const double> vector) {
+  Column* into = column_for(column);
+  if (into == nullptr) return;
+  into->begins[rows_] = static_cast<std::uint32_t>(vectors_.size());
+  into->lengths[rows_] = static_cast<std::uint32_t>(vector.size());
+  vectors_.insert(vectors_.end(), vector.begin(), vector.end());
+  into->nested |= bit();
+}
+
+void RowBlock::put(std::size_t column, const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::kMissing: column_for(column); return;
+    case Value::Kind::kNumber: return put_number(column, value.number, value.integer);
+    case Value::Kind::kBoolean: return put_boolean(column, value.number != 0);
+    case Value::Kind::kText: return put_text(column, value.text);
+    case Value::Kind::kNested: return put_nested(column, value.vector);
+  }
+}
+
+void RowBlock::add(std::span<const Value> row) {
+  for (std::size_t i = 0; i < row.size(); ++i) put(i, row[i]);
+  end_row();
+}
+
+void RowBlock::clear() {
+  for (Column& column : columns_) column.numbers = column.integers = column.booleans = column.texts = column.nested = 0;
+  rows_ = 0;
+  texts_.clear();
+  vectors_.clear();
+}
+
+}  // namespace backstay::drift

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace backstay::drift {
+
+/// One value of a row; `text` and `vector` are valid during the call only.
+struct Value {
+  enum class Kind : std::uint8_t { kMissing, kNumber, kBoolean, kText, kNested };
+  Kind kind = Kind::kMissing;
+  bool integer = false;  ///< kNumber: written without a point.
+  double number = 0;     ///< Finite; kBoolean: 0 or 1.
+  std::string_view text{};
+  std::span<const double> vector{};  ///< kNested: the numbers of a list that has nothing else.
+};
+
+/// Some rows, column by column, so that what looks at a column does so for all of them at once. It holds copies of
+/// texts and lists. A plain value. Not thread-safe.
+class RowBlock {
+ public:
+  static constexpr std::size_t kRows = 64;
+
+  /// Bit i of a mask is row i; a row that is in none is missing.
+  struct Column {
+    std::uint64_t numbers = 0;
+    std::uint64_t integers = 0;  ///< Of the numbers, those written without a point.
+    std::uint64_t booleans = 0;
+    std::uint64_t texts = 0;
+    std::uint64_t nested = 0;
+    std::array<double, kRows> values{};          ///< Where it is a number, never -0, or a boolean, 0 or 1.
+    std::array<std::uint64_t, kRows> hashes{};   ///< Where it is a text or a boolean (value_hash.hpp).
+    std::array<std::uint32_t, kRows> begins{};   ///< Where it is a text or nested: its place and size ...
+    std::array<std::uint32_t, kRows> lengths{};  ///< ... for text_at() and vector_at().
+  };
+
+  /// Columns from max_columns on are left out.
+  explicit RowBlock(std::size_t max_columns) : max_columns_(max_columns) {}
+
+  /// A row is the values that are put until end_row(), each place at most once.
+  void put_number(std::size_t column, double number, bool integer) {
+    if (column >= columns_.size() && !widen(column)) return;
+    Column& into = columns_[column];
+    into.values[rows_] = number + 0.0;  // -0 becomes 0.
+    into.numbers |= bit();
+    if (integer) into.integers |= bit();
+  }
+  void put_boolean(std::size_t column, bool value);
+  void put_text(std::size_t column, std::string_view utf8);
+  void put_nested(std::size_t column, std::span<const double> vector);
+  void put(std::size_t column, const Value& value);
+  void end_row() { ++rows_; }
+  void add(std::span<const Value> row);
+
+  /// Time to take the rows and clear(): another one need not fit.
+  bool full() const { return rows_ == kRows || texts_.size() + sizeof(double) * vectors_.size() >= kMaxBytes; }
+  void clear();
+
+  std::size_t rows() const { return rows_; }
+  /// As many as any row had since this was made.
+  std::span<const Column> columns() const { return columns_; }
+  std::string_view text_at(const Column& column, std::size_t row) const {
+    return std::string_view(texts_).substr(column.begins[row], column.lengths[row]);
+  }
+  std::span<const double> vector_at(const Column& column, std::size_t row) const {
+    return std::span(vectors_).subspan(column.begins[row], column.lengths[row]);
+  }
+
+ private:
+  static constexpr std::size_t kMaxBytes = 1 << 20;
+  std::uint64_t bit() const { return 1ULL << rows_; }
+  bool widen(std::size_t column);
+  Column* column_for(std::size_t column) {
+    return column < columns_.size() || widen(column) ? &columns_[column] : nullptr;
+  }
+
+  std::size_t max_columns_;
+  std::size_t rows_ = 0;
+  std::vector<Column> columns_;
+  std::string texts_;
+  std::vector<double> vectors_;
+};
+
+/// Calls `use(row)` for every bit of a mask, from the lowest on.
+template <class Use>
+void for_each_row(std::uint64_t mask, Use use) {
+  for (; mask != 0; mask &= mask - 1) use(static_cast<std::size_t>(std::countr_zero(mask)));
+}
+
+}  // namespace backstay::drift
