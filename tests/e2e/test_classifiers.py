@@ -176,7 +176,7 @@ def test_a_model_of_texts_is_served_guards_a_release_and_measures_another(backst
 
 
 def test_endpoints_whose_classifiers_name_one_version_share_its_process(backstay, releases, released):
-    releases.register("1.0.0", {"behaviour": b""}, model="toxic-text")
+    releases.register("1.0.0", {"behaviour": b"classifies"}, model="toxic-text")
     pids = backstay.folder / "pids"
     command = [sys.executable, str(SCRIPT), "{port}", str(pids), "{artifacts}/behaviour"]
     judged = {"examine": "100%", "guardrails": [RUDENESS],
@@ -190,12 +190,11 @@ def test_endpoints_whose_classifiers_name_one_version_share_its_process(backstay
     setup.server.wait_for_phase("f", "done")
     setup.stable.reply = answers(body=CHAT)
 
-    def asked(endpoint: str):
+    def judges(endpoint: str) -> bool:
         setup.server.ask("POST", f"/v2/models/{endpoint}/infer", b"{}")
-        return "does not take one text per row" in setup.server.status(endpoint)["examiners"][0]["last"]
+        return setup.server.status(endpoint)["examiners"][0]["judged"] > 0
 
-    # It answers, although with no signature of a classifier: both endpoints' classifiers have asked it.
     for endpoint in ("e", "f"):
-        wait_until(lambda endpoint=endpoint: asked(endpoint), f"the classifier of {endpoint}")
+        wait_until(lambda endpoint=endpoint: judges(endpoint), f"the classifier of {endpoint}")
     assert len(pids.read_text().splitlines()) == 1
     setup.server.stop()
