@@ -191,7 +191,7 @@ class Rollbacks {
     }
     must(monitor_->start());
     gateway_->start();
-    must(monitor_->start_rollout(kEndpoint, kStable, rollout::blue_green_plan(), "bench", "first version").get());
+    must(monitor_->start_rollout(kEndpoint, kStable, rollout::blue_green_plan(), {"bench", "first version"}).get());
   }
   ~Rollbacks() {
     gateway_->stop(seconds(1));
@@ -251,7 +251,7 @@ class Rollbacks {
 
   // False: the end of the rollout before this one is not stored yet.
   bool starts(const rollout::Plan& plan) {
-    const Result<void> started = monitor_->start_rollout(kEndpoint, kCandidate, plan, "bench", "measured").get();
+    const Result<void> started = monitor_->start_rollout(kEndpoint, kCandidate, plan, {"bench", "measured"}).get();
     if (!started && started.error().code != ErrorCode::kUnavailable) fail(started.error().message);
     return started.has_value();
   }

@@ -34,7 +34,7 @@ void Operators::give(Server& server, const std::shared_ptr<OrderRecord>& record)
   world_.trace.line("order {}: {} {}", record->number, to_string(order.kind), order.version);
   const auto done = [record](const Result<void>& result) { record->answer = result; };
   switch (order.kind) {
-    case Kind::kStart: driver.start(kEndpoint, order.version, order.plan, kWho, "a better model", done); break;
+    case Kind::kStart: driver.start(kEndpoint, order.version, order.plan, {kWho, "a better model"}, done); break;
     case Kind::kPause: driver.handle(kEndpoint, rollout::Pause{kWho, "let me look"}, done); break;
     case Kind::kResume: driver.handle(kEndpoint, rollout::Resume{kWho, "looks fine"}, done); break;
     case Kind::kPromote:

@@ -182,7 +182,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   TRY(const StoredVersion stored, ports.registry.versions.version(ref));
   TRY(const std::string warning, services::scan_warning(ports.registry.versions, stored, rules.exceptions));
   TRY(json item, settled(ports, endpoint,
-                         ports.monitor.start_rollout(endpoint, ref.version.str(), plan, order.actor, order.reason,
+                         ports.monitor.start_rollout(endpoint, ref.version.str(), plan,
+                                                     {order.actor, order.reason, force && !order.reason.empty()},
                                                      condition_of(request))));
   TRY(std::vector<std::string> warnings, services::exceptions_in_use(ports.records, ref, rules));
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);

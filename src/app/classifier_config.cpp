@@ -113,24 +113,47 @@ Result<void> check_examiners(const std::string& endpoint, const std::vector<std:
   return {};
 }
 
-namespace {
-
-Result<std::shared_ptr<Classifier>> model_classifier(const ClassifierConfig& config, const ExaminerPorts& ports) {
-  TRY(const registry::VersionRef version, registry::VersionRef::parse(config.model));
-  if (auto usable = ports.check_model(version); !usable)
+Result<std::shared_ptr<classify::ServedVersion>> ExaminerFactory::serve(const ClassifierConfig& config) {
+  TRY(const registry::VersionRef ref, registry::VersionRef::parse(config.model));
+  for (const Served& served : served_)
+    if (served.ref == ref && served.backend == config.backend) return served.version;
+  if (auto usable = ports_.check_model(ref); !usable)
     return Unexpected(std::move(usable).error().within(fmt::format("The classifier '{}'", config.name)));
-  return std::shared_ptr<Classifier>(std::make_shared<classify::ModelClassifier>(
-      services::ScorePlace{config.model, config.input, config.output, config.index},
-      [start = ports.start_model, version, backend = config.backend](const std::stop_token& stop) {
-        return start(version, backend, stop);
-      }));
+  auto version = std::make_shared<classify::ServedVersion>(
+      config.model, [start = ports_.start_model, ref, backend = config.backend](const std::stop_token& stop) {
+        return start(ref, backend, stop);
+      });
+  served_.push_back({ref, config.backend, version});
+  return version;
 }
 
-}  // namespace
+Result<std::shared_ptr<Classifier>> ExaminerFactory::make_lexicon(const ClassifierConfig& config) const {
+  const auto lexicon_of = [&]() -> Result<classify::LexiconClassifier> {
+    if (config.file.empty()) return classify::LexiconClassifier::from_terms(config.terms);
+    TRY(const std::string text, ports_.read(config.file));
+    auto lexicon = classify::LexiconClassifier::from_lines(text);
+    if (!lexicon) return Unexpected(std::move(lexicon).error().within(config.file.string()));
+    return lexicon;
+  };
+  TRY(classify::LexiconClassifier lexicon, lexicon_of());
+  return std::shared_ptr<Classifier>(std::make_shared<classify::LexiconClassifier>(std::move(lexicon)));
+}
 
-Result<std::vector<monitor::ExaminerConfig>> make_examiners(const std::vector<std::string>& examiners,
-                                                            const std::vector<ClassifierConfig>& classifiers,
-                                                            const ExaminerPorts& ports) {
+Result<std::shared_ptr<Classifier>> ExaminerFactory::make_classifier(const ClassifierConfig& config) {
+  switch (config.kind) {
+    case Kind::kLexicon: return make_lexicon(config);
+    case Kind::kHttp:
+      return std::shared_ptr<Classifier>(std::make_shared<classify::HttpClassifier>(
+          ports_.messenger, classify::HttpClassifier::Config{config.url, config.score, config.timeout, {}}));
+    case Kind::kModel: break;
+  }
+  TRY(std::shared_ptr<classify::ServedVersion> version, serve(config));
+  return std::shared_ptr<Classifier>(std::make_shared<classify::ModelClassifier>(
+      services::ScorePlace{config.model, config.input, config.output, config.index}, std::move(version)));
+}
+
+Result<std::vector<monitor::ExaminerConfig>> ExaminerFactory::make(const std::vector<std::string>& examiners,
+                                                                   const std::vector<ClassifierConfig>& classifiers) {
   std::vector<monitor::ExaminerConfig> out;
   for (const std::string& name : examiners) {
     monitor::ExaminerConfig& examiner = out.emplace_back();
@@ -140,24 +163,7 @@ Result<std::vector<monitor::ExaminerConfig>> make_examiners(const std::vector<st
     if (name.empty() || found == classifiers.end()) continue;
     examiner.json_pointer = found->text;
     examiner.waiting = static_cast<std::size_t>(found->waiting);
-    if (found->kind == Kind::kHttp) {
-      examiner.classifier = std::make_shared<classify::HttpClassifier>(
-          ports.messenger, classify::HttpClassifier::Config{found->url, found->score, found->timeout, {}});
-      continue;
-    }
-    if (found->kind == Kind::kModel) {
-      TRY(examiner.classifier, model_classifier(*found, ports));
-      continue;
-    }
-    if (found->file.empty()) {
-      TRY(classify::LexiconClassifier lexicon, classify::LexiconClassifier::from_terms(found->terms));
-      examiner.classifier = std::make_shared<classify::LexiconClassifier>(std::move(lexicon));
-    } else {
-      TRY(const std::string text, ports.read(found->file));
-      auto lexicon = classify::LexiconClassifier::from_lines(text);
-      if (!lexicon) return Unexpected(std::move(lexicon).error().within(found->file.string()));
-      examiner.classifier = std::make_shared<classify::LexiconClassifier>(*std::move(lexicon));
-    }
+    TRY(examiner.classifier, make_classifier(*found));
   }
   return out;
 }

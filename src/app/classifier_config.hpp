@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "classify/served_version.hpp"
 #include "domain/evaluation/suite.hpp"
 #include "domain/registry/semantic_version.hpp"
 #include "monitor/examiners.hpp"
@@ -52,14 +53,32 @@ struct ExaminerPorts {
   std::function<Result<std::string>(const std::filesystem::path&)> read;
   /// Refuses a version that can't be asked, before anything is started.
   std::function<Result<void>(const registry::VersionRef&)> check_model;
-  /// See classify::ModelClassifier::Start.
+  /// See classify::ServedVersion::Start.
   std::function<Result<std::unique_ptr<ModelRunner>>(const registry::VersionRef&, const evaluation::BackendChoice&,
                                                      const std::stop_token&)>
       start_model;
 };
-/// The examiners at work, in the plan's order.
-Result<std::vector<monitor::ExaminerConfig>> make_examiners(const std::vector<std::string>& examiners,
-                                                            const std::vector<ClassifierConfig>& classifiers,
-                                                            const ExaminerPorts& ports);
+/// Makes the examiners of one endpoint after the other. Those that name the same version, served in the same way, share
+/// it, whatever they take of its answers.
+class ExaminerFactory {
+ public:
+  explicit ExaminerFactory(ExaminerPorts ports) : ports_(std::move(ports)) {}
+  /// The examiners at work, in the plan's order.
+  Result<std::vector<monitor::ExaminerConfig>> make(const std::vector<std::string>& examiners,
+                                                    const std::vector<ClassifierConfig>& classifiers);
+
+ private:
+  struct Served {
+    registry::VersionRef ref;
+    evaluation::BackendChoice backend;
+    std::shared_ptr<classify::ServedVersion> version;
+  };
+  Result<std::shared_ptr<Classifier>> make_classifier(const ClassifierConfig& config);
+  Result<std::shared_ptr<Classifier>> make_lexicon(const ClassifierConfig& config) const;
+  Result<std::shared_ptr<classify::ServedVersion>> serve(const ClassifierConfig& config);
+
+  ExaminerPorts ports_;
+  std::vector<Served> served_;
+};
 
 }  // namespace backstay::app

@@ -75,9 +75,9 @@ gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue
 
 Result<std::vector<monitor::EndpointConfig>> monitor_config(const Config& config, const ExaminerPorts& ports) {
   std::vector<monitor::EndpointConfig> out;
+  ExaminerFactory factory(ports);
   for (const EndpointConfig& endpoint : config.endpoints) {
-    TRY(std::vector<monitor::ExaminerConfig> examiners,
-        make_examiners(endpoint.values.examiners, endpoint.classifiers, ports));
+    TRY(std::vector<monitor::ExaminerConfig> examiners, factory.make(endpoint.values.examiners, endpoint.classifiers));
     out.push_back({endpoint.name, endpoint.model, endpoint.guardrails, endpoint.values.slots, endpoint.plan,
                    endpoint.family, std::move(examiners)});
   }
@@ -153,9 +153,8 @@ class Server {
             &answers_,
             [this](const std::string& endpoint, const std::string& version) { return signature_of(endpoint, version); },
             [this](const rollout::State& state, const std::string& model) -> Result<void> {
-              TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(state.candidate));
-              return services::check_rollout(records(), state.endpoint, {model, std::move(version)},
-                                             release_rules(state.endpoint));
+              return services::check_start(records(), state, model, release_rules(state.endpoint),
+                                           system_clock().now());
             },
             [this](const std::string& endpoint, const std::string& version) {
               if (live::LiveProfiles* live = watching_.load()) live->errors_rose(endpoint, version);

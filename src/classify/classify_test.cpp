@@ -109,13 +109,20 @@ double wait_for_verdict(Classifier& classifier, std::string_view text) {
   }
 }
 
+std::shared_ptr<ServedVersion> serve(ServedVersion::Start start) {
+  return std::make_shared<ServedVersion>("toxic@1.0.0", std::move(start), milliseconds(0));
+}
+
+Result<std::unique_ptr<ModelRunner>> started(std::unique_ptr<TestVersion> version) {
+  return std::unique_ptr<ModelRunner>(std::move(version));
+}
+
 TEST(ModelClassifier, HasNoVerdictUntilItsVersionIsReadyAndTakesTheScoreAtItsPlace) {
   std::latch ready(1);
-  ModelClassifier classifier({"toxic@1.0.0", "", "probabilities", 1},
-                             [&](const std::stop_token&) -> Result<std::unique_ptr<ModelRunner>> {
+  ModelClassifier classifier({"toxic@1.0.0", "", "probabilities", 1}, serve([&](const std::stop_token&) {
                                ready.wait();
-                               return std::unique_ptr<ModelRunner>(std::make_unique<TestVersion>());
-                             });
+                               return started(std::make_unique<TestVersion>());
+                             }));
   const auto early = classifier.judge("x");
   ASSERT_FALSE(early);
   EXPECT_EQ(early.error().message, "toxic@1.0.0 is starting.");
@@ -128,46 +135,41 @@ TEST(ModelClassifier, HasNoVerdictUntilItsVersionIsReadyAndTakesTheScoreAtItsPla
 TEST(ModelClassifier, StartsItsVersionAgainWhenItIsGoneForGood) {
   TestVersion* first = nullptr;
   std::atomic<int> starts{0};
-  ModelClassifier classifier(
-      {"toxic@1.0.0", "", "label", std::nullopt},
-      [&](const std::stop_token&) -> Result<std::unique_ptr<ModelRunner>> {
-        if (++starts == 2) return Unexpected(ErrorCode::kUnavailable, "There is no memory.");
-        auto version = std::make_unique<TestVersion>();
-        if (starts == 1) first = version.get();
-        return std::unique_ptr<ModelRunner>(std::move(version));
-      },
-      milliseconds(0));
+  const auto version = serve([&](const std::stop_token&) -> Result<std::unique_ptr<ModelRunner>> {
+    if (++starts == 2) return Unexpected(ErrorCode::kUnavailable, "There is no memory.");
+    auto made = std::make_unique<TestVersion>();
+    if (starts == 1) first = made.get();
+    return started(std::move(made));
+  });
+  ModelClassifier classifier({"toxic@1.0.0", "", "label", std::nullopt}, version);
+  ModelClassifier other({"toxic@1.0.0", "", "probabilities", 1}, version);
+  EXPECT_EQ(wait_for_verdict(other, std::string(90, 'x')), 0.9) << "another place of the same version";
   EXPECT_EQ(wait_for_verdict(classifier, std::string(90, 'x')), 1);
   first->gone = true;
   EXPECT_EQ(classifier.judge("x").error().message, "The model can't be served: it crashed.");
   EXPECT_EQ(wait_for_verdict(classifier, "x"), 0);
-  EXPECT_EQ(starts, 3);
+  EXPECT_EQ(wait_for_verdict(other, "x"), 0.01) << "it asks the new one";
+  EXPECT_EQ(starts, 3) << "once for both";
 }
 
 TEST(ModelClassifier, SaysWhyAVersionIsNoClassifierOfTexts) {
-  std::atomic<int> starts{0};
-  ModelClassifier classifier(
-      {"tabular@1.0.0", "", "", std::nullopt},
-      [&](const std::stop_token&) -> Result<std::unique_ptr<ModelRunner>> {
-        ++starts;
-        return std::unique_ptr<ModelRunner>(std::make_unique<TestVersion>("FP32"));
-      },
-      milliseconds(0));
-  while (starts < 2) std::this_thread::yield();  // The first try is over.
+  const auto version = serve([](const std::stop_token&) { return started(std::make_unique<TestVersion>("FP32")); });
+  ModelClassifier classifier({"tabular@1.0.0", "", "", std::nullopt}, version);
+  while (!version->runner()) std::this_thread::yield();
   EXPECT_EQ(classifier.judge("x").error().message, "The classifier tabular@1.0.0 does not take one text per row.");
 }
 
 TEST(ModelClassifier, StoppingEndsAStartThatTakesLong) {
   std::latch begun(1);
   ModelClassifier classifier({"toxic@1.0.0", "", "", std::nullopt},
-                             [&](const std::stop_token& stop) -> Result<std::unique_ptr<ModelRunner>> {
+                             serve([&](const std::stop_token& stop) -> Result<std::unique_ptr<ModelRunner>> {
                                begun.count_down();
                                std::mutex mutex;
                                std::condition_variable_any never;
                                std::unique_lock lock(mutex);
                                never.wait(lock, stop, [] { return false; });
                                return Unexpected(ErrorCode::kUnavailable, "Nobody waits.");
-                             });
+                             }));
   begun.wait();
   classifier.stop();
 }

@@ -1,53 +1,32 @@
 #pragma once
 
-#include <condition_variable>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <stop_token>
-#include <string>
-#include <thread>
+#include <string_view>
 
-#include "base/time.hpp"
+#include "classify/served_version.hpp"
 #include "ports/classifier.hpp"
-#include "ports/model_runner.hpp"
 #include "services/score_texts.hpp"
 
 namespace backstay::classify {
 
-/// Asks a pinned version of the registry, on a backend of its own. The backend is started by a thread of this object
-/// when it is made, and again `retry` after it could not be started or is gone for good; until it is ready a verdict is
-/// missing, and says why.
+/// Asks a version of the registry for the number at one place of its answer. Until the version is ready, and while it
+/// starts again, a verdict is missing, and says why. Several may ask one version, over a connection each.
 class ModelClassifier : public Classifier {
  public:
-  /// Returns when the version answers, fails, or was told to stop; may take long.
-  using Start = std::function<Result<std::unique_ptr<ModelRunner>>(const std::stop_token& stop)>;
-
-  ModelClassifier(services::ScorePlace place, Start start, milliseconds retry = seconds(30));
-  ~ModelClassifier() override { stop(); }
-  ModelClassifier(const ModelClassifier&) = delete;
-  ModelClassifier& operator=(const ModelClassifier&) = delete;
+  ModelClassifier(services::ScorePlace place, std::shared_ptr<ServedVersion> version);
 
   Result<double> judge(std::string_view text) override;
-  void stop() override { thread_.request_stop(); }
+  /// Stops the version too: all that ask it stop together.
+  void stop() override { version_->stop(); }
 
  private:
-  struct Served {
-    std::unique_ptr<ModelRunner> runner;
-    std::optional<services::TextScorer> scorer;  ///< Goes before the runner.
-  };
-  void run(const std::stop_token& stop);
-  Result<std::shared_ptr<Served>> serve(const std::stop_token& stop) const;
+  Result<void> connect();
 
   const services::ScorePlace place_;
-  const Start start_;
-  const milliseconds retry_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::shared_ptr<Served> served_;  ///< nullptr: not ready.
-  std::string why_not_;
-  std::jthread thread_;  ///< Last: it uses the above.
+  const std::shared_ptr<ServedVersion> version_;
+  std::shared_ptr<ModelRunner> runner_;         ///< That the scorer asks.
+  std::optional<services::TextScorer> scorer_;  ///< Goes before the runner.
 };
 
 }  // namespace backstay::classify

@@ -91,25 +91,30 @@ std::string human_seconds(double seconds) {
 }
 
 json to_json(const ForecastQuestion& question, const Forecast& f) {
-  return {{"guardrail", question.spec.name},
-          {"test", guardrails::to_string(guardrails::chosen_test(question.spec))},
-          {"alpha", question.alpha},
-          {"baseline", question.expectation.baseline},
-          {"effect", question.expectation.effect},
-          {"verdict", word(f.verdict)},
-          {"sentence", f.sentence},
-          {"runs", f.runs},
-          {"step_seconds", question.traffic.seconds},
-          {"simulated_seconds", f.simulated_seconds},
-          {"candidate_outcomes", f.candidate_outcomes},
-          {"detected", f.detected},
-          {"false_alarms", f.false_alarms},
-          {"seconds_to_detect", {{"p50", number(f.median_seconds)}, {"p90", number(f.p90_seconds)}}},
-          {"outcomes_to_detect", {{"p50", number(f.median_outcomes)}, {"p90", number(f.p90_outcomes)}}},
-          {"bad_outcomes_until_detected", {{"p50", number(f.median_bad)}}},
-          {"bound_outcomes", f.bound_outcomes > 0 ? json(f.bound_outcomes) : json(nullptr)},
-          {"detected_by", f.detected_by},
-          {"false_alarms_by", f.false_by}};
+  json out{{"guardrail", question.spec.name},
+           {"test", guardrails::to_string(guardrails::chosen_test(question.spec))},
+           {"alpha", question.alpha},
+           {"baseline", question.expectation.baseline},
+           {"effect", question.expectation.effect},
+           {"verdict", word(f.verdict)},
+           {"sentence", f.sentence},
+           {"runs", f.runs},
+           {"step_seconds", question.traffic.seconds},
+           {"simulated_seconds", f.simulated_seconds},
+           {"candidate_outcomes", f.candidate_outcomes},
+           {"detected", f.detected},
+           {"false_alarms", f.false_alarms},
+           {"seconds_to_detect", {{"p50", number(f.median_seconds)}, {"p90", number(f.p90_seconds)}}},
+           {"outcomes_to_detect", {{"p50", number(f.median_outcomes)}, {"p90", number(f.p90_outcomes)}}},
+           {"bad_outcomes_until_detected", {{"p50", number(f.median_bad)}}},
+           {"bound_outcomes", f.bound_outcomes > 0 ? json(f.bound_outcomes) : json(nullptr)},
+           {"detected_by", f.detected_by},
+           {"false_alarms_by", f.false_by}};
+  if (question.spec.covariate.given()) {
+    const auto& r2 = question.expectation.covariate_r2;
+    out["covariate"] = {{"explained_ratio", r2 ? json(*r2) : json(nullptr)}};
+  }
+  return out;
 }
 
 std::string forecast_text(const ForecastQuestion& q, const Forecast& f, bool plot) {
@@ -119,6 +124,8 @@ std::string forecast_text(const ForecastQuestion& q, const Forecast& f, bool plo
   const auto row = [&](const char* name, const std::string& text) { out += fmt::format("  {:<14} {}\n", name, text); };
   row("traffic",
       fmt::format("{} candidate outcomes in {}", count(f.candidate_outcomes), human_seconds(q.traffic.seconds)));
+  if (q.expectation.covariate_r2)
+    row("covariate", fmt::format("explains {:g}% of the variance on stable", *q.expectation.covariate_r2 * 100));
   row("found", fmt::format("{:.1f}% of {} simulated bad releases", f.detected * 100, f.runs));
   row("time", fmt::format("{} in the middle, 9 in 10 within {}", human_seconds(f.median_seconds),
                           human_seconds(f.p90_seconds)));

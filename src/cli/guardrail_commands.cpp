@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/command.hpp"
 #include "cli/forecast_view.hpp"
@@ -34,6 +35,7 @@ struct Arguments {
   std::string delay = "0s";
   double rate = 100;
   double spread = 0;
+  std::string covariate_r2;
   std::uint64_t runs = 1'000;
   std::uint64_t seed = 1;
   std::string kind;
@@ -111,6 +113,19 @@ std::string how_to_ask(const GuardrailSpec& spec) {
   return fmt::format("It measures a value with levels of its own: name it with --guardrail {}.", spec.name);
 }
 
+// What the covariates of those that are simulated explain; none: nothing was said of it.
+Result<std::optional<double>> read_covariate_r2(const Arguments& a, const std::vector<GuardrailSpec>& specs) {
+  std::optional<double> out;
+  if (a.covariate_r2.empty()) return out;
+  TRY(out, read_share("--covariate-r2", a.covariate_r2));
+  if (!(*out >= 0 && *out < 1))
+    return refuse("--covariate-r2", a.covariate_r2, "It is a share from 0 to less than 1, like 60% or 0.6.");
+  if (std::none_of(specs.begin(), specs.end(), [](const GuardrailSpec& spec) { return spec.covariate.given(); }))
+    return Unexpected(ErrorCode::kInvalidArgument, "No guardrail that is simulated has a covariate.",
+                      "Leave --covariate-r2 out, or name a guardrail that has one with --guardrail.");
+  return out;
+}
+
 Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   TRY(const Policy policy, read_policy_file(a.file));
   TRY(const Level baseline, read_level("--baseline", a.baseline));
@@ -126,22 +141,26 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   if (a.runs == 0 || a.runs > kMostRuns)
     return refuse("--runs", std::to_string(a.runs), fmt::format("It is from 1 to {}.", kMostRuns));
   TRY(const std::vector<GuardrailSpec> specs, asked(policy, a, baseline));
+  TRY(const std::optional<double> explained, read_covariate_r2(a, specs));
 
   json all = json::array();
   json left_out = json::array();
   std::string text;
   bool enough = true;
   for (const GuardrailSpec& spec : specs) {
-    const ForecastQuestion question{
-        spec, guardrails::alpha_of(policy, spec), {baseline.value, effect.value, a.spread}, traffic};
+    const bool explains = spec.covariate.given() && explained;
+    const ForecastQuestion question{spec,
+                                    guardrails::alpha_of(policy, spec),
+                                    {baseline.value, effect.value, a.spread, explains ? explained : std::nullopt},
+                                    traffic};
     TRY(const Forecast found,
         guardrails::forecast(spec, question.alpha, question.expectation, traffic, a.seed, a.runs));
     enough &= found.verdict == Forecast::Verdict::kEnough;
     all.push_back(to_json(question, found));
     text += (text.empty() ? "" : "\n") + forecast_text(question, found, true);
-    if (!spec.covariate.given()) continue;
-    all.back()["covariate"] = "not simulated";
-    text += "Its covariate is not simulated: what that explains of the value makes it faster.\n";
+    if (spec.covariate.given() && !explained)
+      text +=
+          "Its covariate is not simulated, which makes it faster: say with --covariate-r2 what share it explains.\n";
   }
   for (const GuardrailSpec& spec : policy.guardrails) {
     if (!a.guardrail.empty() || std::find(specs.begin(), specs.end(), spec) != specs.end()) continue;
@@ -238,6 +257,8 @@ void add_guardrail_commands(const Context& context) {
       ->capture_default_str();
   command->add_option("--delay", a.delay, "From the request to its label")->capture_default_str();
   command->add_option("--spread", a.spread, "Standard deviation of a value (default: half of the widest, or the mean)");
+  command->add_option("--covariate-r2", a.covariate_r2,
+                      "Share of a value's variance that the guardrail's covariate explains (60%, 0.6); default: none");
   command->add_option("--runs", a.runs, "Simulated releases of each kind")->capture_default_str();
   command->add_option("--seed", a.seed, "The same seed gives the same answer")->capture_default_str();
   context.on(command, [context, arguments] { return simulate(context, *arguments); });

@@ -7,7 +7,8 @@
 
 namespace backstay::gateway {
 
-bool AnswerRing::push(const traffic::Outcome& outcome, std::string_view version, std::string_view body, bool chunked) {
+bool AnswerRing::push(const traffic::Outcome& outcome, std::string_view version, std::string_view body, bool chunked,
+                      BodyKind kind) {
   const std::size_t tail = tail_.load(std::memory_order_relaxed);
   const bool full = tail - head_.load(std::memory_order_acquire) >= kSlots;
   const std::size_t waiting = pushed_bytes_ - taken_bytes_.load(std::memory_order_acquire);
@@ -21,6 +22,7 @@ bool AnswerRing::push(const traffic::Outcome& outcome, std::string_view version,
   slot.version.assign(version);
   slot.body.assign(body);
   slot.chunked = chunked;
+  slot.kind = kind;
   pushed_bytes_ += body.size();
   tail_.store(tail + 1);  // Sequentially consistent: see AnswerSignal.
   signal_.raise();
@@ -32,6 +34,7 @@ std::shared_ptr<const AnswerSample> AnswerRing::take_out(std::size_t at) {
   auto out = std::make_shared<AnswerSample>();
   out->outcome = slot.outcome;
   out->version = slot.version;
+  out->kind = slot.kind;
   const std::size_t bytes = slot.body.size();
   if (slot.chunked) {
     out->body = http1::unchunked(slot.body);

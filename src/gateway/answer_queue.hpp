@@ -12,11 +12,15 @@
 
 namespace backstay::gateway {
 
+/// What an answer's body is: a document, or server-sent events one after another.
+enum class BodyKind : std::uint8_t { kDocument, kEventStream };
+
 /// A copy of an answer that was given, for whoever looks at it later.
 struct AnswerSample {
   traffic::Outcome outcome;
   std::string version;
   std::string body;  ///< The content, any chunking undone.
+  BodyKind kind = BodyKind::kDocument;
 };
 
 /// Wakes the one thread that waits for answers. A producer pays one load while that thread is at work, and a system
@@ -55,8 +59,9 @@ class AnswerRing {
   explicit AnswerRing(AnswerSignal& signal) : signal_(signal) {}
 
   /// Producer. `chunked`: the body has its chunks still, which are undone on the consumer's thread. False: no room.
-  bool push(const traffic::Outcome& outcome, std::string_view version, std::string_view body, bool chunked);
-  /// Producer: an answer that was to be examined and can't be: too long to be copied, or a stream.
+  bool push(const traffic::Outcome& outcome, std::string_view version, std::string_view body, bool chunked,
+            BodyKind kind = BodyKind::kDocument);
+  /// Producer: an answer that was to be examined and can't be: too long to be copied, or it broke off.
   void miss() { missed_.fetch_add(1, std::memory_order_relaxed); }
 
   /// Consumer: calls `take(std::shared_ptr<const AnswerSample>)` for each there is now; returns how many.
@@ -77,6 +82,7 @@ class AnswerRing {
     std::string version;
     std::string body;
     bool chunked = false;
+    BodyKind kind = BodyKind::kDocument;
   };
   std::shared_ptr<const AnswerSample> take_out(std::size_t at);
 

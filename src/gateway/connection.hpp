@@ -7,6 +7,7 @@
 #include "domain/traffic/outcome.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/http1.hpp"
+#include "gateway/stream_reading.hpp"
 #include "gateway/task.hpp"
 #include "gateway/worker.hpp"
 
@@ -58,6 +59,8 @@ class Connection {
   Exchange::Call call_for(const Arm& arm);
   void stamp(const Arm& arm);
   Task<bool> relay(const Choice& choice, Exchange& exchange, bool fallback);
+  Task<bool> relay_rest(const Choice& choice, Exchange& exchange, bool fallback, bool delivered,
+                        std::unique_ptr<StreamReading> reading);
   Task<bool> fail(const Choice& choice, traffic::Ending ending);
   Task<bool> refuse(int status, std::string_view why, bool close);
   Task<bool> respond(int status, std::string_view json, bool close, std::string_view extra_fields);
@@ -70,7 +73,8 @@ class Connection {
                           bool fallback, const ValueReader::Values* values);
   traffic::Outcome record_whole(const Choice& choice, const Exchange& exchange, bool fallback);
   void sample(const Arm& arm, const Exchange& exchange, std::string_view response);
-  void read_request_values(ValueReader::Values& values);
+  void read_request_values();
+  void take_values_of_request(ValueReader::Values& values);
   void build_forwarded_head();
   void build_response_head(const Exchange& exchange, const Arm& arm, std::string_view length_field);
   void mirror(const Choice& choice);

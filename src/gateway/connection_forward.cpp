@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "gateway/connection.hpp"
 #include "gateway/mirror.hpp"
@@ -95,6 +96,7 @@ Exchange::Call Connection::call_for(const Arm& arm) {
   const bool hold = arm.role == Role::kCandidate || reads(endpoint().values, ValueSource::Of::kResponse) ||
                     request_.http_1_0 || request_.examined;
   call.hold_bytes = hold ? endpoint().hold_bytes : 0;
+  if (reads(endpoint().values, ValueSource::Of::kRequest)) call.meanwhile = [this] { read_request_values(); };
   return call;
 }
 
@@ -194,6 +196,8 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   }
   traffic::Outcome outcome;
   if (at_once) outcome = record_whole(choice, exchange, fallback);
+  std::unique_ptr<StreamReading> reading;
+  if (!at_once) reading = StreamReading::begin(worker_, endpoint(), exchange, request_.examined);
   if (exchange.status() >= 500) worker_.counters.failed.add();
   build_response_head(exchange, *choice.arm, length_field);
   if (at_once) exchange.finish();
@@ -202,32 +206,56 @@ Task<bool> Connection::relay(const Choice& choice, Exchange& exchange, bool fall
   if (at_once) {
     if (request_.examined) examine(worker_, outcome, choice.arm->version, exchange);
     sample(*choice.arm, exchange, body);
+  } else if (reading) {
+    reading->scan(body);
+    reading->copy(body);
   } else if (request_.examined) {
     worker_.answers->miss();
   }
   if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
+  if (!at_once) {
+    delivered = co_await relay_rest(choice, exchange, fallback, delivered, std::move(reading));
+    exchange.finish();
+  } else if (request_.mirror) {
+    mirror(choice);
+  }
+  co_return delivered&& request_.keep_alive;
+}
+
+// What comes after the first piece of an answer; `delivered`: the client has that one.
+Task<bool> Connection::relay_rest(const Choice& choice, Exchange& exchange, bool fallback, bool delivered,
+                                  std::unique_ptr<StreamReading> reading) {
   while (delivered && !exchange.complete()) {
-    body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
-    const bool broken = body.empty() && !exchange.complete();
-    if (broken || exchange.complete())
-      record(choice, exchange, broken ? Ending::kBroken : Ending::kAnswered, false, fallback, nullptr);
+    const std::string_view body = co_await exchange.next(worker_.reactor.now() + worker_.config.body_timeout);
+    const bool last = exchange.complete();
+    const bool broken = body.empty() && !last;
+    traffic::Outcome outcome;
+    if (broken) record(choice, exchange, Ending::kBroken, false, fallback, nullptr);
     if (broken && request_.mirror) mirror(choice);
     if (broken) co_return false;
-    if (exchange.complete()) sample(*choice.arm, exchange, "");
-    delivered = co_await deliver(body, "");
+    // The numbers in it are part of the outcome, which is there before the client can say anything of the answer.
+    if (last && reading) reading->scan(body);
+    if (last) {
+      outcome = record(choice, exchange, Ending::kAnswered, false, fallback, reading ? reading->values() : nullptr);
+      sample(*choice.arm, exchange, "");
+    }
+    delivered = hand_over(body, "");
+    if (!last && reading) reading->scan(body);
+    if (reading) reading->copy(body);
+    if (last && reading) reading->examine(outcome, choice.arm->version);
+    if (delivered && !pending_.empty()) delivered = co_await deliver_rest();
   }
   // Of what a client left neither answer is evidence.
   const bool abandoned = !delivered && !exchange.complete();
   if (abandoned) record(choice, exchange, Ending::kClientAbandoned, false, fallback, nullptr);
-  exchange.finish();
   if (request_.mirror && !abandoned) mirror(choice);
-  co_return delivered&& request_.keep_alive;
+  co_return delivered;
 }
 
 traffic::Outcome Connection::record_whole(const Choice& choice, const Exchange& exchange, bool fallback) {
   ValueReader::Values values;
   values.fill(traffic::kNoValue);
-  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint().values, exchange);
+  if (reads(endpoint().values, ValueSource::Of::kResponse)) values = read_answer(worker_, endpoint(), exchange);
   return record(choice, exchange, Ending::kAnswered, false, fallback, &values);
 }
 
@@ -249,25 +277,27 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
-  read_request_values(outcome.values);
+  take_values_of_request(outcome.values);
   worker_.record(outcome);
   return outcome;
 }
 
-// Those that a guardrail takes of requests, read when the first outcome of this one is recorded: nothing is read for
-// endpoints without any, and the version has the request by then.
-void Connection::read_request_values(ValueReader::Values& values) {
-  const std::vector<ValueSource>& sources = endpoint().values;
-  if (!reads(sources, ValueSource::Of::kRequest)) return;
-  if (!request_.values_read && request_.replayable && request_.body_size <= kMostReadBytes) {
-    if (request_.chunked) {
-      worker_.values.read_request_body(sources, http1::unchunked(request_body()), request_.values);
-    } else {
-      worker_.values.read_request_body(sources, request_body(), request_.values);
-    }
+// The numbers that guardrails take of a request's body, once for each request: while the first backend that got it
+// works, or, when none did, before the failure is recorded. Nothing is read for endpoints without any.
+void Connection::read_request_values() {
+  if (std::exchange(request_.values_read, true)) return;
+  if (!request_.replayable || request_.body_size > kMostReadBytes) return;
+  if (request_.chunked) {
+    worker_.values.read_request_body(endpoint().values, http1::unchunked(request_body()), request_.values);
+  } else {
+    worker_.values.read_request_body(endpoint().values, request_body(), request_.values);
   }
-  request_.values_read = true;
-  take_request_values(sources, request_.values, values);
+}
+
+void Connection::take_values_of_request(ValueReader::Values& values) {
+  if (!reads(endpoint().values, ValueSource::Of::kRequest)) return;
+  read_request_values();
+  take_request_values(endpoint().values, request_.values, values);
 }
 
 // What was asked and answered, for the profiles of live data.
@@ -291,7 +321,7 @@ void Connection::mirror(const Choice& choice) {
   outcome.version = choice.routing->shadow->number;
   outcome.role = Role::kShadow;
   outcome.candidate_ppm = kMirroredPpm;
-  read_request_values(outcome.values);
+  take_values_of_request(outcome.values);
   run_detached(mirror_request(worker_, choice.table, &*choice.routing->shadow, forwarded_head_,
                               std::string(request_body()), outcome, request_.examined, std::move(request_.mirror)));
 }

@@ -1,6 +1,7 @@
 #include "gateway/exchange.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace backstay::gateway {
 
@@ -27,9 +28,13 @@ bool is_event_stream(const http1::ResponseHead& head) {
 
 Task<Ending> Exchange::call(const Call& call) {
   bool new_connection = false;
+  bool idle = call.meanwhile != nullptr;
   while (true) {
     Ending ending = co_await send(call, new_connection);
-    if (ending == Ending::kAnswered) ending = co_await receive(call);
+    if (ending == Ending::kAnswered) {
+      if (std::exchange(idle, false)) call.meanwhile();
+      ending = co_await receive(call);
+    }
     // A backend may close an idle connection just as it is used again; that says nothing of the version. Others in the
     // pool are likely to be closed too.
     const bool stale = ending == Ending::kBroken && reused_ && response_bytes_ == 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,9 @@ class Exchange {
     bool to_head_request = false;
     Monotonic deadline;          ///< For all of it.
     std::size_t hold_bytes = 0;  ///< Collect the response until it is complete or larger than this; 0: don't.
+    /// Runs once in call(), when the request was sent and before its answer is awaited: work for which the backend need
+    /// not be waited for, and which the client then doesn't wait for either.
+    std::function<void()> meanwhile{};
   };
 
   /// `scratch` is the thread's: the head of a response that was received lives there until the next suspension.
@@ -43,6 +47,8 @@ class Exchange {
   /// The body's bytes as they came (framing included) that have not been handed out; same validity.
   std::string_view body() const { return view_; }
   bool complete() const { return body_.complete(); }
+  /// The answer is a stream of server-sent events.
+  bool event_stream() const { return event_stream_; }
   /// The next bytes of a response that was not complete; empty and !complete() means that it broke off.
   Task<std::string_view> next(Monotonic deadline);
 

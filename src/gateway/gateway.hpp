@@ -28,8 +28,9 @@ struct EndpointConfig {
   std::size_t hold_bytes = 1024 * 1024;  ///< Candidate responses up to this are checked whole before any byte goes on.
   std::vector<ValueSource> values;       ///< At most traffic::kMaxValues.
   std::uint32_t examine_ppm = 0;         ///< Share of the answers that are copied for the examiners.
-  std::size_t examine_bytes = 256 * 1024;  ///< Longer ones are not.
-  std::uint32_t sample_ppm = 0;            ///< Share of the answered requests that is copied for looking into.
+  std::size_t examine_bytes = 256 * 1024;          ///< Longer ones are not.
+  std::size_t examine_stream_bytes = 1024 * 1024;  ///< Of event streams, which take some 250 bytes for each token.
+  std::uint32_t sample_ppm = 0;                    ///< Share of the answered requests that is copied for looking into.
 };
 
 struct GatewayConfig {

@@ -315,18 +315,21 @@ BodyScanner::BodyScanner(Framing framing, std::uint64_t content_length)
       complete_(framing == Framing::kNone),
       left_(framing == Framing::kLength ? content_length : 0) {}
 
-std::size_t BodyScanner::feed(std::string_view bytes) {
+std::size_t BodyScanner::feed(std::string_view bytes, std::string* content) {
   if (complete_ || bad_) return 0;
   switch (framing_) {
     case Framing::kNone: return 0;
-    case Framing::kUntilClose: return bytes.size();
+    case Framing::kUntilClose:
+      if (content != nullptr) content->append(bytes);
+      return bytes.size();
     case Framing::kLength: {
       const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+      if (content != nullptr) content->append(bytes.substr(0, taken));
       left_ -= taken;
       complete_ = left_ == 0;
       return taken;
     }
-    case Framing::kChunked: return feed_chunked(bytes);
+    case Framing::kChunked: return feed_chunked(bytes, content);
   }
   return 0;
 }
@@ -336,7 +339,7 @@ void BodyScanner::on_close() {
   if (!complete_) bad_ = true;
 }
 
-std::size_t BodyScanner::feed_chunked(std::string_view bytes) {
+std::size_t BodyScanner::feed_chunked(std::string_view bytes, std::string* content) {
   constexpr std::uint32_t kMaxOverhead = 16 * 1024;
   const auto hex = [](char c) -> int {
     if (c >= '0' && c <= '9') return c - '0';
@@ -375,6 +378,7 @@ std::size_t BodyScanner::feed_chunked(std::string_view bytes) {
         break;
       case State::kData: {
         const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - at));
+        if (content != nullptr) content->append(bytes.substr(at, taken));
         left_ -= taken;
         at += taken;
         if (left_ == 0) state_ = State::kDataEnd;

@@ -65,8 +65,9 @@ class BodyScanner {
   BodyScanner() = default;
   BodyScanner(Framing framing, std::uint64_t content_length);
 
-  /// Takes the next bytes; returns how many of them belong to the body. Check bad() and complete() after.
-  std::size_t feed(std::string_view bytes);
+  /// Takes the next bytes; returns how many of them belong to the body. Check bad() and complete() after. `content`
+  /// gets what they hold of it, without any chunks.
+  std::size_t feed(std::string_view bytes, std::string* content = nullptr);
   bool complete() const { return complete_; }
   bool bad() const { return bad_; }
   /// The connection was closed: completes a body that ends so, and no other.
@@ -85,7 +86,7 @@ class BodyScanner {
     kTrailerEnd,
     kLastLineFeed
   };
-  std::size_t feed_chunked(std::string_view bytes);
+  std::size_t feed_chunked(std::string_view bytes, std::string* content);
 
   Framing framing_ = Framing::kNone;
   bool complete_ = true;

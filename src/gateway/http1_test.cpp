@@ -143,5 +143,21 @@ TEST(BodyScanner, AClosedConnectionEndsOnlyABodyThatEndsSo) {
   EXPECT_TRUE(by_length.bad());
 }
 
+TEST(BodyScanner, GivesTheContentThatGoesBy) {
+  const std::string chunked = "3\r\nchu\r\n4;x=y\r\nnked\r\n0\r\nT: v\r\n\r\nleft";
+  for (std::size_t piece = 1; piece < chunked.size(); ++piece) {
+    BodyScanner scanner(Framing::kChunked, 0);
+    std::string content;
+    for (std::size_t at = 0; at < chunked.size(); at += piece)
+      scanner.feed(std::string_view(chunked).substr(at, piece), &content);
+    EXPECT_TRUE(scanner.complete());
+    EXPECT_EQ(content, "chunked");
+  }
+  std::string content;
+  BodyScanner(Framing::kLength, 3).feed("abcdef", &content);
+  BodyScanner(Framing::kUntilClose, 0).feed("ghi", &content);
+  EXPECT_EQ(content, "abcghi");
+}
+
 }  // namespace
 }  // namespace backstay::gateway::http1

@@ -123,9 +123,17 @@ ValueReader::Values ValueReader::read(const std::vector<ValueSource>& sources, c
                                       std::string_view body) {
   Values values;
   values.fill(traffic::kNoValue);
-  read_head(sources, ValueSource::Of::kResponse, head, values);
-  read_body(sources, ValueSource::Of::kResponse, body, values);
+  read_response_head(sources, head, values);
+  read_response_body(sources, body, values);
   return values;
+}
+
+void ValueReader::read_response_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values) {
+  read_head(sources, ValueSource::Of::kResponse, head, values);
+}
+
+void ValueReader::read_response_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values) {
+  read_body(sources, ValueSource::Of::kResponse, body, values);
 }
 
 void ValueReader::read_request_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values) {

@@ -41,6 +41,9 @@ class ValueReader {
   /// number, or in a body that is not JSON. `body` is the content (after any chunking is undone); `sources` has at most
   /// kMaxValues entries.
   Values read(const std::vector<ValueSource>& sources, const http1::Head& head, std::string_view body);
+  /// The same, into its places in `values`, when head and body are not at hand together.
+  void read_response_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values);
+  void read_response_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values);
   /// What is of the request, into its places in `values`, as its head and its body are at hand.
   void read_request_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values);
   void read_request_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values);

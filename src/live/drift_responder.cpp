@@ -107,8 +107,8 @@ Result<void> DriftResponder::release(State& state, const registry::VersionRef& b
   TRY_DO(services::check_damping(ports_.records, policy.endpoint, best, ports_.clock.now()));
   state.started = now;
   return ports_.monitor
-      .start_rollout(policy.endpoint, best.version.str(), cautious_plan(policy.plan, policy.shadow), kActor,
-                     "The live data drifted, and this version fits it better: " + reason + ".")
+      .start_rollout(policy.endpoint, best.version.str(), cautious_plan(policy.plan, policy.shadow),
+                     {kActor, "The live data drifted, and this version fits it better: " + reason + "."})
       .get();
 }
 

@@ -139,7 +139,7 @@ TEST_F(DependentReleasesTest, LeavesAnEndpointAloneThatTheConfigurationNoLongerN
 }
 
 TEST_F(DependentReleasesTest, TakesBackTheCandidateAndThenLeavesStableWhenBothNeedIt) {
-  driver.start("triage", "3.0.0", rollout::default_plan(), "alice", "", {});
+  driver.start("triage", "3.0.0", rollout::default_plan(), {"alice", ""}, {});
   world.commit_all();
   driver.handle("triage", rollout::CandidateReady{});
   world.commit_all();

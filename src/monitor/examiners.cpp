@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gateway/event_stream.hpp"
 #include "wire/answer_signature.hpp"
+#include "wire/streamed_text.hpp"
 
 namespace backstay::monitor {
 
@@ -71,8 +73,31 @@ void Examiners::ask(Examiner& examiner, std::size_t index, const Sample& sample)
   });
 }
 
+namespace {
+
+constexpr std::size_t kMostEventBytes = 256 * 1024;
+
+Result<std::string> text_of_stream(std::string_view body) {
+  gateway::EventStreamParser events(kMostEventBytes);
+  wire::StreamedText text;
+  while (events.next(body)) text.add(events.data());
+  if (events.dropped() > 0)
+    return Unexpected(ErrorCode::kResourceExhausted, "An event of the stream is too long to be read.");
+  if (!text.found())
+    return Unexpected(ErrorCode::kNotFound,
+                      "The events of the stream have no text at /choices/0/delta/content or /choices/0/text.");
+  return text.text();
+}
+
+Result<std::string> text_of(const gateway::AnswerSample& sample, const std::string& json_pointer) {
+  if (sample.kind == gateway::BodyKind::kEventStream) return text_of_stream(sample.body);
+  return wire::text_of_answer(sample.body, json_pointer);
+}
+
+}  // namespace
+
 void Examiners::judge(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) const {
-  const auto text = wire::text_of_answer(sample.body, examiner.config.json_pointer);
+  const auto text = text_of(sample, examiner.config.json_pointer);
   if (!text) return miss(examiner, text.error().message);
   const Result<double> verdict = examiner.config.classifier->judge(*text);
   if (!verdict) return miss(examiner, verdict.error().message);
@@ -81,6 +106,8 @@ void Examiners::judge(Examiner& examiner, std::size_t index, const gateway::Answ
 }
 
 void Examiners::check(Examiner& examiner, std::size_t index, const gateway::AnswerSample& sample) {
+  if (sample.kind == gateway::BodyKind::kEventStream)
+    return miss(examiner, "The answer is an event stream, which no signature describes.");
   const auto key = std::pair(sample.outcome.endpoint, sample.version);
   auto known = signatures_.find(key);
   if (known == signatures_.end())

@@ -21,8 +21,9 @@ namespace backstay::monitor {
 struct ExaminerConfig {
   std::string name;                        ///< Of the classifier; "": the signature.
   std::shared_ptr<Classifier> classifier;  ///< nullptr: the signature.
-  std::string json_pointer;                ///< Where the text is in the answer; empty: all of it.
-  std::size_t waiting = 256;               ///< Answers that may wait for it; more are missed.
+  std::string json_pointer;   ///< Where the text is in the answer; empty: all of it. Not for event streams, whose text
+                              ///< is what their events add up to (wire::StreamedText).
+  std::size_t waiting = 256;  ///< Answers that may wait for it; more are missed.
 };
 
 /// Examines sampled answers after they were given, on threads of their own: nothing on a request's path, and not the

@@ -89,6 +89,24 @@ TEST_F(ExaminersTest, AClassifierJudgesTheTextAndWhatItCannotJudgeIsMissing) {
   EXPECT_EQ(status(0).bad, 1U);
 }
 
+TEST_F(ExaminersTest, OfAnEventStreamTheTextIsWhatItsEventsAddUpToAndNoSignatureIsChecked) {
+  start({{"toxicity", std::make_shared<Told>(), "/text", 10}, {"", nullptr, "", 1}});
+  const auto stream = [this](const std::string& body) {
+    ring.push({}, "1.0.0", body, false, gateway::BodyKind::kEventStream);
+  };
+  stream("data: {\"type\":\"ping\"}\n\ndata: [DONE]\n\n");
+  stream("data: {\"choices\":[{\"delta\":{\"content\":\"" + std::string(300'000, 'x') + "\"}}]}\n\n");
+  stream(
+      "data: {\"choices\":[{\"delta\":{\"content\":\"ba\"}}]}\n\ndata: "
+      "{\"choices\":[{\"delta\":{\"content\":\"d\"}}]}\n\n");
+  wait_for(1);
+  EXPECT_EQ(verdicts, (std::vector<std::pair<std::size_t, double>>{{0, 0.9}}));
+  EXPECT_EQ(status(0).missing, 2U);
+  EXPECT_EQ(status(1).missing, 3U);
+  EXPECT_EQ(status(1).judged, 0U);
+  EXPECT_NE(status(1).last.find("event stream"), std::string::npos);
+}
+
 TEST_F(ExaminersTest, AClassifierThatHangsHoldsUpNobodyAndMissesWhatDoesNotFit) {
   const auto slow = std::make_shared<Told>();
   slow->open = false;

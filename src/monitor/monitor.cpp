@@ -32,8 +32,8 @@ void Monitor::on_backend(const BackendStatus& status) {
 }
 
 std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, const std::string& candidate,
-                                                 const std::optional<rollout::Plan>& plan, const std::string& actor,
-                                                 const std::string& reason, Condition condition) {
+                                                 const std::optional<rollout::Plan>& plan,
+                                                 const services::ReleaseOrder& order, Condition condition) {
   return loop_->order(endpoint, std::move(condition),
                       [=](services::RolloutDriver& driver, const EndpointConfig& config, const auto& done) {
                         rollout::Plan chosen = plan.value_or(config.plan);
@@ -46,7 +46,7 @@ std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, co
                         }
                         if (auto known = resolve(chosen, config.guardrails); !known)
                           return done(Unexpected(std::move(known).error()));
-                        driver.start(endpoint, candidate, chosen, actor, reason, done);
+                        driver.start(endpoint, candidate, chosen, order, done);
                       });
 }
 

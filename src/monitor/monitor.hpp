@@ -88,8 +88,8 @@ class Monitor {
 
   /// These answer when the change is durable.
   std::future<Result<void>> start_rollout(const std::string& endpoint, const std::string& candidate,
-                                          const std::optional<rollout::Plan>& plan, const std::string& actor,
-                                          const std::string& reason, Condition condition = {});
+                                          const std::optional<rollout::Plan>& plan, const services::ReleaseOrder& order,
+                                          Condition condition = {});
   /// Traffic is taken away at once, whatever the store does.
   /// `to`: the version to return to; empty: stable while a rollout is under way, else `target`. A return waits for its
   /// version's backend as long as the endpoint's plan says (ready_timeout).

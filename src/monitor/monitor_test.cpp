@@ -148,7 +148,7 @@ class MonitorTest : public ::testing::Test {
                        nullptr,
                        {},
                        [this](const rollout::State& state, const std::string&) -> Result<void> {
-                         if (state.candidate != forbidden) return {};
+                         if (state.candidate != forbidden && (state.forced || !only_forced)) return {};
                          return Unexpected(ErrorCode::kFailedPrecondition, state.candidate + " needs what is gone.");
                        }},
         endpoints);
@@ -167,7 +167,7 @@ class MonitorTest : public ::testing::Test {
     }
   }
   void deploy(const std::string& version) {
-    ASSERT_TRUE(monitor->start_rollout("e", version, rollout::blue_green_plan(), "alice", "").get());
+    ASSERT_TRUE(monitor->start_rollout("e", version, rollout::blue_green_plan(), {"alice", ""}).get());
     until([&] { return status().rollout->phase != rollout::Phase::kWarming; });
     if (status().rollout->phase == rollout::Phase::kWatching) {
       ASSERT_TRUE(monitor->handle("e", rollout::Promote{"alice", ""}).get());
@@ -175,7 +175,7 @@ class MonitorTest : public ::testing::Test {
     until([&] { return status().stable == version; });
   }
   void start_canary(const std::string& version) {
-    ASSERT_TRUE(monitor->start_rollout("e", version, {}, "alice", "").get());
+    ASSERT_TRUE(monitor->start_rollout("e", version, {}, {"alice", ""}).get());
     until([&] { return share(version) == 50'000; });
   }
 
@@ -197,6 +197,7 @@ class MonitorTest : public ::testing::Test {
   LocalRecordings recordings{folder};
   MemoryPredictions predictions;
   std::string forbidden;  ///< What may_start refuses; changed while no order is under way.
+  bool only_forced = false;
   FullDisk disk{ledger};
   ReadyBackends backends;
   gateway::RoutingCell routing;
@@ -207,13 +208,20 @@ class MonitorTest : public ::testing::Test {
 TEST_F(MonitorTest, AReleaseThatIsNotAllowedAnyMoreWhenItIsStoredNeverWas) {
   deploy("1.0.0");
   forbidden = "1.1.0";
-  const auto refused = monitor->start_rollout("e", "1.1.0", rollout::default_plan(), "alice", "").get();
+  const auto refused = monitor->start_rollout("e", "1.1.0", rollout::default_plan(), {"alice", ""}).get();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, "1.1.0 needs what is gone.");
   EXPECT_EQ(share("1.0.0"), traffic::kWhole);
   EXPECT_TRUE(ledger.active_rollouts()->empty());
   forbidden.clear();
-  EXPECT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::default_plan(), "alice", "").get());
+  EXPECT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::default_plan(), {"alice", ""}).get());
+}
+
+TEST_F(MonitorTest, AnOrderThatIsForcedIsKnownAsOneWhereItsStartIsChecked) {
+  deploy("1.0.0");
+  only_forced = true;
+  EXPECT_FALSE(monitor->start_rollout("e", "1.1.0", {}, {"alice", "a reason"}).get());
+  EXPECT_TRUE(monitor->start_rollout("e", "1.1.0", {}, {"alice", "a reason", true}).get());
 }
 
 TEST_F(MonitorTest, AFirstVersionServesEverythingOnceItIsReady) {
@@ -249,7 +257,7 @@ TEST_F(MonitorTest, ABackendThatIsReleasedIsNotTakenForReadyUntilItStops) {
 TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
   deploy("1.0.0");
   backends.broken = "1.1.0";
-  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", {}, "alice", "").get());
+  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", {}, {"alice", ""}).get());
   until([&] { return status().rollout->phase == rollout::Phase::kRolledBack; });
   EXPECT_EQ(status().rollout->cause->trigger, "not_ready");
   EXPECT_NE(status().rollout->cause->reason.find("It exited with 3."), std::string::npos);
@@ -262,7 +270,7 @@ TEST_F(MonitorTest, ABreachTakesTheTrafficAndSaysWhichMomentDecided) {
   guardrails[0].objective.bound = 0.1;
   restart();
   deploy("1.0.0");
-  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::blue_green_plan(), "alice", "").get());
+  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::blue_green_plan(), {"alice", ""}).get());
   until([&] { return share("1.1.0") == traffic::kWhole; });
   EXPECT_FALSE(status().decided_at);
   const Monotonic before = system_clock().monotonic();

@@ -135,6 +135,14 @@ Result<void> check_damping(const Records& records, const std::string& endpoint, 
       "Find out why, and release something better; or answer for it yourself with --force and a --reason.");
 }
 
+Result<void> check_start(const Records& records, const rollout::State& started, const std::string& model,
+                         const ReleaseRules& rules, Timestamp now) {
+  TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(started.candidate));
+  const registry::VersionRef candidate{model, std::move(version)};
+  TRY_DO(check_rollout(records, started.endpoint, candidate, rules));
+  return started.forced ? Result<void>() : check_damping(records, started.endpoint, candidate, now);
+}
+
 Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
                                                    const ReleaseRules& rules) {
   std::vector<std::string> out;

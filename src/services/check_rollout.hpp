@@ -46,7 +46,12 @@ Result<void> check_taken_back(const Records& records, const std::string& endpoin
 Result<void> check_damping(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
                            Timestamp now);
 
-/// The same, but that it may be archived or in service: whether it could be released there once it is restored.
+/// Whether a release that was decided may be stored: check_rollout(), and check_damping() unless it is forced.
+Result<void> check_start(const Records& records, const rollout::State& started, const std::string& model,
+                         const ReleaseRules& rules, Timestamp now);
+
+/// As check_rollout(), but that it may be archived or in service: whether it could be released there once it is
+/// restored.
 Result<void> check_eligible(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
                             const ReleaseRules& rules = {});
 

@@ -10,7 +10,8 @@ namespace backstay::services {
 /// Whether a rollout may begin, asked once more where it is stored.
 struct StartCheck {
   const AuditLog& log;
-  /// Reads the store. Every fact that it looks at is in the log, so an unchanged log means an unchanged answer.
+  /// Reads the store. Every fact that it looks at is in the log, so an unchanged log means an unchanged answer;
+  /// that damping ends by time alone does no harm.
   std::function<Result<void>(const rollout::State& state, const std::string& model)> allowed;
 };
 

@@ -85,7 +85,7 @@ void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollo
 }
 
 void RolloutDriver::start(const std::string& name, const std::string& candidate, const rollout::Plan& plan,
-                          const std::string& actor, const std::string& reason, Done done) {
+                          const ReleaseOrder& order, Done done) {
   Endpoint& endpoint = endpoints_.at(name);
   if (under_way(endpoint.rollout))
     return answer(done, Unexpected(ErrorCode::kConflict,
@@ -102,7 +102,7 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
     endpoint.after_write.emplace_back([=, this, done = std::move(done)] {
       const Endpoint& now = endpoints_.at(name);
       const std::string why = now.rollout ? taken_back_by_a_guardrail(*now.rollout, candidate) : "";
-      if (why.empty()) return start(name, candidate, plan, actor, reason, done);
+      if (why.empty()) return start(name, candidate, plan, order, done);
       answer(done,
              Unexpected(
                  ErrorCode::kConflict,
@@ -116,18 +116,27 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
     return answer(done,
                   Unexpected(ErrorCode::kConflict, fmt::format("Endpoint '{}' serves {} already.", name, candidate),
                              "There is nothing to roll out; name another version."));
-  begin(endpoint, candidate, plan, false, actor, reason, "{}", std::move(done));
+  rollout::State wanted;
+  wanted.candidate = candidate;
+  wanted.plan = plan;
+  wanted.forced = order.forced;
+  begin(endpoint, std::move(wanted), order.actor, order.reason, order.forced ? R"({"forced":true})" : "{}",
+        std::move(done));
 }
 
-void RolloutDriver::begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
-                          const std::string& actor, const std::string& reason, const std::string& evidence, Done done) {
-  rollout::State fresh;
+rollout::State RolloutDriver::return_of(const Endpoint& endpoint, const std::string& version) {
+  rollout::State wanted;
+  wanted.candidate = version;
+  wanted.plan = plan_of_return(endpoint.ready_timeout);
+  wanted.revert = true;
+  return wanted;
+}
+
+void RolloutDriver::begin(Endpoint& endpoint, rollout::State fresh, const std::string& actor, const std::string& reason,
+                          const std::string& evidence, Done done) {
   fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
   fresh.endpoint = endpoint.record.endpoint;
   fresh.stable = endpoint.record.stable;
-  fresh.candidate = candidate;
-  fresh.plan = plan;
-  fresh.revert = revert;
   apply(endpoint, rollout::start(fresh, clock_.now(), actor, reason, evidence), std::move(done));
 }
 
@@ -226,8 +235,8 @@ void RolloutDriver::begin_return(Endpoint& endpoint, const Target& target, const
   endpoint.on_final = std::move(done);
   endpoint.second_try.reset();
   if (!target.instead.empty()) endpoint.second_try = SecondTry{target.instead, actor, reason};
-  begin(endpoint, target.version.empty() ? endpoint.record.standby : target.version,
-        plan_of_return(endpoint.ready_timeout), true, actor, reason, target.evidence, {});
+  begin(endpoint, return_of(endpoint, target.version.empty() ? endpoint.record.standby : target.version), actor, reason,
+        target.evidence, {});
 }
 
 bool RolloutDriver::try_instead(Endpoint& endpoint, const rollout::State& ended) {
@@ -235,7 +244,7 @@ bool RolloutDriver::try_instead(Endpoint& endpoint, const rollout::State& ended)
   const bool failed = ended.revert && ended.phase == rollout::Phase::kRolledBack;
   if (!failed || !other || other->version == endpoint.record.stable) return false;
   // Versions and ids hold no character that JSON would escape.
-  begin(endpoint, other->version, plan_of_return(endpoint.ready_timeout), true, other->actor, other->reason,
+  begin(endpoint, return_of(endpoint, other->version), other->actor, other->reason,
         fmt::format(R"({{"chosen":"{}","because_failed":"{}"}})", other->version, ended.id), {});
   return true;
 }

@@ -31,6 +31,13 @@ class CommitQueue {
   virtual void submit(const rollout::Transition& transition, const std::string& model, Done done) = 0;
 };
 
+/// Who orders a release, and why.
+struct ReleaseOrder {
+  std::string actor;
+  std::string reason;
+  bool forced = false;  ///< Although it was taken back so often of late that it should wait (check_damping).
+};
+
 /// Where an endpoint returns to when no rollout is under way; without a version: to its standby.
 struct Destination {
   std::string version;
@@ -64,7 +71,7 @@ class RolloutDriver {
   /// until its end is durable; kConflict when a guardrail took this candidate back in it: whoever checked it for this
   /// order could not know.
   void start(const std::string& endpoint, const std::string& candidate, const rollout::Plan& plan,
-             const std::string& actor, const std::string& reason, Done done);
+             const ReleaseOrder& order, Done done);
 
   /// Feeds an event to the endpoint's active rollout; kFailedPrecondition when there is none.
   void handle(const std::string& endpoint, const rollout::Event& event, Done done = {});
@@ -133,8 +140,10 @@ class RolloutDriver {
 
   /// Goes on with the other version when a return has failed; false: there is nothing else to try.
   bool try_instead(Endpoint& endpoint, const rollout::State& ended);
-  void begin(Endpoint& endpoint, const std::string& candidate, const rollout::Plan& plan, bool revert,
-             const std::string& actor, const std::string& reason, const std::string& evidence, Done done);
+  static rollout::State return_of(const Endpoint& endpoint, const std::string& version);
+  /// `fresh` has candidate and plan, and whether it is a return or forced.
+  void begin(Endpoint& endpoint, rollout::State fresh, const std::string& actor, const std::string& reason,
+             const std::string& evidence, Done done);
   void begin_return(Endpoint& endpoint, const Target& target, const std::string& actor, const std::string& reason,
                     Done done);
   /// Takes the end of a rollout back, and leaves it where it was before, unless the end is being written.

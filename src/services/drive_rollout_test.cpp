@@ -68,7 +68,7 @@ class RolloutDriverTest : public ::testing::Test {
     return [this](const Result<void>& result) { answers.push_back(result ? "ok" : result.error().message); };
   }
   void start(const std::string& version) {
-    driver.start("e", version, rollout::default_plan(), "alice", "why", note());
+    driver.start("e", version, rollout::default_plan(), {"alice", "why"}, note());
   }
   void start_canary(const std::string& version) {
     start(version);
@@ -100,6 +100,20 @@ TEST_F(RolloutDriverTest, GivesTrafficOnlyAfterTheDecisionIsDurable) {
   EXPECT_EQ(world.share("1.1.0"), 0u);
   world.commit_one();
   EXPECT_EQ(world.share("1.1.0"), 50'000u);
+}
+
+TEST_F(RolloutDriverTest, AForcedReleaseIsOneWhereItIsStoredAndInTheLog) {
+  driver.start("e", "1.1.0", rollout::default_plan(), {"alice", "I know", true}, note());
+  ASSERT_NE(driver.decided("e"), nullptr);
+  EXPECT_TRUE(driver.decided("e")->forced);
+  world.commit_all();
+  const audit::Entry entry = ledger.read(1, 100)->back();
+  EXPECT_EQ(entry.draft.action, "rollout.start");
+  EXPECT_NE(entry.draft.evidence.find(R"("forced":true)"), std::string::npos) << entry.draft.evidence;
+  driver.roll_back("e", "alice", "enough", note());
+  world.commit_all();
+  start("1.2.0");
+  EXPECT_FALSE(driver.decided("e")->forced);
 }
 
 TEST_F(RolloutDriverTest, TakesTrafficBeforeAnythingIsStored) {

@@ -134,6 +134,26 @@ TEST_F(RollbackRules, AVersionThatIsTakenBackAgainAndAgainHasToWait) {
   EXPECT_TRUE(check_damping(records, "f", ref("m@1.1.0"), clock.now()));
 }
 
+TEST_F(RollbackRules, WhatHasToWaitIsNotStoredEitherUnlessSomeoneAnswersForIt) {
+  release("m@1.0.0");
+  release("m@1.1.0");
+  deploy("e", "m", "", "1.0.0");
+  rollout::State started;
+  started.endpoint = "e";
+  started.candidate = "1.1.0";
+  EXPECT_TRUE(check_start(records, started, "m", {}, clock.now()));
+  for (int i = 0; i < 3; ++i) roll("e", "m", "1.0.0", "1.1.0", rollout::RollBack{"a", "complaints"});
+  const auto waits = check_start(records, started, "m", {}, clock.now());
+  ASSERT_FALSE(waits);
+  EXPECT_NE(waits.error().message.find("3 times"), std::string::npos) << waits.error().message;
+  started.forced = true;
+  EXPECT_TRUE(check_start(records, started, "m", {}, clock.now()));
+  // It goes past nothing else.
+  roll("e", "m", "1.0.0", "1.1.0", rollout::Breach{"errors", "too many", "{}"});
+  EXPECT_NE(check_start(records, started, "m", {}, clock.now()).error().message.find("nothing was measured"),
+            std::string::npos);
+}
+
 TEST_F(RollbackRules, AnEndpointReturnsToTheNewestVersionThatIsWarmGoodAndFits) {
   for (const char* version : {"m@1.0.0", "m@1.1.0", "m@1.2.0", "m@1.3.0"}) release(version);
   deploy("e", "m", "", "1.0.0");

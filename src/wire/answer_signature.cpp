@@ -8,42 +8,16 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "wire/answer_json.hpp"
+
 namespace backstay::wire {
 
 using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kMostBytes = 16 * 1024 * 1024;
-constexpr int kMostNesting =
-    64;  ///< A deeper body is no answer that anybody asked for, and costs a stack frame a level.
 constexpr std::size_t kMostDimensions = 32;
 constexpr std::uint64_t kMostElements = std::uint64_t{1} << 40;
-
-bool too_deep(std::string_view body) {
-  int depth = 0;
-  bool text = false;
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    const char c = body[i];
-    if (text) {
-      if (c == '\\') ++i;
-      if (c == '"') text = false;
-      continue;
-    }
-    if (c == '"') text = true;
-    if (c == '[' || c == '{') ++depth;
-    if (c == ']' || c == '}') --depth;
-    if (depth > kMostNesting) return true;
-  }
-  return false;
-}
-
-std::optional<json> parse(std::string_view body) {
-  if (body.size() > kMostBytes || too_deep(body)) return std::nullopt;
-  json tree = json::parse(body, nullptr, false);
-  if (tree.is_discarded()) return std::nullopt;
-  return tree;
-}
 
 const json* at(const json& tree, const std::string& pointer) {
   // nlohmann's throw for what is no pointer; configurations were checked, so this is for tests and mistakes.
@@ -111,7 +85,7 @@ std::string harmless(std::string name) {
 }  // namespace
 
 std::string check_answer(std::string_view body, const registry::Signature& signature) {
-  const std::optional<json> tree = parse(body);
+  const std::optional<json> tree = parse_answer(body);
   if (!tree || !tree->is_object()) return "The answer is no JSON object.";
   const auto outputs = tree->find("outputs");
   if (outputs == tree->end() || !outputs->is_array()) return "The answer has no outputs.";
@@ -139,7 +113,7 @@ std::string check_answer(std::string_view body, const registry::Signature& signa
 
 Result<std::string> text_of_answer(std::string_view body, const std::string& json_pointer) {
   if (json_pointer.empty()) return std::string(body);
-  const std::optional<json> tree = parse(body);
+  const std::optional<json> tree = parse_answer(body);
   const json* found = tree ? at(*tree, json_pointer) : nullptr;
   if (found == nullptr || !found->is_string())
     return Unexpected(ErrorCode::kNotFound, fmt::format("The answer has no text at {}.", json_pointer),
@@ -148,7 +122,7 @@ Result<std::string> text_of_answer(std::string_view body, const std::string& jso
 }
 
 Result<double> number_of_answer(std::string_view body, const std::string& json_pointer) {
-  const std::optional<json> tree = parse(body);
+  const std::optional<json> tree = parse_answer(body);
   const json* found = tree ? at(*tree, json_pointer) : nullptr;
   if (found != nullptr && found->is_boolean()) return found->get<bool>() ? 1.0 : 0.0;
   if (found != nullptr && found->is_number() && std::isfinite(found->get<double>())) return found->get<double>();

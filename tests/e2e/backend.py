@@ -13,13 +13,14 @@ from http.server import BaseHTTPRequestHandler
 @dataclasses.dataclass
 class Reply:
     """What an inference is answered with. `cut`: the connection closes before the end of the body. `hang`: no answer
-    until the backend stops or behaves otherwise."""
+    until the backend stops or behaves otherwise. `events`: in place of a body, as server-sent events, a chunk for each."""
 
     status: int = 200
     body: dict = dataclasses.field(default_factory=dict)
     headers: dict = dataclasses.field(default_factory=dict)
     cut: bool = False
     hang: bool = False
+    events: list = dataclasses.field(default_factory=list)  # Each is sent as JSON, but for texts.
 
 
 class Backend:
@@ -68,11 +69,21 @@ class Backend:
                     backend._stopped.wait()
                     self.close_connection = True
                     return
+                if reply.events:
+                    return self.stream(reply)
                 body = json.dumps(reply.body).encode()
                 head = [f"HTTP/1.1 {reply.status} {http.client.responses[reply.status]}", f"Content-Length: {len(body)}",
                         "Content-Type: application/json", *(f"{key}: {value}" for key, value in reply.headers.items())]
                 self.wfile.write("\r\n".join(head).encode() + b"\r\n\r\n" + (body[: len(body) // 2] if reply.cut else body))
                 self.close_connection = reply.cut
+
+            def stream(self, reply: Reply) -> None:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+                for event in reply.events:
+                    data = f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n".encode()
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                    self.wfile.flush()
+                self.wfile.write(b"0\r\n\r\n")
 
             def log_message(self, *arguments):
                 pass

@@ -4,6 +4,7 @@ usage: served_process.py PORT PIDS_FILE FILE_WITH_ITS_BEHAVIOUR
 """
 
 import http.server
+import json
 import os
 import pathlib
 import signal
@@ -24,13 +25,25 @@ if "stubborn" in behaviour:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+CLASSIFIER = {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
+              "outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}]}
+
+
+def judged(request: bytes) -> dict:
+    """What a classifier of texts answers: nothing is bad."""
+    texts = json.loads(request)["inputs"][0]["data"]
+    return {"outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [len(texts), 2], "data": [1, 0] * len(texts)}]}
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         sick = "sick" in behaviour and self.path == "/healthy"
         body = f'{{"pid": {os.getpid()}, "secret": "{os.environ.get("MODEL_API_KEY", "")}"}}'.encode()
+        if "classifies" in behaviour:
+            body = json.dumps(judged(request) if request else CLASSIFIER).encode()
         self.send_response(503 if sick else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,6 +1,7 @@
 """Versions of the registry as classifiers: of answers, for guardrails, and of what a model writes, in evaluations."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 
 from backend import Reply, answers
 from evaluation import metrics
-from program import Server
+from program import Server, wait_until
 from released import QUICK
+from test_processes import SCRIPT
 from test_python_worker import PINNED
 from test_signals import CHAT, RUDE, canary, predict, taken_back_for
 
@@ -171,3 +173,28 @@ def test_a_model_of_texts_is_served_guards_a_release_and_measures_another(backst
                   "safety": [{"name": "toxicity", "classifier": "toxic-text@1.0.0", "output": "probabilities", "index": 1}]}]}))
     done = backstay("evaluate", "m@2.0.0", "--suite", suite, "--json").json
     assert metrics(done["scorecards"], "safety", "prompts")["toxicity_rate", ""]["value"] == pytest.approx(labels.mean())
+
+
+def test_endpoints_whose_classifiers_name_one_version_share_its_process(backstay, releases, released):
+    releases.register("1.0.0", {"behaviour": b"classifies"}, model="toxic-text")
+    pids = backstay.folder / "pids"
+    command = [sys.executable, str(SCRIPT), "{port}", str(pids), "{artifacts}/behaviour"]
+    judged = {"examine": "100%", "guardrails": [RUDENESS],
+              "classifiers": [classifier(backend={"kind": "process", "command": command, "health_path": "/healthy"})]}
+    setup = released()
+    setup.server.stop()
+    (e,) = setup.config["endpoints"]
+    setup.config["endpoints"] = [{**e, **judged}, {**e, **judged, "name": "f"}]
+    setup.server = Server(backstay, setup.config)
+    backstay("rollout", "start", "f", "m@1.0.0", "--reason", "first")
+    setup.server.wait_for_phase("f", "done")
+    setup.stable.reply = answers(body=CHAT)
+
+    def judges(endpoint: str) -> bool:
+        setup.server.ask("POST", f"/v2/models/{endpoint}/infer", b"{}")
+        return setup.server.status(endpoint)["examiners"][0]["judged"] > 0
+
+    for endpoint in ("e", "f"):
+        wait_until(lambda endpoint=endpoint: judges(endpoint), f"the classifier of {endpoint}")
+    assert len(pids.read_text().splitlines()) == 1
+    setup.server.stop()

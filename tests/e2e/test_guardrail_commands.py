@@ -47,12 +47,10 @@ guardrails:
 """
 
 
-def test_a_covariate_is_checked_and_said_to_be_left_out_of_forecasts(backstay):
+def test_a_covariate_is_checked(backstay):
     checked = backstay("guardrail", "check", "-", "--json", input=COVARIATE).json["guardrails"]
     assert checked[0]["covariate"] == "/price of the request"
     assert "/price of the request" in backstay("guardrail", "check", "-", input=COVARIATE).out
-    ask = ["guardrail", "simulate", "-", "--guardrail", "basket", "--baseline", 10, "--effect", 8, "--runs", 20]
-    assert "covariate is not simulated" in backstay(*ask, input=COVARIATE).out
     for change, said in [(("test: value_vs_stable", "test: paired_mean"), "covariate, which the test paired_mean doesn't take"),
                          (("{relative_to: stable, better: higher}", "{at_least: 0.5}"), "doesn't fit"),
                          (("better: higher", "sigma: 2"), "sigma and a covariate"),
@@ -60,6 +58,25 @@ def test_a_covariate_is_checked_and_said_to_be_left_out_of_forecasts(backstay):
                          (("{json_pointer: /price}", "{json_pointer: price}"), "doesn't start with '/'"),
                          (("{json_pointer: /price}", "{pointer: /price}"), "json_pointer")]:
         assert said in backstay("guardrail", "check", "-", input=COVARIATE.replace(*change), code=2).err, change
+
+
+def test_simulate_takes_what_a_covariate_explains(backstay, policy):
+    ask = ["guardrail", "simulate", "-", "--guardrail", "basket", "--baseline", 10, "--effect", 9, "--weight", "20%",
+           "--runs", 100]
+    assert "say with --covariate-r2" in backstay(*ask, input=COVARIATE).out
+    (plain,) = backstay(*ask, "--json", input=COVARIATE).json["guardrails"]
+    (helped,) = backstay(*ask, "--covariate-r2", "90%", "--json", input=COVARIATE).json["guardrails"]
+    assert plain["covariate"] == {"explained_ratio": None} and helped["covariate"] == {"explained_ratio": 0.9}
+    assert helped["outcomes_to_detect"]["p50"] < plain["outcomes_to_detect"]["p50"] / 2
+    assert helped["seconds_to_detect"]["p50"] < plain["seconds_to_detect"]["p50"] / 2
+    assert helped["false_alarms"] <= 0.05 and helped["verdict"] == "enough"
+    text = backstay(*ask, "--covariate-r2", "0.9", input=COVARIATE).out
+    assert "explains 90% of the variance on stable" in text and "not simulated" not in text
+    for share in ["100%", "-1", "nan", "much"]:
+        assert "--covariate-r2" in backstay(*ask, f"--covariate-r2={share}", input=COVARIATE, code=2).err, share
+    without = backstay("guardrail", "simulate", policy, "--baseline", 0.98, "--effect", 0.93, "--covariate-r2", 0.9,
+                       code=2).err
+    assert "has a covariate" in without
 
 
 def test_simulate_tells_time_exposure_and_false_alarms(backstay, policy):

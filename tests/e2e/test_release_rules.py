@@ -59,6 +59,7 @@ def test_what_was_taken_back_again_and_again_waits_or_is_forced_with_a_reason(re
     setup.backstay("rollout", "start", "e", "m@2.0.0", "--force", "--reason", "it was the network")
     started = entries(setup, "rollout.start")[-1]
     assert started["reason"].startswith("it was the network (forced: 2.0.0 was taken back 3 times")
+    assert started["evidence"]["forced"] is True
 
 
 def test_a_rollback_over_rest_needs_a_reason(released):

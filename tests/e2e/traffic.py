@@ -59,5 +59,8 @@ class Traffic:
             self.predictions.append((answer.headers["Backstay-Prediction-Id"], version))
             if answer.status != 200:
                 self.failures.append(f"{answer.status}: {body.decode(errors='replace')}")
+            elif answer.headers["Content-Type"] == "text/event-stream":
+                if not body.endswith(b"\n\n"):
+                    self.failures.append(f"A stream ended with {body[-40:]!r}.")
             else:
                 json.loads(body)

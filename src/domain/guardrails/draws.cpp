@@ -1,5 +1,6 @@
 #include "domain/guardrails/draws.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace backstay::guardrails {
@@ -42,6 +43,33 @@ double draw_score(Random& random, double mean, double deviation) {
   const double a = draw_gamma(random, mean * n);
   const double b = draw_gamma(random, (1 - mean) * n);
   return a + b > 0 ? a / (a + b) : mean;
+}
+
+Explained draw_explained_normal(Random& random, const Level& level, double r2) {
+  const double covariate = draw_normal(random);
+  const double of_its_own = draw_normal(random);
+  return {covariate, level.mean + level.deviation * (std::sqrt(r2) * covariate + std::sqrt(1 - r2) * of_its_own)};
+}
+
+// Two draws: the expected score p of the request, and the score, whose variance around p is proportional to p (1 - p).
+// With E[score | p] = p the share of the variance that p explains is Var(p) / Var(score). E[p (1 - p)] = m (1 - m) -
+// Var(p) tells how much is left for the second draw.
+Explained draw_explained_score(Random& random, const Level& stable, const Level& version, double r2) {
+  const auto widest = [](double mean) { return mean * (1 - mean); };
+  const double explained = r2 * std::min(stable.deviation * stable.deviation, widest(stable.mean));
+  const double expected = draw_score(random, stable.mean, std::sqrt(explained));
+  const bool lower = version.mean <= stable.mean;
+  const double from = lower ? stable.mean : 1 - stable.mean;
+  const double to = lower ? version.mean : 1 - version.mean;
+  const double ratio = from > 0 ? to / from : 1;
+  const double p = lower ? expected * ratio : 1 - (1 - expected) * ratio;
+  const double between = explained * ratio * ratio;
+  const double within = std::min(version.deviation * version.deviation, widest(version.mean)) - between;
+  const double room = widest(version.mean) - between;
+  const double share = room > 0 ? std::clamp(within / room, 0.0, 1.0) : 0;
+  // What explains nothing is still a number of the request, which the test has to learn that of.
+  const double covariate = explained > 0 ? expected : draw_normal(random);
+  return {covariate, draw_score(random, p, std::sqrt(share * widest(p)))};
 }
 
 }  // namespace backstay::guardrails

@@ -52,6 +52,21 @@ class Source {
 
   Random& random() { return random_; }
 
+  /// The value of a version at this level for one more request, and the request's covariate when there is one.
+  void measure(double level, Measurement& m) {
+    if (!expectation_.covariate_r2) {
+      m.value = value(level);
+      return;
+    }
+    const double r2 = *expectation_.covariate_r2;
+    const Level stable{expectation_.baseline, deviation(expectation_.baseline)};
+    const Level version{level, deviation(level)};
+    const Explained drawn = is_score(test_) ? draw_explained_score(random_, stable, version, r2)
+                                            : draw_explained_normal(random_, version, r2);
+    m.value = drawn.value;
+    m.covariate = drawn.covariate;
+  }
+
   double value(double level) {
     if (is_duration(spec_.signal.kind)) return draw_lognormal(random_, level, kLatencySigma);
     if (measures_share(spec_)) {
@@ -59,15 +74,16 @@ class Source {
       if (!spec_.signal.ok_when) return is_bad(spec_, 0) == good ? 1.0 : 0.0;
       return good ? value_for(*spec_.signal.ok_when) : std::nan("");
     }
-    if (is_score(test_)) {
-      const double widest = std::sqrt(level * (1 - level));
-      return draw_score(random_, level, expectation_.spread > 0 ? expectation_.spread : widest / 2);
-    }
-    const double spread = expectation_.spread > 0 ? expectation_.spread : std::abs(expectation_.baseline) / 2;
-    return level + spread * draw_normal(random_);
+    if (is_score(test_)) return draw_score(random_, level, deviation(level));
+    return level + deviation(level) * draw_normal(random_);
   }
 
  private:
+  double deviation(double level) const {
+    if (expectation_.spread > 0) return expectation_.spread;
+    return is_score(test_) ? std::sqrt(level * (1 - level)) / 2 : std::abs(expectation_.baseline) / 2;
+  }
+
   const GuardrailSpec& spec_;
   TestKind test_;
   Expectation expectation_;
@@ -96,7 +112,7 @@ Stop run(const Guardrail& fresh, Source& source, double baseline, double level, 
     const double seconds = static_cast<double>(i + 1) / rate;
     m.at = Monotonic(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
     m.candidate = alone || paired || source.random().unit() < traffic.weight;
-    m.value = source.value(m.candidate ? level : baseline);
+    source.measure(m.candidate ? level : baseline, m);
     if (paired) m.second = source.value(baseline);
     if (!guardrail.observe(m)) continue;
     const Evidence evidence = guardrail.evidence();
@@ -176,6 +192,12 @@ Result<void> check(const GuardrailSpec& spec, const Expectation& e, const Traffi
                   measures_share(spec) ? "Both are shares of good outcomes: a bad release has fewer than the baseline."
                                        : "Give the level of a bad release as the effect.");
   if (!(e.spread >= 0 && std::isfinite(e.spread))) return refuse("The spread is below zero.", "Write it like 0.1.");
+  if (e.covariate_r2 && !spec.covariate.given())
+    return refuse(fmt::format("'{}' has no covariate that could explain anything.", spec.name),
+                  "Leave out how much a covariate explains, or give the guardrail one.");
+  if (e.covariate_r2 && !(*e.covariate_r2 >= 0 && *e.covariate_r2 < 1))
+    return refuse(fmt::format("A covariate can't explain {:g} of a variance.", *e.covariate_r2),
+                  "It is a share in [0, 1): write it like 60%.");
   if (!(t.requests_per_second > 0 && t.requests_per_second <= 1e7))
     return refuse("The rate is not in (0, 10,000,000] requests/s.", "Write it like 100.");
   if (!(t.weight > 0 && t.weight <= 1)) return refuse("The weight is not in (0, 1].", "Write it like 5%.");

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct Expectation {
   double baseline = 0;
   double effect = 0;
   double spread = 0;  ///< Standard deviation of a value; 0: half of the widest for scores, half of the mean for others.
+  /// The share of a value's variance on stable that the guardrail's covariate explains, corr^2, in [0, 1); none: no
+  /// request has the covariate. For specifications with one only.
+  std::optional<double> covariate_r2{};
 };
 
 struct TrafficForecast {

@@ -45,6 +45,65 @@ TEST(Draws, HaveTheMeansAndSpreadsThatWereAskedFor) {
   EXPECT_NEAR(std::sqrt(latency.variance()), 0.5, 0.01);
 }
 
+/// What many draws look like together.
+struct Seen {
+  Moments covariate, value;
+  double products = 0;
+  void add(const Explained& drawn, const Level& around, double covariate_mean) {
+    covariate.add(drawn.covariate);
+    value.add(drawn.value);
+    products += (drawn.covariate - covariate_mean) * (drawn.value - around.mean);
+  }
+  double r2() const {
+    const double covariance = products / value.count();
+    return covariance * covariance / (covariate.variance() * value.variance());
+  }
+};
+
+TEST(Draws, OfScoresTheCovariateExplainsTheShareThatWasAskedForOnStableAndIsTheRequests) {
+  const Level stable{0.8, 0.2};
+  for (const double r2 : {0.0, 0.3, 0.9, 1.0}) {
+    for (const Level& version : {stable, Level{0.6, 0.25}, Level{0.9, 0.1}}) {
+      Random random(1);
+      Seen seen;
+      for (int i = 0; i < 200'000; ++i)
+        seen.add(draw_explained_score(random, stable, version, r2), version, r2 > 0 ? stable.mean : 0);
+      EXPECT_NEAR(seen.value.mean(), version.mean, 0.003) << r2;
+      // Where the request says nearly all of it a version can't vary less than its requests do.
+      if (version.mean < 0.9) {
+        EXPECT_NEAR(std::sqrt(seen.value.variance()), version.deviation, 0.004) << r2;
+      }
+      if (version.mean == stable.mean) {
+        EXPECT_NEAR(seen.r2(), r2, 0.01);
+      }
+      if (r2 == 0) continue;
+      EXPECT_NEAR(seen.covariate.mean(), stable.mean, 0.003) << "the versions' requests are alike";
+      EXPECT_NEAR(seen.covariate.variance(), r2 * 0.04, 0.001);
+    }
+  }
+}
+
+TEST(Draws, OfAnyValueTheCovariateExplainsTheShareThatWasAskedFor) {
+  for (const double r2 : {0.0, 0.5, 0.9}) {
+    Random random(2);
+    Seen seen;
+    for (int i = 0; i < 100'000; ++i) seen.add(draw_explained_normal(random, {10, 3}, r2), {10, 3}, 0);
+    EXPECT_NEAR(seen.value.mean(), 10, 0.05);
+    EXPECT_NEAR(std::sqrt(seen.value.variance()), 3, 0.03);
+    EXPECT_NEAR(seen.r2(), r2, 0.01);
+  }
+}
+
+TEST(Draws, ScoresAtTheEdgesAreThere) {
+  Random random(3);
+  for (const double edge : {0.0, 1.0}) {
+    EXPECT_EQ(draw_explained_score(random, {edge, 0.1}, {edge, 0.1}, 0.5).value, edge);
+    EXPECT_EQ(draw_explained_score(random, {0.5, 0.2}, {edge, 0.1}, 0.5).value, edge);
+    const Explained from = draw_explained_score(random, {edge, 0.1}, {0.5, 0.2}, 0.5);
+    EXPECT_TRUE(from.value >= 0 && from.value <= 1);
+  }
+}
+
 TEST(Forecast, IsWhatTheReferenceMeasured) {
   // 100 requests/s, 5%, errors 1% -> 3%: 485 candidate outcomes on average, 97 s.
   GuardrailSpec spec = errors();
@@ -105,6 +164,49 @@ TEST(Forecast, KnowsEveryTest) {
     EXPECT_LE(f.false_alarms, 0.2) << to_string(chosen_test(spec));
   }
   EXPECT_EQ(forecast(latency, 0.01, {0.02, 0.05, 0}, {100, 0.1, 600, 1, 0}, 1, 20).value().verdict, Verdict::kEnough);
+}
+
+GuardrailSpec with_covariate(TestKind test) {
+  GuardrailSpec spec = errors();
+  spec.signal.kind = Signal::Kind::kResponseValue;
+  spec.signal.json_pointer = "/total";
+  spec.test = test;
+  spec.covariate.json_pointer = "/price";
+  return spec;
+}
+
+TEST(Forecast, ACovariateThatExplainsMuchFindsABadReleaseSooner) {
+  const TrafficForecast traffic{100, 0.2, 120, 1, 0};
+  struct Case {
+    TestKind test;
+    Expectation expectation;
+    double most, least;  // Of the delay, against requests without the covariate.
+  };
+  // A fifth of a standard deviation; docs/statistics.md has 22% and 106%, 47% and 100% of the mean delay.
+  for (const Case& c : {Case{TestKind::kValueVsStable, {10, 9, 5, 0.9}, 0.35, 0.1},
+                        Case{TestKind::kValueVsStable, {10, 9, 5, 0.0}, 1.3, 0.8},
+                        Case{TestKind::kMeanVsStable, {0.5, 0.475, 0.125, 0.9}, 0.65, 0.3},
+                        Case{TestKind::kMeanVsStable, {0.5, 0.475, 0.125, 0.0}, 1.3, 0.8}}) {
+    const GuardrailSpec spec = with_covariate(c.test);
+    ASSERT_TRUE(validate(spec));
+    Expectation without = c.expectation;
+    without.covariate_r2.reset();
+    const Forecast plain = forecast(spec, 0.01, without, traffic, 1, 100).value();
+    const Forecast adjusted = forecast(spec, 0.01, c.expectation, traffic, 1, 100).value();
+    const double share = adjusted.median_outcomes / plain.median_outcomes;
+    EXPECT_LE(share, c.most) << to_string(c.test) << " " << *c.expectation.covariate_r2;
+    EXPECT_GE(share, c.least) << to_string(c.test) << " " << *c.expectation.covariate_r2;
+    EXPECT_LE(adjusted.false_alarms, 0.05);
+    EXPECT_EQ(adjusted.verdict, Verdict::kEnough);
+  }
+}
+
+TEST(Forecast, WhatACovariateExplainsIsAShareAndOfOneThatThereIs) {
+  const GuardrailSpec spec = with_covariate(TestKind::kValueVsStable);
+  EXPECT_FALSE(forecast(spec, 0.01, {10, 9, 5, 1.0}, {}, 1, 10));
+  EXPECT_FALSE(forecast(spec, 0.01, {10, 9, 5, -0.1}, {}, 1, 10));
+  EXPECT_FALSE(forecast(spec, 0.01, {10, 9, 5, std::nan("")}, {}, 1, 10));
+  EXPECT_FALSE(forecast(errors(), 0.01, {0.98, 0.93, 0, 0.5}, {}, 1, 10));
 }
 
 TEST(Forecast, RefusesWhatMakesNoSense) {

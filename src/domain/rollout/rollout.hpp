@@ -51,6 +51,7 @@ struct State {
   bool candidate_ready = false;  ///< False again after a restart, until its backend has been seen ready.
   bool paused = false;
   bool revert = false;  ///< A return to a former version: the version it leaves isn't kept as a standby.
+  bool forced = false;  ///< Whoever started it answers for it: damping does not hold it back; not stored.
   std::string
       started_by;  ///< A person, or kSelf: what the version needs was rolled back. Empty: of before it was kept.
   std::size_t step_index = 0;
