@@ -223,17 +223,15 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
   return Target{};
 }
 
-/// What whoever takes a candidate back should know of the version that serves then. Empty: nothing.
-std::string warning_about_return(const Ports& ports, const std::string& endpoint) {
+/// The version that an endpoint returns to when its candidate is left; none: there is no candidate.
+std::optional<registry::VersionRef> returns_to(const Ports& ports, const std::string& endpoint) {
   const monitor::Status status = ports.monitor.status().get();
   for (const monitor::EndpointStatus& item : status.endpoints) {
     const bool leaves = item.endpoint == endpoint && item.rollout && !rollout::is_final(item.rollout->phase);
     const auto stable = registry::SemanticVersion::parse(item.stable);
-    if (!leaves || !stable) continue;
-    const auto fits = services::check_return(ports.records, {item.model, *stable});
-    if (!fits) return fmt::format("It returns to what serves beside it, and {}", fits.error().message);
+    if (leaves && stable) return registry::VersionRef{item.model, *stable};
   }
-  return "";
+  return std::nullopt;
 }
 
 Result<json> order(const Ports& ports, const std::string& endpoint, const std::string& word, const Request& request) {
@@ -245,11 +243,15 @@ Result<json> order(const Ports& ports, const std::string& endpoint, const std::s
   }
   if (word == "rollback") {
     TRY(const Target target, target_of(ports, endpoint, order.to));
-    const std::string warning = warning_about_return(ports, endpoint);
+    const std::optional<registry::VersionRef> stable = returns_to(ports, endpoint);
     TRY(json item,
         settled(ports, endpoint,
                 ports.monitor.roll_back(endpoint, order.actor, order.reason, order.to, condition_of(request), target)));
-    if (!warning.empty()) item["warnings"] = {warning};
+    if (!stable) return item;
+    // Looked at afterwards: a rollback waits for no store.
+    if (const auto fits = services::check_return(ports.records, *stable); !fits)
+      item["warnings"] = {
+          fmt::format("It returned to the version that served beside it, and {}", fits.error().message)};
     return item;
   }
   rollout::Event event = rollout::Pause{order.actor, order.reason};

@@ -194,7 +194,10 @@ class Server:
             status = self.status(endpoint)
             return status if condition(status) else None
 
-        return wait_until(look, f"{what}; the last status was {self.status(endpoint)}", deadline)
+        try:
+            return wait_until(look, what, deadline)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; the last status was {self.status(endpoint)}") from None
 
     def wait_for_phase(self, endpoint: str, *phases: str, deadline: float = DEADLINE) -> dict:
         return self.wait_for(endpoint, lambda s: (s["rollout"] or {}).get("phase") in phases, f"phase {phases}", deadline)

@@ -23,7 +23,7 @@ def test_log_reads_like_a_release_history(released):
 
 
 def test_a_version_that_was_taken_back_after_its_release_says_so_when_by_whom_and_why(released):
-    setup: Released = released()
+    setup: Released = released(rollout=LONG)
     setup.start("--blue-green")
     setup.server.wait_for_phase("e", "watching")
     setup.backstay("rollout", "promote", "e", "--reason", "held through the watch")

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from released import Released
+from released import LONG, Released
 
 NEEDS = [{"name": "patients", "kind": "database", "direction": "upstream", "version": ">=12 <15"}]
 
