@@ -185,6 +185,10 @@ INSTANTIATE_TEST_SUITE_P(
         Tampering{"UPDATE rollouts SET state = '{}'", "rollouts: e-1"},
         Tampering{"UPDATE audit SET reason = 'all is well' WHERE sequence = 3", "audit: entry 3"},
         Tampering{"DELETE FROM audit WHERE sequence = 3", "audit: entry"},
+        Tampering{
+            "REPLACE INTO audit SELECT sequence, at, 'eve', action, subject, reason, evidence, previous, hash FROM "
+            "audit WHERE sequence = 3",
+            "audit: entry 3"},
         Tampering{"UPDATE audit SET actor = 'bob' WHERE sequence = 1", "audit: entry 1"},
         Tampering{"UPDATE versions SET registered_by = 'eve' WHERE version = '1.0.0'", "versions: m@1.0.0"},
         Tampering{"UPDATE versions SET complete = 0 WHERE version = '1.0.0'", "versions: m@1.0.0"},
@@ -252,6 +256,7 @@ TEST_F(CheckRecordsTest, ReplacingARowIsRefusedInEveryTableThatIsOnlyAppendedTo)
   std::size_t filled = 0;
   while (triggers.step().value()) {
     const std::string table = triggers.text(0);
+    if (table == "audit" || table == "audit_tree") continue;  // Their hashes tell.
     auto count = raw.prepare_once(fmt::format("SELECT COUNT(*) FROM {}", table));
     ASSERT_TRUE(count.step());
     if (count.integer(0) == 0) continue;
@@ -261,7 +266,7 @@ TEST_F(CheckRecordsTest, ReplacingARowIsRefusedInEveryTableThatIsOnlyAppendedTo)
     ASSERT_FALSE(replaced) << table;
     EXPECT_NE(replaced.error().message.find("are never changed"), std::string::npos) << replaced.error().message;
   }
-  EXPECT_GE(filled, 14u);
+  EXPECT_GE(filled, 12u);
   for (const char* sql :
        {"REPLACE INTO versions SELECT 99, model, version, 99, identity, manifest, complete, "
         "registered_at, registered_by, audit_sequence FROM versions",

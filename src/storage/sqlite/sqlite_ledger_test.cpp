@@ -68,9 +68,9 @@ TEST_F(SqliteLedgerTest, ARegistryOfTheFirstReleaseIsBroughtUpToDate) {
     // As the first release left it.
     const auto raw = sqlite::Database::open(file).value();
     ASSERT_TRUE(raw.execute("PRAGMA foreign_keys = OFF"));
-    for (const char* trigger : {"search_first_stage", "search_stage", "search_verdict", "search_scan",
-                                "versions_refuse_REPLACE", "scorecards_refuse_REPLACE", "verdicts_refuse_REPLACE",
-                                "audit_refuse_REPLACE", "stage_history_refuse_REPLACE"})
+    for (const char* trigger :
+         {"search_first_stage", "search_stage", "search_verdict", "search_scan", "versions_refuse_REPLACE",
+          "scorecards_refuse_REPLACE", "verdicts_refuse_REPLACE", "stage_history_refuse_REPLACE"})
       ASSERT_TRUE(raw.execute(fmt::format("DROP TRIGGER {}", trigger).c_str()));
     for (const char* table : {"search_versions",
                               "attributes",
