@@ -204,6 +204,21 @@ TEST_F(Live, RelationsThatChangeAreAnAlarmWhenTheWindowEnds) {
   EXPECT_NE(entries->back().draft.reason.find("age and dose"), std::string::npos) << entries->back().draft.reason;
 }
 
+TEST_F(Live, ErrorsThatRoseAreToldOfWithTheWindowAsItIs) {
+  LiveProfiles live = make();
+  ask(50);
+  live.turn();
+  EXPECT_TRUE(windows_.kept.empty());
+  live.errors_rose("e", "1.0.0");
+  EXPECT_TRUE(drifted_.empty()) << "not on the caller's thread";
+  live.turn();
+  EXPECT_EQ(drifted_, std::vector<std::string>{"e@1.0.0"});
+  ASSERT_FALSE(windows_.kept.empty());
+  EXPECT_EQ(windows_.kept[0].requests, 1u);
+  live.turn();
+  EXPECT_EQ(drifted_.size(), 1u);
+}
+
 TEST_F(Live, AVersionWithoutAProfileIsOnlyProfiled) {
   LiveProfiles live = make();
   for (int i = 0; i < 2'000; ++i) ask(500, "a", "2.0.0");

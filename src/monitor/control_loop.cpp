@@ -290,8 +290,7 @@ void Monitor::Loop::watch_errors(WatchedEndpoint& endpoint, const std::string& v
         "backstay", "drift.alarm", "endpoint " + name,
         fmt::format("{} of version {} drifted: {} of the newest {} labelled predictions are wrong, {:.3g}% may be.",
                     alarm->guardrail, version, alarm->errors, alarm->labels, 100 * alarm->allowed),
-        fmt::format(R"({{"guardrail":"{}","version":"{}","errors":{},"labels":{},"allowed":{}}})", alarm->guardrail,
-                    version, alarm->errors, alarm->labels, alarm->allowed)};
+        alarm->evidence(version)};
     commit_thread_.post([this, draft, name, version] {
       if (ports_.audit.append(draft) && ports_.stored) ports_.stored();
       if (ports_.errors_rose) ports_.errors_rose(name, version);

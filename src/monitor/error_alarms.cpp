@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "domain/guardrails/guardrail.hpp"
 
@@ -14,6 +15,12 @@ ErrorAlarms::ErrorAlarms(const std::vector<guardrails::GuardrailSpec>& specs) {
     const double allowed = judges ? guardrails::allowed_bad(spec) : 0;
     rules_.push_back(allowed > 0 && allowed < 1 ? std::optional(Rule{spec.name, allowed}) : std::nullopt);
   }
+}
+
+std::string ErrorAlarms::Alarm::evidence(const std::string& version) const {
+  const nlohmann::json out{
+      {"guardrail", guardrail}, {"version", version}, {"errors", errors}, {"labels", labels}, {"allowed", allowed}};
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 ErrorAlarms::Version& ErrorAlarms::version_of(const std::string& name) {
@@ -40,6 +47,7 @@ std::optional<ErrorAlarms::Alarm> ErrorAlarms::observe(std::size_t index, const 
   return alarm;
 }
 
+// Since when: the greatest ratio of likelihoods of this share of errors and of the allowed one.
 void ErrorAlarms::explain(const Watched& watched, Alarm& alarm) {
   double best = 0;
   std::uint64_t errors = 0;

@@ -26,6 +26,9 @@ class ErrorAlarms {
     std::uint64_t errors = 0;  ///< Of the newest `labels`,
     std::uint64_t labels = 0;  ///< since when errors are most likely more: where the likelihood ratio is greatest.
     double allowed = 0;        ///< Share of errors.
+
+    /// JSON, for the audit log.
+    std::string evidence(const std::string& version) const;
   };
 
   explicit ErrorAlarms(const std::vector<guardrails::GuardrailSpec>& specs);
@@ -35,7 +38,7 @@ class ErrorAlarms {
   std::optional<Alarm> observe(std::size_t index, const std::string& version, bool right);
 
  private:
-  static constexpr std::size_t kMaxVersions = 8;  // More: the one that was told of longest ago is forgotten.
+  static constexpr std::size_t kMaxVersions = 8;  // More: the one whose labels came longest ago is forgotten.
   struct Watched {
     drift::ErrorDetector detector;
     std::array<bool, kRecent> recent{};  ///< Errors.

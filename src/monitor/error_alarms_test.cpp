@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/random.hpp"
 
 namespace backstay::monitor {
@@ -51,6 +53,13 @@ TEST(ErrorAlarms, EachVersionHasAnAlarmOfItsOwn) {
     for (int i = 0; i < 1'000; ++i) told = alarms.observe(1, version, i % 3 != 0) || told;
     EXPECT_TRUE(told) << version;
   }
+}
+
+TEST(ErrorAlarms, EvidenceIsJsonWhateverTheGuardrailIsCalled) {
+  const ErrorAlarms::Alarm alarm{R"(the "good" one\)", 8, 9, 0.05};
+  const auto read = nlohmann::json::parse(alarm.evidence("1.0.0"));
+  EXPECT_EQ(read["guardrail"], R"(the "good" one\)");
+  EXPECT_EQ(read["errors"], 8);
 }
 
 TEST(ErrorAlarms, OnlyAnObjectiveOfItsOwnSaysWhatIsAllowed) {
