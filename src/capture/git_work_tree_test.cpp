@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/temporary_folder.hpp"
 #include "capture/git_repository.hpp"
 #include "capture/program.hpp"
 
@@ -19,8 +20,6 @@ namespace fs = std::filesystem;
 class GitWorkTreeTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
     tree = folder / "tree";
     fs::create_directory(tree);
     git({"init", "-q", "-b", "main"});
@@ -29,7 +28,6 @@ class GitWorkTreeTest : public ::testing::Test {
     git({"add", "."});
     commit();
   }
-  void TearDown() override { fs::remove_all(folder); }
 
   void write(const std::string& path, const std::string& text) {
     fs::create_directories((tree / path).parent_path());
@@ -62,7 +60,8 @@ class GitWorkTreeTest : public ::testing::Test {
     return text;
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   fs::path tree;
   GitWorkTree work_tree;
 };
@@ -203,8 +202,8 @@ TEST_F(GitWorkTreeTest, FindsALinkedWorkTreesOwnCommit) {
 }
 
 TEST(GitRepository, RefusesAHeadThatLeavesTheRepository) {
-  std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-  const fs::path folder = mkdtemp(name.data());
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   fs::create_directories(folder / ".git/objects");
   for (const char* head : {"ref: refs/../../../etc/passwd", "ref: /etc/passwd", "nonsense", ""}) {
     std::ofstream(folder / ".git/HEAD") << head << "\n";
@@ -212,7 +211,6 @@ TEST(GitRepository, RefusesAHeadThatLeavesTheRepository) {
     ASSERT_TRUE(repository && *repository);
     EXPECT_FALSE(head_commit(**repository)) << head;
   }
-  fs::remove_all(folder);
 }
 
 TEST(GitRepository, TakesCredentialsOutOfAddresses) {

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.hpp"
+
 namespace backstay::capture {
 namespace {
 
@@ -12,16 +14,12 @@ namespace fs = std::filesystem;
 
 class LinuxMachineTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
-  }
-  void TearDown() override { fs::remove_all(folder); }
   void write(const std::string& path, const std::string& text) {
     fs::create_directories((folder / path).parent_path());
     std::ofstream(folder / path) << text;
   }
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
 };
 
 TEST_F(LinuxMachineTest, TellsSystemProcessorsMemoryAndGpus) {

@@ -2,6 +2,7 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.hpp"
 #include "services/check_store.hpp"
 #include "services/collect_garbage.hpp"
 #include "services/register_version.hpp"
@@ -19,8 +20,6 @@ constexpr milliseconds kOver{-60'000};
 class StoreServices : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
     blobs = LocalBlobStore::open(folder / "blobs").value();
     std::ofstream(folder / "model.bin") << "model";
     std::ofstream(folder / "features.py") << "features";
@@ -34,7 +33,6 @@ class StoreServices : public ::testing::Test {
     ASSERT_TRUE(spec) << spec.error().message;
     ASSERT_TRUE(register_version({ledger, *blobs}, *spec, folder, {"alice"}));
   }
-  void TearDown() override { fs::remove_all(folder); }
 
   static Digest put(BlobStore& store, const std::string& content) {
     auto writer = store.begin().value();
@@ -67,7 +65,8 @@ class StoreServices : public ::testing::Test {
     }
   };
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   MemoryLedger ledger;
   Records records;
   std::unique_ptr<LocalBlobStore> blobs;

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.hpp"
 #include "storage/memory/memory_blob_store.hpp"
 
 namespace backstay::services {
@@ -20,12 +21,7 @@ class HandClock : public Clock {
 
 class UploadsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
-    reopen();
-  }
-  void TearDown() override { fs::remove_all(folder); }
+  void SetUp() override { reopen(); }
   void reopen() { uploads = Uploads::open(blobs, folder / "uploads", seconds(3600), clock).value(); }
   static std::function<bool(const BlobSink&)> sends(const std::string& text, bool whole = true) {
     return [text, whole](const BlobSink& sink) { return sink(std::as_bytes(std::span(text))).has_value() && whole; };
@@ -34,7 +30,8 @@ class UploadsTest : public ::testing::Test {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder / "uploads"), {}));
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   MemoryBlobStore blobs;
   HandClock clock;
   std::unique_ptr<Uploads> uploads;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/random.hpp"
+#include "base/temporary_folder.hpp"
 #include "services/accept_scan.hpp"
 #include "services/checkout_version.hpp"
 #include "services/evaluate_gate.hpp"
@@ -39,8 +40,6 @@ environment: {lock_files: [requirements.txt]}
 class VersionServicesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
     blobs = LocalBlobStore::open(folder / "blobs").value();
     write("model/weights.bin", "weights");
     write("model/sub/vocabulary.txt", "words");
@@ -48,7 +47,6 @@ class VersionServicesTest : public ::testing::Test {
     write("requirements.txt", "numpy==1.26.4\n");
     write("a.csv", "x,y\n1,2\n3,4\n");
   }
-  void TearDown() override { fs::remove_all(folder); }
 
   void write(const std::string& path, const std::string& text) {
     fs::create_directories((folder / path).parent_path());
@@ -70,7 +68,8 @@ class VersionServicesTest : public ::testing::Test {
     return text.replace(text.find(what), what.size(), with);
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   MemoryLedger ledger;
   std::unique_ptr<LocalBlobStore> blobs;
 };

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/temporary_folder.hpp"
 #include "serving/child_process.hpp"
 #include "serving/health_probe.hpp"
 
@@ -35,18 +36,13 @@ server.serve_forever()
 class BackendSupervisorTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
     supervisor = BackendSupervisor::create(folder / "logs", [this](const BackendStatus& status) {
                    const std::lock_guard lock(mutex);
                    seen.push_back(status);
                    changed.notify_all();
                  }).value();
   }
-  void TearDown() override {
-    supervisor.reset();
-    fs::remove_all(folder);
-  }
+  void TearDown() override { supervisor.reset(); }
 
   BackendSpec python(const char* script, const std::string& port = "0") const {
     BackendSpec spec;
@@ -92,7 +88,8 @@ class BackendSupervisorTest : public ::testing::Test {
     return !alive(pid);
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<BackendStatus> seen;

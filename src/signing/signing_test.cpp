@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/base64.hpp"
+#include "base/temporary_folder.hpp"
 #include "signing/certificate.hpp"
 #include "signing/dsse.hpp"
 #include "signing/key_file.hpp"
@@ -69,16 +70,12 @@ TEST(Keys, RefusesTextsThatAreNoKeysOfOurs) {
 
 class KeyFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
-  }
-  void TearDown() override { fs::remove_all(folder); }
   static mode_t mode(const fs::path& path) {
     struct stat info {};
     return stat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
   }
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
 };
 
 TEST_F(KeyFiles, AreTheirOwnersOnlyAndNeverOverwritten) {

@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "base/temporary_folder.hpp"
+
 namespace backstay {
 namespace {
 
@@ -12,13 +14,6 @@ namespace fs = std::filesystem;
 
 class LiveWindows : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "live-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   static LiveWindow window(int minute, const std::string& version = "1.0.0", const std::string& segment = "") {
     LiveWindow out;
     out.endpoint = "e";
@@ -30,7 +25,8 @@ class LiveWindows : public testing::Test {
     out.profile = R"({"profile":"backstay-profile/2"})";
     return out;
   }
-  fs::path root_;
+  const TemporaryFolder temporary_;
+  const fs::path root_ = temporary_.path();
 };
 
 TEST_F(LiveWindows, ComeBackOldestFirstAndOnlyThoseAfterAMoment) {

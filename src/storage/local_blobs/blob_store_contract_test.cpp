@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/random.hpp"
+#include "base/temporary_folder.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
 #include "storage/memory/memory_blob_store.hpp"
 
@@ -41,13 +42,10 @@ struct InMemory {
   static constexpr bool kShares = false;
 };
 struct OnDisk {
-  fs::path folder = [] {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    return fs::path(mkdtemp(name.data()));
-  }();
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   std::unique_ptr<LocalBlobStore> store = LocalBlobStore::open(folder / "blobs").value();
   BlobStore& blobs() const { return *store; }
-  ~OnDisk() { fs::remove_all(folder); }
   static constexpr bool kShares = true;
 };
 struct Empty : OnDisk {
@@ -104,11 +102,8 @@ class BlobStoreContract : public ::testing::Test {
 
   Form form;
   BlobStore& store = form.blobs();
-  fs::path out = [] {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    return fs::path(mkdtemp(name.data()));
-  }();
-  ~BlobStoreContract() override { fs::remove_all(out); }
+  const TemporaryFolder out_folder;
+  const fs::path out = out_folder.path();
 };
 
 using Forms = ::testing::Types<InMemory, Empty, Whole, LargestWhole, Chunked, Compressed, AllTheSame>;

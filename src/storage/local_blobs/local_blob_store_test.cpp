@@ -7,6 +7,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/temporary_folder.hpp"
+
 namespace backstay {
 namespace {
 
@@ -18,12 +20,7 @@ std::span<const std::byte> bytes(const std::string& text) {
 
 class LocalBlobStoreTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
-    store = LocalBlobStore::open(folder / "blobs").value();
-  }
-  void TearDown() override { fs::remove_all(folder); }
+  void SetUp() override { store = LocalBlobStore::open(folder / "blobs").value(); }
   Digest put(const std::string& text) {
     auto writer = store->begin().value();
     EXPECT_TRUE(writer->write(bytes(text)));
@@ -33,7 +30,8 @@ class LocalBlobStoreTest : public ::testing::Test {
     return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder / "blobs/tmp"), {}));
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   std::unique_ptr<LocalBlobStore> store;
 };
 

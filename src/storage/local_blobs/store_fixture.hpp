@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "base/temporary_folder.hpp"
 #include "storage/local_blobs/chunk_index.hpp"
 #include "storage/local_blobs/local_blob_store.hpp"
 
@@ -74,12 +75,7 @@ inline const BlobSink nobody = [](std::span<const std::byte>) { return Result<vo
 
 class StoreFixture : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    store = LocalBlobStore::open(folder_ / "blobs").value();
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { store = LocalBlobStore::open(folder_ / "blobs").value(); }
 
   Layout layout() const { return {folder_ / "blobs"}; }
   Digest put(const Bytes& bytes) { return put(*store, bytes); }
@@ -117,7 +113,8 @@ class StoreFixture : public ::testing::Test {
     return found;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
   std::unique_ptr<LocalBlobStore> store;
 };
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/temporary_folder.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
 #include "wire/manifest_json.hpp"
@@ -25,8 +26,6 @@ VersionRef ref(const char* text) {
 class CheckRecordsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
     ledger = SqliteLedger::open(folder / "registry.db").value();
     add("m@1.0.0");
     add("m@1.1.0");
@@ -63,7 +62,6 @@ class CheckRecordsTest : public ::testing::Test {
     ASSERT_TRUE(ledger->serving_number("e", ref("m@1.1.0")));
     deploy();
   }
-  void TearDown() override { fs::remove_all(folder); }
 
   void add(const char* version) {
     registry::Manifest manifest;
@@ -112,7 +110,8 @@ class CheckRecordsTest : public ::testing::Test {
     return out;
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   std::unique_ptr<SqliteLedger> ledger;
 };
 

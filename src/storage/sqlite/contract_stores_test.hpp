@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/temporary_folder.hpp"
 #include "storage/memory/memory_ledger.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
 
@@ -14,13 +15,10 @@ struct InMemory {
   MemoryLedger ledger;
 };
 struct OnDisk {
-  std::filesystem::path folder = [] {
-    std::string name = std::filesystem::temp_directory_path() / "backstay-XXXXXX";
-    return std::filesystem::path(mkdtemp(name.data()));
-  }();
+  const TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path();
   std::unique_ptr<SqliteLedger> opened = SqliteLedger::open(folder / "registry.db").value();
   SqliteLedger& ledger = *opened;
-  ~OnDisk() { std::filesystem::remove_all(folder); }
 };
 
 using ContractStores = ::testing::Types<InMemory, OnDisk>;

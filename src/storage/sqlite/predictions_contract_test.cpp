@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "base/temporary_folder.hpp"
 #include "storage/memory/memory_predictions.hpp"
 #include "storage/sqlite/sqlite_predictions.hpp"
 
@@ -18,13 +19,10 @@ struct InMemory {
   MemoryPredictions store{kMost};
 };
 struct OnDisk {
-  std::filesystem::path folder = [] {
-    std::string name = std::filesystem::temp_directory_path() / "backstay-XXXXXX";
-    return std::filesystem::path(mkdtemp(name.data()));
-  }();
+  const TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path();
   std::unique_ptr<SqlitePredictions> opened = SqlitePredictions::open(folder / "predictions.db", {kMost}).value();
   SqlitePredictions& store = *opened;
-  ~OnDisk() { std::filesystem::remove_all(folder); }
 };
 
 Prediction prediction(std::uint64_t number, const std::string& version = "1.0.0") {

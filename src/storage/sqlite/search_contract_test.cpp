@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/random.hpp"
+#include "base/temporary_folder.hpp"
 #include "storage/memory/memory_ledger.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/sqlite_ledger.hpp"
@@ -34,14 +35,11 @@ struct InMemory {
   MemoryLedger ledger{clock};
 };
 struct OnDisk {
-  fs::path folder = [] {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    return fs::path(mkdtemp(name.data()));
-  }();
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   SetClock clock;
   std::unique_ptr<SqliteLedger> opened = SqliteLedger::open(folder / "registry.db", clock).value();
   SqliteLedger& ledger = *opened;
-  ~OnDisk() { fs::remove_all(folder); }
 };
 
 registry::Manifest manifest_of(const std::string& ref) {

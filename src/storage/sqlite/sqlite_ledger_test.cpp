@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/random.hpp"
+#include "base/temporary_folder.hpp"
 #include "storage/sqlite/database.hpp"
 
 namespace backstay {
@@ -20,12 +21,7 @@ namespace fs = std::filesystem;
 
 class SqliteLedgerTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = fs::temp_directory_path() / "backstay-XXXXXX";
-    folder = mkdtemp(name.data());
-    file = folder / "registry.db";
-  }
-  void TearDown() override { fs::remove_all(folder); }
+  void SetUp() override { file = folder / "registry.db"; }
   std::unique_ptr<SqliteLedger> open() { return SqliteLedger::open(file).value(); }
   static Result<VersionStore::Registered> add(SqliteLedger& ledger, int number, const std::string& content = "") {
     const std::string version = fmt::format("m@1.{}.0", number);
@@ -45,7 +41,8 @@ class SqliteLedgerTest : public ::testing::Test {
     EXPECT_FALSE(ledger.tree_node({0, edge.size()}));
   }
 
-  fs::path folder;
+  const TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   fs::path file;
 };
 
