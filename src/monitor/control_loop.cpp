@@ -257,7 +257,9 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   const Outcome& outcome = prediction.outcome;
   if (label.kind == FeedbackKind::kLabel) ++endpoint.labels_joined;
   endpoint.versions[version].add(label.kind);
-  if (label.kind == FeedbackKind::kLabel) watch_errors(endpoint, version, outcome, label.value);
+  // Of a candidate the guardrails themselves decide.
+  const bool serves = version == directory_.split(endpoint.config.name).fallback;
+  if (label.kind == FeedbackKind::kLabel && serves) watch_errors(endpoint, version, outcome, label.value);
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   endpoint.now = ports_.clock.monotonic();

@@ -11,7 +11,7 @@
 
 namespace backstay::monitor {
 
-/// Concept drift of versions that serve, also when no release is under way: per guardrail on labels with an objective
+/// Concept drift of the stable version, also when no release is under way: per guardrail on labels with an objective
 /// of its own, whether a version's predictions are wrong more often than the objective allows (drift::ErrorDetector).
 /// While they are not, kRunLength labels or more pass on average before a false alarm. Begins anew with the process.
 /// Not thread-safe.

@@ -58,6 +58,7 @@ def test_labels_of_before_a_restart_credit_who_answered_and_decide(released):
     # Every one of the candidate's is wrong: the labels of before decide about the rollout that is under way.
     status = setup.server.wait_for_phase("e", "rolled_back")
     assert "sensitivity" in status["rollout"]["cause"]["reason"]
+    assert "drift.alarm" not in [e["action"] for e in setup.backstay.audit()], "of a candidate the guardrail decides"
     assert labels(setup) == {"1.0.0": 200 - len(candidates), "2.0.0": len(candidates)}
     setup.server.stop()
 
