@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -15,11 +16,11 @@ using namespace backstay;
 
 namespace {
 
-/// A table in memory, as whoever has it already would hand it over.
+/// A table in memory, by column, as whoever has it already would hand it over.
 struct Table {
-  std::vector<std::string> columns;
-  std::string texts;
-  std::vector<drift::Value> values;  ///< Row by row.
+  std::vector<std::string> names;
+  std::string texts;  ///< One after the other, as Arrow keeps them.
+  tables::ColumnBatch batch;
 };
 
 double cpu_seconds() {
@@ -30,13 +31,19 @@ double cpu_seconds() {
 
 Table read_table(const char* path) {
   Table out;
-  std::vector<std::pair<std::size_t, std::size_t>> places;  // Of texts: they move while more are read.
+  std::vector<tables::ColumnValues>& columns = out.batch.columns;
   const auto reader = tables::make_row_reader(tables::Format::kCsv, path, [&](const tables::Row& row) -> Result<void> {
-    for (const tables::Cell& cell : row.cells) {
-      const drift::Value value = tables::value_of(cell);
-      places.emplace_back(out.texts.size(), value.text.size());
-      out.texts += value.text;
-      out.values.push_back(value);
+    columns.resize(row.cells.size());
+    ++out.batch.rows;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const drift::Value value = tables::value_of(row.cells[i]);
+      if (value.kind == drift::Value::Kind::kNumber) {
+        columns[i].doubles.push_back(value.number);
+      } else {
+        columns[i].ends.push_back(out.texts.size());
+        columns[i].texts.push_back(value.text);
+        out.texts += value.text;
+      }
     }
     return {};
   });
@@ -49,17 +56,27 @@ Table read_table(const char* path) {
     }
   }
   if (!reader->end_file()) std::exit(1);
-  for (std::size_t i = 0; i < places.size(); ++i)
-    out.values[i].text = std::string_view(out.texts).substr(places[i].first, places[i].second);
-  out.columns = reader->columns();
+  for (tables::ColumnValues& column : columns) {
+    const bool numbers = column.texts.empty();
+    column.kept = numbers ? tables::ColumnValues::Kept::kDoubles : tables::ColumnValues::Kept::kTexts;
+    column.type = numbers ? tables::ColumnType::kNumber : tables::ColumnType::kText;
+    column.rows = out.batch.rows;
+    for (std::size_t row = 0; row < column.texts.size(); ++row)
+      column.texts[row] = std::string_view(out.texts).substr(column.ends[row], column.texts[row].size());
+  }
+  out.names = reader->columns();
   return out;
 }
 
 drift::Profile profile_of(const Table& table, std::uint32_t k) {
   drift::RowProfile rows(drift::Profile::kMaxColumns, k);
-  const std::size_t width = table.columns.size();
-  for (std::size_t at = 0; at < table.values.size(); at += width) rows.add(std::span(table.values).subspan(at, width));
-  return rows.named(table.columns);
+  drift::RowBlock block(drift::Profile::kMaxColumns);
+  for (std::size_t at = 0; at < table.batch.rows; at += block.rows()) {
+    block.clear();
+    tables::put_rows(table.batch, at, std::min(table.batch.rows - at, block.room()), block);
+    rows.add(block);
+  }
+  return rows.named(table.names);
 }
 
 }  // namespace
@@ -82,7 +99,6 @@ int main(int argc, char** argv) {
   std::printf(
       "{\"training_rows\": %zu, \"live_rows\": %zu, \"columns\": %zu, \"drifted\": %zu, \"training_cpu\": %.6f, "
       "\"live_cpu\": %.6f}\n",
-      training.values.size() / training.columns.size(), live.values.size() / live.columns.size(), live.columns.size(),
-      found.drifted(), profiled - begin, end - profiled);
+      training.batch.rows, live.batch.rows, live.names.size(), found.drifted(), profiled - begin, end - profiled);
   return 0;
 }

@@ -21,10 +21,13 @@ Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
 }
 
-/// Feeds the file's rows to `on_row`, in order; `on_columns` is told their names before the first and whenever there
-/// are more.
-Result<void> for_each_row(const fs::path& path, const std::function<void(const std::vector<std::string>&)>& on_columns,
-                          const tables::OnRow& on_row, const OnProgress& on_progress) {
+using OnColumns = std::function<void(const std::vector<std::string>&)>;
+
+/// Feeds the file's rows to one of the two, in order; `on_columns` is told their names before the first and whenever
+/// there are more.
+Result<void> read_file(const fs::path& path, const OnColumns& on_columns, tables::OnRow on_row,
+                       std::function<Result<void>(const tables::ColumnBatch&)> on_batch,
+                       const OnProgress& on_progress) {
   std::error_code ignored;
   Progress progress{path.filename().string(), 0, fs::file_size(path, ignored)};
   tables::TableOptions options;
@@ -33,14 +36,12 @@ Result<void> for_each_row(const fs::path& path, const std::function<void(const s
     progress.done_bytes += bytes;
     if (on_progress) on_progress(progress);
   };
-  return tables::read_rows(
-      path, on_row,
-      [&](const std::vector<tables::ColumnInfo>& columns) {
-        std::vector<std::string> names;
-        for (const tables::ColumnInfo& column : columns) names.push_back(column.name);
-        on_columns(names);
-      },
-      std::move(options));
+  const auto tell = [&](const std::vector<tables::ColumnInfo>& columns) {
+    std::vector<std::string> names;
+    for (const tables::ColumnInfo& column : columns) names.push_back(column.name);
+    on_columns(names);
+  };
+  return tables::read_rows(path, {std::move(on_row), std::move(on_batch), tell}, std::move(options));
 }
 
 std::size_t index_of(const std::vector<std::string>& columns, const std::string& name) {
@@ -78,15 +79,28 @@ class Reading {
 
   Result<void> take(const tables::Row& row) {
     if (file_.since) {
-      TRY(const Timestamp at, time_of(row));
-      if (at < *file_.since) {
-        ++out_.left_out;
-        return {};
-      }
+      TRY(const bool is_asked_for, asked_for(text_at(row, time_), rows()));
+      if (!is_asked_for) return {};
     }
     tables::put_row(row.cells, block_);
     if (block_.full()) take_block();
-    if (detector_) judge(row);
+    if (detector_ && label_ < row.cells.size() && prediction_ < row.cells.size())
+      judge(row.cells[label_], row.cells[prediction_], rows());
+    return {};
+  }
+
+  Result<void> take(const tables::ColumnBatch& batch) {
+    std::string scratch;
+    std::size_t begin = 0;  // Of rows that are asked for and were not taken yet.
+    for (std::size_t row = 0; file_.since && row < batch.rows; ++row) {
+      const bool has_time = time_ < batch.columns.size();
+      TRY(const bool is_asked_for,
+          asked_for(has_time ? batch.columns[time_].cell(row, scratch).text : "", rows() + row - begin));
+      if (is_asked_for) continue;
+      take_rows(batch, begin, row);
+      begin = row + 1;
+    }
+    take_rows(batch, begin, batch.rows);
     return {};
   }
 
@@ -111,11 +125,31 @@ class Reading {
  private:
   static constexpr std::size_t kMaxColumns = 1'024;  // What a table may have; the training data has less.
 
-  Result<Timestamp> time_of(const tables::Row& row) const {
-    auto at = parse_row_time(std::string(text_at(row, time_)));
-    if (at) return *at;
-    return Unexpected(std::move(at).error().within(
-        fmt::format("{} row {}, column '{}'", file_.path.string(), rows() + out_.left_out, file_.time_column)));
+  /// Whether a row is late enough; one that is not is counted. `taken`: rows before it that were.
+  Result<bool> asked_for(std::string_view time, std::uint64_t taken) {
+    auto at = parse_row_time(std::string(time));
+    if (!at)
+      return Unexpected(std::move(at).error().within(
+          fmt::format("{} row {}, column '{}'", file_.path.string(), taken + out_.left_out, file_.time_column)));
+    if (*at >= *file_.since) return true;
+    ++out_.left_out;
+    return false;
+  }
+
+  void take_rows(const tables::ColumnBatch& batch, std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; detector_ && row < end; ++row) {
+      if (label_ >= batch.columns.size() || prediction_ >= batch.columns.size()) break;
+      std::string label;
+      std::string prediction;
+      judge(batch.columns[label_].cell(row, label), batch.columns[prediction_].cell(row, prediction),
+            rows() + row - begin + 1);
+    }
+    while (begin < end) {
+      const std::size_t count = std::min(end - begin, block_.room());
+      tables::put_rows(batch, begin, count, block_);
+      begin += count;
+      if (block_.full()) take_block();
+    }
   }
 
   std::uint64_t rows() const { return profile_.rows() + block_.rows(); }
@@ -126,15 +160,15 @@ class Reading {
     block_.clear();
   }
 
-  void judge(const tables::Row& row) {
-    if (label_ >= row.cells.size() || prediction_ >= row.cells.size()) return;
-    const drift::Value label = tables::value_of(row.cells[label_]);
-    const drift::Value prediction = tables::value_of(row.cells[prediction_]);
+  /// Of the stream's row of that number, counted from 1.
+  void judge(const tables::Cell& label_cell, const tables::Cell& prediction_cell, std::uint64_t row) {
+    const drift::Value label = tables::value_of(label_cell);
+    const drift::Value prediction = tables::value_of(prediction_cell);
     if (label.kind == drift::Value::Kind::kMissing || prediction.kind == drift::Value::Kind::kMissing) return;
     const bool wrong = !same_value(label, prediction);
     ++out_.errors->labelled;
     if (wrong) ++out_.errors->wrong;
-    if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = rows();
+    if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = row;
   }
 
   const LiveFile& file_;
@@ -156,14 +190,14 @@ Result<void> add_times(const LiveFile& file, LiveRows& out) {
   for (ColumnAlarm& alarm : out.alarms) wanted.emplace(alarm.alarm.since + out.left_out, &alarm);
   std::uint64_t row_number = 0;
   std::size_t time = 0;
-  return for_each_row(
+  return read_file(
       file.path, [&](const std::vector<std::string>& columns) { time = index_of(columns, file.time_column); },
       [&](const tables::Row& row) -> Result<void> {
         const auto [first, last] = wanted.equal_range(row_number++);
         for (auto each = first; each != last; ++each) each->second->since_time = text_at(row, time);
         return {};
       },
-      {});
+      {}, {});
 }
 
 }  // namespace
@@ -198,9 +232,10 @@ Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, co
   if (file.since && file.time_column.empty())
     return invalid("A point in time needs a column that has the rows' times.", "Name it with --time COLUMN.");
   Reading reading(file, watch);
-  TRY_DO(for_each_row(
+  TRY_DO(read_file(
       file.path, [&](const std::vector<std::string>& columns) { reading.learn_columns(columns); },
-      [&](const tables::Row& row) { return reading.take(row); }, on_progress));
+      [&](const tables::Row& row) { return reading.take(row); },
+      [&](const tables::ColumnBatch& batch) { return reading.take(batch); }, on_progress));
   TRY(LiveRows out, reading.finish());
   if (!out.alarms.empty() && !file.time_column.empty()) TRY_DO(add_times(file, out));
   return out;

@@ -40,15 +40,12 @@ Result<Digest> digest_of_file(const std::filesystem::path& path) {
 Result<Digest> read_column_table(const std::filesystem::path& path, const OnTableRow& on_row) {
   TRY(const Digest before, digest_of_file(path));
   std::vector<std::string> columns;
-  TRY_DO(tables::read_rows(
-      path,
-      [&](const tables::Row& row) {
-        return on_row({columns, row.cells});
-      },
-      [&](const std::vector<tables::ColumnInfo>& infos) {
-        columns.clear();
-        for (const tables::ColumnInfo& info : infos) columns.push_back(info.name);
-      }));
+  const auto tell = [&](const std::vector<tables::ColumnInfo>& infos) {
+    columns.clear();
+    for (const tables::ColumnInfo& info : infos) columns.push_back(info.name);
+  };
+  const auto take = [&](const tables::Row& row) { return on_row({columns, row.cells}); };
+  TRY_DO(tables::read_rows(path, {.on_row = take, .on_columns = tell}));
   TRY(const Digest after, digest_of_file(path));
   if (before == after) return before;
   return Unexpected(ErrorCode::kConflict, fmt::format("{} changed while it was read.", path.string()),

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
+#include <bit>
 
 #include "base/text.hpp"
+#include "tables/byte_masks.hpp"
 #include "tables/value_text.hpp"
 
 namespace backstay::tables {
@@ -32,18 +34,14 @@ Unexpected CsvReader::wrong(const std::string& what) const {
 
 Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (std::size_t at = 0; at < text.size(); ++at) {
+  std::size_t at = 0;
+  while (at < text.size()) {
     if (state_ == State::kRowStart && mark_ == kMark.size() && !in_head_) {
-      const std::size_t end = text.find('\n', at);
-      if (end != std::string_view::npos) {
-        TRY(const bool taken, take_line(text.substr(at, end - at)));
-        if (taken) {
-          at = end;
-          continue;
-        }
-      }
+      TRY(const std::size_t taken, take_plain_lines(text.substr(at)));
+      at += taken;
+      if (at == text.size()) break;
     }
-    const char c = text[at];
+    const char c = text[at++];
     if (mark_ < kMark.size()) {
       if (c == kMark[mark_]) {
         ++mark_;
@@ -58,38 +56,53 @@ Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
   return {};
 }
 
-Result<bool> CsvReader::take_line(std::string_view line) {
-  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-  if (line.empty() || line.size() > kMaxRowBytes) return false;
-  cells_.resize(columns_.size());
+Result<std::size_t> CsvReader::take_plain_lines(std::string_view text) {
+  cells_.assign(columns_.size(), Cell{});
+  std::size_t line = 0;  // Where it begins, as does the cell.
+  std::size_t cell = 0;
   std::size_t count = 0;
-  std::size_t begin = 0;
+  bool ascii = true;
   const auto end_cell_at = [&](std::size_t end) {
     if (count < cells_.size()) {
-      cells_[count].text = line.substr(begin, end - begin);
-      cells_[count].kind = end == begin ? Cell::Kind::kMissing : Cell::Kind::kText;
+      cells_[count].text = text.substr(cell, end - cell);
+      cells_[count].kind = end == cell ? Cell::Kind::kMissing : Cell::Kind::kText;
     }
     ++count;
-    begin = end + 1;
+    cell = end + 1;
   };
-  bool ascii = true;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == delimiter_) {
-      end_cell_at(i);
-    } else if (static_cast<unsigned char>(c) <= '"') {  // Also of the space, which is not one of them.
-      if (c == '\0' || c == '\r' || (c == '"' && !tabs_)) return false;
-    } else if (static_cast<unsigned char>(c) >= 0x80) {
-      ascii = false;
+  std::array<char, kMaskedBytes> last;
+  for (std::size_t begin = 0; begin < text.size(); begin += kMaskedBytes) {
+    const char* bytes = text.data() + begin;
+    if (text.size() - begin < kMaskedBytes) {
+      last.fill(' ');
+      std::copy(text.begin() + static_cast<std::ptrdiff_t>(begin), text.end(), last.begin());
+      bytes = last.data();
+    }
+    const ByteMasks masks = masks_of(bytes, delimiter_);
+    ascii = ascii && masks.high == 0;
+    for (std::uint64_t rest = masks.ends | masks.rare; rest != 0; rest &= rest - 1) {
+      const std::size_t at = begin + static_cast<std::size_t>(std::countr_zero(rest));
+      const char c = text[at];
+      if (c == delimiter_) {
+        end_cell_at(at);
+      } else if (c == '\n') {
+        const std::size_t end = at > line && text[at - 1] == '\r' ? at - 1 : at;
+        if (end == line || end - line > kMaxRowBytes) return line;
+        end_cell_at(end);
+        if (count != cells_.size()) return line;  // take() says so.
+        row_line_ = line_;
+        if (!ascii && !is_utf8(text.substr(line, end - line))) return wrong("the row is not UTF-8");
+        TRY_DO(give_row());
+        ++line_;
+        line = cell = at + 1;
+        count = 0;
+        ascii = masks.high == 0;
+      } else if (c == '\0' || (c == '"' && !tabs_) || (c == '\r' && text.substr(at, 2) != "\r\n")) {
+        return line;
+      }
     }
   }
-  end_cell_at(line.size());
-  if (count != cells_.size()) return false;  // take() says so.
-  row_line_ = line_;
-  if (!ascii && !is_utf8(line)) return wrong("the row is not UTF-8");
-  TRY_DO(give_row());
-  ++line_;
-  return true;
+  return line;
 }
 
 void CsvReader::end_cell() {

@@ -17,8 +17,9 @@ class CsvReader : public RowReader {
 
  private:
   enum class State { kRowStart, kCellStart, kPlain, kQuoted, kQuoteSeen, kReturn };
-  /// Whether it took the whole line, which begins a row, at once; what is rare is left to take().
-  Result<bool> take_line(std::string_view line);
+  /// Takes whole lines, from one that begins a row on, until something rare comes, which is left to take(). How many
+  /// bytes they are.
+  Result<std::size_t> take_plain_lines(std::string_view text);
   Result<void> take(char c);
   Result<void> take_plain(char c);
   void end_cell();

@@ -49,21 +49,21 @@ Result<Opened> open_source(const std::filesystem::path& path, const TableOptions
 }
 
 /// Row by row as they are read: nothing is copied.
-Result<void> read_text_rows(ByteSource& source, Format format, const TableOptions& options, const OnRow& on_row,
-                            const std::function<void(const std::vector<ColumnInfo>&)>& on_columns) {
+Result<void> read_text_rows(ByteSource& source, Format format, const TableOptions& options,
+                            const RowConsumer& consumer) {
   std::vector<ColumnInfo> told;
   bool first = true;
   const RowReader* names = nullptr;
   const auto tell = [&] {
     const std::vector<std::string>& columns = names->columns();
-    if (!on_columns || (!first && columns.size() == told.size())) return;
+    if (!consumer.on_columns || (!first && columns.size() == told.size())) return;
     first = false;
     while (told.size() < columns.size()) told.push_back({columns[told.size()], ColumnType::kMixed, ""});
-    on_columns(told);
+    consumer.on_columns(told);
   };
   const auto take = [&](const Row& row) {
     tell();
-    return on_row({{}, row.cells});
+    return consumer.on_row({{}, row.cells});
   };
   const std::unique_ptr<RowReader> reader = make_row_reader(format, options.name, take, Canonical::kLeftOut);
   names = reader.get();
@@ -100,30 +100,36 @@ Result<std::unique_ptr<TableReader>> open_table(const std::filesystem::path& pat
                     "Use .csv, .tsv, .jsonl, .parquet or .arrow (.feather).");
 }
 
-Result<void> read_rows(const std::filesystem::path& path, const OnRow& on_row,
-                       const std::function<void(const std::vector<ColumnInfo>&)>& on_columns, TableOptions options) {
+namespace {
+
+Result<void> give_rows(const ColumnBatch& batch, const OnRow& on_row) {
+  std::vector<Cell> cells(batch.columns.size());
+  std::vector<std::string> scratch(batch.columns.size());
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = batch.columns[i].cell(row, scratch[i]);
+    TRY_DO(on_row({{}, cells}));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> read_rows(const std::filesystem::path& path, const RowConsumer& consumer, TableOptions options) {
   if (options.name.empty()) options.name = path.string();
   if (options.columns.empty()) {
     TRY(const Opened opened, open_source(path, options));
-    if (opened.text) return read_text_rows(*opened.source, *opened.text, options, on_row, on_columns);
+    if (opened.text) return read_text_rows(*opened.source, *opened.text, options, consumer);
   }
   TRY(const std::unique_ptr<TableReader> table, open_table(path, std::move(options)));
   std::size_t told = 0;
   bool first = true;
-  std::vector<Cell> cells;
-  std::vector<std::string> scratch;
   while (true) {
     TRY(const ColumnBatch* batch, table->next());
-    if (on_columns && (first || table->columns().size() > told)) on_columns(table->columns());
+    if (consumer.on_columns && (first || table->columns().size() > told)) consumer.on_columns(table->columns());
     first = false;
     told = table->columns().size();
     if (batch == nullptr) return {};
-    cells.resize(batch->columns.size());
-    scratch.resize(batch->columns.size());
-    for (std::size_t row = 0; row < batch->rows; ++row) {
-      for (std::size_t i = 0; i < cells.size(); ++i) cells[i] = batch->columns[i].cell(row, scratch[i]);
-      TRY_DO(on_row({{}, cells}));
-    }
+    TRY_DO(consumer.on_batch ? consumer.on_batch(*batch) : give_rows(*batch, consumer.on_row));
   }
 }
 

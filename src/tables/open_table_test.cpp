@@ -43,12 +43,11 @@ TEST(OpenTable, GivesEveryRowWhereverPiecesEnd) {
   bool in_order = true;
   const auto path = file("many.csv", text);
   const auto done =
-      read_rows(path,
-                [&](const Row& row) -> Result<void> {
+      read_rows(path, {[&](const Row& row) -> Result<void> {
                   in_order = in_order && row.cells[0].text == std::to_string(rows++) && row.cells[1].text == "word";
                   return {};
-                },
-                {}, {"", {}, [&](std::uint64_t count) { bytes += count; }});
+                }},
+                {"", {}, [&](std::uint64_t count) { bytes += count; }});
   EXPECT_TRUE(done.has_value());
   EXPECT_TRUE(in_order);
   EXPECT_EQ(rows, kRows);
@@ -59,16 +58,15 @@ TEST(OpenTable, TellsOfColumnsThatComeLater) {
   const auto path = file("late.jsonl", "{\"a\": 1}\n{\"b\": \"x\"}\n");
   std::vector<std::string> names;
   std::size_t widest = 0;
-  const auto done = read_rows(
-      path,
-      [&](const Row& row) -> Result<void> {
-        widest = std::max(widest, row.cells.size());
-        return {};
-      },
-      [&](const std::vector<ColumnInfo>& columns) {
-        names.clear();
-        for (const ColumnInfo& column : columns) names.push_back(column.name);
-      });
+  const auto done = read_rows(path, {.on_row = [&](const Row& row) -> Result<void> {
+                                       widest = std::max(widest, row.cells.size());
+                                       return {};
+                                     },
+                                     .on_columns =
+                                         [&](const std::vector<ColumnInfo>& columns) {
+                                           names.clear();
+                                           for (const ColumnInfo& column : columns) names.push_back(column.name);
+                                         }});
   EXPECT_TRUE(done.has_value());
   EXPECT_EQ(names, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(widest, 2u);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "domain/drift/row_profile.hpp"
+#include "tables/column_batch.hpp"
 #include "tables/row_reader.hpp"
 
 namespace backstay::tables {
@@ -12,6 +13,8 @@ namespace backstay::tables {
 drift::Value value_of(const Cell& cell);
 /// A row's cells, each as value_of() has it.
 void put_row(std::span<const Cell> cells, drift::RowBlock& block);
+/// The same of some rows of a batch, column by column; there must be room for them. Of numbers no text is made.
+void put_rows(const ColumnBatch& batch, std::size_t first, std::size_t count, drift::RowBlock& block);
 
 /// A number as tables write them: all of the text, finite, at most 64 bytes.
 bool read_number(std::string_view text, double& number);
@@ -22,10 +25,13 @@ class Profile {
  public:
   explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns) : rows_(max_columns), block_(max_columns) {}
   void add(const Row& row);
+  void add(const ColumnBatch& batch);
   drift::Profile named(const std::vector<std::string>& columns) const;
   std::uint64_t rows() const { return rows_.rows() + block_.rows(); }
 
  private:
+  void take_block();
+
   drift::RowProfile rows_;
   drift::RowBlock block_;
 };

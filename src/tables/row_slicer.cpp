@@ -32,7 +32,10 @@ RowSlicer::RowSlicer(const std::string& name, Partition partition) : name_(name)
 
 RowSlicer::RowSlicer(Format format, const std::string& name, Partition partition)
     : RowSlicer(name, std::move(partition)) {
-  reader_ = make_row_reader(format, name, [this](const Row& row) { return take(row); });
+  const bool whole = partition_.column.empty() && partition_.ranges.empty();
+  reader_ = make_row_reader(
+      format, name, [this](const Row& row) { return take(row); },
+      whole || !partition_.digest ? Canonical::kLeftOut : Canonical::kWanted);
 }
 
 Result<void> RowSlicer::check_columns(const std::vector<ColumnInfo>& found, const std::string& file) {
@@ -72,6 +75,12 @@ Result<void> RowSlicer::read(TableReader& table, const std::string& file) {
 Result<void> RowSlicer::take_batch(const ColumnBatch& batch) {
   const bool by_value = !partition_.column.empty();
   const bool has_digest = partition_.digest && (by_value || !partition_.ranges.empty());
+  if (!by_value && partition_.ranges.empty()) {
+    by_range_[0].rows += batch.rows;
+    row_ += batch.rows;
+    if (by_range_[0].profile) by_range_[0].profile->add(batch);
+    return {};
+  }
   std::size_t asked = batch.columns.size();
   if (by_value) {
     TRY(asked, partition_column());

@@ -48,11 +48,15 @@ std::optional<TableKind> table_kind(std::string_view file_name);
 /// Whether open_table() has a reader for a file with such a name.
 bool is_table(std::string_view file_name);
 
-/// Calls `on_row` for each row. Row::canonical is left empty. For numbers in bulk, open_table() and
-/// ColumnValues::numbers() are faster: no text is made. `on_columns`, when there is one, is told the columns before the
-/// first row and whenever there are more.
-Result<void> read_rows(const std::filesystem::path& path, const OnRow& on_row,
-                       const std::function<void(const std::vector<ColumnInfo>&)>& on_columns = {},
-                       TableOptions options = {});
+/// Who is told of a table's rows.
+struct RowConsumer {
+  /// Row::canonical is left empty.
+  OnRow on_row;
+  /// Rows of a table that is kept by column (Parquet, Arrow) come here when there is one: no text is made of numbers.
+  std::function<Result<void>(const ColumnBatch&)> on_batch{};
+  /// The columns, before the first row and whenever there are more.
+  std::function<void(const std::vector<ColumnInfo>&)> on_columns{};
+};
+Result<void> read_rows(const std::filesystem::path& path, const RowConsumer& consumer, TableOptions options = {});
 
 }  // namespace backstay::tables

@@ -8,6 +8,24 @@ namespace {
 
 constexpr int kQuantileBins = 10;
 
+using Numbers = std::array<double, RowBlock::kRows>;
+using Places = std::array<std::int64_t, RowBlock::kRows>;
+
+[[gnu::always_inline]] inline void count_above_in(double edge, const Numbers& numbers, Places& counts) {
+  for (std::size_t row = 0; row < RowBlock::kRows; ++row) counts[row] += edge < numbers[row] ? 1 : 0;
+}
+void count_above_any(double edge, const Numbers& numbers, Places& counts) {
+  count_above_in(edge, numbers, counts);
+}
+#ifdef __x86_64__
+[[gnu::target("avx2")]] void count_above_avx2(double edge, const Numbers& numbers, Places& counts) {
+  count_above_in(edge, numbers, counts);
+}
+const auto count_above = __builtin_cpu_supports("avx2") ? count_above_avx2 : count_above_any;
+#else
+const auto count_above = count_above_any;
+#endif
+
 double certain_total(const ColumnProfile& column) {
   double out = 0;
   for (const CategorySketch::Entry& entry : column.categories.entries())
@@ -57,14 +75,13 @@ std::size_t Bins::bin_of(double number) const {
 void Bins::find(const std::array<double, RowBlock::kRows>& numbers,
                 std::array<std::int64_t, RowBlock::kRows>& bins) const {
   bins.fill(0);
-  for (const double edge : edges_)
-    for (std::size_t row = 0; row < RowBlock::kRows; ++row) bins[row] += edge < numbers[row] ? 1 : 0;
+  for (const double edge : edges_) count_above(edge, numbers, bins);
 }
 
 std::size_t Bins::bin_of(std::uint32_t category) const {
-  const auto found = std::lower_bound(categories_.begin(), categories_.end(), category);
-  return found != categories_.end() && *found == category ? static_cast<std::size_t>(found - categories_.begin())
-                                                          : categories_.size();
+  std::size_t below = 0;
+  for (const std::uint32_t each : categories_) below += each < category ? 1 : 0;
+  return below < categories_.size() && categories_[below] == category ? below : categories_.size();
 }
 
 std::vector<double> Bins::counts(const ColumnProfile& column) const {

@@ -1,5 +1,6 @@
 #include "domain/drift/co_moments.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -9,52 +10,82 @@ namespace backstay::drift {
 
 namespace {
 
-using Numbers = std::array<double, RowBlock::kRows>;
-
-// Several numbers at once, as many as the processor takes, and 16 sums side by side: one alone would wait for each
+// Several numbers at once, as many as the processor takes, and 8 sums side by side: one alone would wait for each
 // addition. The sums are the same whichever function makes them, because none fuses multiplication and addition.
-constexpr std::size_t kSums = 16;
+constexpr std::size_t kSums = 8;
+/// So many products with one column are made together: its numbers are fetched once for all of them.
+constexpr std::size_t kTogether = 4;
+using Sources = std::array<const double*, kTogether>;
+using Dots = std::array<double, kTogether>;
 
-template <class Lanes>
-[[gnu::always_inline]] inline double dot_in(const Numbers& a, const Numbers& b) {
+template <class Lanes, std::size_t kColumns>
+[[gnu::always_inline]] inline void dots_in(const double* a, const double* const* b, std::size_t size, double* out) {
   constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(double);
-  Lanes sums[kSums / kLanes] = {};
-  for (std::size_t i = 0; i < a.size(); i += kSums) {
-    for (std::size_t k = 0; k < kSums / kLanes; ++k) {
+  constexpr std::size_t kSets = kSums / kLanes;
+  Lanes sums[kColumns][kSets] = {};
+  for (std::size_t i = 0; i < size; i += kSums) {
+    for (std::size_t k = 0; k < kSets; ++k) {
       Lanes left, right;
-      std::memcpy(&left, &a[i + kLanes * k], sizeof left);
-      std::memcpy(&right, &b[i + kLanes * k], sizeof right);
-      sums[k] += left * right;
+      std::memcpy(&left, a + i + kLanes * k, sizeof left);
+      for (std::size_t c = 0; c < kColumns; ++c) {
+        std::memcpy(&right, b[c] + i + kLanes * k, sizeof right);
+        sums[c][k] += left * right;
+      }
     }
   }
-  for (std::size_t half = kSums / kLanes / 2; half > 0; half /= 2)
-    for (std::size_t k = 0; k < half; ++k) sums[k] += sums[k + half];
-  if constexpr (kLanes == 4) return (sums[0][0] + sums[0][2]) + (sums[0][1] + sums[0][3]);
-  return sums[0][0] + sums[0][1];
+  for (std::size_t c = 0; c < kColumns; ++c) {
+    double each[kSums];
+    std::memcpy(each, sums[c], sizeof each);
+    out[c] = ((each[0] + each[4]) + (each[2] + each[6])) + ((each[1] + each[5]) + (each[3] + each[7]));
+  }
 }
+
+/// Products of `a` with one column, or with kTogether, over a multiple of kSums numbers.
+struct Products {
+  double (*one)(const double* a, const double* b, std::size_t size);
+  Dots (*several)(const double* a, const Sources& b, std::size_t size);
+};
 
 using Two = double __attribute__((vector_size(16)));
-double dot_any(const Numbers& a, const Numbers& b) {
-  return dot_in<Two>(a, b);
+double dot_any(const double* a, const double* b, std::size_t size) {
+  double out = 0;
+  dots_in<Two, 1>(a, &b, size, &out);
+  return out;
 }
-using Dot = double (*)(const Numbers&, const Numbers&);
+Dots dots_any(const double* a, const Sources& b, std::size_t size) {
+  Dots out;
+  dots_in<Two, kTogether>(a, b.data(), size, out.data());
+  return out;
+}
 #ifdef __x86_64__
 using Four = double __attribute__((vector_size(32)));
-[[gnu::target("avx2")]] double dot_avx2(const Numbers& a, const Numbers& b) {
-  return dot_in<Four>(a, b);
+[[gnu::target("avx2")]] double dot_avx2(const double* a, const double* b, std::size_t size) {
+  double out = 0;
+  dots_in<Four, 1>(a, &b, size, &out);
+  return out;
 }
-const Dot dot = __builtin_cpu_supports("avx2") ? dot_avx2 : dot_any;
+[[gnu::target("avx2")]] Dots dots_avx2(const double* a, const Sources& b, std::size_t size) {
+  Dots out;
+  dots_in<Four, kTogether>(a, b.data(), size, out.data());
+  return out;
+}
+const Products products = __builtin_cpu_supports("avx2") ? Products{dot_avx2, dots_avx2} : Products{dot_any, dots_any};
 #else
-const Dot dot = dot_any;
+const Products products{dot_any, dots_any};
 #endif
 
-Numbers product(const Numbers& a, const Numbers& b) {
-  Numbers out;
-  for (std::size_t i = 0; i < a.size(); ++i) out[i] = a[i] * b[i];
+double dot(const double* a, const double* b, std::size_t size) {
+  return products.one(a, b, size);
+}
+
+template <class Mask>
+std::uint64_t count(const Mask& mask) {
+  std::uint64_t out = 0;
+  for (const std::uint64_t each : mask) out += static_cast<std::uint64_t>(std::popcount(each));
   return out;
 }
 
-/// A block whose correlation tells something counts as one of the pair's blocks.
+/// A piece whose correlation tells something counts as one of the pair's blocks.
 void set_z(double correlation, PairMoments& block) {
   constexpr std::uint64_t kLeastRows = 32;
   if (block.rows < kLeastRows || !std::isfinite(correlation)) return;
@@ -71,48 +102,63 @@ void CoMoments::give_slot(std::size_t column) {
   slots_[column] = static_cast<std::uint16_t>(columns_.size());
   moments_.resize(moments_.size() + columns_.size());
   columns_.push_back(column);
+  gathered_.emplace_back();
 }
 
-CoMoments::Centred CoMoments::centred(const RowBlock::Column& column) {
+CoMoments::Centred CoMoments::centred(const Gathered& column, std::size_t size) {
   Centred out;
-  out.mask = column.numbers;
-  out.rows = static_cast<std::uint64_t>(std::popcount(out.mask));
-  if (out.rows == 0) return out;
-  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.present[i] = (out.mask >> i & 1U) != 0 ? 1 : 0;
+  out.mask = column.mask;
+  out.rows = count(out.mask);
+  if (out.rows == 0) {
+    std::fill(out.values.begin(), out.values.begin() + static_cast<std::ptrdiff_t>(size), 0.0);
+    return out;
+  }
+  for (std::size_t block = 0; block < size / RowBlock::kRows; ++block) {
+    double* present = &out.present[block * RowBlock::kRows];
+    std::fill(present, present + RowBlock::kRows, 1.0);
+    for_each_row(~out.mask[block], [&](std::size_t row) { present[row] = 0; });
+  }
   const auto n = static_cast<double>(out.rows);
-  out.mean = dot(column.values, out.present) / n;
+  out.mean = dot(column.values.data(), out.present.data(), size) / n;
   // What rounding left in the mean, for numbers that are large beside their differences.
-  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.values[i] = (column.values[i] - out.mean) * out.present[i];
-  const double rest = dot(out.values, out.present) / n;
+  for (std::size_t i = 0; i < size; ++i) out.values[i] = (column.values[i] - out.mean) * out.present[i];
+  const double rest = dot(out.values.data(), out.present.data(), size) / n;
   out.mean += rest;
-  for (std::size_t i = 0; i < RowBlock::kRows; ++i) out.values[i] -= rest * out.present[i];
-  out.squares = dot(out.values, out.values);
+  for (std::size_t i = 0; i < size; ++i) out.values[i] -= rest * out.present[i];
+  out.squares = dot(out.values.data(), out.values.data(), size);
   out.inverse =
       varies(out.squares, out.mean, out.rows) ? 1 / std::sqrt(out.squares) : std::numeric_limits<double>::quiet_NaN();
   return out;
 }
 
-PairMoments CoMoments::pair_of(const Centred& a, const Centred& b) {
+PairMoments CoMoments::pair_of(const Centred& a, const Centred& b, double xy, std::size_t size) {
   PairMoments out;
-  out.rows = static_cast<std::uint64_t>(std::popcount(a.mask & b.mask));
+  if (a.rows == 0 || b.rows == 0) return out;
+  const bool same_rows = a.mask == b.mask;
+  Mask both = a.mask;
+  for (std::size_t i = 0; i < both.size(); ++i) both[i] &= b.mask[i];
+  out.rows = same_rows ? a.rows : count(both);
   if (out.rows == 0) return out;
-  out.xy = dot(a.values, b.values);
+  out.xy = xy;
   out.mean_x = a.mean;
   out.mean_y = b.mean;
   out.xx = a.squares;
   out.yy = b.squares;
-  if (a.mask == b.mask) {
+  if (same_rows) {
     set_z(out.xy * a.inverse * b.inverse, out);
     return out;
   }
   // Only the rows that have both: the sums were around the means of all.
   const auto n = static_cast<double>(out.rows);
-  const double sum_x = dot(a.values, b.present);
-  const double sum_y = dot(b.values, a.present);
+  const double sum_x = dot(a.values.data(), b.present.data(), size);
+  const double sum_y = dot(b.values.data(), a.present.data(), size);
+  Numbers kept;
   out.mean_x += sum_x / n;
   out.mean_y += sum_y / n;
-  out.xx = std::max(0.0, dot(product(a.values, b.present), a.values) - sum_x * sum_x / n);
-  out.yy = std::max(0.0, dot(product(b.values, a.present), b.values) - sum_y * sum_y / n);
+  for (std::size_t i = 0; i < size; ++i) kept[i] = a.values[i] * b.present[i];
+  out.xx = std::max(0.0, dot(kept.data(), a.values.data(), size) - sum_x * sum_x / n);
+  for (std::size_t i = 0; i < size; ++i) kept[i] = b.values[i] * a.present[i];
+  out.yy = std::max(0.0, dot(kept.data(), b.values.data(), size) - sum_y * sum_y / n);
   out.xy -= sum_x * sum_y / n;
   set_z(out.correlation(), out);
   return out;
@@ -121,16 +167,46 @@ PairMoments CoMoments::pair_of(const Centred& a, const Centred& b) {
 void CoMoments::add(const RowBlock& block) {
   for (std::size_t i = 0; i < block.columns().size(); ++i)
     if (block.columns()[i].numbers != 0) give_slot(i);
+  for (std::size_t slot = 0; slot < columns_.size(); ++slot) {
+    if (columns_[slot] >= block.columns().size()) continue;
+    const RowBlock::Column& from = block.columns()[columns_[slot]];
+    gathered_[slot].mask[gathered_blocks_] = from.numbers;
+    std::copy(from.values.begin(), from.values.end(),
+              gathered_[slot].values.begin() + static_cast<std::ptrdiff_t>(gathered_blocks_ * RowBlock::kRows));
+  }
+  ++gathered_blocks_;
+  if (gathered_blocks_ == kMostBlocks || pieces_ < kShortPieces) merge_piece();
+}
+
+void CoMoments::merge_piece() {
+  const std::size_t size = gathered_blocks_ * RowBlock::kRows;
   std::vector<Centred> columns;
-  columns.reserve(columns_.size());
-  for (const std::size_t column : columns_)
-    columns.push_back(column < block.columns().size() ? centred(block.columns()[column]) : Centred());
+  columns.reserve(gathered_.size());
+  for (Gathered& column : gathered_) {
+    columns.push_back(centred(column, size));
+    column.mask.fill(0);
+  }
   std::size_t next = 0;
-  for (std::size_t y = 1; y < columns.size(); ++y)
-    for (std::size_t x = 0; x < y; ++x, ++next) moments_[next].merge(pair_of(columns[x], columns[y]));
+  for (std::size_t y = 1; y < columns.size(); ++y) {
+    for (std::size_t begin = 0; begin < y; begin += kTogether) {
+      const std::size_t several = std::min(kTogether, y - begin);
+      Sources with;
+      for (std::size_t i = 0; i < kTogether; ++i) with[i] = columns[begin + std::min(i, several - 1)].values.data();
+      const Dots xy = products.several(columns[y].values.data(), with, size);
+      for (std::size_t i = 0; i < several; ++i, ++next)
+        moments_[next].merge(pair_of(columns[begin + i], columns[y], xy[i], size));
+    }
+  }
+  gathered_blocks_ = 0;
+  ++pieces_;
 }
 
 PairProfile CoMoments::named(const std::map<std::size_t, std::string>& names) const {
+  if (gathered_blocks_ > 0) {
+    CoMoments all = *this;
+    all.merge_piece();
+    return all.named(names);
+  }
   PairProfile out;
   std::vector<std::size_t> slots;
   for (std::size_t slot = 0; slot < columns_.size(); ++slot) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace backstay::drift {
 
@@ -52,6 +53,55 @@ bool is_plain_word(std::string_view text) {
   constexpr std::size_t kShort = 16;
   return !text.empty() && text.size() <= kShort &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// Knuth's TwoSum: what the sum's rounding lost is kept in `rest`. Of one number or of several side by side.
+template <class Number>
+void add_exactly(Number& sum, Number& rest, const Number& number) {
+  const Number total = sum + number;
+  const Number added = total - sum;
+  rest += (sum - (total - added)) + (number - added);
+  sum = total;
+}
+
+struct Extent {
+  double least, most, sum, sum_rest;
+};
+
+/// Of at least one number. Several are looked at side by side, because each result waits for the one before it.
+Extent extent_of(std::span<const double> values) {
+  using Two = double __attribute__((vector_size(16)));
+  constexpr std::size_t kSets = 4;
+  std::array<Two, kSets> least, most, sum, rest;
+  least.fill(Two{values[0], values[0]});
+  most = least;
+  sum.fill(Two{0, 0});
+  rest = sum;
+  std::size_t i = 0;
+  for (; i + 2 * kSets <= values.size(); i += 2 * kSets) {
+    for (std::size_t k = 0; k < kSets; ++k) {
+      Two two;
+      std::memcpy(&two, &values[i + 2 * k], sizeof two);
+      least[k] = two < least[k] ? two : least[k];
+      most[k] = two > most[k] ? two : most[k];
+      add_exactly(sum[k], rest[k], two);
+    }
+  }
+  Extent out{values[0], values[0], 0, 0};
+  for (std::size_t k = 0; k < kSets; ++k) {
+    out.least = std::min({out.least, least[k][0], least[k][1]});
+    out.most = std::max({out.most, most[k][0], most[k][1]});
+    for (const std::size_t lane : {0, 1}) {
+      add_exactly<double>(out.sum, out.sum_rest, sum[k][lane]);
+      out.sum_rest += rest[k][lane];
+    }
+  }
+  for (; i < values.size(); ++i) {
+    out.least = std::min(out.least, values[i]);
+    out.most = std::max(out.most, values[i]);
+    add_exactly(out.sum, out.sum_rest, values[i]);
+  }
+  return out;
 }
 
 }  // namespace
@@ -118,24 +168,16 @@ std::uint64_t TextProfile::word_count() const {
 }
 
 void ColumnProfile::add_numbers(std::span<const double> values, std::uint64_t integer_values) {
-  double least = numbers == 0 ? values[0] : min;
-  double most = numbers == 0 ? values[0] : max;
-  std::array<std::uint64_t, RowBlock::kRows> hashes;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double number = values[i];
-    least = number < least ? number : least;
-    most = number > most ? number : most;
-    hashes[i] = hash_of_number(number);
-    const double total = sum + number;
-    const double added = total - sum;
-    sum_rest += (sum - (total - added)) + (number - added);
-    sum = total;
-  }
-  min = least;
-  max = most;
+  const Extent extent = extent_of(values);
+  min = numbers == 0 ? extent.least : std::min(min, extent.least);
+  max = numbers == 0 ? extent.most : std::max(max, extent.most);
+  add_exactly(sum, sum_rest, extent.sum);
+  sum_rest += extent.sum_rest;
   numbers += values.size();
   integers += integer_values;
   quantiles.add(values);
+  std::array<std::uint64_t, RowBlock::kRows> hashes;
+  for (std::size_t i = 0; i < values.size(); ++i) hashes[i] = hash_of_number(values[i]);
   distinct_values.add(std::span(hashes).first(values.size()));
   for (std::size_t i = 0; i < values.size() && !many_numbers; ++i) {
     categories.add(category_of(hashes[i]));
@@ -187,11 +229,14 @@ void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& val
 }
 
 void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
-  if (values.numbers != 0) {
+  const auto integer_values = static_cast<std::uint64_t>(std::popcount(values.integers));
+  if (values.numbers == block.all_rows() && values.numbers != 0) {
+    add_numbers(std::span(values.values).first(block.rows()), integer_values);
+  } else if (values.numbers != 0) {
     std::array<double, RowBlock::kRows> dense;
     std::size_t count = 0;
     for_each_row(values.numbers, [&](std::size_t row) { dense[count++] = values.values[row]; });
-    add_numbers(std::span(dense).first(count), static_cast<std::uint64_t>(std::popcount(values.integers)));
+    add_numbers(std::span(dense).first(count), integer_values);
   }
   for_each_row(values.booleans, [&](std::size_t row) { add_boolean(values.values[row] != 0); });
   if (values.texts != 0) add_texts(block, values);

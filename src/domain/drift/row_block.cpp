@@ -1,5 +1,7 @@
 #include "domain/drift/row_block.hpp"
 
+#include <cmath>
+
 #include "domain/drift/value_hash.hpp"
 
 namespace backstay::drift {
@@ -10,40 +12,53 @@ bool RowBlock::widen(std::size_t column) {
   return true;
 }
 
-void RowBlock::put_boolean(std::size_t column, bool value) {
+void RowBlock::put_boolean(std::size_t column, bool value, std::size_t ahead) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  into->values[rows_] = value ? 1 : 0;
-  into->hashes[rows_] = hash_of_boolean(value);
-  into->booleans |= bit();
+  into->values[rows_ + ahead] = value ? 1 : 0;
+  into->hashes[rows_ + ahead] = hash_of_boolean(value);
+  into->booleans |= bit(ahead);
 }
 
-void RowBlock::put_text(std::size_t column, std::string_view utf8) {
+void RowBlock::put_text(std::size_t column, std::string_view utf8, std::size_t ahead) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  into->hashes[rows_] = hash_of_text(utf8);
-  into->begins[rows_] = static_cast<std::uint32_t>(texts_.size());
-  into->lengths[rows_] = static_cast<std::uint32_t>(utf8.size());
+  into->hashes[rows_ + ahead] = hash_of_text(utf8);
+  into->begins[rows_ + ahead] = static_cast<std::uint32_t>(texts_.size());
+  into->lengths[rows_ + ahead] = static_cast<std::uint32_t>(utf8.size());
   texts_ += utf8;
-  into->texts |= bit();
+  into->texts |= bit(ahead);
 }
 
-void RowBlock::put_nested(std::size_t column, std::span<const double> vector) {
+void RowBlock::put_nested(std::size_t column, std::span<const double> vector, std::size_t ahead) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  into->begins[rows_] = static_cast<std::uint32_t>(vectors_.size());
-  into->lengths[rows_] = static_cast<std::uint32_t>(vector.size());
+  into->begins[rows_ + ahead] = static_cast<std::uint32_t>(vectors_.size());
+  into->lengths[rows_ + ahead] = static_cast<std::uint32_t>(vector.size());
   vectors_.insert(vectors_.end(), vector.begin(), vector.end());
-  into->nested |= bit();
+  into->nested |= bit(ahead);
 }
 
-void RowBlock::put(std::size_t column, const Value& value) {
+void RowBlock::put_numbers(std::size_t column, std::span<const double> numbers, bool integers) {
+  Column* into = column_for(column);
+  if (into == nullptr) return;
+  std::uint64_t present = 0;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const bool there = std::isfinite(numbers[i]);
+    into->values[rows_ + i] = there ? numbers[i] + 0.0 : 0;
+    present |= std::uint64_t{there} << i;
+  }
+  into->numbers |= present << rows_;
+  if (integers) into->integers |= present << rows_;
+}
+
+void RowBlock::put(std::size_t column, const Value& value, std::size_t ahead) {
   switch (value.kind) {
     case Value::Kind::kMissing: column_for(column); return;
-    case Value::Kind::kNumber: return put_number(column, value.number, value.integer);
-    case Value::Kind::kBoolean: return put_boolean(column, value.number != 0);
-    case Value::Kind::kText: return put_text(column, value.text);
-    case Value::Kind::kNested: return put_nested(column, value.vector);
+    case Value::Kind::kNumber: return put_number(column, value.number, value.integer, ahead);
+    case Value::Kind::kBoolean: return put_boolean(column, value.number != 0, ahead);
+    case Value::Kind::kText: return put_text(column, value.text, ahead);
+    case Value::Kind::kNested: return put_nested(column, value.vector, ahead);
   }
 }
 

@@ -42,19 +42,24 @@ class RowBlock {
   /// Columns from max_columns on are left out.
   explicit RowBlock(std::size_t max_columns) : max_columns_(max_columns) {}
 
-  /// A row is the values that are put until end_row(), each place at most once.
-  void put_number(std::size_t column, double number, bool integer) {
+  /// A row is the values that are put until end_row(), each place at most once. `ahead`: of a row after that one, for
+  /// who has several column by column; there must be room for it.
+  void put_number(std::size_t column, double number, bool integer, std::size_t ahead = 0) {
     if (column >= columns_.size() && !widen(column)) return;
     Column& into = columns_[column];
-    into.values[rows_] = number + 0.0;  // -0 becomes 0.
-    into.numbers |= bit();
-    if (integer) into.integers |= bit();
+    into.values[rows_ + ahead] = number + 0.0;  // -0 becomes 0.
+    into.numbers |= bit(ahead);
+    if (integer) into.integers |= bit(ahead);
   }
-  void put_boolean(std::size_t column, bool value);
-  void put_text(std::size_t column, std::string_view utf8);
-  void put_nested(std::size_t column, std::span<const double> vector);
-  void put(std::size_t column, const Value& value);
+  void put_boolean(std::size_t column, bool value, std::size_t ahead = 0);
+  void put_text(std::size_t column, std::string_view utf8, std::size_t ahead = 0);
+  void put_nested(std::size_t column, std::span<const double> vector, std::size_t ahead = 0);
+  void put(std::size_t column, const Value& value, std::size_t ahead = 0);
+  /// Of the next rows; those that are not finite are missing.
+  void put_numbers(std::size_t column, std::span<const double> numbers, bool integers);
   void end_row() { ++rows_; }
+  void end_rows(std::size_t rows) { rows_ += rows; }
+  std::size_t room() const { return kRows - rows_; }
   void add(std::span<const Value> row);
 
   /// Time to take the rows and clear(): another one need not fit.
@@ -62,6 +67,8 @@ class RowBlock {
   void clear();
 
   std::size_t rows() const { return rows_; }
+  /// The mask that has each of them.
+  std::uint64_t all_rows() const { return rows_ == kRows ? ~0ULL : (1ULL << rows_) - 1; }
   /// As many as any row had since this was made.
   std::span<const Column> columns() const { return columns_; }
   std::string_view text_at(const Column& column, std::size_t row) const {
@@ -73,7 +80,7 @@ class RowBlock {
 
  private:
   static constexpr std::size_t kMaxBytes = 1 << 20;
-  std::uint64_t bit() const { return 1ULL << rows_; }
+  std::uint64_t bit(std::size_t ahead) const { return 1ULL << (rows_ + ahead); }
   bool widen(std::size_t column);
   Column* column_for(std::size_t column) {
     return column < columns_.size() || widen(column) ? &columns_[column] : nullptr;

@@ -64,10 +64,10 @@ class ColumnWatch {
     std::vector<std::uint64_t> counts;
   };
   static constexpr std::size_t kMaxMarks = 512;
-  /// Looking costs more than a row does: first every 32 rows, then after each 256th part of all there were.
+  /// Looking costs more than a row does: first every 32 rows, then after each 128th part of all there were.
   static constexpr std::uint64_t kLookEvery = 32;
   static constexpr std::uint64_t kLookAtLeastEvery = 1'024;
-  static constexpr std::uint64_t kLookShare = 256;
+  static constexpr std::uint64_t kLookShare = 128;
 
   using RowBins = std::array<std::int64_t, RowBlock::kRows>;
   /// Which rows have a value that tells something; `bins`: of those.
