@@ -146,7 +146,7 @@ void GuardrailWatch::feed(std::size_t index, const Measurement& measurement, con
 // A rollback ends the rollout, so this is one joint stop. Flags and pauses go on afterwards, and are left to the share
 // of alpha that each has: e-BH says nothing of the largest values that each ever had.
 void GuardrailWatch::judge_together(const OnBreach& on_breach) {
-  for (std::size_t i = 0; i < guardrails_.size(); ++i) log_es_[i] = guardrails_[i].log_e();
+  for (std::size_t i = 0; i < guardrails_.size(); ++i) log_es_[i] = guardrails_[i].log_e_together();
   const guardrails::Rejection rejected = guardrails::e_bh(log_es_, family_.alpha, scratch_);
   if (rejected.count == 0) return;
   for (std::size_t i = 0; i < guardrails_.size(); ++i) {

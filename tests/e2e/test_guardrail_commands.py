@@ -159,4 +159,4 @@ def test_a_policy_without_guardrails_is_refused(backstay):
 def test_check_takes_json(backstay):
     text = json.dumps({"family": {"control": "bonferroni", "alpha": 0.02}})
     rows = backstay("guardrail", "check", "-", "--json", input=text).json["guardrails"]
-    assert [(g["guardrail"], g["alpha"]) for g in rows] == [("errors", 0.01), ("latency", 0.01)]
+    assert [(g["guardrail"], g["alpha"]) for g in rows] == [("errors", 0.02 / 3), ("latency", 0.02 / 3), ("refused", 0.02 / 3)]

@@ -267,7 +267,7 @@ def test_a_frozen_endpoint_goes_nowhere_but_back(released):
 def test_wrong_hours_are_told_with_how_to_write_them(released):
     setup = released()
     for text, part in [("hours: {days: monday}", "mon-fri"), ("hours: {from: 9am}", '"09:00"'),
-                       ("hours: {from: \"17:00\", until: \"09:00\"}", "hold no time"),
+                       ("hours: {from: \"17:00\", until: \"17:00\"}", "hold no time"),
                        ("freezes: [{from: 2026-01-02T00:00:00Z, until: 2026-01-01T00:00:00Z}]", "ends before it begins")]:
         refused = setup.backstay("rollout", "start", "e", "m@2.0.0", "--plan", setup.plan(text + "\n"), code=2)
         assert part in refused.err

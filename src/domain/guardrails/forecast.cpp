@@ -280,6 +280,10 @@ std::string percent_of(double share) {
 }
 
 std::string sentence_of(const Forecast& f) {
+  const char* common = f.common
+                           ? " This test bets on bad outcomes, which are common here: where good ones are rare make "
+                             "them conversions, else give it an objective of its own."
+                           : "";
   switch (f.verdict) {
     case Verdict::kEnough:
       return fmt::format(
@@ -289,8 +293,8 @@ std::string sentence_of(const Forecast& f) {
     case Verdict::kUnlikely:
       return fmt::format(
           "There is too little traffic: only {} of such releases would be found within the step; {:g}% "
-          "are wanted. Give it more time, weight or requests.",
-          percent_of(f.detected), kLikely * 100);
+          "are wanted. Give it more time, weight or requests.{}",
+          percent_of(f.detected), kLikely * 100, common);
     case Verdict::kNever:
       if (f.bound_outcomes > f.candidate_outcomes)
         return fmt::format(
@@ -301,10 +305,9 @@ std::string sentence_of(const Forecast& f) {
       if (f.nothing_to_compare)
         return "With all requests going to the candidate there is no stable version to compare it with: give it less "
                "weight, or the guardrail an objective of its own.";
-      if (f.common)
-        return "None of the simulated releases was found. This test bets on bad outcomes, which are common here: where "
-               "good ones are rare make them conversions, else give it an objective of its own.";
-      return "There is not enough traffic to decide within the step: none of the simulated releases was found.";
+      return std::string(
+                 "There is not enough traffic to decide within the step: none of the simulated releases was found.") +
+             common;
     case Verdict::kAllowed: return "The objective allows this effect: nothing is to be found.";
     case Verdict::kBaselineBreaches:
       return "The baseline misses the objective already: every release will be taken back.";

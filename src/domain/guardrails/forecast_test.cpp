@@ -71,7 +71,7 @@ TEST(Forecast, SaysWhenItIsNotTheTrafficThatLacks) {
   EXPECT_NE(forecast(errors(), 0.01, {0.98, 0.9}, all, 1, 100)->sentence.find("no stable version"), std::string::npos);
   TrafficForecast traffic;
   traffic.weight = 0.5;
-  EXPECT_NE(forecast(errors(), 0.01, {0.1, 0.08}, traffic, 1, 100)->sentence.find("common here"), std::string::npos);
+  EXPECT_NE(forecast(errors(), 0.01, {0.3, 0.28}, traffic, 1, 100)->sentence.find("common here"), std::string::npos);
 }
 
 TEST(Draws, HaveTheMeansAndSpreadsThatWereAskedFor) {

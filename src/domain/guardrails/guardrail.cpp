@@ -298,6 +298,11 @@ double Guardrail::log_e() const {
   return std::visit([](const auto& test) { return test.log_e(); }, test_);
 }
 
+double Guardrail::log_e_together() const {
+  const auto* unsettled = std::get_if<UnsettledRateTest>(&test_);
+  return unsettled == nullptr ? log_e() : unsettled->log_e_of_all();
+}
+
 Evidence Guardrail::evidence() const {
   Evidence out;
   out.name = spec_.name;

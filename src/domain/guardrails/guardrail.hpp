@@ -142,6 +142,8 @@ class Guardrail {
   void begin(Monotonic answered);
   /// ln of the e-value now, or at the moment of the breach.
   double log_e() const;
+  /// The same, to be judged together with others at this moment.
+  double log_e_together() const;
   /// Whether it may act: it has seen enough, its window is open, it has not breached.
   bool may_act() const { return !breached_ && !window_over_ && candidate_n_ >= spec_.min_samples; }
   /// Breaches at this limit, which the guardrails of a family gave it together, if its evidence is that strong.

@@ -93,7 +93,10 @@ void UnsettledRateTest::settle(std::uint64_t number, bool surprise) {
   if (epoch < gone_ || epoch - gone_ >= epochs_.size()) return;
   Epoch& mine = epochs_[epoch - gone_];
   --mine.open;
-  if (surprise) ++mine.surprises;
+  if (surprise) {
+    ++mine.surprises;
+    mine.reach = std::max(mine.reach, number - (restarts() ? epoch * restarts_.every : 0) + 1);
+  }
   if (mine.open == 0) forget_settled();
 }
 
@@ -104,50 +107,82 @@ void UnsettledRateTest::restart() {
   forget_settled();
 }
 
-double UnsettledRateTest::log_factor(const Epoch& epoch, std::size_t j) const {
-  return static_cast<double>(epoch.answers - epoch.surprises) * usual_step_[j] +
+double UnsettledRateTest::log_factor(const Epoch& epoch, std::uint64_t answers, std::size_t j) const {
+  return static_cast<double>(answers - epoch.surprises) * usual_step_[j] +
          static_cast<double>(epoch.surprises) * surprise_step_[j];
 }
 
-UnsettledRateTest::Grid UnsettledRateTest::capitals_after(std::size_t epochs) const {
-  Grid logs = settled_;
-  for (std::size_t i = 0; i < epochs; ++i)
-    for (std::size_t j = 0; j < kGrid; ++j)
-      logs[j] = log_add(logs[j], epochs_[i].log_weight + log_shares_[j]) + log_factor(epochs_[i], j);
-  return logs;
+void UnsettledRateTest::begin(const Epoch& epoch, Grid& logs) const {
+  for (std::size_t j = 0; j < kGrid; ++j) logs[j] = log_add(logs[j], epoch.log_weight + log_shares_[j]);
+}
+
+void UnsettledRateTest::multiply(const Epoch& epoch, std::uint64_t answers, Grid& logs) const {
+  for (std::size_t j = 0; j < kGrid; ++j) logs[j] += log_factor(epoch, answers, j);
+}
+
+double UnsettledRateTest::log_sum(const Grid& logs, std::uint64_t begun) const {
+  const double spent = log_sum_exp(logs.data(), kGrid);
+  if (!restarts()) return spent;
+  return log_add(spent, std::log((1 - restarts_.first) / static_cast<double>(begun)));
 }
 
 /// An epoch in which nothing is open changes no more.
 void UnsettledRateTest::forget_settled() {
   std::size_t settled = 0;
-  while (settled + 1 < epochs_.size() && epochs_[settled].open == 0) ++settled;
-  if (settled == 0) return;
-  settled_ = capitals_after(settled);
-  gone_ += settled;
+  while (settled + 1 < epochs_.size() && epochs_[settled].open == 0) {
+    const Epoch& epoch = epochs_[settled++];
+    begin(epoch, settled_);
+    ++gone_;
+    if (epoch.surprises > 0) {
+      Grid reached = settled_;
+      multiply(epoch, epoch.reach, reached);
+      most_ = std::max(most_, log_sum(reached, gone_));
+    }
+    multiply(epoch, epoch.answers, settled_);
+  }
   epochs_.erase(epochs_.begin(), epochs_.begin() + static_cast<std::ptrdiff_t>(settled));
 }
 
+double UnsettledRateTest::log_e_of_all() const {
+  Grid logs = settled_;
+  for (const Epoch& epoch : epochs_) {
+    begin(epoch, logs);
+    multiply(epoch, epoch.answers, logs);
+  }
+  return log_sum(logs, gone_ + epochs_.size());
+}
+
+// What comes after an epoch's last surprise only takes away: the best n ends with one, or there is none.
 double UnsettledRateTest::log_e() const {
-  const Grid logs = capitals_after(epochs_.size());
-  const double spent = log_sum_exp(logs.data(), kGrid);
-  if (!restarts()) return spent;
-  const auto begun = static_cast<double>(gone_ + epochs_.size());
-  return log_add(spent, std::log((1 - restarts_.first) / begun));
+  double most = most_;
+  Grid logs = settled_;
+  std::uint64_t begun = gone_;
+  for (const Epoch& epoch : epochs_) {
+    begin(epoch, logs);
+    ++begun;
+    if (epoch.surprises > 0) {
+      Grid reached = logs;
+      multiply(epoch, epoch.reach, reached);
+      most = std::max(most, log_sum(reached, begun));
+    }
+    multiply(epoch, epoch.answers, logs);
+  }
+  return most;
 }
 
 // A sum is at most its greatest part times their number; the reserve's part is at most 1.
 bool UnsettledRateTest::could_be(double limit) const {
-  const double parts = static_cast<double>((epochs_.size() + 1) * kGrid + 1);
-  double greatest = 0;
+  const double parts = std::log(static_cast<double>((epochs_.size() + 1) * kGrid + 1));
+  if (most_ >= limit || parts >= limit) return true;
   for (std::size_t j = 0; j < kGrid; ++j) {
-    double since = 0;
-    for (std::size_t i = epochs_.size(); i-- > 0;) {
-      since += log_factor(epochs_[i], j);
-      greatest = std::max(greatest, epochs_[i].log_weight + log_shares_[j] + since);
+    double greatest = settled_[j];
+    for (const Epoch& epoch : epochs_) {
+      greatest = std::max(greatest, epoch.log_weight + log_shares_[j]);
+      if (epoch.surprises > 0 && greatest + log_factor(epoch, epoch.reach, j) + parts >= limit) return true;
+      greatest += log_factor(epoch, epoch.answers, j);
     }
-    greatest = std::max(greatest, settled_[j] + since);
   }
-  return greatest + std::log(parts) >= limit;
+  return false;
 }
 
 void RelativeRateTest::observe_bad(bool candidate, double pi) {

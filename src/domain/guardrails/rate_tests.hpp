@@ -70,11 +70,11 @@ class AbsoluteRateTest {
 
 /// AbsoluteRateTest for outcomes that are settled late, and not in their order: a report comes at once, that there was
 /// none is known when its window is over, and counting what is known would let whatever is known first decide. What is
-/// not settled yet counts as what speaks least: as good (kAgainst), or as bad (kFor). So the evidence is never more
-/// than it is going to be when the answers are settled and taken in the order in which they were given, which is an
-/// e-process: P(it ever reaches 1/alpha) <= alpha however long and unevenly outcomes take. No answer needs to be
-/// settled ever. Of each time between two restarts that has open answers the counts are kept: one allocation per
-/// restart.
+/// not settled yet counts as what speaks least: as good (kAgainst), or as bad (kFor). So the evidence of the first n
+/// answers is never more than it is going to be when they are settled and taken in the order in which they were given,
+/// which is an e-process; whichever n one looks at, P(it ever reaches 1/alpha) <= alpha, however long and unevenly
+/// outcomes take. The n that says most is looked at: of the last answers most are open. No answer needs to be settled
+/// ever. Of each time between two restarts that has open answers the counts are kept: one allocation per restart.
 class UnsettledRateTest {
  public:
   explicit UnsettledRateTest(double p0, const RestartPlan& plan = {}, Direction direction = Direction::kAgainst);
@@ -83,7 +83,10 @@ class UnsettledRateTest {
   /// Nothing will be learnt of this answer any more than what it was taken for (`surprise`: it was the other).
   void settle(std::uint64_t number, bool surprise);
   void restart();
+  /// Of the n that says most; for the test's own limit, not for a mean or a family: it is no e-value at one moment.
   double log_e() const;
+  /// Of all answers: is one.
+  double log_e_of_all() const;
   /// False: log_e() is below `limit` for sure. Cheaper.
   bool could_be(double limit) const;
 
@@ -96,10 +99,16 @@ class UnsettledRateTest {
     std::uint64_t answers = 0;
     std::uint64_t surprises = 0;
     std::uint64_t open = 0;
+    std::uint64_t reach = 0;  ///< Of its answers, up to the last surprise.
   };
   bool restarts() const { return restarts_.every > 0 && restarts_.first < 1; }
-  double log_factor(const Epoch& epoch, std::size_t j) const;
-  Grid capitals_after(std::size_t epochs) const;
+  /// Of the epoch's first answers, all surprises among them.
+  double log_factor(const Epoch& epoch, std::uint64_t answers, std::size_t j) const;
+  /// Adds the epoch's begin, or so many of its answers.
+  void begin(const Epoch& epoch, Grid& logs) const;
+  void multiply(const Epoch& epoch, std::uint64_t answers, Grid& logs) const;
+  /// ln of their sum and of what was not spent when that many epochs had begun.
+  double log_sum(const Grid& logs, std::uint64_t begun) const;
   void forget_settled();
 
   RestartPlan restarts_;
@@ -108,6 +117,7 @@ class UnsettledRateTest {
   Grid surprise_step_{};    ///< of the other.
   Grid settled_;            ///< Capitals at the begin of the first epoch that is kept.
   std::uint64_t gone_ = 0;  ///< Epochs before that.
+  double most_ = 0;         ///< log_e() of what ends in one of those.
   std::vector<Epoch> epochs_;
 };
 
