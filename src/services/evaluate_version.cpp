@@ -349,6 +349,13 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
   for (std::size_t i = 0; i < suite.sets.size(); ++i)
     if (std::string warning = left_out(suite, suite.sets[i], answers[i].predictions); !warning.empty())
       done.warnings.push_back(std::move(warning));
+  for (std::size_t i = 0; i < suite.sets.size(); ++i) {
+    if (suite.sets[i].output.kind == evaluation::Output::Kind::kText) continue;
+    for (const evaluation::Attribute& attribute : answers[i].predictions.attributes)
+      for (const std::string& gap : evaluation::fairness_gaps(answers[i].predictions, attribute,
+                                                              {suite.confidence, suite.min_group, suite.small_groups}))
+        done.warnings.push_back(fmt::format("Set '{}': {}", suite.sets[i].name, gap));
+  }
 
   std::vector<registry::Scorecard> cards;
   for (std::size_t i = suite.sets.size(); i-- > 0;) {

@@ -76,6 +76,7 @@ Result<void> take_probabilities(const Set& set, const NamedTensor& answers, Pred
           "Name the output with probabilities; logits are none.");
     if (out.binary()) {
       out.scores.push_back(row[1]);
+      out.complements.push_back(row[0]);
       const bool positive = set.output.threshold ? row[1] >= *set.output.threshold : row[1] > row[0];
       out.predicted.push_back(positive ? 1 : 0);
       continue;
@@ -138,7 +139,8 @@ Result<void> Truth::add_label(std::string_view label) {
     if (!good)
       return invalid(fmt::format("Row {} of the set '{}' has the {} '{}', which is no number{}.", rows_, set_.name,
                                  set_.label, label.substr(0, 100), set_.task == Task::kRanking ? " of 0 or more" : ""),
-                     "");
+                     set_.task == Task::kRanking ? "Relevance is 0 for what does not belong, and more for what does."
+                                                 : "Leave rows without the truth out of the set.");
     truth_.target.push_back(*number);
     return {};
   }

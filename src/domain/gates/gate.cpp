@@ -6,9 +6,8 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 
-#include "domain/gates/intervals.hpp"
+#include "domain/gates/certainty.hpp"
 #include "domain/registry/measurement.hpp"
 
 namespace backstay::gates {
@@ -18,126 +17,11 @@ namespace {
 using registry::Metric;
 using registry::StoredScorecard;
 
-struct Measured {
-  const Metric* metric = nullptr;
-  registry::ScorecardKind kind = registry::ScorecardKind::kQuality;
-  std::optional<double> confidence;  // Of its limits, when they are given.
-};
-
-bool is_change(const Rule& rule) {
-  return rule.kind == Rule::Kind::kMaxDrop || rule.kind == Rule::Kind::kMaxRise;
-}
-
-// What the scorecards say of a rule's metric.
-struct Figures {
-  std::map<std::string, Measured> by_group;
-  std::string stale;  // The data set of which newer data was measured than these figures are of; they are left out.
-};
-
-// Empty: what stands in the verdict is of any data, as of a scorecard that somebody wrote.
-std::string newest_data(const std::string& dataset, const std::vector<StoredScorecard>& scorecards) {
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
-    if (stored->scorecard.dataset != dataset) continue;
-    if (std::string digest = registry::data_digest(stored->scorecard); !digest.empty()) return digest;
-  }
-  return "";
-}
-
-bool has_metric(const registry::Scorecard& card, const std::string& name, const std::string* group = nullptr) {
-  return std::any_of(card.metrics.begin(), card.metrics.end(), [&](const Metric& metric) {
-    return metric.name == name && (group == nullptr || metric.group == *group);
-  });
-}
-
-// The newest scorecard that has the rule's metric (of a change also: that it is the change of) in its group.
-const registry::Scorecard* newest_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
-  const std::string* group = rule.kind == Rule::Kind::kMaxGap ? nullptr : &rule.group;
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
-    const registry::Scorecard& card = stored->scorecard;
-    if (!rule.dataset.empty() && card.dataset != rule.dataset) continue;
-    if (has_metric(card, rule.metric, group)) return &card;
-    if (is_change(rule) && has_metric(card, rule.metric + "_change", group)) return &card;
-  }
-  return nullptr;
-}
-
-// Figures of one data set, and of the data it holds by now: what was measured of other rows is not put beside them. A
-// gap is looked at within one scorecard, the newest with groups among the newest of each kind, so that groups which are
-// no longer measured do not come back.
-Figures figures_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
-  Figures figures;
-  const registry::Scorecard* newest = newest_for(rule, scorecards);
-  if (newest == nullptr) return figures;
-  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
-  const std::string data = is_change(rule) ? registry::data_digest(*newest) : newest_data(newest->dataset, scorecards);
-  std::set<registry::ScorecardKind> seen;
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend() && figures.by_group.empty(); ++stored) {
-    const registry::Scorecard& card = stored->scorecard;
-    if (card.dataset != newest->dataset || !has_metric(card, name)) continue;
-    const std::string digest = registry::data_digest(card);
-    if (digest != data && (is_change(rule) || !digest.empty())) {
-      figures.stale = card.dataset;
-      continue;
-    }
-    if (rule.kind == Rule::Kind::kMaxGap && !seen.insert(card.kind).second) continue;
-    for (const Metric& metric : card.metrics) {
-      const bool wanted = rule.kind == Rule::Kind::kMaxGap ? !metric.group.empty() : metric.group == rule.group;
-      if (metric.name == name && wanted) figures.by_group[metric.group] = {&metric, card.kind, card.confidence};
-    }
-  }
-  if (!figures.by_group.empty()) figures.stale.clear();
-  return figures;
-}
-
-bool is_time(const Measured& measured) {
-  const std::string& name = measured.metric->name;
-  return measured.kind == registry::ScorecardKind::kLatency || name.ends_with("_seconds");
-}
-
-bool has_limits(const Measured& measured) {
-  return measured.metric->lower && measured.metric->upper;
-}
-
-bool is_rate(const Measured& measured) {
-  return !is_time(measured) && measured.metric->value >= 0 && measured.metric->value <= 1;
-}
-
-// Why it may not pass a rule whatever its value says; empty: it may. Nothing tells how far chance moves a mean of
-// samples that is no rate.
-std::string lacks(const Measured& measured, const Rule& rule) {
-  const Metric& metric = *measured.metric;
-  if (is_time(measured) || is_rate(measured)) return "";
-  const bool share = rule.bound > 0 && rule.bound <= 1 && rule.kind == Rule::Kind::kAtLeast;
-  if (metric.value > 1 && metric.value <= 100 && (share || registry::is_known_rate(metric.name)) &&
-      !has_limits(measured))
-    return fmt::format("{:g} looks like a percentage: add a scorecard with {:g}.", metric.value, metric.value / 100);
-  if (registry::is_known_rate(metric.name)) return "A rate lies in [0, 1]: add a scorecard with a share.";
-  if (has_limits(measured) || (metric.samples == 0 && !share)) return "";
-  return fmt::format(
-      "{:g} on {} samples has no confidence limits: add a scorecard with lower and upper, or a rate "
-      "in [0, 1].",
-      metric.value, metric.samples);
-}
-
-Interval limits_of(const Measured& measured, double confidence) {
-  const Metric& metric = *measured.metric;
-  if (has_limits(measured)) return {*metric.lower, *metric.upper};
-  if (is_rate(measured)) return wilson(metric.value, metric.samples, confidence);
-  return {metric.value, metric.value};
-}
-
 std::string describe(const Measured& measured, const Interval& limits) {
   const Metric& metric = *measured.metric;
   if (limits.lower == limits.upper) return fmt::format("{:.4g} on {}", metric.value, metric.samples);
+  if (std::isinf(limits.upper)) return fmt::format("{:.4g} on {}, without limits", metric.value, metric.samples);
   return fmt::format("{:.3f} [{:.3f}, {:.3f}] on {}", metric.value, limits.lower, limits.upper, metric.samples);
-}
-
-// Limits that hold less often than the gate asks for say nothing to it. Empty: they hold often enough.
-std::string too_weak(const Measured& measured, double confidence) {
-  constexpr double kRounding = 1e-9;
-  if (!has_limits(measured) || !measured.confidence || *measured.confidence >= confidence - kRounding) return "";
-  return fmt::format("Its limits hold at {:g}, and the gate asks for {:g}: measure with confidence: {:g}.",
-                     *measured.confidence, confidence, confidence);
 }
 
 std::string name_of(const Rule& rule) {
@@ -158,13 +42,14 @@ Row row(const Rule& rule, std::string observed, Decision decision, std::string e
   return {name_of(rule), std::move(observed), decision, std::move(explanation)};
 }
 
-Row not_measured(const Rule& rule, const Figures& figures) {
+Row not_measured(const Rule& rule, const Figures& figures, const std::vector<StoredScorecard>& scorecards) {
   if (!figures.stale.empty())
     return row(
         rule, "not measured on the newest data", Decision::kInsufficient,
         fmt::format("Other rows of '{}' were measured since: measure it on the same rows again.", figures.stale));
+  const std::string why = why_missing(rule, scorecards);
   return row(rule, "not measured", Decision::kInsufficient,
-             "No scorecard has this metric: add one with `backstay scorecard add`.");
+             why.empty() ? "No scorecard has this metric: measure it with `backstay evaluate`." : why);
 }
 
 Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
@@ -180,18 +65,7 @@ Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
   if (passes) return row(rule, observed, Decision::kPass, "Clears the bound with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Misses the bound, beyond what chance explains.");
   return row(rule, observed, Decision::kInsufficient,
-             fmt::format("{} samples cannot tell: measure on more.", measured.metric->samples));
-}
-
-// Of the difference of two groups. Limits that were given are combined as Newcombe's method 10 combines Wilson's.
-Interval gap_limits(const Measured& high, const Measured& low, double confidence) {
-  const Metric& a = *high.metric;
-  const Metric& b = *low.metric;
-  if (is_rate(high) && is_rate(low)) return newcombe(a.value, a.samples, b.value, b.samples, confidence);
-  const double gap = a.value - b.value;
-  if (!has_limits(high) || !has_limits(low)) return {gap, gap};
-  return {gap - std::hypot(a.value - *a.lower, *b.upper - b.value),
-          gap + std::hypot(*a.upper - a.value, b.value - *b.lower)};
+             lacking.empty() ? cannot_tell(rule, measured, confidence) : lacking);
 }
 
 using NamedFigures = std::vector<std::pair<std::string, Measured>>;
@@ -216,8 +90,10 @@ Row judge_gap_of(const Rule& rule, const NamedFigures& named, double confidence)
   const Interval limits = gap_limits(high->second, low->second, confidence);
   std::string lacking = lacks(low->second, rule);
   if (lacking.empty()) lacking = lacks(high->second, rule);
-  const std::string observed = fmt::format("{:.3f} [{:.3f}, {:.3f}] {} vs {}", gap, std::max(limits.lower, 0.0),
-                                           limits.upper, high->first, low->first);
+  std::string observed = std::isinf(limits.upper)
+                             ? fmt::format("{:.3f}, without limits,", gap)
+                             : fmt::format("{:.3f} [{:.3f}, {:.3f}]", gap, std::max(limits.lower, 0.0), limits.upper);
+  observed += fmt::format(" {} vs {}", high->first, low->first);
   const bool passes = limits.upper <= rule.bound;
   for (const Measured* each : {&low->second, &high->second})
     if (const std::string weak = too_weak(*each, confidence); !weak.empty())
@@ -227,6 +103,7 @@ Row judge_gap_of(const Rule& rule, const NamedFigures& named, double confidence)
   if (limits.lower > rule.bound)
     return row(rule, observed, Decision::kFail,
                fmt::format("'{}' is served worse than '{}'.", low->first, high->first));
+  if (!lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
   return row(rule, observed, Decision::kInsufficient,
              fmt::format("{} and {} samples cannot tell: measure on more.", best.samples, worst.samples));
 }
@@ -262,7 +139,7 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const bool with_itself = rule.metric.starts_with("robustness_");
   if (measured == nullptr && production.empty() && !with_itself)
     return row(rule, "nothing to compare with", Decision::kPass, "No other version is in production.");
-  if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures);
+  if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures, {});
   if (measured == nullptr)
     return row(rule, "not compared", Decision::kInsufficient,
                with_itself ? "Run the suite with this robustness test: backstay evaluate."
@@ -282,10 +159,10 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const bool drop = rule.kind == Rule::Kind::kMaxDrop;
   const bool passes = drop ? *metric.lower >= -rule.bound : *metric.upper <= rule.bound;
   const bool fails = drop ? *metric.upper < -rule.bound : *metric.lower > rule.bound;
+  if (passes && all_alike(*measured)) return row(rule, observed, Decision::kInsufficient, lacks(*measured, rule));
   if (passes) return row(rule, observed, Decision::kPass, "Not worse by more than the margin, with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Worse by more than the margin, beyond what chance explains.");
-  return row(rule, observed, Decision::kInsufficient,
-             fmt::format("{} samples cannot tell: measure on more.", metric.samples));
+  return row(rule, observed, Decision::kInsufficient, cannot_tell(rule, *measured, confidence));
 }
 
 Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
@@ -296,7 +173,7 @@ Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard
   if (gap && newest_for(rule, scorecards) != nullptr && figures.stale.empty())
     return judge_gap(rule, figures.by_group, confidence);
   const auto found = figures.by_group.begin();
-  if (found == figures.by_group.end()) return not_measured(rule, figures);
+  if (found == figures.by_group.end()) return not_measured(rule, figures, scorecards);
   if (rule.kind != Rule::Kind::kMinSamples) return judge_bound(rule, found->second, confidence);
   const std::uint64_t samples = found->second.metric->samples;
   const bool enough = static_cast<double>(samples) >= rule.bound;
@@ -347,7 +224,9 @@ Result<void> validate(const Gate& gate) {
     if (rule.metric.empty() || !std::isfinite(rule.bound) || rule.bound < 0)
       return Unexpected(
           ErrorCode::kInvalidArgument,
-          fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)), "");
+          fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)),
+          is_change(rule) ? "max_drop and max_rise are how much worse it may be: 0.01 allows a point, 0 nothing."
+                          : "Write it like {metric: accuracy, at_least: 0.9}.");
     if (rule.kind != Rule::Kind::kMinSamples && rule.bound > 1 && registry::is_known_rate(rule.metric))
       return Unexpected(
           ErrorCode::kInvalidArgument,

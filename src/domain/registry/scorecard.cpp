@@ -27,6 +27,31 @@ constexpr std::string_view kRates[] = {
 // What follows a rate's name and leaves it a rate.
 constexpr std::string_view kSuffixes[] = {"_at_", "_macro", "_micro", "_weighted", "_top", "_score"};
 
+constexpr std::string_view kErrors[] = {"log_loss",
+                                        "logloss",
+                                        "cross_entropy",
+                                        "nll",
+
+                                        "mae",
+                                        "mse",
+                                        "rmse",
+                                        "mape",
+                                        "r2",
+                                        "mean_error",
+                                        "r2_score",
+                                        "squared_error",
+                                        "absolute_error",
+                                        "percentage_error"};
+
+std::string plain(const std::string& name) {
+  std::string text = name;
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
+  }
+  return text;
+}
+
 Result<void> validate(const Metric& metric) {
   const auto refuse = [&](const std::string& what, std::string hint) {
     const std::string group = metric.group.empty() ? "" : fmt::format(" of group '{}'", metric.group);
@@ -51,11 +76,7 @@ Result<void> validate(const Metric& metric) {
 }  // namespace
 
 bool is_known_rate(const std::string& name) {
-  std::string text = name;
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
-  }
+  const std::string text = plain(name);
   if (text.ends_with("_change")) return false;  // The difference of two rates is none.
   return std::any_of(std::begin(kRates), std::end(kRates), [&](std::string_view rate) {
     if (text == rate || text.ends_with("_" + std::string(rate))) return true;
@@ -64,6 +85,12 @@ bool is_known_rate(const std::string& name) {
       return text.starts_with(start) || text.find("_" + start) != std::string::npos;
     });
   });
+}
+
+bool is_known_error(const std::string& name) {
+  const std::string text = plain(name);
+  return std::any_of(std::begin(kErrors), std::end(kErrors),
+                     [&](std::string_view error) { return text == error || text.ends_with("_" + std::string(error)); });
 }
 
 Result<void> validate(const Scorecard& scorecard) {

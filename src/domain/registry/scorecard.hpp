@@ -38,6 +38,11 @@ struct Scorecard {
 /// false_positive_rate, ...
 bool is_known_rate(const std::string& name);
 
+/// Whether a metric of this name is an error or a loss, which no bound holds by its definition: log_loss,
+/// mean_absolute_error, rmse, r2 (which may be as low as it likes), robustness_log_loss, ... A number of it in [0, 1]
+/// is no rate.
+bool is_known_error(const std::string& name);
+
 /// Refuses numbers that are not finite, known rates outside of [0, 1] (98.8 for 98.8%), and limits that don't enclose
 /// the value.
 Result<void> validate(const Scorecard& scorecard);
