@@ -26,6 +26,9 @@ Result<NamedTensor> pick_output(std::vector<NamedTensor>& outputs, const std::st
   const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NamedTensor& output) {
     return name.empty() ? outputs.size() == 1 : output.spec.name == name;
   });
+  if (outputs.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "The model answers without any output.",
+                      "Its server must answer with outputs: look at what it says to one request.");
   if (found == outputs.end())
     return Unexpected(
         ErrorCode::kInvalidArgument,

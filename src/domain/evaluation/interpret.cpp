@@ -37,6 +37,10 @@ std::optional<std::uint32_t> class_index(const std::vector<std::string>& classes
 }
 
 Unexpected wrong_width(const Set& set, const NamedTensor& answers, const std::string& wanted) {
+  if (answers.numbers.empty() && !answers.texts.empty())
+    return invalid(fmt::format("The output '{}' holds texts (BYTES), and the set '{}' wants {} per row.",
+                               answers.spec.name, set.name, wanted),
+                   "Name another output of the model, or another kind: label or text.");
   return invalid(fmt::format("The output '{}' has shape [{}], and the set '{}' wants {} per row.", answers.spec.name,
                              fmt::join(answers.spec.shape, ","), set.name, wanted),
                  "Name another output of the model, or another kind: score, probabilities, label, value or text.");

@@ -108,7 +108,8 @@ Figures figures_for(const Rule& rule, const std::vector<StoredScorecard>& scorec
     if (rule.kind == Rule::Kind::kMaxGap && !seen.insert(card.kind).second) continue;
     for (const Metric& metric : card.metrics) {
       const bool wanted = rule.kind == Rule::Kind::kMaxGap ? !metric.group.empty() : metric.group == rule.group;
-      if (metric.name == name && wanted) figures.by_group[metric.group] = {&metric, card.kind, card.confidence};
+      if (metric.name == name && wanted)
+        figures.by_group[metric.group] = {&metric, card.kind, card.confidence, card.source};
     }
   }
   if (!figures.by_group.empty()) figures.stale.clear();

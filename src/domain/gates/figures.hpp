@@ -14,6 +14,7 @@ struct Measured {
   const registry::Metric* metric = nullptr;
   registry::ScorecardKind kind = registry::ScorecardKind::kQuality;
   std::optional<double> confidence;  ///< Of its limits, when they are given.
+  registry::Source source = registry::Source::kByHand;
 };
 
 /// Of the pairs "<metric>_change".

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "domain/gates/certainty.hpp"
 #include "domain/registry/measurement.hpp"
@@ -165,9 +166,8 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   return row(rule, observed, Decision::kInsufficient, cannot_tell(rule, *measured, confidence));
 }
 
-Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
-          const std::string& production) {
-  const Figures figures = figures_for(rule, scorecards);
+Row judge_figures(const Rule& rule, const Figures& figures, double confidence,
+                  const std::vector<StoredScorecard>& scorecards, const std::string& production) {
   if (is_change(rule)) return judge_change(rule, figures, confidence, production);
   const bool gap = rule.kind == Rule::Kind::kMaxGap;
   if (gap && newest_for(rule, scorecards) != nullptr && figures.stale.empty())
@@ -179,6 +179,51 @@ Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard
   const bool enough = static_cast<double>(samples) >= rule.bound;
   return row(rule, fmt::format("{}", samples), enough ? Decision::kPass : Decision::kInsufficient,
              enough ? "Enough samples." : "Measure on more samples.");
+}
+
+// "; 2 groups of site are too small and left out": what a gap says nothing of.
+std::string small_groups_beside(const Rule& rule, const Figures& figures,
+                                const std::vector<StoredScorecard>& scorecards) {
+  const registry::Scorecard* newest = newest_for(rule, scorecards);
+  if (newest == nullptr) return "";
+  std::set<std::string> attributes;
+  for (const auto& [group, measured] : figures.by_group) attributes.insert(registry::attribute_of(group));
+  std::string out;
+  for (auto stored = scorecards.rbegin(); stored != scorecards.rend() && !attributes.empty(); ++stored) {
+    if (stored->scorecard.dataset != newest->dataset) continue;
+    for (const Metric& metric : stored->scorecard.metrics)
+      if (metric.name == "small_groups" && attributes.erase(metric.group) > 0 && metric.value > 0)
+        out += fmt::format("; {:g} of the groups of {} {} too small and left out", metric.value, metric.group,
+                           metric.value == 1 ? "is" : "are");
+  }
+  return out;
+}
+
+Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
+          const std::string& production) {
+  const Figures figures = figures_for(rule, scorecards);
+  Row judged = judge_figures(rule, figures, confidence, scorecards, production);
+  if (rule.kind == Rule::Kind::kMaxGap) judged.observed += small_groups_beside(rule, figures, scorecards);
+  judged.by_hand = std::any_of(figures.by_group.begin(), figures.by_group.end(),
+                               [](const auto& each) { return registry::is_by_hand(each.second.source); });
+  return judged;
+}
+
+// Those that the gate lets count.
+std::vector<StoredScorecard> counted(const Gate& gate, const std::vector<StoredScorecard>& scorecards) {
+  std::vector<StoredScorecard> out;
+  for (const StoredScorecard& stored : scorecards) {
+    const registry::Source source =
+        registry::is_by_hand(stored.scorecard.source) ? registry::Source::kByHand : stored.scorecard.source;
+    if (std::find(gate.evidence.begin(), gate.evidence.end(), source) != gate.evidence.end()) out.push_back(stored);
+  }
+  return out;
+}
+
+std::string list_of(const std::vector<registry::Source>& sources) {
+  std::string names;
+  for (const registry::Source source : sources) names += (names.empty() ? "" : ", ") + std::string(to_string(source));
+  return names;
 }
 
 Row judge_scan(const Gate& gate, const ScanEvidence& scan) {
@@ -236,6 +281,26 @@ Result<void> validate(const Gate& gate) {
   return {};
 }
 
+std::vector<std::string> doubts(const Gate& gate) {
+  std::vector<std::string> out;
+  for (const Rule& rule : gate.rules) {
+    const bool from_above = rule.kind == Rule::Kind::kAtMost || rule.kind == Rule::Kind::kMaxRise;
+    const bool from_below = rule.kind == Rule::Kind::kAtLeast || rule.kind == Rule::Kind::kMaxDrop;
+    if (from_above && registry::is_better_when_greater(rule.metric))
+      out.push_back(
+          fmt::format("The rule '{}' keeps {} from being too great, and more of it is better: {} is likely what "
+                      "is meant.",
+                      name_of(rule), rule.metric, rule.kind == Rule::Kind::kAtMost ? "at_least" : "max_drop"));
+    if (from_below && registry::is_known_error(rule.metric) && !rule.metric.ends_with("r2") &&
+        !rule.metric.ends_with("r2_score") && !rule.metric.ends_with("mean_error"))
+      out.push_back(
+          fmt::format("The rule '{}' keeps {} from being too small, and less of it is better: {} is likely what "
+                      "is meant.",
+                      name_of(rule), rule.metric, rule.kind == Rule::Kind::kAtLeast ? "at_most" : "max_rise"));
+  }
+  return out;
+}
+
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards,
                  const ScanEvidence* scan, const std::string& production) {
   Verdict verdict;
@@ -246,7 +311,16 @@ Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std
                           missing.empty() ? "Code, data, configuration and changelog are recorded."
                                           : "Register a new version that has them."});
   if (scan != nullptr) verdict.rows.push_back(judge_scan(gate, *scan));
-  for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards, production));
+  const std::vector<StoredScorecard> some =
+      gate.evidence.empty() ? std::vector<StoredScorecard>{} : counted(gate, scorecards);
+  const std::vector<StoredScorecard>& all = gate.evidence.empty() ? scorecards : some;
+  for (const Rule& rule : gate.rules) {
+    Row judged = judge(rule, gate.confidence, all, production);
+    if (&all != &scorecards && newest_for(rule, all) == nullptr && newest_for(rule, scorecards) != nullptr)
+      judged.explanation = fmt::format("Only scorecards that do not count here have it: the gate takes what is {}.",
+                                       list_of(gate.evidence));
+    verdict.rows.push_back(std::move(judged));
+  }
   const auto any = [&](Decision decision) {
     return std::any_of(verdict.rows.begin(), verdict.rows.end(), [&](const Row& r) { return r.decision == decision; });
   };

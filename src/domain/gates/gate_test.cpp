@@ -180,6 +180,55 @@ TEST(Gate, SaysWhyAMetricThatWasMeasuredIsNotThere) {
   EXPECT_EQ(explained(rule, {}), "No scorecard has this metric: measure it with `backstay evaluate`.");
 }
 
+TEST(Gate, MayLetOnlyMeasuredOrSignedScorecardsCount) {
+  StoredScorecard written = card(ScorecardKind::kQuality, {metric("accuracy", 0.99, 500)});
+  StoredScorecard evaluated = card(ScorecardKind::kQuality, {metric("accuracy", 0.95, 500)});
+  evaluated.scorecard.source = registry::Source::kEvaluated;
+  StoredScorecard old = written;
+  old.scorecard.source = registry::Source::kUnrecorded;
+  Gate gate{"g", 0.95, {{Rule::Kind::kAtLeast, "accuracy", "", 0.9}}};
+  const auto row = [&](const std::vector<StoredScorecard>& cards) {
+    return evaluate(gate, complete(), cards).rows.at(1);
+  };
+  EXPECT_EQ(row({written}).decision, Decision::kPass);
+  EXPECT_TRUE(row({written}).by_hand);
+  EXPECT_TRUE(row({old}).by_hand);
+  EXPECT_FALSE(row({evaluated}).by_hand);
+  gate.evidence = {registry::Source::kEvaluated, registry::Source::kSigned};
+  for (const StoredScorecard& each : {written, old}) {
+    EXPECT_EQ(row({each}).decision, Decision::kInsufficient);
+    EXPECT_EQ(row({each}).explanation,
+              "Only scorecards that do not count here have it: the gate takes what is evaluated, signed.");
+  }
+  EXPECT_EQ(row({evaluated, written}).decision, Decision::kPass) << "a later one that doesn't count hides nothing";
+  EXPECT_EQ(row({evaluated, written}).observed, row({evaluated}).observed);
+}
+
+TEST(Gate, DoubtsBoundsOnTheWrongSide) {
+  using Kind = Rule::Kind;
+  const auto doubtful = [](Kind kind, const char* name) {
+    return !doubts({"g", 0.95, {{kind, name, "", 0.1}}}).empty();
+  };
+  EXPECT_TRUE(doubtful(Kind::kAtMost, "accuracy"));
+  EXPECT_TRUE(doubtful(Kind::kMaxRise, "recall"));
+  EXPECT_TRUE(doubtful(Kind::kAtLeast, "log_loss"));
+  EXPECT_TRUE(doubtful(Kind::kMaxDrop, "mean_absolute_error"));
+  for (const char* name : {"false_positive_rate", "error_rate", "log_loss", "latency_p95_seconds"})
+    EXPECT_FALSE(doubtful(Kind::kAtMost, name)) << name;
+  for (const char* name : {"accuracy", "r2", "mean_error"}) EXPECT_FALSE(doubtful(Kind::kAtLeast, name)) << name;
+}
+
+TEST(Gate, AGapTellsOfGroupsThatWereTooSmall) {
+  const StoredScorecard quality =
+      card(ScorecardKind::kQuality, {metric("accuracy", 0.9, 900, "site=a"), metric("accuracy", 0.9, 900, "site=b")});
+  const StoredScorecard bias = card(ScorecardKind::kBias, {metric("small_groups", 2, 1810, "site")});
+  const Gate gate{"g", 0.95, {{Rule::Kind::kMaxGap, "accuracy", "", 0.1}}};
+  EXPECT_NE(evaluate(gate, complete(), {bias, quality})
+                .rows.at(1)
+                .observed.find("; 2 of the groups of site are too small and left out"),
+            std::string::npos);
+}
+
 TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {
   Manifest manifest = complete();
   manifest.changelog.clear();

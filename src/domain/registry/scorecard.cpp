@@ -18,6 +18,16 @@ const char* to_string(ScorecardKind kind) {
   return "quality";
 }
 
+const char* to_string(Source source) {
+  switch (source) {
+    case Source::kByHand: return "by hand";
+    case Source::kEvaluated: return "evaluated";
+    case Source::kSigned: return "signed";
+    case Source::kUnrecorded: return "of unrecorded source";
+  }
+  return "by hand";
+}
+
 namespace {
 
 constexpr std::string_view kRates[] = {
@@ -85,6 +95,29 @@ bool is_known_rate(const std::string& name) {
       return text.starts_with(start) || text.find("_" + start) != std::string::npos;
     });
   });
+}
+
+bool is_better_when_greater(const std::string& name) {
+  const std::string text = plain(name);
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  return is_known_rate(name) && !has("error") && !has("fpr") && !has("fnr") && !has("false_") &&
+         !has("positive_rate") && !has("negative_rate");
+}
+
+Result<void> check_evaluator(const std::string& evaluator) {
+  std::string letters;  // Without blanks, dashes and case, so that none of these makes it another text.
+  for (const char c : evaluator) {
+    if (c >= 'A' && c <= 'Z') letters += static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':') letters += c;
+  }
+  for (const char* claim : {"signedby", "datasha256:", "statementsha256:"})
+    if (letters.find(claim) != std::string::npos || letters.starts_with("backstay"))
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("The evaluator '{}' reads like what `backstay evaluate` measured, or a signature.",
+                      evaluator.substr(0, 100)),
+          "Say who or what measured it: evaluator: ci. What is signed is taken by backstay scorecard import.");
+  return {};
 }
 
 bool is_known_error(const std::string& name) {
