@@ -148,7 +148,10 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const Metric& metric = *measured->metric;
   if (!has_limits(*measured))
     return row(rule, fmt::format("{:+.4g}", metric.value), Decision::kInsufficient,
-               "A change without confidence limits can't pass.");
+               metric.samples > 0 && metric.samples < kFewestForLimits
+                   ? fmt::format("{} samples are too few for limits of a change: measure it on {} or more.",
+                                 metric.samples, kFewestForLimits)
+                   : "A change without confidence limits can't pass.");
   const std::string against = metric.baseline.empty() ? "" : " against " + metric.baseline;
   const std::string observed = fmt::format("{:+.3f} [{:+.3f}, {:+.3f}] on {}{}", metric.value, *metric.lower,
                                            *metric.upper, metric.samples, against);
