@@ -27,7 +27,9 @@ Result<NamedTensor> pick_output(std::vector<NamedTensor>& outputs, const std::st
     return name.empty() ? outputs.size() == 1 : output.spec.name == name;
   });
   if (outputs.empty())
-    return Unexpected(ErrorCode::kInvalidArgument, "The model answers without any output.",
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      name.empty() ? "The model answers without any output."
+                                   : fmt::format("The model has no output '{}': it answers without any.", name),
                       "Its server must answer with outputs: look at what it says to one request.");
   if (found == outputs.end())
     return Unexpected(
