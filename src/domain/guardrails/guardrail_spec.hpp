@@ -86,6 +86,10 @@ inline bool is_told(Signal::Kind kind) {
 inline bool is_examined(Signal::Kind kind) {
   return kind == Signal::Kind::kSchema || kind == Signal::Kind::kClassifier;
 }
+/// Of an answer that was given before.
+inline bool is_known_later(Signal::Kind kind) {
+  return is_told(kind) || is_examined(kind);
+}
 /// A number that `ok_when` makes good or bad.
 inline bool is_number(Signal::Kind kind) {
   return kind == Signal::Kind::kResponseValue || kind == Signal::Kind::kResponseBytes ||
@@ -136,7 +140,7 @@ struct GuardrailSpec {
   TestKind test = TestKind::kAutomatic;
   double alpha = 0.01;                 ///< Chance of ever acting on a version that meets the objective.
   std::uint64_t min_samples = 0;       ///< Candidate outcomes before it may act.
-  std::optional<milliseconds> window;  ///< Only this long after the candidate's first outcome ("the first hour").
+  std::optional<milliseconds> window;  ///< Only answers this long after the candidate's first one ("the first hour").
   Action action = Action::kRollBack;
   RestartPlan restarts = kUsualRestarts;  ///< For what breaks after a healthy start.
   /// A number in the request that explains some of the value: means against stable are adjusted by it (Cuped).
