@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/random.hpp"
+#include "domain/evaluation/curves.hpp"
 
 namespace backstay::evaluation {
 namespace {
@@ -204,6 +205,30 @@ TEST(Measure, LogLossHoldsWithErrorsThatAreSeldomAndSure) {
     }
   }
   EXPECT_LE(missed, 10);
+}
+
+TEST(Measure, AveragePrecisionHoldsWithErrorsThatAreSeldomAndSure) {
+  // One positive in 50 stands below everything.
+  const auto draw = [](Random& random, std::size_t rows) {
+    std::vector<std::uint32_t> labels;
+    std::vector<double> scores;
+    for (std::size_t i = 0; i < rows; ++i) {
+      labels.push_back(i % 2);
+      const bool lost = labels.back() == 1 && random.unit() < 0.02;
+      scores.push_back(lost ? 0.01 * random.unit() : 0.1 + 0.3 * labels.back() + 0.5 * random.unit());
+    }
+    return binary(labels, scores);
+  };
+  Random random(12);
+  const Predictions many = draw(random, 400'000);
+  const double truth = average_precision(many.truth, many.scores);
+  int missed = 0;
+  for (int set = 0; set < 100; ++set) {
+    const Predictions p = draw(random, 120);
+    const registry::Metric found = find(measure(p, {}), "average_precision");
+    if (*found.lower > truth || *found.upper < truth) ++missed;
+  }
+  EXPECT_LE(missed, 5);
 }
 
 TEST(Measure, LogLossTakesProbabilitiesAsTheyAre) {

@@ -128,7 +128,8 @@ Interval bounded_mean(std::span<const double> values, double confidence) {
   // Each capital is monotone in m, so that what it refutes is everything on one side of a limit.
   const double lower = bisect(0, mean, [&](double m) { return refutes(order, bets, m, true, target); });
   const double upper = bisect(mean, 1, [&](double m) { return !refutes(order, bets, m, false, target); });
-  return {std::clamp(lower, 0.0, mean), std::clamp(upper, mean, 1.0)};
+  constexpr double kNothing = 1e-12;  // Where bisection ends when nothing is refuted.
+  return {lower < kNothing ? 0 : std::min(lower, mean), upper > 1 - kNothing ? 1 : std::max(upper, mean)};
 }
 
 Interval student_mean(std::span<const double> values, double confidence) {

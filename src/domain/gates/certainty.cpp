@@ -91,6 +91,9 @@ std::uint64_t fewest_for(const Rule& rule, const Measured& measured, double conf
 std::string cannot_tell(const Rule& rule, const Measured& measured, double confidence) {
   const std::uint64_t samples = measured.metric->samples;
   const std::uint64_t fewest = fewest_for(rule, measured, confidence);
+  if (measured.metric->name.find("log_loss") != std::string::npos)
+    return fmt::format("{} samples cannot tell: measure on more, or bound the loss by a greater clip of its set.",
+                       samples);
   if (samples >= fewest) return fmt::format("{} samples cannot tell: measure on more.", samples);
   return fmt::format("{} samples cannot tell: without a single error it takes {} or more.", samples, fewest);
 }
