@@ -170,6 +170,10 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
     case Signal::Kind::kResponseBytes:
       if (!answered || outcome.status >= 400) return std::nullopt;
       return static_cast<double>(outcome.response_bytes);
+    case Signal::Kind::kStatus:
+      if (!answered || outcome.status >= 500) return std::nullopt;  // The business of the error guardrail.
+      return static_cast<double>(outcome.status);
+    case Signal::Kind::kAgreement:
     case Signal::Kind::kResponseValue:
       // What failed is the business of the error guardrail, what the client did wrong nobody's.
       if (!answered || outcome.status >= 400) return std::nullopt;
@@ -202,7 +206,7 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       continue;
     }
     if (candidate && is_known_later(specs_[i].signal.kind)) guardrails_[i].begin(outcome.at);
-    if (is_paired(chosen_test(specs_[i]))) {
+    if (is_paired(chosen_test(specs_[i])) || specs_[i].signal.kind == Signal::Kind::kAgreement) {
       if (!looked) partner = pairs_.match(outcome);
       looked = true;
       if (partner) observe_pair(i, candidate ? outcome : *partner, candidate ? *partner : outcome, on_breach);
@@ -225,6 +229,11 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
                                   const OnBreach& on_breach) {
   const std::optional<double> own = signal_of(index, candidate);
   const std::optional<double> other = signal_of(index, stable);
+  if (specs_[index].signal.kind == Signal::Kind::kAgreement) {
+    if (!other || std::isnan(*other)) return;  // There is nothing to agree with.
+    const bool agree = own && guardrails::agree(specs_[index].signal, *own, *other);
+    return feed(index, {true, 0.5, agree ? 1.0 : 0.0, candidate.cluster, candidate.at}, on_breach);
+  }
   if (own && other) feed(index, {true, 0.5, *own, candidate.cluster, candidate.at, *other}, on_breach);
 }
 

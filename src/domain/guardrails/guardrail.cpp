@@ -33,6 +33,12 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
   return (predicted_score >= signal.positive_at) == positive;
 }
 
+bool agree(const Signal& signal, double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return false;
+  if (signal.ok_when) return signal.ok_when->holds(a) == signal.ok_when->holds(b);
+  return std::abs(a - b) <= signal.difference;
+}
+
 bool is_bad(const GuardrailSpec& spec, double value) {
   if (std::isnan(value)) return true;
   switch (spec.signal.kind) {
@@ -40,11 +46,13 @@ bool is_bad(const GuardrailSpec& spec, double value) {
     case Kind::kReport:
     case Kind::kSchema: return value > 0.5;
     case Kind::kFeedback:
+    case Kind::kAgreement:
     case Kind::kConversion: return value < 0.5;
     case Kind::kLatency:
     case Kind::kFirstByte: return value > spec.objective.bound;
     case Kind::kResponseValue:
     case Kind::kResponseBytes:
+    case Kind::kStatus:
     case Kind::kClassifier: return !spec.signal.ok_when->holds(value);
   }
   return true;
@@ -150,6 +158,8 @@ void Guardrail::count(const Measurement& m) {
     return;
   }
   (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
+  const bool scores = kind_ == TestKind::kMean || kind_ == TestKind::kMeanVsStable || kind_ == TestKind::kPairedMean;
+  if (scores && (m.value < 0 || m.value > 1)) ++outside_;
   if (is_paired(kind_) && !std::isnan(m.second)) stable_sum_ += m.second;
   if (kind_ == TestKind::kRatioVsStable && !std::isnan(m.second))
     (m.candidate ? candidate_per_ : stable_per_) += m.second;
@@ -293,6 +303,7 @@ Evidence Guardrail::evidence() const {
   out.name = spec_.name;
   out.test = kind_;
   out.action = spec_.action;
+  out.severity = spec_.severity;
   out.log_e = log_e();
   out.log_limit = log_limit_;
   out.log_promise = log_promise_;
@@ -302,6 +313,7 @@ Evidence Guardrail::evidence() const {
   out.stable_bad = stable_bad_;
   out.missing = missing_;
   out.open = open_;
+  out.outside = outside_;
   out.window_over = window_over_;
   out.candidate_mean = mean_of(candidate_sum_, candidate_n_);
   out.stable_mean = mean_of(stable_sum_, stable_n_);
@@ -351,6 +363,9 @@ std::string Guardrail::seen(const Evidence& e) const {
     return fmt::format("{} of {} candidate answers took longer than {:g} s; the objective allows {:g}%",
                        e.candidate_bad, e.candidate_n, spec_.objective.bound, (1 - spec_.objective.quantile) * 100);
   const bool at_least = spec_.objective.kind == Goal::kAtLeast;
+  if (spec_.signal.kind == Kind::kAgreement)
+    return fmt::format("on {} of {} requests the versions disagreed; the objective is that at least {:g}% agree",
+                       e.candidate_bad, e.candidate_n, spec_.objective.bound * 100);
   if (is_attributed_rate())
     return fmt::format("{} of {} candidate answers were {} ({} still may be); the objective is at {} {:g}%{}",
                        e.candidate_bad, e.candidate_n, at_least ? "not followed by a conversion" : "reported", e.open,
@@ -363,7 +378,12 @@ std::string Guardrail::seen(const Evidence& e) const {
 std::string Guardrail::sentence(const Evidence& e) const {
   const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), odds(e.log_e), std::exp(e.log_limit),
+      "{}: {}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e),
+      e.outside == 0 ? ""
+                     : fmt::format("; {} values are outside of [0, 1] and count as 0 or 1 (compare them with stable by "
+                                   "test: value_vs_stable)",
+                                   e.outside),
+      odds(e.log_e), std::exp(e.log_limit),
       e.breached      ? fmt::format(": {} less than once in {:.0f} releases.",
                                together ? "of versions that meet every objective the guardrails together take one back"
                                              : "a version that meets the objective would show this",

@@ -46,6 +46,8 @@ struct Measurement {
 /// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label);
 
+/// For kAgreement: whether both numbers say the same.
+bool agree(const Signal& signal, double a, double b);
 /// Whether an outcome's value is bad under the specification's objective; a missing one (NaN) is.
 bool is_bad(const GuardrailSpec& spec, double value);
 /// Of a score in [0, 1]: how far it is from the best; an answer without one is as bad as can be.
@@ -65,6 +67,7 @@ struct Evidence {
   std::string name;
   TestKind test = TestKind::kAutomatic;
   Action action = Action::kRollBack;
+  Severity severity = Severity::kByAction;
   double log_e = 0;      ///< ln of the e-value now, or at the moment of the breach.
   double log_limit = 0;  ///< ln(1/alpha), or what e-BH asked for when that was less.
   /// What was promised: ln of one in how many good versions is ever taken back. That of e-BH is of the family together,
@@ -75,6 +78,7 @@ struct Evidence {
   std::uint64_t stable_n = 0;
   std::uint64_t stable_bad = 0;
   std::uint64_t missing = 0;  ///< Responses without the value; they count as bad.
+  std::uint64_t outside = 0;  ///< Values of either version outside of [0, 1], which a test of scores takes for 0 or 1.
   std::uint64_t open = 0;     ///< Of candidate_n: what may still turn out to be bad (attributed signals).
   double candidate_mean = 0;  ///< Of scores and latencies.
   double stable_mean = 0;
@@ -173,7 +177,7 @@ class Guardrail {
   bool breached_ = false;
   bool window_over_ = false;
   std::uint64_t candidate_n_ = 0, candidate_bad_ = 0, stable_n_ = 0, stable_bad_ = 0, missing_ = 0;
-  std::uint64_t open_ = 0;
+  std::uint64_t open_ = 0, outside_ = 0;
   double candidate_sum_ = 0, stable_sum_ = 0;
   double candidate_per_ = 0, stable_per_ = 0;  ///< Sums of Measurement::second.
 };
