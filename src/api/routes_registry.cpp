@@ -62,7 +62,7 @@ Result<json> add_scorecard(const Ports& ports, const Parts& parts, const Request
   TRY(const wire::Document document, wire::Document::from_json("the request body", request.body));
   TRY(const registry::Scorecard scorecard, wire::scorecard_from(document));
   TRY(const registry::StoredScorecard stored,
-      services::add_scorecard(ports.registry.versions, ref, scorecard, {actor_of(request)}));
+      services::add_written_scorecard(ports.registry.versions, ref, scorecard, {actor_of(request)}));
   return scorecard_json(stored);
 }
 

@@ -185,7 +185,7 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
                          ports.monitor.start_rollout(endpoint, ref.version.str(), plan,
                                                      {order.actor, order.reason, force && !order.reason.empty()},
                                                      condition_of(request))));
-  TRY(std::vector<std::string> warnings, services::exceptions_in_use(ports.records, ref, rules));
+  TRY(std::vector<std::string> warnings, services::weak_evidence(ports.records, ref, rules));
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);
   for (std::string& told : ports.monitor.little_traffic(endpoint).get()) warnings.push_back(std::move(told));
   if (!warnings.empty()) item["warnings"] = std::move(warnings);

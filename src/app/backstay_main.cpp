@@ -10,6 +10,7 @@
 #include "capture/system_programs.hpp"
 #include "cli/command_line.hpp"
 #include "services/evaluate_version.hpp"
+#include "services/lineage.hpp"
 #include "storage/journals/local_journals.hpp"
 
 namespace {
@@ -44,6 +45,13 @@ class OpenedDirectory : public cli::OpenRegistry {
     return {registry(), journals_,
             [this](const registry::VersionRef& version, const evaluation::BackendChoice& backend) {
               return app::run_model(registry(), version, backend, directory_.root(), "evaluations/logs");
+            },
+            [this](const registry::VersionRef& version) -> Result<void> {
+              TRY(const std::optional<Quarantine> quarantine, services::quarantine_of(records(), version));
+              if (!quarantine) return {};
+              return Unexpected(ErrorCode::kFailedPrecondition,
+                                fmt::format("{} is in quarantine: {}", version.str(), quarantine->reason),
+                                "Name another version, or lift it with backstay quarantine lift.");
             }};
   }
 

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -47,6 +50,34 @@ Result<std::optional<VersionRef>> baseline_of(OpenRegistry& opened, const Versio
 }
 
 /// Overall figures in full, groups below them.
+/// While it lives, an interrupt (Ctrl-C) or SIGTERM says how to go on before it ends the program as it always does.
+class InterruptNote {
+ public:
+  InterruptNote() {
+    struct sigaction action {};
+    action.sa_handler = tell;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigemptyset(&action.sa_mask);
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
+  }
+  ~InterruptNote() {
+    for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  InterruptNote(const InterruptNote&) = delete;
+  InterruptNote& operator=(const InterruptNote&) = delete;
+
+ private:
+  static constexpr std::array<int, 2> kSignals{SIGINT, SIGTERM};
+  // Only what a signal handler may do.
+  static void tell(int signal) {
+    constexpr std::string_view kText =
+        "\ninterrupted: the same command goes on where it was; answers so far are kept.\n";
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
+    raise(signal);  // SA_RESETHAND: with what it does by itself.
+  }
+  std::array<struct sigaction, 2> before_{};
+};
+
 void print_scorecards(const services::Evaluation& done) {
   for (auto stored = done.scorecards.rbegin(); stored != done.scorecards.rend(); ++stored) {
     const registry::Scorecard& card = stored->scorecard;
@@ -102,9 +133,12 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   request.program_version = context.program.version;
   request.progress = progress_on_terminal(Unit::kItems);
   TRY(request.baseline, baseline_of(*opened, ref, arguments.against));
+  std::optional<InterruptNote> note;
+  note.emplace();
   TRY(const services::Evaluation done, services::evaluate_version(opened->evaluation(), request, actor));
+  note.reset();
   request.progress = {};  // Wipes its line.
-  for (const std::string& warning : done.warnings) fmt::print(stderr, "warning: {}\n", printable(warning));
+  print_warnings(done.warnings);
   if (!arguments.answers.empty()) {
     std::string lines;
     for (const auto& [set, output] : done.answers) lines += wire::answers_to_jsonl(set, output);
@@ -114,6 +148,7 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   if (!arguments.gate.empty()) {
     TRY(decision, services::evaluate_gate(opened->registry().versions, ref, arguments.gate, gate_text, actor,
                                           system_clock().now()));
+    print_warnings(decision->warnings);
   }
   if (decision)
     TRY_DO(arguments.reports.write(report_of(context, arguments, request, done, *decision), context.common.json));
@@ -130,6 +165,7 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
     if (decision) {
       out["gate"] = decision->stored.gate;
       out["verdict"] = json::parse(decision->stored.evidence);
+      out["gate_warnings"] = decision->warnings;
     }
     print_json(out);
   } else {

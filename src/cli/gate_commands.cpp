@@ -39,12 +39,14 @@ Result<ExitCode> gate(const Context& context, const Arguments& arguments) {
       services::evaluate_gate(opened->registry().versions, ref, arguments.file, text, {context.common.actor},
                               system_clock().now()));
   const gates::Verdict& verdict = decision.verdict;
+  print_warnings(decision.warnings);
   TRY_DO(arguments.reports.write({ref, decision.stored.gate, arguments.file, verdict, {}, "", context.program.version},
                                  context.common.json));
   if (context.common.json) {
     json out = json::parse(decision.stored.evidence);
     out["gate"] = decision.stored.gate;
     out["version"] = ref.str();
+    out["warnings"] = decision.warnings;
     print_json(out);
   } else {
     print_verdict(decision.stored.gate, ref, verdict);

@@ -26,7 +26,15 @@ void print_verdict(const std::string& gate, const registry::VersionRef& version,
   for (const gates::Row& row : verdict.rows)
     if (row.decision != gates::Decision::kPass)
       fmt::print("  {}: {}\n", printable(row.rule), printable(row.explanation));
+  std::vector<std::string> written;
+  for (const gates::Row& row : verdict.rows)
+    if (row.by_hand) written.push_back(printable(row.rule));
+  if (!written.empty()) fmt::print("  on scorecards that were written by hand: {}\n", fmt::join(written, ", "));
   fmt::print("gate {}: {} {}\n", gate, version.str(), shown(verdict.decision));
+}
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", printable(warning));
 }
 
 ExitCode exit_of(gates::Decision decision) {

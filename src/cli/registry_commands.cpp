@@ -282,8 +282,9 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
                exception.signed_by, exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
                printable(exception.reason));
   for (const auto& card : scorecards) {
-    fmt::print("scorecard {} on {} by {}\n", registry::to_string(card.scorecard.kind),
-               printable(card.scorecard.dataset), printable(card.scorecard.evaluator));
+    fmt::print("scorecard {} on {} by {} ({})\n", registry::to_string(card.scorecard.kind),
+               printable(card.scorecard.dataset), printable(card.scorecard.evaluator),
+               registry::to_string(card.scorecard.source));
     for (const auto& metric : card.scorecard.metrics)
       fmt::print("  {}{} = {:.6g} on {}\n", printable(metric.name),
                  metric.group.empty() ? "" : "{" + printable(metric.group) + "}", metric.value, metric.samples);
@@ -344,7 +345,7 @@ Result<ExitCode> add_scorecard(const Context& context, const Arguments& argument
   TRY(const auto opened, context.open());
   TRY(const VersionRef ref, services::resolve_version(opened->records(), arguments.version));
   TRY(const registry::StoredScorecard stored,
-      services::add_scorecard(opened->registry().versions, ref, scorecard, {context.common.actor}));
+      services::add_written_scorecard(opened->registry().versions, ref, scorecard, {context.common.actor}));
   if (context.common.json) {
     print_json({{"id", stored.id}, {"at", to_rfc3339(stored.at)}});
   } else {

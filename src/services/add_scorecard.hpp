@@ -9,4 +9,9 @@ namespace backstay::services {
 Result<registry::StoredScorecard> add_scorecard(VersionStore& versions, const registry::VersionRef& ref,
                                                 const registry::Scorecard& scorecard, const Actor& actor);
 
+/// One that somebody wrote. kInvalidArgument: it claims to be measured by this program, or signed
+/// (registry::check_evaluator).
+Result<registry::StoredScorecard> add_written_scorecard(VersionStore& versions, const registry::VersionRef& ref,
+                                                        registry::Scorecard scorecard, const Actor& actor);
+
 }  // namespace backstay::services

@@ -26,6 +26,11 @@ Result<NamedTensor> pick_output(std::vector<NamedTensor>& outputs, const std::st
   const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const NamedTensor& output) {
     return name.empty() ? outputs.size() == 1 : output.spec.name == name;
   });
+  if (outputs.empty())
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      name.empty() ? "The model answers without any output."
+                                   : fmt::format("The model has no output '{}': it answers without any.", name),
+                      "Its server must answer with outputs: look at what it says to one request.");
   if (found == outputs.end())
     return Unexpected(
         ErrorCode::kInvalidArgument,

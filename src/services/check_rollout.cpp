@@ -9,6 +9,7 @@
 #include "services/evaluate_gate.hpp"
 #include "services/find_dependents.hpp"
 #include "services/lineage.hpp"
+#include "wire/scorecard_json.hpp"
 
 namespace backstay::services {
 
@@ -143,14 +144,18 @@ Result<void> check_start(const Records& records, const rollout::State& started, 
   return started.forced ? Result<void>() : check_damping(records, started.endpoint, candidate, now);
 }
 
-Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
-                                                   const ReleaseRules& rules) {
+Result<std::vector<std::string>> weak_evidence(const Records& records, const registry::VersionRef& candidate,
+                                               const ReleaseRules& rules) {
   std::vector<std::string> out;
   TRY(const StoredVersion version, records.versions.version(candidate));
   TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
   std::set<std::string> judged;
   for (const StoredVerdict& verdict : verdicts) {
-    if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
+    if (!judged.insert(verdict.gate).second) continue;
+    if (const std::vector<std::string> written = wire::rules_by_hand(verdict.evidence); !written.empty())
+      out.push_back(fmt::format("Gate '{}' said {} on scorecards that were written by hand: {}.", verdict.gate,
+                                verdict.verdict, fmt::join(written, ", ")));
+    if (verdict.verdict == "PASS") continue;
     TRY(const auto exception, exception_for(rules.exceptions, version, verdict));
     if (exception)
       out.push_back(fmt::format("Gate '{}' said {}: {} answers for it until {} ({}).", verdict.gate, verdict.verdict,

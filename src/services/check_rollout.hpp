@@ -29,9 +29,10 @@ struct ReleaseRules {
 Result<void> check_rollout(const Records& records, const std::string& endpoint, const registry::VersionRef& candidate,
                            const ReleaseRules& rules = {});
 
-/// Exceptions that let the version through: "Gate 'production' said FAIL: alice answers for it until 2026-12-01 (...)".
-Result<std::vector<std::string>> exceptions_in_use(const Records& records, const registry::VersionRef& candidate,
-                                                   const ReleaseRules& rules);
+/// What the version's release rests on beside figures that were measured or signed: "Gate 'production' said FAIL: alice
+/// answers for it until 2026-12-01 (...)", "Gate 'production' said PASS on scorecards that were written by hand: ...".
+Result<std::vector<std::string>> weak_evidence(const Records& records, const registry::VersionRef& candidate,
+                                               const ReleaseRules& rules);
 
 /// Whether every gate that `rules` require of the endpoint's versions says PASS about all that was measured.
 Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,

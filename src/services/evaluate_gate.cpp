@@ -38,6 +38,7 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   TRY(const std::vector<registry::StoredScorecard> scorecards, versions.scorecards(ref));
 
   GateDecision decision;
+  decision.warnings = gates::doubts(gate);
   TRY(const gates::ScanEvidence scan, scan_evidence(versions, ref, now));
   TRY(const std::optional<registry::VersionRef> production, production_of(versions, ref));
   decision.verdict = gates::evaluate(gate, manifest, scorecards, &scan, production ? production->str() : "");
@@ -47,9 +48,15 @@ Result<GateDecision> evaluate_gate(VersionStore& versions, const registry::Versi
   stored.verdict = gates::to_string(decision.verdict.decision);
   stored.evidence = wire::to_json(decision.verdict);
   stored.decided_by = actor.name;
-  TRY(stored, versions.add_verdict(ref, stored,
-                                   {actor.name, "gate.verdict", ref.str(),
-                                    fmt::format("Gate '{}' says {}.", gate.name, stored.verdict), stored.evidence}));
+  const std::vector<std::string> written = wire::rules_by_hand(stored.evidence);
+  const std::string hand = written.empty()
+                               ? ""
+                               : fmt::format(" Scorecards that were written by hand decide {} of its {} rules.",
+                                             written.size(), gate.rules.size());
+  TRY(stored,
+      versions.add_verdict(ref, stored,
+                           {actor.name, "gate.verdict", ref.str(),
+                            fmt::format("Gate '{}' says {}.{}", gate.name, stored.verdict, hand), stored.evidence}));
   return decision;
 }
 

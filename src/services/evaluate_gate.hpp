@@ -9,6 +9,7 @@ namespace backstay::services {
 struct GateDecision {
   gates::Verdict verdict;
   StoredVerdict stored;
+  std::vector<std::string> warnings;  ///< About the gate's rules: gates::doubts().
 };
 
 /// Judges a version by a gate file's text and stores the verdict with its evidence.

@@ -99,8 +99,10 @@ class Examination {
     TRY(const std::unique_ptr<ModelRunner> runner, ports_.run(ref, suite_.backend));
     std::vector<SetAnswers> answers;
     for (std::size_t i = 0; i < suite_.sets.size(); ++i) {
-      TRY(SetAnswers one, examine(suite_.sets[i], facts_[i], *runner, all));
-      answers.push_back(std::move(one));
+      auto one = examine(suite_.sets[i], facts_[i], *runner, all);
+      if (!one && refused_) forget_refused();
+      if (!one) return Unexpected(std::move(one).error());
+      answers.push_back(std::move(*one));
     }
     restarts_ += runner->restarts();
     return answers;
@@ -109,8 +111,25 @@ class Examination {
   std::uint64_t resumed_rows() const { return resumed_; }
   std::uint64_t restarts() const { return restarts_; }
   const std::vector<Digest>& keys() const { return keys_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
+  /// Answers that were refused are not taken again when the evaluation is repeated: somebody will have mended what gave
+  /// them. A version's own files always give the same answers, but behind a url or a command other things may stand,
+  /// and then the earlier ones are as doubtful.
+  void forget_refused() {
+    const bool fixed = suite_.backend.kind == evaluation::BackendChoice::Kind::kModel;
+    for (const Digest& key : keys_)
+      if (!fixed || key == keys_.back()) ports_.journals.remove(key);
+  }
+
+  /// Notes when what the model answered is the reason for a failure.
+  template <class T>
+  Result<T> noted(Result<T> result) {
+    if (!result && result.error().code == ErrorCode::kInvalidArgument) refused_ = true;
+    return result;
+  }
+
   Result<NamedTensor> ask(const Question& question, ModelRunner& runner) {
     const Digest key = key_of(*version_, suite_, question);
     TRY(const std::unique_ptr<EvaluationJournal> journal, ports_.journals.open(key));
@@ -123,28 +142,29 @@ class Examination {
                         suite_.parallel,
                         [this](std::uint64_t rows) { count_.add(rows); },
                         [this](seconds without) { count_.wait(without, suite_.backend.answer_timeout); }};
-    return ask_model(question, question.set->output.name, asking);
+    return noted(ask_model(question, question.set->output.name, asking));
   }
 
   Result<Predictions> predict(const Question& question, ModelRunner& runner) {
     TRY(const NamedTensor output, ask(question, runner));
-    return evaluation::interpret(*question.set, question.facts->truth, output);
+    return noted(evaluation::interpret(*question.set, question.facts->truth, output));
   }
 
   Result<SetAnswers> examine(const Set& set, const SetFacts& facts, ModelRunner& runner, bool all) {
-    TRY(const std::vector<TensorPlan> plan, plan_tensors(set, runner.signature()));
+    TRY(const std::vector<TensorPlan> plan, plan_tensors(set, facts, runner.signature()));
     Question question{&set, &facts, &plan, "", {}, suite_.seed, suite_.batch};
     SetAnswers answers;
     TRY(answers.output, ask(question, runner));
     if (set.output.kind == evaluation::Output::Kind::kText) {
-      if (answers.output.texts.size() != facts.rows)
+      refused_ = answers.output.texts.size() != facts.rows;
+      if (refused_)
         return Unexpected(
             ErrorCode::kInvalidArgument,
             fmt::format("The output '{}' is not one text per row of the set '{}'.", answers.output.spec.name, set.name),
             "It must have the datatype BYTES.");
       answers.predictions = facts.truth;
     } else {
-      TRY(answers.predictions, evaluation::interpret(set, facts.truth, answers.output));
+      TRY(answers.predictions, noted(evaluation::interpret(set, facts.truth, answers.output)));
     }
     if (!all) return answers;
     for (const auto& test : set.robustness) {
@@ -175,7 +195,10 @@ class Examination {
     for (const evaluation::Safety& test : set.safety) {
       count_.begin(fmt::format("{} {} {}", version_->ref.str(), set.name, test.name));
       TRY(const registry::VersionRef ref, registry::VersionRef::parse(test.classifier));
-      TRY_DO(ports_.registry.versions.version(ref));
+      TRY(const StoredVersion judge, ports_.registry.versions.version(ref));
+      if (ports_.check_classifier) TRY_DO(ports_.check_classifier(ref));
+      if (judge.stage == "Archived")
+        warnings_.push_back(fmt::format("The classifier {} of '{}' is archived.", ref.str(), test.name));
       TRY(const std::unique_ptr<ModelRunner> classifier, ports_.run(ref, test.backend));
       TRY(std::vector<double> scores,
           score_texts(*classifier, {test.classifier, test.input, test.output, test.index}, texts, suite_.batch));
@@ -200,6 +223,8 @@ class Examination {
   std::uint64_t resumed_ = 0;
   std::uint64_t restarts_ = 0;
   std::vector<Digest> keys_;
+  std::vector<std::string> warnings_;
+  bool refused_ = false;
 };
 
 /// "golden_mismatches": rows whose answers are not, bit by bit, what was recorded.
@@ -346,15 +371,24 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
         fmt::format("Backends went away and were started again {} {}: look at their output, evaluations/logs of the "
                     "data directory.",
                     done.restarts, done.restarts == 1 ? "time" : "times"));
+  done.warnings.insert(done.warnings.end(), candidate.warnings().begin(), candidate.warnings().end());
   for (std::size_t i = 0; i < suite.sets.size(); ++i)
     if (std::string warning = left_out(suite, suite.sets[i], answers[i].predictions); !warning.empty())
       done.warnings.push_back(std::move(warning));
+  for (std::size_t i = 0; i < suite.sets.size(); ++i) {
+    if (suite.sets[i].output.kind == evaluation::Output::Kind::kText) continue;
+    for (const evaluation::Attribute& attribute : answers[i].predictions.attributes)
+      for (const std::string& gap : evaluation::fairness_gaps(answers[i].predictions, attribute,
+                                                              {suite.confidence, suite.min_group, suite.small_groups}))
+        done.warnings.push_back(fmt::format("Set '{}': {}", suite.sets[i].name, gap));
+  }
 
   std::vector<registry::Scorecard> cards;
   for (std::size_t i = suite.sets.size(); i-- > 0;) {
     TRY(std::vector<registry::Scorecard> of_set,
         scorecards_of(suite, suite.sets[i], facts[i], answers[i], request.baseline ? &before[i] : nullptr, request));
     for (registry::Scorecard& card : of_set) {
+      card.source = registry::Source::kEvaluated;
       card.evaluator =
           registry::evaluator_of({request.program_version, suite.name, done.suite_sha256.hex(), facts[i].sha256.hex()});
       cards.push_back(std::move(card));

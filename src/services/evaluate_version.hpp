@@ -21,6 +21,8 @@ struct EvaluationPorts {
   Registry registry;
   EvaluationJournals& journals;
   RunModel run;
+  /// Whether a version may judge texts: kFailedPrecondition when it is in quarantine. Empty: all may.
+  std::function<Result<void>(const registry::VersionRef& version)> check_classifier{};
 };
 
 struct EvaluationRequest {
@@ -45,7 +47,8 @@ struct Evaluation {
 };
 
 /// Runs a version over a suite's sets and stores what was measured as scorecards, those of the first set last, so that
-/// they are the newest. What was answered when it is interrupted is kept: the same evaluation goes on from there.
+/// they are the newest. What was answered when it is interrupted is kept: the same evaluation goes on from there. Not
+/// so when the model's answers are the failure.
 Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& request, const Actor& actor);
 
 }  // namespace backstay::services

@@ -1,5 +1,6 @@
 #include "services/evaluate_version.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -198,6 +199,83 @@ sets: [{name: a, files: a.jsonl, inputs: [{columns: [x]MISSING}], label: y, clas
   const auto done = evaluate(with(", missing: \"0.1\""));
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_NEAR(done->scorecards[0].scorecard.metrics[0].value, 2.0 / 3, 1e-12);
+}
+
+TEST_F(EvaluateVersion, AsksAnewWhenAnswersWereRefused) {
+  write("a.csv", "x,y\n7.5,1\n0.2,0\n");
+  const auto refused = evaluate(kSuite);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("outside of [0, 1]"));
+  EXPECT_TRUE(journals_.kept.empty()) << "what was refused would be refused again";
+  EXPECT_EQ(asked_, 1);
+}
+
+TEST_F(EvaluateVersion, KeepsTheAnswersOfAVersionsOwnFilesWhenThoseOfAnotherSetAreRefused) {
+  write("a.csv", table(20));
+  write("b.csv", "x,y\n7.5,1\n0.2,0\n");
+  const auto suite = [](const std::string& backend) {
+    return "name: s\n" + backend +
+           "sets:\n  - {name: a, files: a.csv, inputs: [{columns: [x]}], label: y, classes: [\"0\", \"1\"]}\n"
+           "  - {name: b, files: b.csv, inputs: [{columns: [x]}], label: y, classes: [\"0\", \"1\"]}\n";
+  };
+  ASSERT_FALSE(evaluate(suite("")));
+  EXPECT_EQ(journals_.kept.size(), 1U);
+  journals_.kept.clear();
+  ASSERT_FALSE(evaluate(suite("backend: {kind: url, url: \"http://127.0.0.1:9\"}\n")));
+  EXPECT_TRUE(journals_.kept.empty()) << "what stands behind a url may have been another model";
+}
+
+TEST_F(EvaluateVersion, FlattensListsOfNumbersIntoAnInputThatTheyFit) {
+  write("a.jsonl", "{\"e\": [0.9], \"y\": 1}\n{\"e\": [0.2], \"y\": 0}\n{\"e\": null, \"y\": 1}\n");
+  const auto suite = [](const std::string& input) {
+    return "name: s\nsets: [{name: a, files: a.jsonl, inputs: [{" + input + "}], label: y, classes: [\"0\", \"1\"]}]\n";
+  };
+  const auto done = evaluate(suite("columns: [e], missing: \"0.6\""));
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->scorecards[0].scorecard.metrics[0].value, 1);
+  write("a.jsonl", "{\"e\": [0.9, 0.1], \"y\": 1}\n{\"e\": [0.2, 0.3], \"y\": 0}\n");
+  const auto wide = evaluate(suite("columns: [e], missing: \"0\""));
+  ASSERT_FALSE(wide);
+  EXPECT_THAT(wide.error().message, testing::HasSubstr("gives it 2 numbers, with those in lists"));
+  write("a.jsonl", "{\"e\": [0.9], \"y\": 1}\n{\"e\": [0.2, 0.3], \"y\": 0}\n");
+  const auto uneven = evaluate(suite("columns: [e], missing: \"0\""));
+  ASSERT_FALSE(uneven);
+  EXPECT_THAT(uneven.error().message, testing::HasSubstr("Row 2 of the set 'a' has 2 numbers in the column 'e'"));
+  for (const char* nested : {"{\"v\": 0.9}", "[\"a\"]", "[[0.9]]", "[]"}) {
+    write("a.jsonl", fmt::format("{{\"e\": {}, \"y\": 1}}\n", nested));
+    const auto refused = evaluate(suite("columns: [e], missing: \"0\""));
+    ASSERT_FALSE(refused) << nested;
+    EXPECT_THAT(refused.error().message,
+                testing::HasSubstr("Row 1 of the set 'a' has no list of numbers in the column 'e'"));
+  }
+  write("a.jsonl", "{\"e\": 0.9, \"y\": [1]}\n");
+  const auto label = evaluate(suite("columns: [e]"));
+  ASSERT_FALSE(label);
+  EXPECT_THAT(label.error().message, testing::HasSubstr("something nested in the column 'y'"));
+}
+
+TEST_F(EvaluateVersion, TakesNanForMissingAndSendsItWhenThatIsAskedFor) {
+  write("a.csv", "x,y\nNaN,0\n0.9,1\n");
+  const auto suite = [](const std::string& missing) {
+    return "name: s\nsets: [{name: a, files: a.csv, inputs: [{columns: [x]" + missing +
+           "}], label: y, classes: [\"0\", \"1\"]}]\n";
+  };
+  const auto refused = evaluate(suite(""));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().hint, testing::HasSubstr("missing: nan"));
+  const auto filled = evaluate(suite(", missing: \"0.1\""));
+  ASSERT_TRUE(filled) << filled.error().message;
+  EXPECT_EQ(filled->scorecards[0].scorecard.metrics[0].value, 1);
+  const auto sent = evaluate(suite(", missing: nan"));
+  ASSERT_FALSE(sent) << "the model gives back what it got";
+  EXPECT_THAT(sent.error().message, testing::HasSubstr("is nan, outside of [0, 1]"));
+}
+
+TEST_F(EvaluateVersion, MarksItsScorecardsAsEvaluated) {
+  write("a.csv", table(40));
+  ASSERT_TRUE(evaluate(kSuite));
+  const auto cards = *ledger_.scorecards(*registry::VersionRef::parse("m@1.0.0"));
+  EXPECT_EQ(cards.at(0).scorecard.source, registry::Source::kEvaluated);
 }
 
 TEST_F(EvaluateVersion, SaysWhyFiguresAreMissingAndThatBackendsWentAway) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <optional>
 
@@ -122,7 +123,54 @@ std::string_view text_of(const Cell& cell) {
   return cell.kind == Cell::Kind::kMissing ? std::string_view() : cell.text;
 }
 
-/// The random numbers of one cell: the same for the same question, whatever was asked before.
+/// As text; true and false as 1 and 0, and not a number ("nan", which Arrow and pandas write for a missing float) as
+/// none.
+std::string number_text(const Cell& cell) {
+  std::string text(text_of(cell));
+  if (text == "true") return "1";
+  if (text == "false") return "0";
+  const bool nan = text.size() == 3 && (text[0] | 0x20) == 'n' && (text[1] | 0x20) == 'a' && (text[2] | 0x20) == 'n';
+  return nan ? "" : text;
+}
+
+/// How many numbers the cells of each input column hold, which must be the same number in all rows.
+class Widths {
+ public:
+  explicit Widths(const Set& set) : set_(set), names_(input_columns(set)), widths_(names_.size(), 0) {}
+
+  Result<void> add(std::span<const Cell> cells, std::uint64_t row) {
+    for (std::size_t i = 0; i < widths_.size(); ++i) {
+      if (cells[i].kind == Cell::Kind::kMissing) continue;
+      const bool nested = cells[i].kind == Cell::Kind::kNested;
+      if (nested && cells[i].list.empty())
+        return invalid(
+            fmt::format("Row {} of the set '{}' has no list of numbers in the column '{}', but something nested.", row,
+                        set_.name, names_[i]),
+            fmt::format("Inputs are numbers, texts, and lists of 1 to {} numbers: give what is in a struct, or in a "
+                        "list of lists, columns of its own.",
+                        tables::kMaxListItems));
+      const std::size_t width = nested ? cells[i].list.size() : 1;
+      if (widths_[i] == 0) widths_[i] = width;
+      if (width != widths_[i])
+        return invalid(fmt::format("Row {} of the set '{}' has {} numbers in the column '{}', and rows before it {}.",
+                                   row, set_.name, width, names_[i], widths_[i]),
+                       "A tensor's rows are all of one size: pad the lists, or leave rows out.");
+    }
+    return {};
+  }
+  std::vector<std::size_t> finish() {
+    for (std::size_t& width : widths_) width = std::max<std::size_t>(width, 1);
+    return std::move(widths_);
+  }
+
+ private:
+  const Set& set_;
+  const std::vector<std::string> names_;
+  std::vector<std::size_t> widths_;
+};
+
+/// The random numbers of one cell, or of one number of a list: the same for the same question, whatever was asked
+/// before.
 Random draws_for(const Question& question, std::uint64_t row, std::size_t column) {
   std::uint64_t seed = 0;
   const Digest digest = sha256(fmt::format("{}\n{}\n{}\n{}", question.seed, question.name, row, column));
@@ -146,9 +194,17 @@ class RowWriter {
       const TensorPlan& plan = (*question_.plan)[t];
       for (std::size_t i = 0; i < plan.input->columns.size(); ++i) {
         const std::size_t column = plan.first + i;
-        auto added = plan.spec.datatype == "BYTES" ? add_text(plan, cells[column], row, column, batch.inputs[t])
-                                                   : add_number(plan, cells[column], row, column, batch.inputs[t]);
-        if (!added) return added;
+        if (plan.spec.datatype == "BYTES") {
+          TRY_DO(add_text(plan, cells[column], row, column, batch.inputs[t]));
+          continue;
+        }
+        const bool list = cells[column].kind == Cell::Kind::kNested;
+        const std::size_t width = question_.facts->widths[column];
+        for (std::size_t k = 0; k < width; ++k) {
+          const std::string written = list ? fmt::format("{}", cells[column].list[k]) : std::string();
+          const Cell item = list ? Cell{Cell::Kind::kNumber, written} : cells[column];
+          TRY_DO(add_number(plan, item, row, {column, k}, batch.inputs[t]));
+        }
       }
     }
     return {};
@@ -164,53 +220,77 @@ class RowWriter {
  private:
   Result<void> add_text(const TensorPlan& plan, const Cell& cell, std::uint64_t row, std::size_t column,
                         evaluation::NamedTensor& tensor) const {
+    if (cell.kind == Cell::Kind::kNested)
+      return invalid(
+          fmt::format("Row {} of the set '{}' has a list in the column '{}', and the input '{}' wants one text.",
+                      row + 1, question_.set->name, names_[column], plan.spec.name),
+          "Give each text a column of its own.");
     std::string text(text_of(cell));
-    if (cell.kind == Cell::Kind::kMissing && plan.input->missing) text = *plan.input->missing;
+    bool there = cell.kind != Cell::Kind::kMissing;
+    if (!there && plan.input->missing) {
+      text = *plan.input->missing;
+      there = true;
+    }
     const Change& change = question_.change;
     if (changed_[column]) {
-      if (change.kind == Change::Kind::kSet) text = change.text;
-      if (change.kind == Change::Kind::kMissing && draws_for(question_, row, column).unit() < change.amount)
-        text = change.text;
+      const bool replaced =
+          change.kind == Change::Kind::kSet ||
+          (change.kind == Change::Kind::kMissing && draws_for(question_, row, column).unit() < change.amount);
+      if (replaced) text = change.text;
+      there = there || replaced;
     }
+    if (!there)
+      return invalid(fmt::format("Row {} of the set '{}' has no text in the column '{}'.", row + 1, question_.set->name,
+                                 names_[column]),
+                     "Leave such rows out, or say what is sent instead: missing: \"\" of the input is an empty text.");
     tensor.texts.push_back(std::move(text));
     return {};
   }
 
-  Result<void> add_number(const TensorPlan& plan, const Cell& cell, std::uint64_t row, std::size_t column,
+  /// Where a number stands: its column, and its place in a list.
+  struct Place {
+    std::size_t column = 0;
+    std::size_t item = 0;
+    std::size_t draw() const { return column + item * 1'000'000'007; }
+  };
+
+  Result<void> add_number(const TensorPlan& plan, const Cell& cell, std::uint64_t row, const Place& place,
                           evaluation::NamedTensor& tensor) const {
-    std::string text(text_of(cell));
+    const std::size_t column = place.column;
+    std::string text = number_text(cell);
     if (text.empty() && plan.input->missing) text = *plan.input->missing;
     const Change& change = question_.change;
     bool replaced = false;
     if (changed_[column]) {
-      replaced = change.kind == Change::Kind::kSet ||
-                 (change.kind == Change::Kind::kMissing && draws_for(question_, row, column).unit() < change.amount);
+      replaced = change.kind == Change::Kind::kSet || (change.kind == Change::Kind::kMissing &&
+                                                       draws_for(question_, row, place.draw()).unit() < change.amount);
       if (replaced) text = change.text.empty() && plan.input->missing ? *plan.input->missing : change.text;
     }
-    if (text == "true") text = "1";
-    if (text == "false") text = "0";
-    auto number = number_in(text);
+    const bool real = plan.spec.datatype.starts_with("FP") || plan.spec.datatype == "BF16";
+    const bool nan = real && text == "nan";
+    auto number = nan ? std::optional<double>(std::numeric_limits<double>::quiet_NaN()) : number_in(text);
     if (!number)
       return invalid(fmt::format("Row {} of the set '{}' has '{}' in the column '{}', which is no number.", row + 1,
                                  question_.set->name, text.substr(0, 100), names_[column]),
                      replaced || text.empty()
-                         ? "Say what stands for a missing value: as: 0 beside missing: 0.1, or missing: 0 of the input."
+                         ? "Say what stands for a missing value: as: 0 beside missing: 0.1, or missing: 0 of the input "
+                           "(missing: nan sends a floating-point input NaN)."
                          : "Inputs other than BYTES are numbers.");
-    if (changed_[column] && !replaced) number = changed(*number, row, column);
+    if (changed_[column] && !replaced && !nan) number = changed(*number, row, place);
     tensor.numbers.push_back(*number);
     return {};
   }
 
-  double changed(double number, std::uint64_t row, std::size_t column) const {
+  double changed(double number, std::uint64_t row, const Place& place) const {
     const Change& change = question_.change;
     if (change.kind == Change::Kind::kScale) return number * change.amount;
     if (change.kind == Change::Kind::kAdd) return number + change.amount;
     if (change.kind != Change::Kind::kNoise) return number;
-    Random random = draws_for(question_, row, column);
+    Random random = draws_for(question_, row, place.draw());
     // Box and Muller (1958).
     const double radius = std::sqrt(-2 * std::log(1 - random.unit()));
     const double normal = radius * std::cos(2 * std::numbers::pi * random.unit());
-    return number + normal * change.amount * question_.facts->deviations[column];
+    return number + normal * change.amount * question_.facts->deviations[place.column];
   }
 
   const Question& question_;
@@ -239,15 +319,25 @@ std::vector<std::string> columns_for_facts(const Set& set) {
 Result<SetFacts> read_facts(const Set& set, const std::filesystem::path& folder) {
   TRY_DO(refuse_file_twice(set, folder));
   const std::size_t inputs = input_columns(set).size();
-  Columns columns(columns_for_facts(set));
+  const std::vector<std::string> names = columns_for_facts(set);
+  Columns columns(names);
   SetFacts facts;
   std::vector<Spread> spreads(inputs);
+  Widths widths(set);
   facts.chosen.resize(set.robustness.size());
   evaluation::Truth truth(set);
   std::vector<std::string_view> groups(set.groups.size());
   TRY(facts.sha256, read_set(set, folder, columns, [&](std::span<const Cell> cells) -> Result<void> {
-        for (std::size_t i = 0; i < inputs; ++i)
+        TRY_DO(widths.add(cells.first(inputs), facts.rows + 1));
+        for (std::size_t i = 0; i < inputs; ++i) {
+          for (const double item : cells[i].list) spreads[i].add(item);
           if (const auto number = number_in(text_of(cells[i]))) spreads[i].add(*number);
+        }
+        for (std::size_t i = inputs; i < cells.size(); ++i)
+          if (cells[i].kind == Cell::Kind::kNested)
+            return invalid(fmt::format("Row {} of the set '{}' has something nested in the column '{}'.",
+                                       facts.rows + 1, set.name, names[i]),
+                           "Labels, queries, groups and what where chooses by are numbers or texts.");
         std::size_t at = inputs;
         const std::string_view label = set.label.empty() ? "" : text_of(cells[at++]);
         const std::string_view query = set.query.empty() ? "" : text_of(cells[at++]);
@@ -269,11 +359,13 @@ Result<SetFacts> read_facts(const Set& set, const std::filesystem::path& folder)
         fmt::format("The set '{}' has the digest {}, and its suite pins {}.", set.name, facts.sha256.hex(), set.sha256),
         "Restore the files, or pin what they are now.");
   facts.truth = truth.finish();
+  facts.widths = widths.finish();
   for (const Spread& spread : spreads) facts.deviations.push_back(spread.deviation());
   return facts;
 }
 
-Result<std::vector<TensorPlan>> plan_tensors(const Set& set, const registry::Signature& signature) {
+Result<std::vector<TensorPlan>> plan_tensors(const Set& set, const SetFacts& facts,
+                                             const registry::Signature& signature) {
   std::vector<TensorPlan> plans;
   std::size_t first = 0;
   for (const evaluation::Input& input : set.inputs) {
@@ -287,7 +379,9 @@ Result<std::vector<TensorPlan>> plan_tensors(const Set& set, const registry::Sig
                      fmt::format("It has: {}.", fmt::join(names, ", ")));
     TensorPlan plan{*found, first, &input};
     std::vector<std::int64_t> shape(found->shape.begin() + (found->shape.empty() ? 0 : 1), found->shape.end());
-    const auto wanted = static_cast<std::int64_t>(input.columns.size());
+    std::int64_t wanted = 0;
+    for (std::size_t i = 0; i < input.columns.size(); ++i) wanted += static_cast<std::int64_t>(facts.widths[first + i]);
+    const bool lists = wanted != static_cast<std::int64_t>(input.columns.size());
     if (!input.shape.empty()) shape = input.shape;
     if (std::count(shape.begin(), shape.end(), -1) == 1) {
       std::int64_t known = 1;
@@ -297,8 +391,9 @@ Result<std::vector<TensorPlan>> plan_tensors(const Set& set, const registry::Sig
     std::int64_t cells = 1;
     for (const std::int64_t size : shape) cells *= size;
     if (found->shape.empty() || cells != wanted || std::count(shape.begin(), shape.end(), -1) > 0)
-      return invalid(fmt::format("The input '{}' has the shape [{}], and the set '{}' gives it {} columns.",
-                                 found->name, fmt::join(found->shape, ","), set.name, wanted),
+      return invalid(fmt::format("The input '{}' has the shape [{}], and the set '{}' gives it {} {}.", found->name,
+                                 fmt::join(found->shape, ","), set.name, wanted,
+                                 lists ? "numbers, with those in lists" : "columns"),
                      "The first dimension is the rows; the others make up one row: shape: [28, 28]");
     plan.spec.shape = std::move(shape);
     first += input.columns.size();

@@ -19,7 +19,8 @@ struct SetFacts {
   Digest sha256;  ///< Of the file's bytes; of the list of the files' digests when there are several.
   std::uint64_t rows = 0;
   evaluation::Predictions truth;
-  std::vector<double> deviations;  ///< Standard deviation of each input column, in the order of the inputs.
+  std::vector<double> deviations;   ///< Standard deviation of each input column, in the order of the inputs.
+  std::vector<std::size_t> widths;  ///< Numbers in a cell of each: 1, and of lists how long they all are.
   std::vector<std::vector<std::uint32_t>> chosen;  ///< By robustness test: the rows that its `where` chooses.
 };
 /// kConflict: the set pins another digest.
@@ -32,7 +33,8 @@ struct TensorPlan {
   const evaluation::Input* input = nullptr;
 };
 /// kInvalidArgument: the set's inputs are not those of the model.
-Result<std::vector<TensorPlan>> plan_tensors(const evaluation::Set& set, const registry::Signature& signature);
+Result<std::vector<TensorPlan>> plan_tensors(const evaluation::Set& set, const SetFacts& facts,
+                                             const registry::Signature& signature);
 
 /// Rows that are sent together.
 struct Batch {

@@ -47,6 +47,7 @@ Result<ImportedEvaluation> import_evaluation(VersionStore& versions, const regis
     return Unexpected(ErrorCode::kConflict, fmt::format("What {} says was taken already.", name),
                       "Measure anew: an old result does not count as a newer one.");
   for (registry::Scorecard& card : cards) {
+    card.source = registry::Source::kSigned;
     card.evaluator =
         fmt::format("{}, signed by key {}, {}", card.evaluator.empty() ? "unnamed" : card.evaluator, done.key_id, mark);
     TRY_DO(registry::validate(card));

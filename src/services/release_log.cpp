@@ -6,6 +6,7 @@
 #include <map>
 
 #include "wire/document.hpp"
+#include "wire/reports.hpp"
 
 namespace backstay::services {
 
@@ -116,7 +117,7 @@ std::string day(Timestamp at) {
 /// Text of people, so that it can't become a heading, a link or HTML.
 std::string markdown(const std::string& text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : wire::without_direction(text)) {
     if (c == '<') {
       out += "&lt;";
     } else if (c == '\n' || c == '\r') {
@@ -176,9 +177,10 @@ void add_section(const ReleasedVersion& version, std::string& out) {
     out += "\n### Measured\n\n";
     for (const registry::StoredScorecard& card : version.scorecards) {
       for (const registry::Metric& metric : card.scorecard.metrics)
-        out += fmt::format("- {}{}: {:.4g} ({} samples, {}, by {})\n", markdown(metric.name),
+        out += fmt::format("- {}{}: {:.4g} ({} samples, {}, by {}, {})\n", markdown(metric.name),
                            metric.group.empty() ? "" : " of " + markdown(metric.group), metric.value, metric.samples,
-                           markdown(card.scorecard.dataset), markdown(card.scorecard.evaluator));
+                           markdown(card.scorecard.dataset), markdown(card.scorecard.evaluator),
+                           registry::to_string(card.scorecard.source));
     }
   }
   std::string released;

@@ -45,7 +45,7 @@ Result<Digest> read_column_table(const std::filesystem::path& path, const OnTabl
     for (const tables::ColumnInfo& info : infos) columns.push_back(info.name);
   };
   const auto take = [&](const tables::Row& row) { return on_row({columns, row.cells}); };
-  TRY_DO(tables::read_rows(path, {.on_row = take, .on_columns = tell}));
+  TRY_DO(tables::read_rows(path, {.on_row = take, .on_columns = tell}, {.name = {}, .lists = true}));
   TRY(const Digest after, digest_of_file(path));
   if (before == after) return before;
   return Unexpected(ErrorCode::kConflict, fmt::format("{} changed while it was read.", path.string()),

@@ -18,8 +18,9 @@ struct TableRow {
 };
 using OnTableRow = std::function<Result<void>(const TableRow&)>;
 
-/// The rows of a file, in order, whatever its format is (by the ending of its name): the one place that knows formats.
-/// The cells are valid during the call only. Gives the SHA-256 of the file's bytes.
+/// The rows of a file, lists of numbers among their cells, in order, whatever its format is (by the ending of its
+/// name): the one place that knows formats. The cells are valid during the call only. Gives the SHA-256 of the file's
+/// bytes.
 Result<Digest> read_table(const std::filesystem::path& path, const OnTableRow& on_row);
 
 }  // namespace backstay::services

@@ -180,7 +180,9 @@ Result<std::vector<registry::Scorecard>> scorecards_from_statement(const std::st
                       "Its predicate must have scorecards: docs/evaluating.md.");
   std::vector<registry::Scorecard> out;
   for (json card : *cards) {
-    if (card.is_object()) card.erase("at");  // When it was measured elsewhere; here it counts from when it came.
+    // When and how it was measured elsewhere; here it counts from when it came, and as signed.
+    for (const char* key : {"at", "source"})
+      if (card.is_object()) card.erase(key);
     TRY(const Document document, Document::from_json(fmt::format("{}: scorecards[{}]", name, out.size()),
                                                      card.dump(-1, ' ', false, json::error_handler_t::replace)));
     TRY(registry::Scorecard one, scorecard_from(document));

@@ -40,7 +40,9 @@ void write_data(const NamedTensor& tensor, fmt::memory_buffer& out) {
   const bool boolean = tensor.spec.datatype == "BOOL";
   const bool real = tensor.spec.datatype.starts_with("FP") || tensor.spec.datatype == "BF16";
   for (const double number : tensor.numbers) {
-    if (boolean) {
+    if (std::isnan(number)) {
+      fmt::format_to(end, "{}null", separator);
+    } else if (boolean) {
       fmt::format_to(end, "{}{}", separator, number != 0);
     } else if (!real && number == std::floor(number) && std::abs(number) < 9.1e15 && !is_minus_zero(number)) {
       fmt::format_to(end, "{}{}", separator, static_cast<std::int64_t>(number));

@@ -12,6 +12,7 @@ namespace backstay::wire {
 
 using evaluation::NamedTensor;
 
+/// NaN is written as null: JSON has no other word for it.
 std::string infer_request(const std::vector<NamedTensor>& inputs);
 
 /// `who` is what errors call the server. Refuses tensors whose data is not what their shape says.

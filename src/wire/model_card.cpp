@@ -114,9 +114,9 @@ Section measured(const CardFacts& facts, bool groups) {
   Section section{groups ? "By group" : "Metrics", {}, {}};
   for (const registry::StoredScorecard* stored : newest(facts)) {
     const registry::Scorecard& card = stored->scorecard;
-    Table table{fmt::format("{} on {}, by {}, {}{}", registry::to_string(card.kind),
+    Table table{fmt::format("{} on {}, by {} ({}), {}{}", registry::to_string(card.kind),
                             card.dataset.empty() ? "an unnamed data set" : card.dataset, or_missing(card.evaluator),
-                            to_rfc3339(stored->at).substr(0, 10),
+                            registry::to_string(card.source), to_rfc3339(stored->at).substr(0, 10),
                             card.confidence ? fmt::format(", limits at {:g}", *card.confidence) : ""),
                 {{"metric", "group", "value", "samples"}}};
     for (const Metric& metric : card.metrics) {

@@ -24,10 +24,26 @@ std::string sentence(const gates::Row& row) {
   return fmt::format("{}: {}. {}", row.rule, row.observed, row.explanation);
 }
 
+/// A file's path as a URI reference (RFC 3986): every byte that may not stand in a path as it is, as %XX. A "./" keeps
+/// a colon in the first part from ending a scheme.
+std::string uri_of(const std::string& path) {
+  std::string out;
+  for (const char c : path) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || std::string_view("-._~!$&'()*+,;=:@/").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    }
+  }
+  const std::size_t colon = out.find(':');
+  return colon != std::string::npos && colon < out.find('/') ? "./" + out : out;
+}
+
 /// What a workflow command takes for its own (docs.github.com, workflow commands).
 std::string escaped(const std::string& text, bool property) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : without_direction(text)) {
     const bool special = c == '%' || c == '\r' || c == '\n' || (property && (c == ':' || c == ','));
     const bool drives_a_terminal = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
     if (special) {
@@ -46,9 +62,27 @@ std::string rule_id(const gates::Row& row) {
 
 }  // namespace
 
+std::string without_direction(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto at = [&](std::size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0U; };
+    const bool mark =
+        at(0) == 0xe2 && at(1) == 0x80 && (at(2) == 0x8e || at(2) == 0x8f || (at(2) >= 0xaa && at(2) <= 0xae));
+    const bool isolate = at(0) == 0xe2 && at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9;
+    const bool arabic = at(0) == 0xd8 && at(1) == 0x9c;
+    if (mark || isolate || arabic) {
+      out += '?';
+      i += arabic ? 1 : 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 std::string xml_text(const std::string& text) {
   std::string out;
-  for (const char c : is_utf8(text) ? text : std::string("(not UTF-8)")) {
+  for (const char c : is_utf8(text) ? without_direction(text) : std::string("(not UTF-8)")) {
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
@@ -65,7 +99,7 @@ std::string xml_text(const std::string& text) {
 
 std::string markdown_cell(const std::string& text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : without_direction(text)) {
     if (c == '\n' || c == '\r') {
       out += ' ';
     } else if (c == '<') {
@@ -121,7 +155,8 @@ std::string to_sarif(const GateReport& report) {
          {"message", {{"text", fmt::format("{} ({})", sentence(row), gates::to_string(row.decision))}}},
          {"partialFingerprints", {{"rule/v1", sha256(report.version.model + "\n" + row.rule).hex()}}},
          {"locations",
-          {{{"physicalLocation", {{"artifactLocation", {{"uri", report.gate_file}}}, {"region", {{"startLine", 1}}}}},
+          {{{"physicalLocation",
+             {{"artifactLocation", {{"uri", uri_of(report.gate_file)}}}, {"region", {{"startLine", 1}}}}},
             {"logicalLocations", {{{"fullyQualifiedName", report.version.str()}, {"kind", "resource"}}}}}}}});
   }
   const json root{
@@ -152,6 +187,10 @@ std::string to_markdown(const GateReport& report) {
                                 markdown_cell(report.gate), markdown_cell(report.version.str()));
   if (!report.baseline.empty())
     out += fmt::format("Compared with {} on the same rows.\n\n", markdown_cell(report.baseline));
+  std::string written;
+  for (const gates::Row& row : report.verdict.rows)
+    if (row.by_hand) written += (written.empty() ? "" : ", ") + markdown_cell(row.rule);
+  if (!written.empty()) out += fmt::format("On scorecards that were written by hand: {}.\n\n", written);
   out += "| rule | observed | verdict | |\n|---|---|---|---|\n";
   for (const gates::Row& row : report.verdict.rows) {
     const bool pass = row.decision == Decision::kPass;

@@ -33,7 +33,9 @@ std::string to_github_annotations(const GateReport& report);
 /// For a pull request's comment: the verdict, its rules, and what was measured of everyone.
 std::string to_markdown(const GateReport& report);
 
-/// Text inside of Markdown tables, XML and HTML as what it is.
+/// Without characters that turn the direction of writing (U+202E and its like): "?" stands for each.
+std::string without_direction(const std::string& text);
+/// Text inside of Markdown tables, XML and HTML as what it is, without_direction().
 std::string markdown_cell(const std::string& text);
 std::string xml_text(const std::string& text);
 

@@ -47,27 +47,21 @@ void read_rule(Fields& fields, gates::Rule& rule) {
                 "Write it like {metric: accuracy, at_least: 0.9}; several bounds are several rules.");
 }
 
-}  // namespace
+struct NamedSource {
+  registry::Source source;
+  const char* name;
+};
+constexpr NamedSource kSources[] = {{registry::Source::kByHand, "by_hand"},
+                                    {registry::Source::kEvaluated, "evaluated"},
+                                    {registry::Source::kSigned, "signed"}};
 
-std::string to_json(const registry::Scorecard& scorecard) {
-  json metrics = json::array();
-  for (const registry::Metric& metric : scorecard.metrics) {
-    json item{{"name", metric.name}, {"value", metric.value}, {"samples", metric.samples}};
-    if (!metric.group.empty()) item["group"] = metric.group;
-    if (metric.lower) item["lower"] = *metric.lower;
-    if (metric.upper) item["upper"] = *metric.upper;
-    if (!metric.baseline.empty()) item["baseline"] = metric.baseline;
-    metrics.push_back(std::move(item));
-  }
-  json root{{"kind", registry::to_string(scorecard.kind)},
-            {"dataset", scorecard.dataset},
-            {"evaluator", scorecard.evaluator},
-            {"metrics", std::move(metrics)}};
-  if (scorecard.confidence) root["confidence"] = *scorecard.confidence;
-  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+const NamedSource* source_named(const std::string& name) {
+  for (const NamedSource& each : kSources)
+    if (name == each.name) return &each;
+  return nullptr;
 }
 
-Result<registry::Scorecard> scorecard_from(const Document& document) {
+Result<registry::Scorecard> read_scorecard(const Document& document, bool stored) {
   registry::Scorecard card;
   Fields fields(document);
   std::string kind = "quality";
@@ -85,11 +79,61 @@ Result<registry::Scorecard> scorecard_from(const Document& document) {
   fields.optional("confidence", card.confidence);
   if (card.confidence && !(*card.confidence > 0 && *card.confidence < 1))
     fields.fail("confidence", "is outside of (0, 1)", "0.95 is usual.");
+  if (stored) {
+    std::string source;
+    fields.optional("source", source);
+    const NamedSource* named = source_named(source);
+    card.source = named == nullptr ? registry::Source::kUnrecorded : named->source;
+  }
   fields.each("metrics", [&](Fields& metric) { read_metric(metric, card.metrics.emplace_back()); });
   if (card.metrics.empty())
     fields.fail("metrics", "is missing or empty", "List them: metrics: [{name: accuracy, value: 0.95, samples: 500}]");
   TRY_DO(fields.finish());
   return card;
+}
+
+void read_evidence(Fields& fields, gates::Gate& gate) {
+  if (!fields.has("evidence")) return;
+  std::vector<std::string> names;
+  fields.optional("evidence", names);
+  const char* hint =
+      "List the scorecards that count: evaluated (backstay evaluate), signed (scorecard import), by_hand.";
+  if (names.empty()) fields.fail("evidence", "is empty", hint);
+  for (const std::string& name : names) {
+    const NamedSource* named = source_named(name);
+    if (named == nullptr) return fields.fail("evidence", "has '" + name + "'", hint);
+    gate.evidence.push_back(named->source);
+  }
+}
+
+}  // namespace
+
+std::string to_json(const registry::Scorecard& scorecard) {
+  json metrics = json::array();
+  for (const registry::Metric& metric : scorecard.metrics) {
+    json item{{"name", metric.name}, {"value", metric.value}, {"samples", metric.samples}};
+    if (!metric.group.empty()) item["group"] = metric.group;
+    if (metric.lower) item["lower"] = *metric.lower;
+    if (metric.upper) item["upper"] = *metric.upper;
+    if (!metric.baseline.empty()) item["baseline"] = metric.baseline;
+    metrics.push_back(std::move(item));
+  }
+  json root{{"kind", registry::to_string(scorecard.kind)},
+            {"dataset", scorecard.dataset},
+            {"evaluator", scorecard.evaluator},
+            {"metrics", std::move(metrics)}};
+  if (scorecard.confidence) root["confidence"] = *scorecard.confidence;
+  for (const NamedSource& each : kSources)
+    if (each.source == scorecard.source) root["source"] = each.name;
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<registry::Scorecard> scorecard_from(const Document& document) {
+  return read_scorecard(document, false);
+}
+
+Result<registry::Scorecard> stored_scorecard_from(const Document& document) {
+  return read_scorecard(document, true);
 }
 
 Result<gates::Gate> gate_from(const Document& document) {
@@ -102,6 +146,7 @@ Result<gates::Gate> gate_from(const Document& document) {
   if (!scan::verdict_from(worst_scan, gate.worst_scan) || gate.worst_scan == scan::Verdict::kDangerous)
     fields.fail("scan", "is '" + worst_scan + "'",
                 "Use safe or suspicious: the worst that is allowed. What is dangerous needs an exception.");
+  read_evidence(fields, gate);
   fields.each("rules", [&](Fields& rule) { read_rule(rule, gate.rules.emplace_back()); });
   TRY_DO(fields.finish());
   TRY_DO(gates::validate(gate));
@@ -115,9 +160,22 @@ std::string to_json(const gates::Verdict& verdict) {
                     {"observed", row.observed},
                     {"decision", gates::to_string(row.decision)},
                     {"explanation", row.explanation}});
+    if (row.by_hand) rows.back()["by_hand"] = true;
   }
   const json root{{"decision", gates::to_string(verdict.decision)}, {"rows", std::move(rows)}};
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::vector<std::string> rules_by_hand(const std::string& evidence) {
+  std::vector<std::string> rules;
+  const json table = json::parse(evidence, nullptr, false);
+  if (!table.is_object() || !table.contains("rows") || !table["rows"].is_array()) return rules;
+  for (const json& row : table["rows"]) {
+    const auto marked = row.is_object() ? row.find("by_hand") : row.end();
+    if (row.is_object() && marked != row.end() && *marked == true && row.contains("rule") && row["rule"].is_string())
+      rules.push_back(row["rule"].get<std::string>());
+  }
+  return rules;
 }
 
 }  // namespace backstay::wire

@@ -148,11 +148,13 @@ void read_set(Fields& fields, Set& set) {
   fields.optional("groups", set.groups);
   fields.optional("intersections", set.intersections);
   fields.optional("bins", set.bins);
+  fields.optional("clip", set.clip);
   if (fields.has("cutoffs")) set.cutoffs.clear();
   fields.optional("cutoffs", set.cutoffs);
   fields.object("latency", [&](Fields& latency) {
     set.latency.requests = 500;
     latency.optional("requests", set.latency.requests);
+    if (set.latency.requests == 0) latency.fail("requests", "is 0", "Leave latency out of the set to measure none.");
     latency.optional("warmup", set.latency.warmup);
     latency.optional("batch", set.latency.batch);
     latency.optional("parallel", set.latency.parallel);

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "wire/manifest_json.hpp"
+#include "wire/reports.hpp"
 #include "wire/rollout_json.hpp"
 #include "wire/scorecard_json.hpp"
+#include "wire/suite_yaml.hpp"
 
 namespace backstay::wire {
 namespace {
@@ -136,6 +138,79 @@ TEST(GateYaml, ReadsRulesAndRefusesTwoBoundsInOne) {
   EXPECT_EQ(gate->rules.at(1).kind, gates::Rule::Kind::kMaxGap);
   EXPECT_FALSE(gate_from(Document::from_yaml("g", "name: p\nrules: [{metric: a, at_least: 1, at_most: 2}]").value()));
   EXPECT_FALSE(gate_from(Document::from_yaml("g", "name: p\nrules: []").value()));
+}
+
+TEST(ScorecardJson, SaysWhereAScorecardCameFromAndTakesNobodysWordForIt) {
+  registry::Scorecard card{registry::ScorecardKind::kQuality, "d", "e", {{"accuracy", "", 0.9, 100, {}, {}}}};
+  for (const auto source : {registry::Source::kByHand, registry::Source::kEvaluated, registry::Source::kSigned}) {
+    card.source = source;
+    const auto stored = stored_scorecard_from(Document::from_json("card", to_json(card)).value());
+    ASSERT_TRUE(stored) << stored.error().message;
+    EXPECT_EQ(stored->source, source);
+    EXPECT_FALSE(scorecard_from(Document::from_json("card", to_json(card)).value())) << "source is no key of people";
+  }
+  const auto old = stored_scorecard_from(
+      Document::from_json("card", R"({"kind": "quality", "metrics": [{"name": "accuracy", "value": 0.9}]})").value());
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->source, registry::Source::kUnrecorded);
+}
+
+TEST(ScorecardJson, RefusesEvaluatorsThatClaimToBeThisProgramOrSigned) {
+  for (const char* claim :
+       {"backstay evaluate 0.1.0, suite s", "Backstay", " backstay-evaluate", "lab, signed by key 12ab",
+        "lab, SIGNED-BY 12ab", "x, data sha256:0123", "x, statement sha256:01"})
+    EXPECT_FALSE(registry::check_evaluator(claim)) << claim;
+  for (const char* name : {"ci", "", "tests/evaluate.py", "Lab of signal processing"})
+    EXPECT_TRUE(registry::check_evaluator(name)) << name;
+}
+
+TEST(GateYaml, SaysWhichScorecardsCount) {
+  const auto read = [](const std::string& evidence) {
+    return gate_from(
+        Document::from_yaml("g", "name: p\nevidence: " + evidence + "\nrules: [{metric: a, at_least: 1}]").value());
+  };
+  const auto gate = read("[evaluated, signed]");
+  ASSERT_TRUE(gate) << gate.error().message;
+  EXPECT_EQ(gate->evidence, (std::vector{registry::Source::kEvaluated, registry::Source::kSigned}));
+  EXPECT_FALSE(read("[measured]"));
+  EXPECT_FALSE(read("[]"));
+}
+
+TEST(VerdictJson, NamesTheRulesThatRestOnWhatSomebodyWrote) {
+  gates::Verdict verdict;
+  verdict.rows = {{"version is complete", "complete", gates::Decision::kPass, ""},
+                  {"accuracy >= 0.9", "0.95", gates::Decision::kPass, "", true}};
+  EXPECT_EQ(rules_by_hand(to_json(verdict)), std::vector<std::string>{"accuracy >= 0.9"});
+  for (const char* other : {"", "[]", "{}", "{\"rows\": 3}", "{\"rows\": [1, {\"by_hand\": true}]}"})
+    EXPECT_TRUE(rules_by_hand(other).empty()) << other;
+}
+
+TEST(Reports, EscapeWhatAPathAndAPageMustNotHold) {
+  GateReport report;
+  report.version = *registry::VersionRef::parse("m@1.0.0");
+  report.gate_file = "gates/my g\xc3\xa4te 100%.yaml";
+  report.verdict.rows = {{"a \xe2\x80\xae b", "1", gates::Decision::kFail, "no"}};
+  EXPECT_NE(to_sarif(report).find("gates/my%20g%C3%A4te%20100%25.yaml"), std::string::npos);
+  for (const std::string& page : {to_markdown(report), to_junit(report), to_github_annotations(report)}) {
+    EXPECT_EQ(page.find("\xe2\x80\xae"), std::string::npos);
+    EXPECT_NE(page.find("a ? b"), std::string::npos);
+  }
+}
+
+TEST(SuiteYaml, RefusesALatencyOfNoRequestsAndAnImpossibleClip) {
+  const auto read = [](const std::string& more) {
+    return suite_from(Document::from_yaml("s",
+                                          "name: s\nsets: [{name: a, files: a.csv, inputs: [{columns: [x]}], label: y, "
+                                          "classes: [\"0\", \"1\"], " +
+                                              more + "}]")
+                          .value());
+  };
+  EXPECT_FALSE(read("latency: {requests: 0}"));
+  EXPECT_TRUE(read("latency: {requests: 10}"));
+  EXPECT_FALSE(read("clip: 0"));
+  const auto clipped = read("clip: 0.001");
+  ASSERT_TRUE(clipped) << clipped.error().message;
+  EXPECT_EQ(clipped->sets[0].clip, 0.001);
 }
 
 TEST(GuardrailYaml, ReadsASafetyGuardrail) {

@@ -44,7 +44,7 @@ class Done:
 
 def check_error_text(err: str) -> None:
     """Every failure is told in full sentences, with what to do about it."""
-    lines = err.strip().splitlines()
+    lines = [line for line in err.strip().splitlines() if not line.startswith("warning: ")]
     assert lines and lines[0].startswith("error: "), err
     assert lines[0].endswith((".", "!", "?")), f"not a sentence: {err}"
     hints = [line for line in lines if line.startswith("hint: ")]

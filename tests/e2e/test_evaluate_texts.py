@@ -89,6 +89,22 @@ def test_a_classifier_whose_score_is_no_probability_is_refused(backstay, suite):
     assert "gives 7.5" in backstay("evaluate", "m@1.0.0", "--suite", suite(), code=2).err
 
 
+def test_a_prompt_that_is_missing_is_no_empty_prompt(backstay, suite):
+    file = backstay.folder / "prompts.jsonl"
+    file.write_text(file.read_text() + '\n{"attack": "none"}\n')
+    err = backstay("evaluate", "m@1.0.0", "--suite", suite(), code=2).err
+    assert "has no text in the column" in err and "hint: " in err
+
+
+def test_a_classifier_in_quarantine_judges_nothing_and_an_archived_one_with_a_warning(backstay, suite):
+    backstay("archive", "toxic-text@0.4.1", "--reason", "old")
+    done = backstay("evaluate", "m@1.0.0", "--suite", suite(), "--json").json
+    assert any("is archived" in warning for warning in done["warnings"])
+    backstay("impact", "toxic-text@0.4.1", "--quarantine", "--reason", "mislabelled")
+    err = backstay("evaluate", "m@1.0.0", "--suite", suite(), code=10).err
+    assert "is in quarantine: mislabelled" in err
+
+
 # --- what others measured ---
 
 

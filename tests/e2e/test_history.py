@@ -68,7 +68,7 @@ def test_changelog_is_markdown_that_people_cannot_break(backstay, releases):
     assert text.startswith("# Changelog of m\n\n## 1.1.0 - 20")
     assert "### Changed since 1.0.0\n\n- artifacts: weights.bin" in text
     assert "- config: seed 7 → 8\n" in text
-    assert "- accuracy: 0.97 (2000 samples, held-out, by tests)" in text
+    assert "- accuracy: 0.97 (2000 samples, held-out, by tests, by hand)" in text
     assert "First &lt;script>\\*one\\* \\# not a heading" in text
 
 

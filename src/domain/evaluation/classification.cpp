@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "domain/evaluation/calibration.hpp"
 #include "domain/evaluation/curves.hpp"
 #include "domain/evaluation/measures.hpp"
 
@@ -25,12 +26,34 @@ Measure per_row(std::string name, Measure::Kind kind, Units unit, double most = 
 
 constexpr Interval kShare{0, 1};
 
+using UnseenRows = std::function<double(const Predictions&, double confidence)>;
+
+/// Of each class as many rows may be unseen as were not drawn of it; a figure that is a mean over classes, or nearly
+/// one, moves by the mean.
+double unseen_of_classes(const Predictions& p, double confidence) {
+  double sum = 0;
+  double classes = 0;
+  for (const auto& rows : strata_of(p)) {
+    if (rows.empty()) continue;
+    sum += unseen_share(rows.size(), confidence);
+    classes += 1;
+  }
+  return classes == 0 ? 1 : sum / classes;
+}
+
+double unseen_of_positives(const Predictions& p, double confidence) {
+  return unseen_share(static_cast<std::uint64_t>(std::count(p.truth.begin(), p.truth.end(), 1U)), confidence);
+}
+
 Measure statistic(std::string name, std::function<double(const Predictions&)> value,
-                  std::function<Interval(const Predictions&, double)> limits = {}, Interval within = kShare) {
+                  std::function<Interval(const Predictions&, double)> limits = {}, Interval within = kShare,
+                  UnseenRows unseen = unseen_of_classes) {
   Measure measure{std::move(name), Measure::Kind::kStatistic};
   measure.within = within;
   measure.value = std::move(value);
   measure.limits = std::move(limits);
+  measure.unseen_range = [within](const Predictions&) { return within; };
+  measure.unseen_rows = std::move(unseen);
   return measure;
 }
 
@@ -121,15 +144,20 @@ double matthews(const Predictions& p) {
 }
 
 double probability_of(const Predictions& p, std::size_t row, std::uint32_t which) {
-  if (p.binary()) return which == 1 ? p.scores[row] : 1 - p.scores[row];
+  if (p.binary() && which == 0) return p.complements.empty() ? 1 - p.scores[row] : p.complements[row];
+  if (p.binary()) return p.scores[row];
   return p.scores[row * p.classes.size() + which];
 }
 
-double log_loss_of(const Predictions& p, std::size_t row) {
-  constexpr double kLeast = std::numeric_limits<double>::epsilon();
-  double sum = 0;
-  for (std::uint32_t k = 0; k < p.classes.size(); ++k) sum += probability_of(p, row, k);
-  return -std::log(std::clamp(probability_of(p, row, p.truth[row]) / sum, kLeast, 1 - kLeast));
+/// As scikit-learn has it since 1.9: what the model gives, cut at `clip` and 1 - `clip`, and not made to sum to 1. So
+/// it lies in [0, -ln clip].
+Measure log_loss(double clip) {
+  return per_row(
+      "log_loss", Measure::Kind::kBounded,
+      [clip](const Predictions& p, std::size_t row) {
+        return -std::log(std::clamp(probability_of(p, row, p.truth[row]), clip, 1 - clip));
+      },
+      -std::log(clip));
 }
 
 double brier_of(const Predictions& p, std::size_t row) {
@@ -140,9 +168,13 @@ double brier_of(const Predictions& p, std::size_t row) {
   return sum;
 }
 
-double calibration_of(const Predictions& p, std::size_t bins) {
-  std::vector<double> confidence(p.rows());
-  std::vector<double> right(p.rows());
+/// The class that is looked at of each row, its score and whether it was right.
+struct Scored {
+  std::vector<double> confidence;
+  std::vector<double> right;
+};
+Scored scored(const Predictions& p) {
+  Scored out{std::vector<double>(p.rows()), std::vector<double>(p.rows())};
   for (std::size_t i = 0; i < p.rows(); ++i) {
     std::uint32_t top = 1;
     if (!p.binary()) {
@@ -150,10 +182,24 @@ double calibration_of(const Predictions& p, std::size_t bins) {
       for (std::uint32_t k = 1; k < p.classes.size(); ++k)
         if (probability_of(p, i, k) > probability_of(p, i, top)) top = k;
     }
-    confidence[i] = probability_of(p, i, top);
-    right[i] = p.truth[i] == top ? 1 : 0;
+    out.confidence[i] = probability_of(p, i, top);
+    out.right[i] = p.truth[i] == top ? 1 : 0;
   }
-  return calibration_error(confidence, right, bins);
+  return out;
+}
+
+Measure calibration(std::size_t bins) {
+  return statistic(
+      "calibration_error",
+      [bins](const Predictions& p) {
+        const Scored rows = scored(p);
+        return calibration_error(rows.confidence, rows.right, bins);
+      },
+      [bins](const Predictions& p, double confidence) {
+        const Scored rows = scored(p);
+        return calibration_error_limits(rows.confidence, rows.right, bins, confidence);
+      },
+      kShare, [](const Predictions& p, double confidence) { return unseen_share(p.rows(), confidence); });
 }
 
 void add_binary(std::vector<Measure>& all, bool scored) {
@@ -177,11 +223,14 @@ void add_binary(std::vector<Measure>& all, bool scored) {
   all.push_back(statistic(
       "roc_auc", [](const Predictions& p) { return roc_auc(p.truth, p.scores); },
       [](const Predictions& p, double confidence) { return roc_auc_limits(p.truth, p.scores, confidence); }));
-  all.push_back(statistic("average_precision", [](const Predictions& p) {
-    // Among positives alone every order is right: 1 would say nothing of a classifier.
-    const bool negatives = std::find(p.truth.begin(), p.truth.end(), 0U) != p.truth.end();
-    return negatives ? average_precision(p.truth, p.scores) : kNan;
-  }));
+  all.push_back(statistic(
+      "average_precision",
+      [](const Predictions& p) {
+        // Among positives alone every order is right: 1 would say nothing of a classifier.
+        const bool negatives = std::find(p.truth.begin(), p.truth.end(), 0U) != p.truth.end();
+        return negatives ? average_precision(p.truth, p.scores) : kNan;
+      },
+      {}, kShare, unseen_of_positives));
 }
 
 }  // namespace
@@ -206,10 +255,9 @@ std::vector<Measure> classification_measures(const Predictions& predictions, con
   }
   all.push_back(statistic("matthews_correlation", matthews, {}, {-1, 1}));
   if (!scored) return all;
-  all.push_back(per_row("log_loss", Measure::Kind::kMean, log_loss_of));
+  all.push_back(log_loss(options.clip));
   all.push_back(per_row("brier_score", Measure::Kind::kBounded, brier_of, binary ? 1 : 2));
-  all.push_back(
-      statistic("calibration_error", [bins = options.bins](const Predictions& p) { return calibration_of(p, bins); }));
+  all.push_back(calibration(options.bins));
   return all;
 }
 

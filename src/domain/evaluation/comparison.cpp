@@ -42,7 +42,7 @@ Interval limits_of_pairs(const Measure& measure, const Pairs& pairs, double conf
     const double difference = pairs.candidate[i] - pairs.baseline[i];
     differences.push_back(bounded ? std::clamp((difference / measure.most + 1) / 2, 0.0, 1.0) : difference);
   }
-  if (!bounded) return student_mean(differences, confidence);
+  if (!bounded) return student_mean(differences, confidence);  // with_unseen() by the caller
   const Interval limits = bounded_mean(differences, confidence);
   return {(2 * limits.lower - 1) * measure.most, (2 * limits.upper - 1) * measure.most};
 }
@@ -52,6 +52,45 @@ Interval resampled(const Measure& measure, const Predictions& candidate, const P
   return bootstrap(strata_of(candidate), confidence, [&](const std::vector<std::uint32_t>& rows) {
     return value_of(measure, select(candidate, rows)) - value_of(measure, select(baseline, rows));
   });
+}
+
+/// How far apart two versions may be on rows that were not seen.
+Interval widest_change(const Measure& measure, const Predictions& p) {
+  const Interval range = measure.unseen_range ? measure.unseen_range(p) : Interval{0, 1};
+  return {range.lower - range.upper, range.upper - range.lower};
+}
+
+bool has_bounds(const Measure& measure) {
+  if (measure.kind != Measure::Kind::kStatistic && measure.kind != Measure::Kind::kMean) return true;
+  return measure.within && std::isfinite(measure.within->lower) && std::isfinite(measure.within->upper);
+}
+
+/// Limits of a change, and the units it rests on.
+struct Change {
+  Interval limits{};
+  std::uint64_t samples = 0;
+};
+
+Change change_of(const Measure& measure, const Predictions& candidate, const Predictions& baseline, double change,
+                 double confidence) {
+  if (measure.name == "roc_auc")
+    return {roc_auc_difference(candidate.truth, candidate.scores, baseline.scores, confidence), candidate.rows()};
+  const Interval widest = widest_change(measure, candidate);
+  const auto bounded = [&](const Interval& sampled, double unseen) {
+    const Interval wide = with_unseen(change, sampled, widest, unseen);
+    if (!has_bounds(measure)) return wide;
+    return Interval{std::max(wide.lower, widest.lower), std::min(wide.upper, widest.upper)};
+  };
+  if (measure.kind == Measure::Kind::kStatistic)
+    return {bounded(resampled(measure, candidate, baseline, confidence), measure.unseen_rows(candidate, confidence)),
+            candidate.rows()};
+  const Pairs pairs = pairs_of(measure, candidate, baseline);
+  const std::uint64_t samples = pairs.candidate.size();
+  if (pairs.same_units && measure.kind != Measure::Kind::kMean)
+    return {limits_of_pairs(measure, pairs, confidence), samples};
+  const Interval drawn = pairs.same_units ? limits_of_pairs(measure, pairs, confidence)
+                                          : resampled(measure, candidate, baseline, confidence);
+  return {bounded(drawn, unseen_share(samples, confidence)), samples};
 }
 
 }  // namespace
@@ -101,19 +140,8 @@ std::vector<registry::Metric> compare(const Predictions& candidate, const Predic
     if (!std::isfinite(change)) continue;
     const bool statistic = measure.kind == Measure::Kind::kStatistic && measure.name != "roc_auc";
     if (statistic && !options.resample) continue;
-    Interval limits;
-    std::uint64_t samples = candidate.rows();
-    if (measure.kind != Measure::Kind::kStatistic) {
-      const Pairs pairs = pairs_of(measure, candidate, baseline);
-      samples = pairs.candidate.size();
-      limits = pairs.same_units ? limits_of_pairs(measure, pairs, options.confidence)
-                                : resampled(measure, candidate, baseline, options.confidence);
-    } else if (measure.name == "roc_auc") {
-      limits = roc_auc_difference(candidate.truth, candidate.scores, baseline.scores, options.confidence);
-    } else {
-      limits = resampled(measure, candidate, baseline, options.confidence);
-    }
-    metrics.push_back(metric_of(measure.name + "_change", change, samples, limits));
+    const Change found = change_of(measure, candidate, baseline, change, options.confidence);
+    metrics.push_back(metric_of(measure.name + "_change", change, found.samples, found.limits));
   }
   return metrics;
 }

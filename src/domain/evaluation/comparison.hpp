@@ -19,7 +19,8 @@ double mcnemar_p_value(std::uint64_t first_only, std::uint64_t second_only);
 /// candidate - baseline of every measure, named "<measure>_change", with limits for the same rows: rates by
 /// paired_rates(), bounded means by bounded_mean() of the differences, other means by student_mean() of them, roc_auc
 /// by DeLong, anything else by resampling rows of both. A rate whose denominators differ between the versions
-/// (precision) is resampled. The predictions must be of the same rows in the same order.
+/// (precision) is resampled. All but the first two are with_unseen(). The predictions must be of the same rows in the
+/// same order.
 std::vector<registry::Metric> compare(const Predictions& candidate, const Predictions& baseline,
                                       const MeasureOptions& options);
 

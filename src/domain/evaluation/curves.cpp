@@ -80,8 +80,8 @@ Interval roc_auc_limits(std::span<const std::uint32_t> truth, std::span<const do
   const double variance = variance_of_mean(found.of_positives) + variance_of_mean(found.of_negatives);
   const std::size_t pairs = std::min(found.of_positives.size(), found.of_negatives.size());
   if (std::isnan(variance)) return {};
+  const Interval exact = all_in_order(pairs, confidence);
   if (variance <= 0 || auc <= 0 || auc >= 1) {
-    const Interval exact = all_in_order(pairs, confidence);
     if (auc >= 1) return exact;
     if (auc <= 0) return {1 - exact.upper, 1 - exact.lower};
     return {};
@@ -90,7 +90,7 @@ Interval roc_auc_limits(std::span<const std::uint32_t> truth, std::span<const do
   const double logit = std::log(auc / (1 - auc));
   const double half = z * std::sqrt(variance) / (auc * (1 - auc));
   const auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
-  return {back(logit - half), back(logit + half)};
+  return {std::min(back(logit - half), exact.lower), std::max(back(logit + half), 1 - exact.lower)};
 }
 
 Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<const double> scores_a,
@@ -114,7 +114,9 @@ Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<cons
   const double difference = mean_of(positives);
   const double half = gates::normal_quantile(0.5 + confidence / 2) *
                       std::sqrt(variance_of_mean(positives) + variance_of_mean(negatives));
-  return {std::max(-1.0, difference - half), std::min(1.0, difference + half)};
+  const Interval wide = with_unseen(difference, {difference - half, difference + half}, {-1, 1},
+                                    unseen_share(std::min(positives.size(), negatives.size()), confidence));
+  return {std::max(-1.0, wide.lower), std::min(1.0, wide.upper)};
 }
 
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores) {
@@ -132,28 +134,6 @@ double average_precision(std::span<const std::uint32_t> truth, std::span<const d
     begin = end;
   }
   return sum / positives;
-}
-
-double calibration_error(std::span<const double> confidences, std::span<const double> right, std::size_t bins) {
-  if (confidences.empty()) return kNan;
-  struct Bin {
-    double count = 0, confidence = 0, right = 0;
-  };
-  std::vector<Bin> all(bins);
-  // Edges as numpy.linspace computes them: a score on an edge must fall where scikit-learn lets it fall.
-  const double step = 1.0 / static_cast<double>(bins);
-  std::vector<double> edges;
-  for (std::size_t i = 1; i < bins; ++i) edges.push_back(static_cast<double>(i) * step);
-  for (std::size_t i = 0; i < confidences.size(); ++i) {
-    const auto at = std::lower_bound(edges.begin(), edges.end(), confidences[i]) - edges.begin();
-    Bin& bin = all[static_cast<std::size_t>(at)];
-    bin.count += 1;
-    bin.confidence += confidences[i];
-    bin.right += right[i];
-  }
-  double error = 0;
-  for (const Bin& bin : all) error += std::abs(bin.right - bin.confidence);
-  return error / static_cast<double>(confidences.size());
 }
 
 }  // namespace backstay::evaluation

@@ -21,19 +21,15 @@ Placements placements(std::span<const std::uint32_t> truth, std::span<const doub
 /// NaN with one class only.
 double roc_auc(std::span<const std::uint32_t> truth, std::span<const double> scores);
 
-/// DeLong, DeLong and Clarke-Pearson (1988), on the logit's scale, which keeps it in [0, 1]; where the classes are told
-/// apart perfectly, the exact limit of as many independent pairs as the smaller class has members.
+/// DeLong, DeLong and Clarke-Pearson (1988), on the logit's scale, which keeps it in [0, 1]; no narrower than where the
+/// classes are told apart perfectly: the exact limit of as many independent pairs as the smaller class has members.
 Interval roc_auc_limits(std::span<const std::uint32_t> truth, std::span<const double> scores, double confidence);
 
-/// Of auc(a) - auc(b) on the same rows (DeLong's covariance).
+/// Of auc(a) - auc(b) on the same rows: DeLong's covariance, with_unseen() of the smaller class.
 Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<const double> scores_a,
                             std::span<const double> scores_b, double confidence);
 
 /// sum (R_n - R_(n-1)) P_n over the thresholds; NaN without a positive, 1 without a negative.
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores);
-
-/// sum over bins of n_b/n |share of positives - mean score|: bins of equal width, (from, to], the first with 0. With
-/// more than two classes: of the top class, its score and whether it was right.
-double calibration_error(std::span<const double> confidences, std::span<const double> right, std::size_t bins);
 
 }  // namespace backstay::evaluation

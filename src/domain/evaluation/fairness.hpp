@@ -30,10 +30,15 @@ struct FairnessOptions {
 ///   calibration_gap                greatest |mean score - share of positives| of a group; needs scores
 ///   small_groups                   how many groups have fewer rows than the minimum
 ///
-/// Figures are Fairlearn's of groups that are large enough; a group without positives has no recall. Limits hold
-/// together for all groups: exact intervals of each at 1 - alpha / groups (Bonferroni; Clopper and Pearson for rates,
-/// bounded_mean() for calibration).
+/// Figures are Fairlearn's of groups that are large enough: recall counts as 0 in a group without positives, as the
+/// false positive rate does without negatives, and where no group has a false alarm the ratio of the odds is that of
+/// recall. Limits take neither for known. They hold together for all groups: exact intervals of each at 1 - alpha /
+/// groups (Bonferroni; Clopper and Pearson for rates, bounded_mean() for calibration).
 std::vector<registry::Metric> measure_fairness(const Predictions& predictions, const Attribute& attribute,
                                                const FairnessOptions& options);
+
+/// Sentences: which of these metrics are not there and why, and which groups leave them open.
+std::vector<std::string> fairness_gaps(const Predictions& predictions, const Attribute& attribute,
+                                       const FairnessOptions& options);
 
 }  // namespace backstay::evaluation

@@ -44,6 +44,13 @@ std::optional<registry::Metric> metric(const std::vector<Group>& groups, const s
   return std::nullopt;
 }
 
+std::string gaps(const std::vector<Group>& groups) {
+  const Data data = data_of(groups);
+  std::string all;
+  for (const std::string& gap : fairness_gaps(data.predictions, data.attribute, {})) all += gap + "\n";
+  return all;
+}
+
 TEST(Fairness, ComparesTheExtremesOfGroups) {
   const std::vector<Group> groups{{"a", 100, 90, 100, 10}, {"b", 100, 80, 100, 20}, {"c", 100, 60, 100, 10}};
   EXPECT_DOUBLE_EQ(metric(groups, "equal_opportunity_difference")->value, 0.3);
@@ -78,11 +85,37 @@ TEST(Fairness, ASmallGroupIsLeftOutWhenThatIsAskedFor) {
   EXPECT_EQ(metric(groups, "small_groups", options)->value, 1) << "and it is told";
 }
 
-TEST(Fairness, AGroupWithoutPositivesHasNoRecallAndAnyIsPossible) {
+TEST(Fairness, AGroupWithoutPositivesCountsAsInFairlearnAndAnyRecallIsPossible) {
   const std::vector<Group> groups{{"a", 200, 180, 200, 20}, {"b", 200, 180, 200, 20}, {"c", 0, 0, 100, 10}};
   const auto found = metric(groups, "equal_opportunity_difference");
-  EXPECT_EQ(found->value, 0);
-  EXPECT_GT(*found->upper, 0.8);
+  EXPECT_EQ(found->value, 0.9);  // fairlearn 0.15
+  EXPECT_EQ(*found->lower, 0) << "its recall may be as good as theirs";
+  EXPECT_GT(*found->upper, 0.9);
+  EXPECT_NE(gaps(groups).find("1 of the groups of site has no positive rows"), std::string::npos) << gaps(groups);
+}
+
+TEST(Fairness, WithoutAnyFalseAlarmTheRatioOfTheOddsIsThatOfRecall) {
+  const std::vector<Group> groups{{"a", 200, 200, 200, 0}, {"b", 200, 100, 200, 0}};
+  const auto found = metric(groups, "equalized_odds_ratio");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->value, 0.5);  // fairlearn 0.15
+  EXPECT_EQ(*found->lower, 0) << "rates that are too small to show may have any ratio";
+  EXPECT_NE(gaps(groups).find("No group of site has a false alarm"), std::string::npos) << gaps(groups);
+}
+
+TEST(Fairness, TellsWhatIsNotDefinedAndWhy) {
+  EXPECT_EQ(gaps({{"a", 200, 180, 200, 20}, {"b", 200, 180, 200, 20}}), "");
+  const std::vector<Group> nobody{{"a", 50, 0, 50, 0}, {"b", 50, 0, 50, 0}};
+  EXPECT_FALSE(metric(nobody, "demographic_parity_ratio"));
+  EXPECT_FALSE(metric(nobody, "equalized_odds_ratio"));
+  EXPECT_NE(gaps(nobody).find("demographic_parity_ratio of site is not defined"), std::string::npos);
+  EXPECT_NE(gaps(nobody).find("no positive row is found"), std::string::npos);
+  const std::vector<Group> negatives{{"a", 0, 0, 50, 5}, {"b", 0, 0, 50, 5}};
+  EXPECT_FALSE(metric(negatives, "equal_opportunity_difference"));
+  EXPECT_NE(gaps(negatives).find("equal_opportunity_difference, of site are not defined"), std::string::npos)
+      << gaps(negatives);
+  EXPECT_NE(gaps({{"a", 50, 5, 50, 5}, {"b", 2, 1, 2, 1}}).find("one of its groups has at least 30"),
+            std::string::npos);
 }
 
 TEST(Fairness, OneGroupIsNoComparison) {

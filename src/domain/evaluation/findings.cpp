@@ -44,6 +44,7 @@ MeasureOptions measure_options(const Suite& suite, const Set& set) {
   MeasureOptions options;
   options.confidence = suite.confidence;
   options.bins = set.bins;
+  options.clip = set.clip;
   options.cutoffs.clear();
   for (const std::int64_t cutoff : set.cutoffs) options.cutoffs.push_back(static_cast<std::size_t>(cutoff));
   return options;
@@ -92,7 +93,10 @@ std::vector<registry::Metric> latency_metrics(const std::vector<double>& seconds
         metric_of(fmt::format("latency_p{}_seconds", percent), quantile(seconds, q), seconds.size(), limits));
   }
   const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / static_cast<double>(seconds.size());
-  metrics.push_back(metric_of("latency_mean_seconds", mean, seconds.size(), student_mean(seconds, confidence)));
+  const Interval of_mean = student_mean(seconds, confidence);
+  if (std::isfinite(of_mean.upper))
+    metrics.push_back(
+        metric_of("latency_mean_seconds", mean, seconds.size(), {std::max(0.0, of_mean.lower), of_mean.upper}));
   metrics.push_back(
       metric_of("throughput_rows_per_second", rows_per_second, seconds.size(), {rows_per_second, rows_per_second}));
   return metrics;

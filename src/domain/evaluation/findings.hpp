@@ -20,7 +20,8 @@ std::vector<registry::Metric> quality_metrics(const Predictions& predictions, co
 /// Of every attribute; see measure_fairness().
 std::vector<registry::Metric> bias_metrics(const Predictions& predictions, const FairnessOptions& options);
 
-/// latency_p50_seconds, p95, p99 (where there are enough requests to enclose the quantile), the mean, and
+/// latency_p50_seconds, p95, p99 (where there are enough requests to enclose the quantile), the mean (of
+/// gates::kFewestForLimits requests or more), and
 /// throughput_rows_per_second. `seconds` sorted.
 std::vector<registry::Metric> latency_metrics(const std::vector<double>& seconds, double rows_per_second,
                                               double confidence);

@@ -37,6 +37,10 @@ std::optional<std::uint32_t> class_index(const std::vector<std::string>& classes
 }
 
 Unexpected wrong_width(const Set& set, const NamedTensor& answers, const std::string& wanted) {
+  if (answers.numbers.empty() && !answers.texts.empty())
+    return invalid(fmt::format("The output '{}' holds texts (BYTES), and the set '{}' wants {} per row.",
+                               answers.spec.name, set.name, wanted),
+                   "Name another output of the model, or another kind: label or text.");
   return invalid(fmt::format("The output '{}' has shape [{}], and the set '{}' wants {} per row.", answers.spec.name,
                              fmt::join(answers.spec.shape, ","), set.name, wanted),
                  "Name another output of the model, or another kind: score, probabilities, label, value or text.");
@@ -76,6 +80,7 @@ Result<void> take_probabilities(const Set& set, const NamedTensor& answers, Pred
           "Name the output with probabilities; logits are none.");
     if (out.binary()) {
       out.scores.push_back(row[1]);
+      out.complements.push_back(row[0]);
       const bool positive = set.output.threshold ? row[1] >= *set.output.threshold : row[1] > row[0];
       out.predicted.push_back(positive ? 1 : 0);
       continue;
@@ -138,7 +143,8 @@ Result<void> Truth::add_label(std::string_view label) {
     if (!good)
       return invalid(fmt::format("Row {} of the set '{}' has the {} '{}', which is no number{}.", rows_, set_.name,
                                  set_.label, label.substr(0, 100), set_.task == Task::kRanking ? " of 0 or more" : ""),
-                     "");
+                     set_.task == Task::kRanking ? "Relevance is 0 for what does not belong, and more for what does."
+                                                 : "Leave rows without the truth out of the set.");
     truth_.target.push_back(*number);
     return {};
   }

@@ -75,7 +75,7 @@ std::vector<double> bets_for(const std::vector<double>& values, double alpha) {
 
 /// Whether the capital of betting that the mean is above (`up`) or below m reaches 2 / alpha.
 bool refutes(const std::vector<double>& values, const std::vector<double>& bets, double m, bool up, double target) {
-  constexpr double kMost = 0.5;  // Of what could be lost.
+  constexpr double kMost = 0.75;  // Of what could be lost.
   double log_capital = 0;
   double most = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -128,11 +128,12 @@ Interval bounded_mean(std::span<const double> values, double confidence) {
   // Each capital is monotone in m, so that what it refutes is everything on one side of a limit.
   const double lower = bisect(0, mean, [&](double m) { return refutes(order, bets, m, true, target); });
   const double upper = bisect(mean, 1, [&](double m) { return !refutes(order, bets, m, false, target); });
-  return {std::clamp(lower, 0.0, mean), std::clamp(upper, mean, 1.0)};
+  constexpr double kNothing = 1e-12;  // Where bisection ends when nothing is refuted.
+  return {lower < kNothing ? 0 : std::min(lower, mean), upper > 1 - kNothing ? 1 : std::max(upper, mean)};
 }
 
 Interval student_mean(std::span<const double> values, double confidence) {
-  if (values.size() < 2) return {-kInfinity, kInfinity};
+  if (values.size() < gates::kFewestForLimits) return {-kInfinity, kInfinity};
   const auto n = static_cast<double>(values.size());
   const double mean = mean_of(values);
   double squares = 0;
@@ -184,12 +185,17 @@ Interval quantile_limits(std::span<const double> sorted, double q, double confid
   return limits;
 }
 
+std::size_t resamples_of(std::size_t rows) {
+  constexpr std::size_t kRowsInAll = 20'000'000;
+  return std::clamp<std::size_t>(kRowsInAll / (rows + 1), 200, 1000);
+}
+
 Interval bootstrap(const std::vector<std::vector<std::uint32_t>>& strata, double confidence,
                    const std::function<double(const std::vector<std::uint32_t>& rows)>& statistic) {
-  constexpr std::size_t kRowsInAll = 20'000'000;
-  std::size_t size = 1;
+  std::size_t size = 0;
   for (const auto& stratum : strata) size += stratum.size();
-  const std::size_t resamples = std::clamp<std::size_t>(kRowsInAll / size, 200, 1000);
+  if (size < gates::kFewestForLimits) return {-kInfinity, kInfinity};
+  const std::size_t resamples = resamples_of(size);
   Random random(kSeed);
   std::vector<double> found;
   std::vector<std::uint32_t> rows;
@@ -204,6 +210,17 @@ Interval bootstrap(const std::vector<std::vector<std::uint32_t>>& strata, double
   std::sort(found.begin(), found.end());
   const double tail = (1 - confidence) / 2;
   return {quantile(found, tail), quantile(found, 1 - tail)};
+}
+
+double unseen_share(std::uint64_t rows, double confidence) {
+  return clopper_pearson(0, rows, confidence).upper;
+}
+
+Interval with_unseen(double value, const Interval& sampled, const Interval& range, double unseen) {
+  const double below = std::max(0.0, value - sampled.lower);
+  const double above = std::max(0.0, sampled.upper - value);
+  return {value - std::hypot(below, unseen * std::max(0.0, value - range.lower)),
+          value + std::hypot(above, unseen * std::max(0.0, range.upper - value))};
 }
 
 }  // namespace backstay::evaluation

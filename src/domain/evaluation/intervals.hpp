@@ -30,7 +30,8 @@ Interval clopper_pearson(std::uint64_t successes, std::uint64_t trials, double c
 /// often sorted. Empty: [0, 1].
 Interval bounded_mean(std::span<const double> values, double confidence);
 
-/// Student's interval for a mean: approximate, better the more samples there are. One value or none: all numbers.
+/// Student's interval for a mean: approximate, better the more samples there are. Fewer than gates::kFewestForLimits
+/// values: all numbers.
 Interval student_mean(std::span<const double> values, double confidence);
 
 /// For the q-quantile: the order statistics that enclose it with at least `confidence`, whatever the distribution
@@ -39,10 +40,24 @@ Interval quantile_limits(std::span<const double> sorted, double q, double confid
 /// The q-quantile itself, between its neighbours as numpy.quantile does.
 double quantile(std::span<const double> sorted, double q);
 
-/// Percentiles of `statistic` over 1000 resamples of the rows in `strata` (each stratum keeps its size; from 20,000
-/// rows on fewer resamples, at least 200), from a fixed seed: approximate (Efron, 1979). A statistic that is not a
-/// number is left out.
+/// How often as many rows are resampled: 1000 times; from 20,000 rows on less often, at least 200 times.
+std::size_t resamples_of(std::size_t rows);
+
+/// Percentiles of `statistic` over resamples_of() the rows in `strata` (each stratum keeps its size), from a fixed
+/// seed: approximate (Efron, 1979). A statistic that is not a number is left out. Fewer than gates::kFewestForLimits
+/// rows: all numbers. It knows only what was drawn: see with_unseen().
 Interval bootstrap(const std::vector<std::vector<std::uint32_t>>& strata, double confidence,
                    const std::function<double(const std::vector<std::uint32_t>& rows)>& statistic);
+
+/// The greatest share of a population that `rows` independent draws miss altogether with a probability of at least
+/// (1 - confidence) / 2: Clopper and Pearson's upper limit of no events, about ln(2 / (1 - confidence)) / rows (the
+/// "rule of three", Hanley and Lippman-Hand, 1983). No rows: 1.
+double unseen_share(std::uint64_t rows, double confidence);
+
+/// Limits that come from the spread of what was seen, such as Student's or the bootstrap's, have no width where nothing
+/// varies, however few rows there are. Here a share `unseen` of the population is taken to be rows that were not drawn,
+/// on which the figure may lie anywhere in `range`: it moves to (1 - unseen) value + unseen range. That and `sampled`
+/// are independent sources of error and are added as such (the root of the sum of squares).
+Interval with_unseen(double value, const Interval& sampled, const Interval& range, double unseen);
 
 }  // namespace backstay::evaluation

@@ -99,5 +99,29 @@ TEST(Bootstrap, IsTheSameEachTimeAndKeepsStrata) {
   EXPECT_EQ(bootstrap(single, 0.95, mean).lower, 19.5);
 }
 
+TEST(Bootstrap, OfFewRowsGivesNoLimits) {
+  std::vector<std::uint32_t> rows(29);
+  std::iota(rows.begin(), rows.end(), 0U);
+  const auto first = [](const std::vector<std::uint32_t>& chosen) { return static_cast<double>(chosen[0]); };
+  EXPECT_TRUE(std::isinf(bootstrap({rows}, 0.95, first).upper));
+  EXPECT_TRUE(std::isinf(student_mean(std::vector<double>(29, 1.0), 0.95).upper));
+  EXPECT_FALSE(std::isinf(student_mean(std::vector<double>(30, 1.0), 0.95).upper));
+}
+
+TEST(UnseenShare, IsTheRuleOfThree) {
+  EXPECT_EQ(unseen_share(0, 0.95), 1);
+  EXPECT_NEAR(unseen_share(1000, 0.95), 3.69 / 1000, 1e-5);  // ln(2 / 0.05) = 3.69
+  EXPECT_NEAR(unseen_share(100, 0.9), 0.0295130, 1e-6);      // 1 - .05^(1/100)
+}
+
+TEST(WithUnseen, AddsWhatWasNotSeenToWhatWas) {
+  const Interval none = with_unseen(0.8, {0.8, 0.8}, {0, 1}, 0.1);
+  EXPECT_NEAR(none.lower, 0.72, 1e-12);
+  EXPECT_NEAR(none.upper, 0.82, 1e-12);
+  const Interval both = with_unseen(0.8, {0.74, 0.8}, {0, 1}, 0.1);
+  EXPECT_NEAR(both.lower, 0.7, 1e-12);  // .06 and .08
+  EXPECT_EQ(with_unseen(0.8, {0.7, 0.9}, {0, 1}, 0).lower, 0.7);
+}
+
 }  // namespace
 }  // namespace backstay::evaluation

@@ -37,7 +37,7 @@ std::optional<Interval> range_of(const Measure& measure) {
   switch (measure.kind) {
     case Measure::Kind::kRate: return Interval{0, 1};
     case Measure::Kind::kBounded: return Interval{0, measure.most};
-    case Measure::Kind::kMean: return std::nullopt;
+    case Measure::Kind::kMean: return measure.within;
     case Measure::Kind::kStatistic: return measure.within;
   }
   return std::nullopt;
@@ -50,8 +50,16 @@ double rounded_into(const std::optional<Interval>& range, double value) {
   return std::clamp(value, range->lower, range->upper);
 }
 
-Interval rounded_into(const std::optional<Interval>& range, const Interval& limits) {
-  return {rounded_into(range, limits.lower), rounded_into(range, limits.upper)};
+/// Limits that go further than the measure can are no mistake: approximations do that.
+Interval cut_to(const std::optional<Interval>& range, const Interval& limits) {
+  if (!range) return limits;
+  return {std::max(limits.lower, range->lower), std::min(limits.upper, range->upper)};
+}
+
+Interval widened(const Measure& measure, const Predictions& predictions, double value, const Interval& sampled,
+                 double confidence) {
+  if (!measure.unseen_range) return sampled;
+  return with_unseen(value, sampled, measure.unseen_range(predictions), measure.unseen_rows(predictions, confidence));
 }
 
 Interval limits_of_mean(const Measure& measure, std::vector<double> values, double confidence) {
@@ -69,11 +77,12 @@ Interval limits_of_mean(const Measure& measure, std::vector<double> values, doub
   return student_mean(values, confidence);
 }
 
-Interval limits_of_statistic(const Measure& measure, const Predictions& predictions, double confidence) {
+Interval limits_of_statistic(const Measure& measure, const Predictions& predictions, double value, double confidence) {
   if (measure.limits) return measure.limits(predictions, confidence);
-  return bootstrap(strata_of(predictions), confidence, [&](const std::vector<std::uint32_t>& rows) {
+  const Interval drawn = bootstrap(strata_of(predictions), confidence, [&](const std::vector<std::uint32_t>& rows) {
     return value_of(measure, select(predictions, rows));
   });
+  return widened(measure, predictions, value, drawn, confidence);
 }
 
 }  // namespace
@@ -131,13 +140,14 @@ std::vector<registry::Metric> measure(const Predictions& predictions, const Meas
     std::uint64_t samples = predictions.rows();
     Interval limits;
     if (each.kind == Measure::Kind::kStatistic) {
-      limits = limits_of_statistic(each, predictions, options.confidence);
+      limits = limits_of_statistic(each, predictions, value, options.confidence);
     } else {
       std::vector<double> units = counted(each.units(predictions));
       samples = units.size();
       limits = limits_of_mean(each, std::move(units), options.confidence);
+      if (each.kind == Measure::Kind::kMean) limits = widened(each, predictions, value, limits, options.confidence);
     }
-    metrics.push_back(metric_of(each.name, value, samples, rounded_into(range_of(each), limits)));
+    metrics.push_back(metric_of(each.name, value, samples, cut_to(range_of(each), limits)));
   }
   return metrics;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,14 +19,18 @@ struct Measure {
   enum class Kind : std::uint8_t {
     kRate,       ///< The mean of zeros and ones. Limits: Clopper and Pearson.
     kBounded,    ///< The mean of values in [0, `most`]. Limits: bounded_mean().
-    kMean,       ///< The mean of any values. Limits: student_mean().
-    kStatistic,  ///< Anything else. Limits: `limits`, or bootstrap().
+    kMean,       ///< The mean of any values. Limits: student_mean(), with_unseen().
+    kStatistic,  ///< Anything else. Limits: `limits`, or bootstrap(), with_unseen().
   };
   std::string name;
   Kind kind = Kind::kRate;
   double most = 1;
-  /// Of kStatistic: where it lies by its definition, with its limits. Of the others their kind tells.
+  /// Of kMean and kStatistic: where it lies by its definition, with its limits. Of the others their kind tells.
   std::optional<Interval> within{};
+  /// Of kMean and kStatistic without `limits`: where it may lie on rows that were not seen, and how large a share of
+  /// all those may be. None: nothing is added for them.
+  std::function<Interval(const Predictions&)> unseen_range{};
+  std::function<double(const Predictions&, double confidence)> unseen_rows{};
   /// What each unit contributes; NaN: it does not count. Not for kStatistic.
   std::function<std::vector<double>(const Predictions&)> units{};
   /// For kStatistic; NaN where it is not defined.
@@ -33,10 +38,14 @@ struct Measure {
   std::function<Interval(const Predictions&, double confidence)> limits{};
 };
 
+/// scikit-learn's: the distance from 1 to the next double.
+inline constexpr double kClip = std::numeric_limits<double>::epsilon();
+
 struct MeasureOptions {
   double confidence = 0.95;
   std::size_t bins = 10;                 ///< Of the calibration error.
   std::vector<std::size_t> cutoffs{10};  ///< k of ndcg_at_k and its like.
+  double clip = kClip;                   ///< What log_loss takes for a probability of 0; 1 - clip for 1.
   bool resample = true;                  ///< False: without what needs bootstrap().
 };
 

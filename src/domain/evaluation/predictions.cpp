@@ -30,6 +30,7 @@ Predictions select(const Predictions& all, std::span<const std::uint32_t> rows) 
   part.classes = all.classes;
   take(all.truth, rows, part.truth);
   take(all.predicted, rows, part.predicted);
+  take(all.complements, rows, part.complements);
   take(all.target, rows, part.target);
   take(all.value, rows, part.value);
   take(all.query, rows, part.query);

@@ -30,6 +30,8 @@ struct Predictions {
   std::vector<std::uint32_t> predicted;
   /// P(positive) with two classes, else row-major [rows][classes]; empty: the model gives labels only.
   std::vector<double> scores;
+  /// With two classes: P(negative) where the model gives it, which need not be 1 - P(positive) to the last bit.
+  std::vector<double> complements;
 
   // Regression: `target` and `value`. Ranking: the same as relevance and score, by query.
   std::vector<double> target;

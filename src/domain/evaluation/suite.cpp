@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/digest.hpp"
+#include "domain/evaluation/interpret.hpp"
 #include "domain/registry/manifest.hpp"
 
 namespace backstay::evaluation {
@@ -69,17 +70,20 @@ Result<void> check_names(const Set& set) {
 }
 
 Result<void> check_classification(const Set& set) {
-  const std::set<std::string> distinct(set.classes.begin(), set.classes.end());
+  std::set<std::string> distinct;
+  for (const std::string& name : set.classes) distinct.insert(class_text(name));
   if (distinct.size() != set.classes.size())
-    return invalid(fmt::format("The set '{}' names a class twice.", set.name), "");
+    return invalid(fmt::format("The set '{}' names a class twice.", set.name),
+                   "Name each once; 1 and 1.0 are the same class.");
   if (set.classes.size() < 2)
     return invalid(fmt::format("The set '{}' names {} classes.", set.name, set.classes.size()),
                    "Name all of them as the label column writes them, the positive one last: classes: [\"0\", \"1\"]");
   if (set.output.kind == Output::Kind::kScore && set.classes.size() != 2)
     return invalid(fmt::format("The set '{}' has one score for {} classes.", set.name, set.classes.size()),
                    "Use kind: probabilities, or label.");
-  if (!set.positive.empty() && (set.classes.size() != 2 || !distinct.contains(set.positive)))
-    return invalid(fmt::format("'{}' is not one of the two classes of the set '{}'.", set.positive, set.name), "");
+  if (!set.positive.empty() && (set.classes.size() != 2 || !distinct.contains(class_text(set.positive))))
+    return invalid(fmt::format("'{}' is not one of the two classes of the set '{}'.", set.positive, set.name),
+                   "positive is one of two classes, written as in classes.");
   if (set.output.kind != Output::Kind::kScore && set.output.kind != Output::Kind::kProbabilities &&
       set.output.kind != Output::Kind::kLabel)
     return invalid(fmt::format("The output of the set '{}' does not tell a class.", set.name),
@@ -99,7 +103,8 @@ Result<void> check_set(const Set& set) {
     return invalid(fmt::format("The set '{}' has no inputs.", set.name), "inputs: [{name: x, columns: [age, dose]}]");
   for (const Input& input : set.inputs) {
     if (input.columns.empty())
-      return invalid(fmt::format("The input '{}' of the set '{}' has no columns.", input.name, set.name), "");
+      return invalid(fmt::format("The input '{}' of the set '{}' has no columns.", input.name, set.name),
+                     "Name the columns whose cells make a row of it: columns: [age, dose]");
     for (const std::int64_t size : input.shape)
       if (size <= 0)
         return invalid(fmt::format("The shape of input '{}' has {}.", input.name, size), "Sizes are above 0.");
@@ -128,10 +133,16 @@ Result<void> check_set(const Set& set) {
                    "A set with task: ranking names the column that tells queries apart.");
   if (set.bins == 0 || set.bins > 1000) return invalid("bins is outside of 1 to 1000.", "10 is usual.");
   for (const std::int64_t cutoff : set.cutoffs)
-    if (cutoff < 1) return invalid(fmt::format("The cutoff {} is below 1.", cutoff), "");
+    if (cutoff < 1)
+      return invalid(fmt::format("The cutoff {} is below 1.", cutoff), "ndcg_at_10 is measured with cutoffs: [10].");
   const Latency& latency = set.latency;
   if (latency.batch == 0 || latency.batch > kMaxBatch || latency.parallel == 0 || latency.parallel > kMaxParallel)
-    return invalid(fmt::format("batch or parallel of the set '{}' latency is out of range.", set.name), "");
+    return invalid(fmt::format("batch or parallel of the set '{}' latency is out of range.", set.name),
+                   fmt::format("batch is 1 to {}, parallel 1 to {}.", kMaxBatch, kMaxParallel));
+  if (!(set.clip > 0 && set.clip < 0.5))
+    return invalid(
+        fmt::format("The clip of the set '{}' is {:g}.", set.name, set.clip),
+        "It is the probability that log_loss takes instead of 0: 0.001, or leave it out for scikit-learn's.");
   return check_names(set);
 }
 
@@ -150,7 +161,9 @@ Result<void> validate(const Suite& suite) {
   std::set<std::string> names;
   for (const Set& set : suite.sets) {
     TRY_DO(check_set(set));
-    if (!names.insert(set.name).second) return invalid(fmt::format("There are two sets '{}'.", set.name), "");
+    if (!names.insert(set.name).second)
+      return invalid(fmt::format("There are two sets '{}'.", set.name),
+                     "A scorecard's data set is its set's name: give each its own.");
   }
   return {};
 }

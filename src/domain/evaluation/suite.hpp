@@ -118,6 +118,7 @@ struct Set {
   std::vector<std::string> groups;   ///< Columns.
   bool intersections = false;
   std::uint64_t bins = 10;
+  double clip = 2.220446049250313e-16;  ///< What log_loss takes for a probability of 0; the double next to 1 less 1.
   std::vector<std::int64_t> cutoffs{10};
   Latency latency;
   std::vector<Robustness> robustness;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "domain/gates/intervals.hpp"
+#include "domain/gates/certainty.hpp"
 #include "domain/registry/measurement.hpp"
 
 namespace backstay::gates {
@@ -18,126 +18,11 @@ namespace {
 using registry::Metric;
 using registry::StoredScorecard;
 
-struct Measured {
-  const Metric* metric = nullptr;
-  registry::ScorecardKind kind = registry::ScorecardKind::kQuality;
-  std::optional<double> confidence;  // Of its limits, when they are given.
-};
-
-bool is_change(const Rule& rule) {
-  return rule.kind == Rule::Kind::kMaxDrop || rule.kind == Rule::Kind::kMaxRise;
-}
-
-// What the scorecards say of a rule's metric.
-struct Figures {
-  std::map<std::string, Measured> by_group;
-  std::string stale;  // The data set of which newer data was measured than these figures are of; they are left out.
-};
-
-// Empty: what stands in the verdict is of any data, as of a scorecard that somebody wrote.
-std::string newest_data(const std::string& dataset, const std::vector<StoredScorecard>& scorecards) {
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
-    if (stored->scorecard.dataset != dataset) continue;
-    if (std::string digest = registry::data_digest(stored->scorecard); !digest.empty()) return digest;
-  }
-  return "";
-}
-
-bool has_metric(const registry::Scorecard& card, const std::string& name, const std::string* group = nullptr) {
-  return std::any_of(card.metrics.begin(), card.metrics.end(), [&](const Metric& metric) {
-    return metric.name == name && (group == nullptr || metric.group == *group);
-  });
-}
-
-// The newest scorecard that has the rule's metric (of a change also: that it is the change of) in its group.
-const registry::Scorecard* newest_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
-  const std::string* group = rule.kind == Rule::Kind::kMaxGap ? nullptr : &rule.group;
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend(); ++stored) {
-    const registry::Scorecard& card = stored->scorecard;
-    if (!rule.dataset.empty() && card.dataset != rule.dataset) continue;
-    if (has_metric(card, rule.metric, group)) return &card;
-    if (is_change(rule) && has_metric(card, rule.metric + "_change", group)) return &card;
-  }
-  return nullptr;
-}
-
-// Figures of one data set, and of the data it holds by now: what was measured of other rows is not put beside them. A
-// gap is looked at within one scorecard, the newest with groups among the newest of each kind, so that groups which are
-// no longer measured do not come back.
-Figures figures_for(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
-  Figures figures;
-  const registry::Scorecard* newest = newest_for(rule, scorecards);
-  if (newest == nullptr) return figures;
-  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
-  const std::string data = is_change(rule) ? registry::data_digest(*newest) : newest_data(newest->dataset, scorecards);
-  std::set<registry::ScorecardKind> seen;
-  for (auto stored = scorecards.rbegin(); stored != scorecards.rend() && figures.by_group.empty(); ++stored) {
-    const registry::Scorecard& card = stored->scorecard;
-    if (card.dataset != newest->dataset || !has_metric(card, name)) continue;
-    const std::string digest = registry::data_digest(card);
-    if (digest != data && (is_change(rule) || !digest.empty())) {
-      figures.stale = card.dataset;
-      continue;
-    }
-    if (rule.kind == Rule::Kind::kMaxGap && !seen.insert(card.kind).second) continue;
-    for (const Metric& metric : card.metrics) {
-      const bool wanted = rule.kind == Rule::Kind::kMaxGap ? !metric.group.empty() : metric.group == rule.group;
-      if (metric.name == name && wanted) figures.by_group[metric.group] = {&metric, card.kind, card.confidence};
-    }
-  }
-  if (!figures.by_group.empty()) figures.stale.clear();
-  return figures;
-}
-
-bool is_time(const Measured& measured) {
-  const std::string& name = measured.metric->name;
-  return measured.kind == registry::ScorecardKind::kLatency || name.ends_with("_seconds");
-}
-
-bool has_limits(const Measured& measured) {
-  return measured.metric->lower && measured.metric->upper;
-}
-
-bool is_rate(const Measured& measured) {
-  return !is_time(measured) && measured.metric->value >= 0 && measured.metric->value <= 1;
-}
-
-// Why it may not pass a rule whatever its value says; empty: it may. Nothing tells how far chance moves a mean of
-// samples that is no rate.
-std::string lacks(const Measured& measured, const Rule& rule) {
-  const Metric& metric = *measured.metric;
-  if (is_time(measured) || is_rate(measured)) return "";
-  const bool share = rule.bound > 0 && rule.bound <= 1 && rule.kind == Rule::Kind::kAtLeast;
-  if (metric.value > 1 && metric.value <= 100 && (share || registry::is_known_rate(metric.name)) &&
-      !has_limits(measured))
-    return fmt::format("{:g} looks like a percentage: add a scorecard with {:g}.", metric.value, metric.value / 100);
-  if (registry::is_known_rate(metric.name)) return "A rate lies in [0, 1]: add a scorecard with a share.";
-  if (has_limits(measured) || (metric.samples == 0 && !share)) return "";
-  return fmt::format(
-      "{:g} on {} samples has no confidence limits: add a scorecard with lower and upper, or a rate "
-      "in [0, 1].",
-      metric.value, metric.samples);
-}
-
-Interval limits_of(const Measured& measured, double confidence) {
-  const Metric& metric = *measured.metric;
-  if (has_limits(measured)) return {*metric.lower, *metric.upper};
-  if (is_rate(measured)) return wilson(metric.value, metric.samples, confidence);
-  return {metric.value, metric.value};
-}
-
 std::string describe(const Measured& measured, const Interval& limits) {
   const Metric& metric = *measured.metric;
   if (limits.lower == limits.upper) return fmt::format("{:.4g} on {}", metric.value, metric.samples);
+  if (std::isinf(limits.upper)) return fmt::format("{:.4g} on {}, without limits", metric.value, metric.samples);
   return fmt::format("{:.3f} [{:.3f}, {:.3f}] on {}", metric.value, limits.lower, limits.upper, metric.samples);
-}
-
-// Limits that hold less often than the gate asks for say nothing to it. Empty: they hold often enough.
-std::string too_weak(const Measured& measured, double confidence) {
-  constexpr double kRounding = 1e-9;
-  if (!has_limits(measured) || !measured.confidence || *measured.confidence >= confidence - kRounding) return "";
-  return fmt::format("Its limits hold at {:g}, and the gate asks for {:g}: measure with confidence: {:g}.",
-                     *measured.confidence, confidence, confidence);
 }
 
 std::string name_of(const Rule& rule) {
@@ -158,13 +43,14 @@ Row row(const Rule& rule, std::string observed, Decision decision, std::string e
   return {name_of(rule), std::move(observed), decision, std::move(explanation)};
 }
 
-Row not_measured(const Rule& rule, const Figures& figures) {
+Row not_measured(const Rule& rule, const Figures& figures, const std::vector<StoredScorecard>& scorecards) {
   if (!figures.stale.empty())
     return row(
         rule, "not measured on the newest data", Decision::kInsufficient,
         fmt::format("Other rows of '{}' were measured since: measure it on the same rows again.", figures.stale));
+  const std::string why = why_missing(rule, scorecards);
   return row(rule, "not measured", Decision::kInsufficient,
-             "No scorecard has this metric: add one with `backstay scorecard add`.");
+             why.empty() ? "No scorecard has this metric: measure it with `backstay evaluate`." : why);
 }
 
 Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
@@ -180,18 +66,7 @@ Row judge_bound(const Rule& rule, const Measured& measured, double confidence) {
   if (passes) return row(rule, observed, Decision::kPass, "Clears the bound with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Misses the bound, beyond what chance explains.");
   return row(rule, observed, Decision::kInsufficient,
-             fmt::format("{} samples cannot tell: measure on more.", measured.metric->samples));
-}
-
-// Of the difference of two groups. Limits that were given are combined as Newcombe's method 10 combines Wilson's.
-Interval gap_limits(const Measured& high, const Measured& low, double confidence) {
-  const Metric& a = *high.metric;
-  const Metric& b = *low.metric;
-  if (is_rate(high) && is_rate(low)) return newcombe(a.value, a.samples, b.value, b.samples, confidence);
-  const double gap = a.value - b.value;
-  if (!has_limits(high) || !has_limits(low)) return {gap, gap};
-  return {gap - std::hypot(a.value - *a.lower, *b.upper - b.value),
-          gap + std::hypot(*a.upper - a.value, b.value - *b.lower)};
+             lacking.empty() ? cannot_tell(rule, measured, confidence) : lacking);
 }
 
 using NamedFigures = std::vector<std::pair<std::string, Measured>>;
@@ -216,8 +91,10 @@ Row judge_gap_of(const Rule& rule, const NamedFigures& named, double confidence)
   const Interval limits = gap_limits(high->second, low->second, confidence);
   std::string lacking = lacks(low->second, rule);
   if (lacking.empty()) lacking = lacks(high->second, rule);
-  const std::string observed = fmt::format("{:.3f} [{:.3f}, {:.3f}] {} vs {}", gap, std::max(limits.lower, 0.0),
-                                           limits.upper, high->first, low->first);
+  std::string observed = std::isinf(limits.upper)
+                             ? fmt::format("{:.3f}, without limits,", gap)
+                             : fmt::format("{:.3f} [{:.3f}, {:.3f}]", gap, std::max(limits.lower, 0.0), limits.upper);
+  observed += fmt::format(" {} vs {}", high->first, low->first);
   const bool passes = limits.upper <= rule.bound;
   for (const Measured* each : {&low->second, &high->second})
     if (const std::string weak = too_weak(*each, confidence); !weak.empty())
@@ -227,6 +104,7 @@ Row judge_gap_of(const Rule& rule, const NamedFigures& named, double confidence)
   if (limits.lower > rule.bound)
     return row(rule, observed, Decision::kFail,
                fmt::format("'{}' is served worse than '{}'.", low->first, high->first));
+  if (!lacking.empty()) return row(rule, observed, Decision::kInsufficient, lacking);
   return row(rule, observed, Decision::kInsufficient,
              fmt::format("{} and {} samples cannot tell: measure on more.", best.samples, worst.samples));
 }
@@ -262,7 +140,7 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const bool with_itself = rule.metric.starts_with("robustness_");
   if (measured == nullptr && production.empty() && !with_itself)
     return row(rule, "nothing to compare with", Decision::kPass, "No other version is in production.");
-  if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures);
+  if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures, {});
   if (measured == nullptr)
     return row(rule, "not compared", Decision::kInsufficient,
                with_itself ? "Run the suite with this robustness test: backstay evaluate."
@@ -270,7 +148,10 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const Metric& metric = *measured->metric;
   if (!has_limits(*measured))
     return row(rule, fmt::format("{:+.4g}", metric.value), Decision::kInsufficient,
-               "A change without confidence limits can't pass.");
+               metric.samples > 0 && metric.samples < kFewestForLimits
+                   ? fmt::format("{} samples are too few for limits of a change: measure it on {} or more.",
+                                 metric.samples, kFewestForLimits)
+                   : "A change without confidence limits can't pass.");
   const std::string against = metric.baseline.empty() ? "" : " against " + metric.baseline;
   const std::string observed = fmt::format("{:+.3f} [{:+.3f}, {:+.3f}] on {}{}", metric.value, *metric.lower,
                                            *metric.upper, metric.samples, against);
@@ -282,26 +163,70 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
   const bool drop = rule.kind == Rule::Kind::kMaxDrop;
   const bool passes = drop ? *metric.lower >= -rule.bound : *metric.upper <= rule.bound;
   const bool fails = drop ? *metric.upper < -rule.bound : *metric.lower > rule.bound;
+  if (passes && all_alike(*measured)) return row(rule, observed, Decision::kInsufficient, lacks(*measured, rule));
   if (passes) return row(rule, observed, Decision::kPass, "Not worse by more than the margin, with confidence.");
   if (fails) return row(rule, observed, Decision::kFail, "Worse by more than the margin, beyond what chance explains.");
-  return row(rule, observed, Decision::kInsufficient,
-             fmt::format("{} samples cannot tell: measure on more.", metric.samples));
+  return row(rule, observed, Decision::kInsufficient, cannot_tell(rule, *measured, confidence));
 }
 
-Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
-          const std::string& production) {
-  const Figures figures = figures_for(rule, scorecards);
+Row judge_figures(const Rule& rule, const Figures& figures, double confidence,
+                  const std::vector<StoredScorecard>& scorecards, const std::string& production) {
   if (is_change(rule)) return judge_change(rule, figures, confidence, production);
   const bool gap = rule.kind == Rule::Kind::kMaxGap;
   if (gap && newest_for(rule, scorecards) != nullptr && figures.stale.empty())
     return judge_gap(rule, figures.by_group, confidence);
   const auto found = figures.by_group.begin();
-  if (found == figures.by_group.end()) return not_measured(rule, figures);
+  if (found == figures.by_group.end()) return not_measured(rule, figures, scorecards);
   if (rule.kind != Rule::Kind::kMinSamples) return judge_bound(rule, found->second, confidence);
   const std::uint64_t samples = found->second.metric->samples;
   const bool enough = static_cast<double>(samples) >= rule.bound;
   return row(rule, fmt::format("{}", samples), enough ? Decision::kPass : Decision::kInsufficient,
              enough ? "Enough samples." : "Measure on more samples.");
+}
+
+// "; 2 groups of site are too small and left out": what a gap says nothing of.
+std::string small_groups_beside(const Rule& rule, const Figures& figures,
+                                const std::vector<StoredScorecard>& scorecards) {
+  const registry::Scorecard* newest = newest_for(rule, scorecards);
+  if (newest == nullptr) return "";
+  std::set<std::string> attributes;
+  for (const auto& [group, measured] : figures.by_group) attributes.insert(registry::attribute_of(group));
+  std::string out;
+  for (auto stored = scorecards.rbegin(); stored != scorecards.rend() && !attributes.empty(); ++stored) {
+    if (stored->scorecard.dataset != newest->dataset) continue;
+    for (const Metric& metric : stored->scorecard.metrics)
+      if (metric.name == "small_groups" && attributes.erase(metric.group) > 0 && metric.value > 0)
+        out += fmt::format("; {:g} of the groups of {} {} too small and left out", metric.value, metric.group,
+                           metric.value == 1 ? "is" : "are");
+  }
+  return out;
+}
+
+Row judge(const Rule& rule, double confidence, const std::vector<StoredScorecard>& scorecards,
+          const std::string& production) {
+  const Figures figures = figures_for(rule, scorecards);
+  Row judged = judge_figures(rule, figures, confidence, scorecards, production);
+  if (rule.kind == Rule::Kind::kMaxGap) judged.observed += small_groups_beside(rule, figures, scorecards);
+  judged.by_hand = std::any_of(figures.by_group.begin(), figures.by_group.end(),
+                               [](const auto& each) { return registry::is_by_hand(each.second.source); });
+  return judged;
+}
+
+// Those that the gate lets count.
+std::vector<StoredScorecard> counted(const Gate& gate, const std::vector<StoredScorecard>& scorecards) {
+  std::vector<StoredScorecard> out;
+  for (const StoredScorecard& stored : scorecards) {
+    const registry::Source source =
+        registry::is_by_hand(stored.scorecard.source) ? registry::Source::kByHand : stored.scorecard.source;
+    if (std::find(gate.evidence.begin(), gate.evidence.end(), source) != gate.evidence.end()) out.push_back(stored);
+  }
+  return out;
+}
+
+std::string list_of(const std::vector<registry::Source>& sources) {
+  std::string names;
+  for (const registry::Source source : sources) names += (names.empty() ? "" : ", ") + std::string(to_string(source));
+  return names;
 }
 
 Row judge_scan(const Gate& gate, const ScanEvidence& scan) {
@@ -347,7 +272,9 @@ Result<void> validate(const Gate& gate) {
     if (rule.metric.empty() || !std::isfinite(rule.bound) || rule.bound < 0)
       return Unexpected(
           ErrorCode::kInvalidArgument,
-          fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)), "");
+          fmt::format("The rule '{}' has no metric or a bound that is not a number of 0 or more.", name_of(rule)),
+          is_change(rule) ? "max_drop and max_rise are how much worse it may be: 0.01 allows a point, 0 nothing."
+                          : "Write it like {metric: accuracy, at_least: 0.9}.");
     if (rule.kind != Rule::Kind::kMinSamples && rule.bound > 1 && registry::is_known_rate(rule.metric))
       return Unexpected(
           ErrorCode::kInvalidArgument,
@@ -355,6 +282,26 @@ Result<void> validate(const Gate& gate) {
           "Write it as a share: 0.9 for 90%.");
   }
   return {};
+}
+
+std::vector<std::string> doubts(const Gate& gate) {
+  std::vector<std::string> out;
+  for (const Rule& rule : gate.rules) {
+    const bool from_above = rule.kind == Rule::Kind::kAtMost || rule.kind == Rule::Kind::kMaxRise;
+    const bool from_below = rule.kind == Rule::Kind::kAtLeast || rule.kind == Rule::Kind::kMaxDrop;
+    if (from_above && registry::is_better_when_greater(rule.metric))
+      out.push_back(
+          fmt::format("The rule '{}' keeps {} from being too great, and more of it is better: {} is likely what "
+                      "is meant.",
+                      name_of(rule), rule.metric, rule.kind == Rule::Kind::kAtMost ? "at_least" : "max_drop"));
+    if (from_below && registry::is_known_error(rule.metric) && !rule.metric.ends_with("r2") &&
+        !rule.metric.ends_with("r2_score") && !rule.metric.ends_with("mean_error"))
+      out.push_back(
+          fmt::format("The rule '{}' keeps {} from being too small, and less of it is better: {} is likely what "
+                      "is meant.",
+                      name_of(rule), rule.metric, rule.kind == Rule::Kind::kAtLeast ? "at_most" : "max_rise"));
+  }
+  return out;
 }
 
 Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std::vector<StoredScorecard>& scorecards,
@@ -367,7 +314,16 @@ Verdict evaluate(const Gate& gate, const registry::Manifest& manifest, const std
                           missing.empty() ? "Code, data, configuration and changelog are recorded."
                                           : "Register a new version that has them."});
   if (scan != nullptr) verdict.rows.push_back(judge_scan(gate, *scan));
-  for (const Rule& rule : gate.rules) verdict.rows.push_back(judge(rule, gate.confidence, scorecards, production));
+  const std::vector<StoredScorecard> some =
+      gate.evidence.empty() ? std::vector<StoredScorecard>{} : counted(gate, scorecards);
+  const std::vector<StoredScorecard>& all = gate.evidence.empty() ? scorecards : some;
+  for (const Rule& rule : gate.rules) {
+    Row judged = judge(rule, gate.confidence, all, production);
+    if (&all != &scorecards && newest_for(rule, all) == nullptr && newest_for(rule, scorecards) != nullptr)
+      judged.explanation = fmt::format("Only scorecards that do not count here have it: the gate takes what is {}.",
+                                       list_of(gate.evidence));
+    verdict.rows.push_back(std::move(judged));
+  }
   const auto any = [&](Decision decision) {
     return std::any_of(verdict.rows.begin(), verdict.rows.end(), [&](const Row& r) { return r.decision == decision; });
   };

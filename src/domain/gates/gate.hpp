@@ -35,6 +35,7 @@ struct Gate {
   double confidence = 0.95;  ///< Of the two-sided intervals that rates are judged by.
   std::vector<Rule> rules;
   scan::Verdict worst_scan = scan::Verdict::kSuspicious;  ///< Dangerous needs an exception, whatever this says.
+  std::vector<registry::Source> evidence{};               ///< Scorecards that count; empty: all do.
 };
 /// What the newest scan of the version's artifacts says.
 struct ScanEvidence {
@@ -45,6 +46,9 @@ struct ScanEvidence {
 /// Refuses a gate without rules, bounds that can't be met or missed, and bounds of known rates above 1.
 Result<void> validate(const Gate& gate);
 
+/// Sentences: rules that are likely to mean something else than they say, such as an upper bound of accuracy.
+std::vector<std::string> doubts(const Gate& gate);
+
 enum class Decision : std::uint8_t { kPass, kFail, kInsufficient };
 const char* to_string(Decision decision);  ///< "PASS", "FAIL", "INSUFFICIENT"
 
@@ -53,6 +57,7 @@ struct Row {
   std::string observed;  ///< "0.951 [0.921, 0.970] on 285"; "not measured"
   Decision decision = Decision::kInsufficient;
   std::string explanation;  ///< A sentence; what to do when it isn't a pass.
+  bool by_hand = false;     ///< It rests on a scorecard that somebody wrote.
 };
 
 struct Verdict {

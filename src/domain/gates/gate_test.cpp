@@ -49,6 +49,10 @@ Decision decide(Rule rule, const std::vector<StoredScorecard>& cards) {
   return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards).decision;
 }
 
+Decision against(Rule rule, const std::vector<StoredScorecard>& cards, const std::string& production) {
+  return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards, nullptr, production).decision;
+}
+
 TEST(Gate, ASmallSampleCannotPass) {
   const Rule rule{Rule::Kind::kAtLeast, "accuracy", "", 0.9};
   EXPECT_EQ(decide(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.95, 20)})}), Decision::kInsufficient);
@@ -127,6 +131,104 @@ TEST(Gate, AMeanOfSamplesThatIsNoRateNeedsLimits) {
   EXPECT_EQ(decide({Rule::Kind::kMaxGap, "perplexity", "", 2.4}, cards), Decision::kInsufficient);
 }
 
+TEST(Gate, AnErrorIsNoRateThoughItLiesBetween0And1) {
+  const Rule rule{Rule::Kind::kAtMost, "mean_absolute_error", "", 0.2};
+  const auto measured = [](std::uint64_t samples) {
+    return std::vector{card(ScorecardKind::kQuality, {metric("mean_absolute_error", 0.01, samples)})};
+  };
+  EXPECT_EQ(decide(rule, measured(3)), Decision::kInsufficient);
+  EXPECT_EQ(explained(rule, measured(3)),
+            "3 samples are too few for limits of mean_absolute_error: measure it on 30 or more.");
+  EXPECT_EQ(decide(rule, measured(5000)), Decision::kInsufficient);
+  EXPECT_NE(explained(rule, measured(5000)).find("no confidence limits"), std::string::npos);
+}
+
+TEST(Gate, LimitsWithoutAnyWidthPassOnlyWhenSamplesAreMany) {
+  const auto measured = [](const char* name, double value, std::uint64_t samples) {
+    Metric one = metric(name, value, samples);
+    one.lower = one.upper = value;
+    return std::vector{card(ScorecardKind::kQuality, {one})};
+  };
+  const Rule most{Rule::Kind::kAtMost, "log_loss", "", 0.15};
+  EXPECT_EQ(decide(most, measured("log_loss", 0.1, 2)), Decision::kInsufficient);
+  EXPECT_EQ(explained(most, measured("log_loss", 0.1, 2)),
+            "Limits without any width, of 2 samples: from fewer than 300 that were all alike nothing follows.");
+  EXPECT_EQ(decide(most, measured("log_loss", 0.1, 300)), Decision::kPass);
+  EXPECT_EQ(decide({Rule::Kind::kAtLeast, "average_precision", "", 0.99}, measured("average_precision", 1, 2)),
+            Decision::kInsufficient);
+  EXPECT_EQ(decide({Rule::Kind::kAtMost, "small_groups", "", 0}, measured("small_groups", 0, 200)), Decision::kPass)
+      << "what was counted is no estimate";
+  EXPECT_EQ(against({Rule::Kind::kMaxDrop, "accuracy", "", 0.01}, measured("accuracy_change", 0, 2), ""),
+            Decision::kInsufficient);
+}
+
+TEST(Gate, TooFewSamplesAreToldHowManyItTakes) {
+  const Rule rule{Rule::Kind::kAtLeast, "accuracy", "", 0.99};
+  EXPECT_EQ(explained(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 1, 2)})}),
+            "2 samples cannot tell: without a single error it takes 368 or more.");
+  EXPECT_EQ(explained(rule, {card(ScorecardKind::kQuality, {metric("accuracy", 0.99, 500)})}),
+            "500 samples cannot tell: measure on more.");
+}
+
+TEST(Gate, SaysWhyAMetricThatWasMeasuredIsNotThere) {
+  StoredScorecard bias = card(ScorecardKind::kBias, {metric("demographic_parity_difference", 0, 400, "site")});
+  bias.scorecard.dataset = "held-out";
+  bias.scorecard.evaluator = registry::evaluator_of({"1", "s", sha256("suite").hex(), sha256("data").hex()});
+  const Rule rule{Rule::Kind::kAtLeast, "demographic_parity_ratio", "site", 0.8};
+  EXPECT_EQ(explained(rule, {bias}),
+            "It is not defined on the rows of 'held-out': no group is called positive at all.");
+  EXPECT_EQ(explained(rule, {}), "No scorecard has this metric: measure it with `backstay evaluate`.");
+}
+
+TEST(Gate, MayLetOnlyMeasuredOrSignedScorecardsCount) {
+  StoredScorecard written = card(ScorecardKind::kQuality, {metric("accuracy", 0.99, 500)});
+  StoredScorecard evaluated = card(ScorecardKind::kQuality, {metric("accuracy", 0.95, 500)});
+  evaluated.scorecard.source = registry::Source::kEvaluated;
+  StoredScorecard old = written;
+  old.scorecard.source = registry::Source::kUnrecorded;
+  Gate gate{"g", 0.95, {{Rule::Kind::kAtLeast, "accuracy", "", 0.9}}};
+  const auto row = [&](const std::vector<StoredScorecard>& cards) {
+    return evaluate(gate, complete(), cards).rows.at(1);
+  };
+  EXPECT_EQ(row({written}).decision, Decision::kPass);
+  EXPECT_TRUE(row({written}).by_hand);
+  EXPECT_TRUE(row({old}).by_hand);
+  EXPECT_FALSE(row({evaluated}).by_hand);
+  gate.evidence = {registry::Source::kEvaluated, registry::Source::kSigned};
+  for (const StoredScorecard& each : {written, old}) {
+    EXPECT_EQ(row({each}).decision, Decision::kInsufficient);
+    EXPECT_EQ(row({each}).explanation,
+              "Only scorecards that do not count here have it: the gate takes what is evaluated, signed.");
+  }
+  EXPECT_EQ(row({evaluated, written}).decision, Decision::kPass) << "a later one that doesn't count hides nothing";
+  EXPECT_EQ(row({evaluated, written}).observed, row({evaluated}).observed);
+}
+
+TEST(Gate, DoubtsBoundsOnTheWrongSide) {
+  using Kind = Rule::Kind;
+  const auto doubtful = [](Kind kind, const char* name) {
+    return !doubts({"g", 0.95, {{kind, name, "", 0.1}}}).empty();
+  };
+  EXPECT_TRUE(doubtful(Kind::kAtMost, "accuracy"));
+  EXPECT_TRUE(doubtful(Kind::kMaxRise, "recall"));
+  EXPECT_TRUE(doubtful(Kind::kAtLeast, "log_loss"));
+  EXPECT_TRUE(doubtful(Kind::kMaxDrop, "mean_absolute_error"));
+  for (const char* name : {"false_positive_rate", "error_rate", "log_loss", "latency_p95_seconds"})
+    EXPECT_FALSE(doubtful(Kind::kAtMost, name)) << name;
+  for (const char* name : {"accuracy", "r2", "mean_error"}) EXPECT_FALSE(doubtful(Kind::kAtLeast, name)) << name;
+}
+
+TEST(Gate, AGapTellsOfGroupsThatWereTooSmall) {
+  const StoredScorecard quality =
+      card(ScorecardKind::kQuality, {metric("accuracy", 0.9, 900, "site=a"), metric("accuracy", 0.9, 900, "site=b")});
+  const StoredScorecard bias = card(ScorecardKind::kBias, {metric("small_groups", 2, 1810, "site")});
+  const Gate gate{"g", 0.95, {{Rule::Kind::kMaxGap, "accuracy", "", 0.1}}};
+  EXPECT_NE(evaluate(gate, complete(), {bias, quality})
+                .rows.at(1)
+                .observed.find("; 2 of the groups of site are too small and left out"),
+            std::string::npos);
+}
+
 TEST(Gate, AnIncompleteVersionFailsAndTheRowSaysWhatIsMissing) {
   Manifest manifest = complete();
   manifest.changelog.clear();
@@ -162,10 +264,6 @@ StoredScorecard change(double value, double lower, double upper, const std::stri
   Metric metric{"accuracy_change", "", value, 500, lower, upper};
   metric.baseline = baseline;
   return card(ScorecardKind::kQuality, {metric});
-}
-
-Decision against(Rule rule, const std::vector<StoredScorecard>& cards, const std::string& production) {
-  return evaluate({"g", 0.95, {std::move(rule)}}, complete(), cards, nullptr, production).decision;
 }
 
 TEST(Gate, ADropWithinItsMarginPassesOnlyWithConfidence) {

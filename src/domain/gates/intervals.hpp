@@ -9,6 +9,13 @@ struct Interval {
   double upper = 1;
 };
 
+/// Fewer samples than this give no limits that rest on the central limit theorem (Student's). It is the textbooks' rule
+/// of thumb; skewed values need more.
+inline constexpr std::uint64_t kFewestForLimits = 30;
+/// Samples that were all alike may stand for what varies from here on: an event in one of a hundred would have shown
+/// (1 - 0.01)^300 < 0.05.
+inline constexpr std::uint64_t kFewestAlike = 300;
+
 /// The standard normal quantile: Newton steps on erfc, to about 1e-14. `p` in (0, 1).
 double normal_quantile(double p);
 

@@ -18,6 +18,16 @@ const char* to_string(ScorecardKind kind) {
   return "quality";
 }
 
+const char* to_string(Source source) {
+  switch (source) {
+    case Source::kByHand: return "by hand";
+    case Source::kEvaluated: return "evaluated";
+    case Source::kSigned: return "signed";
+    case Source::kUnrecorded: return "of unrecorded source";
+  }
+  return "by hand";
+}
+
 namespace {
 
 constexpr std::string_view kRates[] = {
@@ -26,6 +36,31 @@ constexpr std::string_view kRates[] = {
     "dice",        "jaccard",   "top1",   "error_rate", "positive_rate", "negative_rate", "hit_rate", "pass_rate"};
 // What follows a rate's name and leaves it a rate.
 constexpr std::string_view kSuffixes[] = {"_at_", "_macro", "_micro", "_weighted", "_top", "_score"};
+
+constexpr std::string_view kErrors[] = {"log_loss",
+                                        "logloss",
+                                        "cross_entropy",
+                                        "nll",
+
+                                        "mae",
+                                        "mse",
+                                        "rmse",
+                                        "mape",
+                                        "r2",
+                                        "mean_error",
+                                        "r2_score",
+                                        "squared_error",
+                                        "absolute_error",
+                                        "percentage_error"};
+
+std::string plain(const std::string& name) {
+  std::string text = name;
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
+  }
+  return text;
+}
 
 Result<void> validate(const Metric& metric) {
   const auto refuse = [&](const std::string& what, std::string hint) {
@@ -51,11 +86,7 @@ Result<void> validate(const Metric& metric) {
 }  // namespace
 
 bool is_known_rate(const std::string& name) {
-  std::string text = name;
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
-  }
+  const std::string text = plain(name);
   if (text.ends_with("_change")) return false;  // The difference of two rates is none.
   return std::any_of(std::begin(kRates), std::end(kRates), [&](std::string_view rate) {
     if (text == rate || text.ends_with("_" + std::string(rate))) return true;
@@ -64,6 +95,35 @@ bool is_known_rate(const std::string& name) {
       return text.starts_with(start) || text.find("_" + start) != std::string::npos;
     });
   });
+}
+
+bool is_better_when_greater(const std::string& name) {
+  const std::string text = plain(name);
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  return is_known_rate(name) && !has("error") && !has("fpr") && !has("fnr") && !has("false_") &&
+         !has("positive_rate") && !has("negative_rate");
+}
+
+Result<void> check_evaluator(const std::string& evaluator) {
+  std::string letters;  // Without blanks, dashes and case, so that none of these makes it another text.
+  for (const char c : evaluator) {
+    if (c >= 'A' && c <= 'Z') letters += static_cast<char>(c - 'A' + 'a');
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':') letters += c;
+  }
+  for (const char* claim : {"signedby", "datasha256:", "statementsha256:"})
+    if (letters.find(claim) != std::string::npos || letters.starts_with("backstay"))
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("The evaluator '{}' reads like what `backstay evaluate` measured, or a signature.",
+                      evaluator.substr(0, 100)),
+          "Say who or what measured it: evaluator: ci. What is signed is taken by backstay scorecard import.");
+  return {};
+}
+
+bool is_known_error(const std::string& name) {
+  const std::string text = plain(name);
+  return std::any_of(std::begin(kErrors), std::end(kErrors),
+                     [&](std::string_view error) { return text == error || text.ends_with("_" + std::string(error)); });
 }
 
 Result<void> validate(const Scorecard& scorecard) {

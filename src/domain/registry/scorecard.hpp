@@ -25,6 +25,22 @@ struct Metric {
 enum class ScorecardKind { kQuality, kBias, kLatency, kSafety };
 const char* to_string(ScorecardKind kind);
 
+/// How a scorecard came into the registry: what stands behind its figures.
+enum class Source : std::uint8_t {
+  kByHand,      ///< Somebody wrote it: `scorecard add`, or the API.
+  kEvaluated,   ///< `backstay evaluate` measured it.
+  kSigned,      ///< Imported from a statement whose signature was checked; the evaluator names the key.
+  kUnrecorded,  ///< From before sources were recorded. Counts as by hand.
+};
+const char* to_string(Source source);  ///< "by hand", "evaluated", "signed", "of unrecorded source"
+inline bool is_by_hand(Source source) {
+  return source == Source::kByHand || source == Source::kUnrecorded;
+}
+
+/// What a writer says of itself must not look like what the program says: "backstay evaluate 0.1.0 ...", "..., signed
+/// by key ...". kInvalidArgument.
+Result<void> check_evaluator(const std::string& evaluator);
+
 /// Measured metrics of a version; append-only.
 struct Scorecard {
   ScorecardKind kind = ScorecardKind::kQuality;
@@ -32,11 +48,20 @@ struct Scorecard {
   std::string evaluator;  ///< Who or what measured it.
   std::vector<Metric> metrics;
   std::optional<double> confidence{};  ///< Of the metrics' limits, when it is known.
+  Source source = Source::kByHand;
 };
 
 /// Whether a metric of this name lies in [0, 1] by its definition: accuracy, macro_f1, roc_auc, recall_at_10,
 /// false_positive_rate, ...
 bool is_known_rate(const std::string& name);
+
+/// Whether more of a known rate is better: accuracy, recall; not error_rate, fpr, positive_rate.
+bool is_better_when_greater(const std::string& name);
+
+/// Whether a metric of this name is an error or a loss, which no bound holds by its definition: log_loss,
+/// mean_absolute_error, rmse, r2 (which may be as low as it likes), robustness_log_loss, ... A number of it in [0, 1]
+/// is no rate.
+bool is_known_error(const std::string& name);
 
 /// Refuses numbers that are not finite, known rates outside of [0, 1] (98.8 for 98.8%), and limits that don't enclose
 /// the value.

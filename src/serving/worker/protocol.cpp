@@ -75,6 +75,10 @@ bool convert(const json& value, DataType type, T& out) {
     out = static_cast<T>(number);
     return number >= static_cast<std::int64_t>(std::numeric_limits<T>::min());
   } else {
+    if (value.is_null()) {  // JSON has no other word for NaN; numpy reads it so, too.
+      out = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
+      return true;
+    }
     if (!value.is_number()) return false;
     const double number = value.get<double>();
     out = static_cast<T>(static_cast<std::conditional_t<std::is_same_v<T, double>, double, float>>(number));

@@ -107,7 +107,24 @@ Result<std::unique_ptr<EvaluationJournal>> LocalJournals::open(const Digest& key
   fs::create_directories(folder_, failure);
   if (failure) return Unexpected(error_from_errno(failure.value(), "cannot make the folder " + folder_.string()));
   fs::permissions(folder_, fs::perms::owner_all, failure);  // Answers about people's data.
+  drop_stale(file_of(key));
   return LocalJournal::open(file_of(key));
+}
+
+void LocalJournals::drop_stale(const fs::path& but) const {
+  const auto now = fs::file_time_type::clock::now();
+  std::error_code ignored;
+  for (auto entry = fs::directory_iterator(folder_, ignored); entry != fs::directory_iterator();
+       entry.increment(ignored)) {
+    const fs::path& path = entry->path();
+    if (path.extension() != ".journal" || path == but) continue;
+    std::error_code failure;
+    const auto written = fs::last_write_time(path, failure);
+    if (failure || now - written < kKeptFor) continue;
+    // Who holds it is still at work, however slowly.
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0) fs::remove(path, failure);
+  }
 }
 
 void LocalJournals::remove(const Digest& key) {

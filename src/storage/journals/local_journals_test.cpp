@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -68,6 +69,28 @@ TEST_F(LocalJournalsTest, ForgetsFromAChangedLineOn) {
   out.put('X');
   out.close();
   EXPECT_TRUE(recorded().empty());
+}
+
+TEST_F(LocalJournalsTest, DropsWhatNobodyTookUpForLongButNotWhatIsHeld) {
+  const Digest other = sha256("another");
+  const auto age = [&](const Digest& key) {
+    const auto path = folder_ / (key.hex() + ".journal");
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - LocalJournals::kKeptFor - std::chrono::minutes(1));
+    return path;
+  };
+  { ASSERT_TRUE((*journals_.open(key_))->append(0, "first")); }
+  age(key_);
+  EXPECT_EQ(recorded().size(), 1U) << "it is the one that is taken up";
+  age(key_);
+  {
+    auto held = journals_.open(key_);
+    age(key_);
+    { auto second = journals_.open(other); }
+    EXPECT_TRUE(std::filesystem::exists(file())) << "somebody holds it";
+  }
+  { auto second = journals_.open(other); }
+  EXPECT_FALSE(std::filesystem::exists(file()));
 }
 
 TEST_F(LocalJournalsTest, IsHeldByOneAtATime) {

@@ -110,7 +110,7 @@ Result<void> index_scorecards(const Database& records, const Database& index) {
     if (!more) return {};
     const auto document = wire::Document::from_json("a stored scorecard", select.text(1));
     if (!document) continue;
-    const auto scorecard = wire::scorecard_from(*document);
+    const auto scorecard = wire::stored_scorecard_from(*document);
     if (scorecard) TRY_DO(index_scorecard(index, select.integer(0), *scorecard));
   }
 }

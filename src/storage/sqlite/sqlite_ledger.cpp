@@ -164,7 +164,7 @@ Result<std::vector<registry::StoredScorecard>> SqliteLedger::scorecards(const re
     TRY(const bool more, select.step());
     if (!more) return found;
     TRY(const wire::Document document, wire::Document::from_json("a stored scorecard", select.text(1)));
-    TRY(registry::Scorecard scorecard, wire::scorecard_from(document));
+    TRY(registry::Scorecard scorecard, wire::stored_scorecard_from(document));
     found.push_back({select.integer(0), std::move(scorecard), select.timestamp(2)});
   }
 }

@@ -72,7 +72,7 @@ class Version:
         metrics = [{"name": name, "value": float(value), "samples": int(samples), **({"group": group} if group else {})}
                    for name, value in values.items()]
         self._description.scorecards.append({"kind": kind, "dataset": dataset, "metrics": metrics,
-                                             "evaluator": evaluator or pathlib.PurePath(sys.argv[0] or "python").name})
+                                             "evaluator": evaluator or "script " + pathlib.PurePath(sys.argv[0] or "python").name})
 
     @property
     def registered(self) -> Registered:
