@@ -108,7 +108,7 @@ json to_json(const services::DriftReport& report) {
   return out;
 }
 
-json to_json(const services::Advice& advice, const std::string& metric) {
+json to_json(const services::Advice& advice) {
   json ranking = json::array();
   for (const drift::Ranked& each : advice.suggestion.ranking) {
     const services::Considered& version = advice.considered[each.contender];
@@ -130,7 +130,9 @@ json to_json(const services::Advice& advice, const std::string& metric) {
           {"suggested", best ? json(advice.considered[*best].ref.str()) : json(nullptr)},
           {"reason", advice.suggestion.reason},
           {"enough", advice.suggestion.enough},
-          {"metric", metric},
+          {"note", advice.note.empty() ? json(nullptr) : json(advice.note)},
+          {"metric", advice.metric},
+          {"lower_is_better", advice.scale.better == registry::Better::kLower},
           {"live_rows", advice.live_rows},
           {"looks_like", std::move(mixture)},
           {"unexplained", advice.mixture.columns > 0 ? json(advice.mixture.unexplained) : json(nullptr)},

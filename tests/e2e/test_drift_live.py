@@ -6,7 +6,7 @@ import random
 import pytest
 
 from program import wait_until
-from test_suggest import release, scores, season
+from test_suggest import errors, release, scores, season
 
 PATH = "/v2/models/e/infer"
 
@@ -111,3 +111,18 @@ def test_under_policy_the_better_version_is_released_through_shadow_and_canary(s
     assert "fits it better" in start["reason"]
     status = setup.server.wait_for("e", lambda s: s["rollout"] is not None, "the rollout")
     assert status["rollout"]["candidate"] == "1.3.0"
+
+
+def test_of_an_error_metric_the_version_with_less_of_it_is_released(seasons, releases):
+    """Two versions fit the rows; one has a third of the error of what serves, the other three times as much."""
+    setup = seasons(act="rollout", window="1s", metric="log_loss")
+    release(releases, "1.4.0", "winter", errors(0.9, 0.9))
+    for version, loss in (("1.3.0", 0.1), ("2.0.0", 0.3)):
+        releases.measure(version, errors(loss, loss))
+        releases.gate(version)
+    source = random.Random(6)
+    wait_until(lambda: setup.ask(season(60, source.randrange(10**6), 1.0)) or len(setup.entries("rollout.start")) > 1, "a rollout")
+    status = setup.server.wait_for("e", lambda s: s["rollout"] is not None, "the rollout")
+    assert status["rollout"]["candidate"] == "1.3.0"
+    said = setup.entries("drift.suggestion")[-1]
+    assert "Switch to m@1.3.0" in said["reason"] and said["evidence"]["lower_is_better"] is True

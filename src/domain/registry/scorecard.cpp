@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "domain/registry/metric_scale.hpp"
+
 namespace backstay::registry {
 
 const char* to_string(ScorecardKind kind) {
@@ -50,12 +52,16 @@ Result<void> validate(const Metric& metric) {
 
 }  // namespace
 
-bool is_known_rate(const std::string& name) {
-  std::string text = name;
-  for (char& c : text) {
+std::string usual_spelling(std::string name) {
+  for (char& c : name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
   }
+  return name;
+}
+
+bool is_known_rate(const std::string& name) {
+  const std::string text = usual_spelling(name);
   if (text.ends_with("_change")) return false;  // The difference of two rates is none.
   return std::any_of(std::begin(kRates), std::end(kRates), [&](std::string_view rate) {
     if (text == rate || text.ends_with("_" + std::string(rate))) return true;
