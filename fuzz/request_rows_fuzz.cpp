@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       profile.add(row);
       ++count;
     });
-    CHECK(rows.columns().size() <= drift::Profile::kMaxColumns);
+    CHECK(rows.columns().size() <= live::RequestRows::kMaxColumns);
     CHECK(profile.rows() == count);
     const drift::Profile named = profile.named(rows.columns());
     for (const drift::Profile::Named& column : named.columns) CHECK(column.column.rows() == count);

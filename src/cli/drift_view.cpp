@@ -110,6 +110,19 @@ std::string names(const std::vector<std::string>& list) {
   return fmt::format("{}{}", fmt::join(list.begin(), end, ", "), list.size() > kShown ? ", ..." : "");
 }
 
+/// Which columns are beyond those that were profiled, and on which side; empty: none is.
+std::string left_out_text(const services::DriftReport& report) {
+  std::string out;
+  for (const auto& [profile, whose] : {std::pair{&report.training.profile, "training"}, {&report.live.profile, "live"}})
+    if (profile->left_out > 0)
+      out += fmt::format("{}{} columns of the {} data, beyond the {} that are profiled", out.empty() ? "" : "; ",
+                         profile->left_out, whose, profile->columns.size());
+  if (out.empty()) return out;
+  const std::vector<std::string>& unmatched = report.comparison.not_compared;
+  return coloured(Colour::kYellow, "not compared: " + out) + (unmatched.empty() ? "" : " (" + names(unmatched) + ")") +
+         "\n";
+}
+
 }  // namespace
 
 std::string drift_text(const services::DriftReport& report, const std::string& live_name, bool all) {
@@ -154,6 +167,7 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
   if (!found.absent.empty()) out += fmt::format("not in the live data: {}\n", names(found.absent));
   if (!found.not_in_training.empty())
     out += fmt::format("not in the training data: {}\n", names(found.not_in_training));
+  out += left_out_text(report);
   if (!report.training.without.empty())
     out += fmt::format("slices without a profile: {}\n", names(report.training.without));
   if (report.dropped + report.unreadable > 0)

@@ -159,6 +159,12 @@ class LiveProfiles::Endpoint {
     }
   }
 
+  static drift::Profile named(const drift::RowProfile& profile, const RequestRows& rows) {
+    drift::Profile out = profile.named(rows.columns());
+    out.left_out = rows.left_out();
+    return out;
+  }
+
   void keep(const std::string& version, const std::string& segment, Open& window, std::uint64_t dropped) {
     window.saved = ports_.clock.monotonic();
     LiveWindow out;
@@ -170,8 +176,8 @@ class LiveProfiles::Endpoint {
     out.requests = window.requests;
     out.unreadable = window.unreadable;
     out.dropped = dropped - window.dropped_before;
-    out.profile = wire::to_json(window.rows.named(rows_.columns()));
-    if (window.answers.rows() > 0) out.predictions = wire::to_json(window.answers.named(answers_.columns()));
+    out.profile = wire::to_json(named(window.rows, rows_));
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_));
     // A disk that is full loses a window; the next one tries again.
     static_cast<void>(ports_.windows.keep(out));
   }
@@ -233,7 +239,7 @@ class LiveProfiles::Endpoint {
   Ports& ports_;
   RequestRows rows_;
   RequestRows answers_;
-  drift::RowBlock one_{drift::Profile::kMaxColumns};  ///< The row that is under way.
+  drift::RowBlock one_{RequestRows::kMaxColumns};  ///< The row that is under way.
   std::map<std::string, Version, std::less<>> versions_;
   std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
 };

@@ -120,10 +120,19 @@ Value RequestRows::vector_of(std::span<const Value> values) {
   return {Value::Kind::kNested, false, 0, {}, numbers};
 }
 
+void RequestRows::begin_row() {
+  row_.assign(columns_.size(), {});
+  used_ = 0;
+  beyond_ = 0;
+}
+
 void RequestRows::put(std::string_view column, const Value& value) {
   auto found = places_.find(column);
   if (found == places_.end()) {
-    if (columns_.size() >= drift::Profile::kMaxColumns) return;
+    if (columns_.size() >= kMaxColumns) {
+      left_out_ = std::max(left_out_, ++beyond_);
+      return;
+    }
     found = places_.emplace(std::string(column), columns_.size()).first;
     columns_.emplace_back(column);
   }
@@ -149,8 +158,7 @@ void RequestRows::add_members(const Json& object, const std::string& prefix, int
 }
 
 void RequestRows::read_row(const Json& row, const OnRow& on_row) {
-  row_.assign(columns_.size(), {});
-  used_ = 0;
+  begin_row();
   dom::array list;
   if (row.element.is_object()) {
     add_members(row, "", 1);
@@ -183,8 +191,7 @@ bool RequestRows::read_tensors(const Json& root, const OnRow& on_row) {
   if (tensors.empty()) return false;
   const std::size_t rows = std::min<std::size_t>(tensors.front().rows, kMaxRows);
   for (std::size_t row = 0; row < rows; ++row) {
-    row_.assign(columns_.size(), {});
-    used_ = 0;
+    begin_row();
     for (const Tensor& tensor : tensors) {
       if (tensor.width > kMaxWidth || vectors_.contains(tensor.name)) {
         put(tensor.name, vector_of(std::span(tensor.values).subspan(row * tensor.width, tensor.width)));
@@ -222,8 +229,7 @@ bool RequestRows::read_split(const Json& root, const OnRow& on_row) {
     dom::array list;
     if (each.get_array().get(list) != simdjson::SUCCESS) return false;
     if (rows++ >= kMaxRows) break;
-    row_.assign(columns_.size(), {});
-    used_ = 0;
+    begin_row();
     std::size_t place = 0;
     for (const dom::element cell : list)
       if (place < names.size()) put(names[place++], value_of({cell}));

@@ -26,6 +26,7 @@ namespace backstay::live {
 class RequestRows {
  public:
   static constexpr std::size_t kMaxWidth = 256;
+  static constexpr std::size_t kMaxColumns = 256;  ///< Of all requests; more are left out.
   static constexpr std::size_t kMaxRows = 10'000;  ///< Of one request; more are left out.
 
   explicit RequestRows(std::vector<std::string> names = {});
@@ -39,6 +40,8 @@ class RequestRows {
   bool read(std::string_view body, const OnRow& on_row);
   /// In the order in which they were first seen.
   const std::vector<std::string>& columns() const { return columns_; }
+  /// Values of one row, at most, whose columns were left out.
+  std::size_t left_out() const { return left_out_; }
 
  private:
   struct Json;
@@ -48,6 +51,7 @@ class RequestRows {
   void read_rows(const Json& list, const OnRow& on_row);
   void read_row(const Json& row, const OnRow& on_row);
   void add_members(const Json& object, const std::string& prefix, int depth);
+  void begin_row();
   void put(std::string_view column, const drift::Value& value);
   std::string place_name(std::size_t place) const;
   drift::Value value_of(const Json& json);
@@ -61,6 +65,8 @@ class RequestRows {
   std::vector<drift::Value> row_;
   std::vector<std::vector<double>> numbers_;  ///< Of the row's vectors, the first `used_`.
   std::size_t used_ = 0;
+  std::size_t beyond_ = 0;  ///< Of the row that is under way.
+  std::size_t left_out_ = 0;
   struct Parser;
   std::unique_ptr<Parser> parser_;
 };

@@ -99,7 +99,7 @@ TEST(RequestRows, RefusesWhatHasNoRows) {
 TEST(RequestRows, NeverHasMoreColumnsThanAProfile) {
   RequestRows reader;
   for (int i = 0; i < 400; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
-  EXPECT_EQ(reader.columns().size(), drift::Profile::kMaxColumns);
+  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxColumns);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Finer than what is stored: the live side's own error is small beside that of the training profile.
-constexpr std::uint32_t kLiveK = 500;
+constexpr drift::Resolution kOfAFile{2'000, 8'192};
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -59,7 +59,10 @@ bool same_value(const drift::Value& a, const drift::Value& b) {
 class Reading {
  public:
   Reading(const LiveFile& file, const LiveWatch& watch)
-      : file_(file), watch_(watch), profile_(kMaxColumns, kLiveK), block_(kMaxColumns) {
+      : file_(file),
+        watch_(watch),
+        profile_(drift::Profile::kMaxColumns, kOfAFile),
+        block_(drift::Profile::kMaxColumns) {
     if (watch.training != nullptr) stream_.emplace(*watch.training, watch.plan, watch.ignored);
     if (watch.label.empty()) return;
     out_.errors.emplace();
@@ -123,8 +126,6 @@ class Reading {
   }
 
  private:
-  static constexpr std::size_t kMaxColumns = 1'024;  // What a table may have; the training data has less.
-
   /// Whether a row is late enough; one that is not is counted. `taken`: rows before it that were.
   Result<bool> asked_for(std::string_view time, std::uint64_t taken) {
     auto at = parse_row_time(std::string(time));

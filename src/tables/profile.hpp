@@ -23,7 +23,9 @@ bool read_number(std::string_view text, double& number);
 /// what it discloses.
 class Profile {
  public:
-  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns) : rows_(max_columns), block_(max_columns) {}
+  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns,
+                   drift::Resolution resolution = drift::QuantileSketch::kFine)
+      : rows_(max_columns, resolution), block_(max_columns) {}
   void add(const Row& row);
   void add(const ColumnBatch& batch);
   drift::Profile named(const std::vector<std::string>& columns) const;

@@ -210,7 +210,8 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 std::string to_json(const drift::Profile& profile) {
   json columns = json::array();
   for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
-  json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  json root{{"profile", "backstay-profile/3"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  if (profile.left_out > 0) root["left_out"] = profile.left_out;
   if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -220,24 +221,26 @@ Result<drift::Profile> profile_from_json(const std::string& name, std::string_vi
   Reader read;
   drift::Profile out;
   const json* format = read.member(root, "profile", true);
-  const bool second = format != nullptr && *format == json("backstay-profile/2");
-  if (format != nullptr && !second && *format != json("backstay-profile/1"))
+  const bool has_sketches =
+      format != nullptr && (*format == json("backstay-profile/3") || *format == json("backstay-profile/2"));
+  if (format != nullptr && !has_sketches && *format != json("backstay-profile/1"))
     return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is a profile of a form that is not known.", name),
                       "A newer backstay wrote it; read it with that.");
   out.rows = read.count(read.member(root, "rows", true), "rows");
+  out.left_out = read.count(read.member(root, "left_out"), "left_out");
   const json* columns = read.member(root, "columns", true);
   if (columns != nullptr && columns->is_array() && columns->size() <= drift::Profile::kMaxColumns) {
     for (const json& each : *columns) {
       if (!read.ok()) break;
-      out.columns.push_back(read_column(read, each, out.rows, second));
+      out.columns.push_back(read_column(read, each, out.rows, has_sketches));
       if (!read.ok() || out.find(out.columns.back().name) == &out.columns.back().column) continue;
-      if (second) read.fail("a column is there twice");
+      if (has_sketches) read.fail("a column is there twice");
       out.columns.pop_back();  // Footers of Parquet files may name two alike.
     }
   } else {
-    read.fail("columns is no list of at most 256");
+    read.fail(fmt::format("columns is no list of at most {}", drift::Profile::kMaxColumns));
   }
-  const json* pairs = read.ok() && second ? read.member(root, "pairs") : nullptr;
+  const json* pairs = read.ok() && has_sketches ? read.member(root, "pairs") : nullptr;
   if (pairs != nullptr) out.pairs = read_pairs(read, *pairs, out);
   if (!read.ok())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is no profile: {}.", name, read.problem()),

@@ -188,7 +188,7 @@ TEST(ProfileJson, RefusesWhatCanNotBe) {
   refused("columns", [](json& j) { j["columns"] = 1; });
   refused("a list", [](json& j) { j = json::array(); });
   json newer = good;
-  newer["profile"] = "backstay-profile/3";
+  newer["profile"] = "backstay-profile/4";
   EXPECT_EQ(profile_from_json("p", newer.dump()).error().code, ErrorCode::kUnsupported);
 }
 
