@@ -98,6 +98,7 @@ json to_json(const services::DriftReport& report) {
            {"absent", report.comparison.absent},
            {"not_in_training", report.comparison.not_in_training},
            {"not_compared", report.comparison.not_compared},
+           {"times", report.live.times},
            {"alarms", std::move(alarms)},
            {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
            {"errors", nullptr}};
@@ -106,7 +107,9 @@ json to_json(const services::DriftReport& report) {
     out["errors"] = {{"labelled", errors.labelled},
                      {"wrong", errors.wrong},
                      {"expected_rate", errors.expected},
-                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)}};
+                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)},
+                     {"alarm_time", errors.alarm_time.empty() ? json(nullptr) : json(errors.alarm_time)},
+                     {"note", errors.note.empty() ? json(nullptr) : json(errors.note)}};
   }
   return out;
 }

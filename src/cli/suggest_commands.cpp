@@ -105,6 +105,7 @@ Result<ExitCode> suggest(const Context& context, const Arguments& given) {
   } else {
     TRY(const services::LiveRows rows, services::read_live_rows(a.live, {}, progress_on_terminal(Unit::kBytes)));
     live = rows.profile;
+    a.question.know_ignored = true;
   }
   TRY(const services::Advice advice, services::suggest_version(opened->registry(), records, a.question, live));
   if (context.common.json) {

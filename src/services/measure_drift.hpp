@@ -15,6 +15,7 @@ struct DriftQuestion {
   std::string prediction;            ///< A live column with predictions.
   std::string predicted;             ///< The training column it is compared with: what was to be predicted.
   std::string label;                 ///< A live column with what the predictions should have been.
+  std::optional<double> tolerance;   ///< LiveWatch::tolerance.
   std::optional<double> error_rate;  ///< That is to be expected; nothing: as the version's scorecards say.
 };
 
@@ -39,6 +40,10 @@ Result<DriftReport> measure_drift(const Registry& registry, const registry::Vers
 /// there are no labels in it.
 Result<DriftReport> measure_live_drift(const Registry& registry, const registry::VersionRef& version,
                                        const LivePeriod& period, const DriftQuestion& question);
+
+/// kInvalidArgument when a column that is to be left out is on neither side.
+Result<void> check_ignored(const std::set<std::string>& ignored, const drift::Profile& training,
+                           const drift::Profile& live);
 
 /// An endpoint's stable version; of a model the version in production; or a version as people name it.
 Result<registry::VersionRef> version_in_use(const Records& records, const std::string& text);

@@ -8,6 +8,7 @@
 
 #include "domain/gates/intervals.hpp"
 #include "services/check_rollout.hpp"
+#include "services/measure_drift.hpp"
 
 namespace backstay::services {
 
@@ -172,6 +173,7 @@ Result<Advice> suggest_version(const Registry& registry, const Records& records,
     return Unexpected(ErrorCode::kFailedPrecondition, out.excluded.front().why,
                       "Without it nothing tells whether another version would fit better. Register versions with "
                       "their training files.");
+  if (question.know_ignored) TRY_DO(check_ignored(question.ignored, current->training.profile, live));
   std::vector<Candidate> candidates{*std::move(current)};
   TRY(std::vector<StoredVersion> versions, registry.versions.versions(question.current.model));
   if (versions.size() > kMostVersions) versions.resize(kMostVersions);

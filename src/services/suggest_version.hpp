@@ -17,6 +17,7 @@ struct SuggestQuestion {
   drift::SuggestionRules rules;            ///< Direction and scale are those of the metric, whatever stands here.
   ReleaseRules release;                    ///< What the endpoint asks of versions.
   std::set<std::string> ignored;
+  bool know_ignored = false;  ///< Columns of `ignored` must be there, on one side (check_ignored).
 };
 
 /// A version that was looked at.

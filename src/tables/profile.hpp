@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ drift::Value value_of(const Cell& cell);
 void put_row(std::span<const Cell> cells, drift::RowBlock& block);
 /// The same of some rows of a batch, column by column; there must be room for them. Of numbers no text is made.
 void put_rows(const ColumnBatch& batch, std::size_t first, std::size_t count, drift::RowBlock& block);
+
+/// "true", as pandas ("True") and R ("TRUE") write it too, and "false" likewise.
+std::optional<bool> read_boolean(std::string_view text);
 
 /// A number as tables write them: all of the text, finite, at most 64 bytes.
 bool read_number(std::string_view text, double& number);
