@@ -92,6 +92,7 @@ json to_json(const services::DriftReport& report) {
              {"columns_left_out", report.live.profile.left_out},
              {"left_out", report.live.left_out},
              {"unreadable", report.unreadable},
+             {"unreadable_for", report.unreadable_for},
              {"dropped", report.dropped}}},
            {"columns", std::move(columns)},
            {"pairs", std::move(pairs)},

@@ -187,7 +187,10 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
   if (!report.training.without.empty())
     out += fmt::format("slices without a profile: {}\n", names(report.training.without));
   if (report.dropped + report.unreadable > 0)
-    out += fmt::format("{} sampled requests had no rows, {} were not looked into\n", report.unreadable, report.dropped);
+    out += fmt::format("{} of {} sampled requests could not be read{}; {} more were not looked into\n",
+                       report.unreadable, report.requests,
+                       report.unreadable > 0 ? ": " + services::told_unreadable(report.unreadable_for) : "",
+                       report.dropped);
   if (!found.enough)
     out += coloured(Colour::kYellow, fmt::format("{} live rows are too few for a verdict.\n", found.live_rows));
   return out;

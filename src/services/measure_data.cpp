@@ -244,6 +244,14 @@ class Measurement {
     return whole->profile.empty() ? Result<void>() : keep_profile(*whole, slice);
   }
 
+  /// Of a table whose rows can't be told apart its bytes can still be one slice.
+  static Result<void> or_whole(Result<void> done) {
+    if (done || done.error().code != ErrorCode::kInvalidArgument) return done;
+    Error error = std::move(done).error();
+    error.hint += " Or name the file as one slice, without by: and rows:.";
+    return Unexpected(std::move(error));
+  }
+
   Result<void> measure_rows() {
     const std::string name =
         plan_.files.size() == 1 ? plan_.files[0].name : fmt::format("{} (and files after it)", plan_.files[0].name);
@@ -253,8 +261,8 @@ class Measurement {
                         "Use .csv, .tsv, .jsonl, .parquet or .arrow.");
     tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges, plan_.profile});
     for (const FoundFile& file : plan_.files) {
-      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return rows.feed(piece); }));
-      TRY_DO(rows.end_file());
+      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return or_whole(rows.feed(piece)); }));
+      TRY_DO(or_whole(rows.end_file()));
     }
     TRY(const std::vector<tables::RowSlice> found, rows.finish());
     return keep_rows(found, name);

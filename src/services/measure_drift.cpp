@@ -79,6 +79,11 @@ Unexpected nothing_to_compare(const DriftReport& report, const std::string& wher
     return Unexpected(ErrorCode::kFailedPrecondition,
                       fmt::format("The training data of {} has no rows.", report.version.str()),
                       "Register a version with the rows that it was trained on.");
+  if (report.live.profile.columns.empty() && report.unreadable > 0)
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("{} of {} sampled requests could not be read: {}.", report.unreadable,
+                                  report.requests, told_unreadable(report.unreadable_for)),
+                      "docs/drift.md names the bodies that are read; else give a file of live rows with --live.");
   if (report.live.profile.columns.empty())
     return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has no rows.", where),
                       "Ask again when there are some, or give a file of live rows with --live.");
@@ -134,10 +139,23 @@ Result<DriftReport> measure_live_drift(const Registry& registry, const registry:
   TRY(DriftReport out, begin_report(registry, version));
   out.live.profile = period.profile;
   out.unreadable = period.unreadable;
+  out.unreadable_for = period.unreadable_for;
+  out.requests = period.requests;
   out.dropped = period.dropped;
   TRY_DO(compare_columns(question, question.ignored, period.predictions, "The live data", out));
   out.since = drifted_since(out.training.profile, period, question.thresholds, question.ignored);
   return out;
+}
+
+std::string told_unreadable(const std::map<std::string, std::uint64_t>& unreadable_for) {
+  std::string out;
+  for (const auto& [why, count] : unreadable_for) {
+    const char* const text = why == "packed"     ? "packed, but not by gzip into at most 1 MiB"
+                             : why == "not_json" ? "no JSON"
+                                                 : "JSON without rows, or tensors that are not what their shapes say";
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, text);
+  }
+  return out.empty() ? "their bodies have no rows" : out;
 }
 
 Result<void> check_ignored(const std::set<std::string>& ignored, const drift::Profile& training,

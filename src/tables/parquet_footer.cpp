@@ -27,7 +27,7 @@ using T = ThriftType;
 
 Unexpected broken(const std::string& name, const std::string& what) {
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is not a sound Parquet file: {}.", name, what),
-                    "Write it again, or name it as one slice without row_groups.");
+                    "Write it again.");
 }
 
 struct Element {
