@@ -137,6 +137,58 @@ bool labels(Random& random, bool relative, double arrive_right, double arrive_wr
   return deliver(std::numeric_limits<double>::infinity());
 }
 
+// Of reports those that come are known at once, that one did not come when its window is over; of conversions too. What
+// is known first is all of one kind. Users report sooner than the window is long.
+bool attributed(Random& random, Signal::Kind kind) {
+  constexpr double kWindow = 600;
+  const bool report = kind == Signal::Kind::kReport;
+  GuardrailSpec spec = relative_errors();
+  spec.signal.kind = kind;
+  spec.objective = {report ? Objective::Kind::kAtMost : Objective::Kind::kAtLeast, report ? 0.05 : 0.2};
+  Guardrail guardrail(spec, kAlpha);
+  std::priority_queue<Late> under_way;
+  const auto deliver = [&](double until) {
+    while (!under_way.empty() && under_way.top().at <= until) {
+      const Measurement m = under_way.top().m;
+      under_way.pop();
+      if (guardrail.observe(m)) return true;
+    }
+    return false;
+  };
+  for (int i = 0; i < kRequests; ++i) {
+    Measurement m;
+    m.candidate = true;
+    m.answered = Monotonic(seconds(i));
+    m.number = static_cast<std::uint64_t>(i);
+    m.stage = Measurement::Stage::kOpened;
+    guardrail.observe(m);
+    m.stage = Measurement::Stage::kSettled;
+    const bool followed = random.unit() < (report ? 0.05 : 0.2);
+    m.value = followed ? 1 : 0;
+    under_way.push({i + (followed ? kWindow * std::pow(random.unit(), 3) : kWindow), m});
+    if (deliver(i)) return true;
+  }
+  return deliver(std::numeric_limits<double>::infinity());
+}
+
+// Users who stay with their version and come again and again; those of the worse one have their first error sooner.
+bool sticky_users(Random& random, double stable, double candidate) {
+  constexpr std::uint64_t kUsers = 200;
+  Guardrail guardrail(relative_errors(), kAlpha);
+  Measurement m;
+  m.assignment_probability = 0.3;
+  std::array<bool, kUsers> draw{};
+  for (bool& each : draw) each = random.unit() < m.assignment_probability;
+  for (int i = 0; i < 5 * kRequests; ++i) {
+    const std::uint64_t user = random.below(kUsers);
+    m.cluster = user + 1;
+    m.candidate = draw[user];
+    m.value = random.unit() < (m.candidate ? candidate : stable) ? 1 : 0;
+    if (guardrail.observe(m)) return true;
+  }
+  return false;
+}
+
 bool absolute(Random& random, bool varying) {
   GuardrailSpec spec = relative_errors();
   spec.objective = {Objective::Kind::kAtMost, 0.05};
@@ -330,6 +382,14 @@ std::vector<NullScenario> null_scenarios() {
       item("day and night, outages, steps 5/25/95%", TestKind::kRateVsStable, skewed),
       item("retries that are drawn anew", TestKind::kRateVsStable, [](Random& r) { return retries(r, false); }),
       item("retries of sticky users", TestKind::kRateVsStable, [](Random& r) { return retries(r, true); }),
+      item("sticky users who come again", TestKind::kRateVsStable,
+           [](Random& random) { return sticky_users(random, 0.1, 0.1); }),
+      item("the same, of a version half as bad", TestKind::kRateVsStable,
+           [](Random& random) { return sticky_users(random, 0.1, 0.05); }),
+      item("reports before their absence", TestKind::kRate,
+           [](Random& random) { return attributed(random, Signal::Kind::kReport); }),
+      item("conversions before their absence", TestKind::kRate,
+           [](Random& random) { return attributed(random, Signal::Kind::kConversion); }),
       item("labels late and out of order", TestKind::kRateVsStable, [](Random& r) { return labels(r, true, 1, 1); }),
       item("labels late, most missing", TestKind::kRateVsStable, [](Random& r) { return labels(r, true, .5, .3); }),
       item("labels late, 4 in 10 missing", TestKind::kRate, [](Random& r) { return labels(r, false, .6, .6); }),

@@ -45,7 +45,7 @@ Result<OrderText> read_order(const std::string& word, const std::string& body) {
     fields.optional("reason", order.reason);
   }
   TRY_DO(fields.finish());
-  if (word == "rollback" && order.reason.empty())
+  if (word == "rollback" && order.reason.find_first_not_of(" \t\r\n") == std::string::npos)
     return Unexpected(ErrorCode::kInvalidArgument, "The reason is empty.", "Say why, for whoever reads the audit log.");
   return order;
 }
@@ -187,6 +187,7 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
                                                      condition_of(request))));
   TRY(std::vector<std::string> warnings, services::exceptions_in_use(ports.records, ref, rules));
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);
+  for (std::string& told : ports.monitor.little_traffic(endpoint).get()) warnings.push_back(std::move(told));
   if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <limits>
+#include <optional>
 
 namespace backstay {
 namespace {
@@ -62,6 +63,23 @@ std::string to_rfc3339(Timestamp at) {
   return text;
 }
 
+namespace {
+
+/// "Z", "+01:00"; nothing for anything else.
+std::optional<std::chrono::minutes> offset_of(const std::string& text) {
+  if (text == "Z") return std::chrono::minutes(0);
+  const auto digit = [&](std::size_t at) { return text[at] - '0'; };
+  const bool formed = text.size() == 6 && (text[0] == '+' || text[0] == '-') && text[3] == ':';
+  if (!formed) return std::nullopt;
+  for (const std::size_t at : {1, 2, 4, 5})
+    if (digit(at) < 0 || digit(at) > 9) return std::nullopt;
+  const std::chrono::minutes out((digit(1) * 10 + digit(2)) * 60 + digit(4) * 10 + digit(5));
+  if (digit(4) > 5 || out >= std::chrono::hours(24)) return std::nullopt;
+  return text[0] == '-' ? -out : out;
+}
+
+}  // namespace
+
 Result<Timestamp> parse_rfc3339(const std::string& text) {
   std::tm parts{};
   const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
@@ -74,11 +92,12 @@ Result<Timestamp> parse_rfc3339(const std::string& text) {
     if (digits == 0) rest = nullptr;
     for (; digits < 6; ++digits) micros *= 10;
   }
-  if (rest == nullptr || std::string(rest) != "Z") {
-    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a UTC time", text),
-                      "Write it like 2026-11-24T10:15:30Z.");
+  const std::optional<std::chrono::minutes> offset = rest == nullptr ? std::nullopt : offset_of(rest);
+  if (!offset) {
+    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a time", text),
+                      "Write it like 2026-11-24T10:15:30Z or 2026-11-24T11:15:30+01:00.");
   }
-  return Timestamp(seconds(timegm(&parts)) + microseconds(micros));
+  return Timestamp(seconds(timegm(&parts)) + microseconds(micros) - *offset);
 }
 
 Result<milliseconds> parse_duration(const std::string& text) {

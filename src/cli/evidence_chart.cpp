@@ -52,7 +52,9 @@ std::string evidence_chart(const monitor::Course& course, double log_limit) {
       log_e = course.points[next].log_e;
       most = std::max(most, log_e);
     }
-    cells[row_of(most)][column] = "█";
+    // What is near the limit has not reached it.
+    const int row = most < log_limit ? std::max(row_of(most), limit_row + 1) : row_of(most);
+    cells[row][column] = "█";
   }
   std::string out;
   for (int row = 0; row < kRows; ++row) {

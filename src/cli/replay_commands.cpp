@@ -60,7 +60,10 @@ Result<ExitCode> why(const Context& context, const Arguments& a) {
   TRY(const std::vector<audit::Entry> entries, services::entries_of(opened->records().audit, rollout));
   std::optional<monitor::Replayed> replayed;
   auto again = monitor::replay(opened->recordings(), rollout.id, std::nullopt);
-  if (again) {
+  if (again && again->recorded.damaged) {
+    // What is left of it would tell another story.
+    fmt::print(stderr, "warning: the recording is damaged: {}\n", again->recorded.why_not);
+  } else if (again) {
     replayed = *std::move(again);
   } else if (again.error().code != ErrorCode::kNotFound) {
     // The audit log can tell without it.
@@ -101,11 +104,13 @@ void print_replay(const rollout::State& rollout, const monitor::Replayed& then, 
     for (const monitor::Crossing& c : replayed.crossings)
       rows.push_back({policy, c.evidence.name, guardrails::to_string(c.evidence.action), monitor::length_text(c.after),
                       std::to_string(c.outcomes), fmt::format("{:.3g} to 1", std::exp(c.evidence.log_e))});
-    if (replayed.crossings.empty()) rows.push_back({policy, "-", "none crosses its limit", "", "", ""});
+    if (replayed.crossings.empty())
+      rows.push_back(
+          {policy, "-", replayed.recorded.complete ? "none crosses its limit" : "none in what there is", "", "", ""});
   };
-  fmt::print("{}: {} outcomes of {}, {} of {}, {} labels, in {}\n", rollout.id, then.candidate_outcomes,
-             rollout.candidate, then.stable_outcomes, rollout.stable.empty() ? "nothing else" : rollout.stable,
-             then.labels, monitor::length_text(then.lasted));
+  fmt::print("{}: {} outcomes of {}{}, {} labels, in {}\n", rollout.id, then.candidate_outcomes, rollout.candidate,
+             rollout.stable.empty() ? "" : fmt::format(", {} of {}", then.stable_outcomes, rollout.stable), then.labels,
+             monitor::length_text(then.lasted));
   add("recorded", then);
   if (instead != nullptr) add("instead", *instead);
   fmt::print("{}", table(rows));
@@ -149,6 +154,10 @@ Result<ExitCode> replay(const Context& context, const Arguments& a) {
     print_replay(rollout, then, instead ? &*instead : nullptr);
     if (!other || instead) fmt::print("{}\n", verdict);
   }
+  if (then.recorded.damaged)
+    return Unexpected(ErrorCode::kIntegrity,
+                      fmt::format("The recording of {} is damaged: {}", rollout.id, then.recorded.why_not),
+                      "Bring it back from a backup. What was decided is in the audit log: backstay why.");
   if (other && !instead)
     return Unexpected(
         ErrorCode::kIntegrity, agreement.sentence,

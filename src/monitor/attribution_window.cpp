@@ -4,16 +4,29 @@ namespace backstay::monitor {
 
 using guardrails::Measurement;
 
-void AttributionWindow::open(const traffic::Outcome& outcome, bool candidate, double pi) {
-  if (order_.size() >= kMost) {
-    open_.erase(order_.front());
-    order_.pop_front();
-  }
-  const auto [opened, is_new] =
-      open_.emplace(outcome.prediction, Measurement{candidate, pi, 0, outcome.cluster, outcome.at});
-  if (!is_new) return;
+AttributionWindow::Opened AttributionWindow::open(const traffic::Outcome& outcome, bool candidate, double pi) {
+  Opened out;
+  if (order_.size() >= kMost) out.forgotten = forget_oldest();
+  Measurement answer{candidate, pi, 0, outcome.cluster, outcome.at};
+  answer.answered = outcome.at;
+  answer.stage = Measurement::Stage::kOpened;
+  const auto [opened, is_new] = open_.emplace(outcome.prediction, answer);
+  if (!is_new) return out;
   opened->second.repeated = !users_.insert(outcome.cluster);
+  if (candidate) opened->second.number = numbered_++;
   order_.push_back(outcome.prediction);
+  out.answer = opened->second;
+  return out;
+}
+
+std::optional<Measurement> AttributionWindow::forget_oldest() {
+  const auto oldest = open_.find(order_.front());
+  order_.pop_front();
+  if (oldest == open_.end()) return std::nullopt;
+  Measurement out = oldest->second;
+  out.stage = Measurement::Stage::kForgotten;
+  open_.erase(oldest);
+  return out;
 }
 
 std::optional<Measurement> AttributionWindow::take(const traffic::PredictionId& id, Monotonic now) {
@@ -21,6 +34,7 @@ std::optional<Measurement> AttributionWindow::take(const traffic::PredictionId& 
   if (found == open_.end() || now - found->second.at > within_) return std::nullopt;
   Measurement out = found->second;
   open_.erase(found);
+  out.stage = Measurement::Stage::kSettled;
   out.at = now;
   return out;
 }
@@ -36,6 +50,7 @@ std::optional<Measurement> AttributionWindow::close_one(Monotonic now) {
     Measurement out = oldest->second;
     open_.erase(oldest);
     order_.pop_front();
+    out.stage = Measurement::Stage::kSettled;
     out.at = now;
     return out;
   }
@@ -46,6 +61,7 @@ void AttributionWindow::clear() {
   users_ = {};
   open_.clear();
   order_.clear();
+  numbered_ = 0;
 }
 
 }  // namespace backstay::monitor

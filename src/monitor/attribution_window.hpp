@@ -19,8 +19,12 @@ class AttributionWindow {
 
   explicit AttributionWindow(nanoseconds within) : within_(within) {}
 
+  struct Opened {
+    std::optional<guardrails::Measurement> answer;     ///< Unless it is open already.
+    std::optional<guardrails::Measurement> forgotten;  ///< An older one, when there are too many.
+  };
   /// An answer that a client got. All but the first of a sticky user are marked (Measurement::repeated).
-  void open(const traffic::Outcome& outcome, bool candidate, double pi);
+  Opened open(const traffic::Outcome& outcome, bool candidate, double pi);
   /// What was hoped for, or feared, came: the answer, if its window is open, and closes it.
   std::optional<guardrails::Measurement> take(const traffic::PredictionId& id, Monotonic now);
   /// The oldest answer whose window is over by `now`, and forgets it; nullopt: there is none (more).
@@ -33,7 +37,10 @@ class AttributionWindow {
     std::size_t operator()(const traffic::PredictionId& id) const { return static_cast<std::size_t>(id.high ^ id.low); }
   };
   nanoseconds within_;
+  std::optional<guardrails::Measurement> forget_oldest();
+
   guardrails::ClusterSet users_;
+  std::uint64_t numbered_ = 0;  ///< Of the candidate's.
   std::unordered_map<traffic::PredictionId, guardrails::Measurement, Hash> open_;
   std::deque<traffic::PredictionId> order_;  ///< By when they were opened; what was taken is still in it.
 };

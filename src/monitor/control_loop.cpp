@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "monitor/little_traffic.hpp"
 #include "monitor/report_endpoint.hpp"
 #include "services/commit_rollout.hpp"
 #include "wire/rollout_json.hpp"
@@ -62,7 +63,7 @@ Result<void> Monitor::Loop::start() {
     TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
     driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
                  newest.empty() ? std::nullopt : std::optional(newest.front()), number,
-                 endpoint.config.plan.ready_timeout);
+                 endpoint.config.plan.ready_timeout, policy_text(endpoint.config));
     if (!newest.empty()) ended.push_back(newest.front());
   }
   TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
@@ -113,6 +114,14 @@ void Monitor::Loop::tell_when_ready(std::function<void()> tell) {
 void Monitor::Loop::take_labels(std::vector<Label> labels, Feedback::Done done) {
   drain();  // So that an answer that a client has is known here.
   feedback_.take(std::move(labels), std::move(done));
+}
+
+std::vector<std::string> Monitor::Loop::little_traffic(const std::string& name) {
+  const rollout::State* state = driver_.active(name);
+  if (state == nullptr) return {};
+  const WatchedEndpoint& endpoint = find(name);
+  return monitor::little_traffic(endpoint.config.guardrails, state->plan,
+                                 endpoint.requests_per_second(ports_.clock.monotonic()));
 }
 
 Status Monitor::Loop::report() {
@@ -224,6 +233,7 @@ void Monitor::Loop::take(const Outcome& outcome) {
   WatchedEndpoint& endpoint = endpoints_[outcome.endpoint];
   const std::string& version = directory_.named(outcome.version).version;
   endpoint.versions[version].add(outcome);
+  if (!endpoint.first_at) endpoint.first_at = outcome.at;
   const bool mirrored = outcome.role == Role::kShadow;
   if (endpoint.wants_feedback && !mirrored && !outcome.replayed) remember(endpoint, version, outcome);
 

@@ -46,6 +46,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
   Result<const EndpointConfig*> config(const std::string& name) const;
   Deployment deployment(const std::string& endpoint) const;
+  /// Of the rollout under way; see monitor/little_traffic.hpp.
+  std::vector<std::string> little_traffic(const std::string& endpoint);
   void take_status(const BackendStatus& status) { backends_.take(status); }
 
   void tell_when_ready(std::function<void()> tell);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "wire/rollout_json.hpp"
 
@@ -13,6 +14,7 @@ namespace {
 
 using guardrails::Action;
 using guardrails::Evidence;
+using nlohmann::json;
 using rollout::Phase;
 using rollout::State;
 
@@ -40,6 +42,8 @@ std::string seen(const Evidence& evidence) {
 
 std::string headline(const State& s) {
   const std::string back = s.stable.empty() ? "nothing served then" : s.stable + " served on";
+  if (s.revert && s.phase == Phase::kDone)
+    return fmt::format("{}: the endpoint returned from {} to {}.", s.id, s.stable, s.candidate);
   if (s.phase == Phase::kDone) return fmt::format("{}: {} became the endpoint's stable version.", s.id, s.candidate);
   if (s.phase != Phase::kRolledBack)
     return fmt::format("{}: {} is under way ({}{}).", s.id, s.candidate, rollout::to_string(s.phase),
@@ -47,7 +51,10 @@ std::string headline(const State& s) {
   const std::string trigger = s.cause ? s.cause->trigger : "";
   if (trigger == "guardrail") return fmt::format("{}: a guardrail took {} back; {}.", s.id, s.candidate, back);
   if (trigger == "manual") return fmt::format("{}: {} took {} back; {}.", s.id, s.cause->actor, s.candidate, back);
-  return fmt::format("{}: {} was taken back because its backend was not there; {}.", s.id, s.candidate, back);
+  const char* why = trigger == "requirement"  ? "what a step requires was not shown in time"
+                    : trigger == "dependency" ? "what it needs was taken back"
+                                              : "its backend was not there";
+  return fmt::format("{}: {} was taken back because {}; {}.", s.id, s.candidate, why, back);
 }
 
 Passage observed(const Replayed& replayed) {
@@ -72,14 +79,14 @@ Passage crossed(const Crossing& crossing) {
   return out;
 }
 
-Passage chance(const Evidence& e) {
+Passage chance(const Evidence& e, std::size_t restarts) {
   using guardrails::TestKind;
   const double limit = std::exp(e.log_limit);
   // docs/statistics.md: these estimate the spread, and hold as outcomes become many.
   // One guardrail of several may be asked for more or less than its own limit; what was promised is of all of them.
   const bool together = e.log_promise != e.log_limit;
   const bool asymptotic = e.test == TestKind::kValueVsStable || e.test == TestKind::kRatioVsStable;
-  return {
+  Passage out{
       "How likely that was by chance",
       {fmt::format("The evidence against the candidate was {}; the limit is {:.0f} to 1.", odds(e.log_e), limit),
        fmt::format("Among versions that meet {} at most one in {:.0f} is ever taken back by {}, however often "
@@ -87,6 +94,11 @@ Passage chance(const Evidence& e) {
                    together ? "every objective" : "the objective", std::exp(e.log_promise),
                    together ? "the guardrails together (e-BH)" : "this guardrail", together ? "they look" : "it looks",
                    asymptotic ? " (when it has many outcomes to look at)" : "")}};
+  if (restarts > 0)
+    out.sentences.push_back(fmt::format(
+        "The server was started again {} during the rollout: evidence began anew each time, and that chance with it.",
+        restarts == 1 ? "once" : fmt::format("{} times", restarts)));
+  return out;
 }
 
 Passage others(const std::vector<Evidence>& all, const std::string& but) {
@@ -97,6 +109,18 @@ Passage others(const std::vector<Evidence>& all, const std::string& but) {
     out.sentences.push_back(
         fmt::format("{} {}.", seen(e),
                     e.breached ? "It crossed its limit too" : fmt::format("Evidence at {:.0f}% of its limit", share)));
+  }
+  return out;
+}
+
+/// Of a return: why that version, and which were passed over, as the audit log has it.
+Passage chosen(const State& s, const std::vector<audit::Entry>& entries) {
+  Passage out{"Why that version", {}};
+  for (const audit::Entry& entry : entries) {
+    if (!s.revert || entry.draft.action != "rollout.revert") continue;
+    const json evidence = json::parse(entry.draft.evidence, nullptr, false);
+    if (evidence.is_object() && evidence.contains("why") && evidence["why"].is_string())
+      out.sentences.push_back(evidence["why"].get<std::string>());
   }
   return out;
 }
@@ -153,7 +177,7 @@ Explanation explain(const State& s, const std::vector<audit::Entry>& entries, co
     if (decided != nullptr) {
       out.guardrail = decided->evidence.name;
       out.passages.push_back(crossed(*decided));
-      out.passages.push_back(chance(decided->evidence));
+      out.passages.push_back(chance(decided->evidence, replayed->restarts));
     } else if (!replayed->at_the_end.empty()) {
       out.guardrail = std::max_element(replayed->at_the_end.begin(), replayed->at_the_end.end(),
                                        [](const Evidence& a, const Evidence& b) { return nearness(a) < nearness(b); })
@@ -161,6 +185,7 @@ Explanation explain(const State& s, const std::vector<audit::Entry>& entries, co
     }
     out.passages.push_back(others(replayed->at_the_end, decided != nullptr ? out.guardrail : ""));
   }
+  out.passages.push_back(chosen(s, entries));
   out.passages.push_back(target(s));
   out.passages.push_back(timeline(entries));
   out.passages.erase(std::remove_if(out.passages.begin(), out.passages.end(),
@@ -173,13 +198,13 @@ Agreement compare(const State& s, const Replayed& replayed) {
   using Kind = Agreement::Kind;
   const Crossing* crossing = first_crossing(replayed, Action::kRollBack);
   const bool by_guardrail = s.cause && s.cause->trigger == "guardrail";
+  // What a cut or damaged recording does not have could be anything.
+  if (!replayed.recorded.complete && crossing == nullptr)
+    return {Kind::kCannotTell, "The recording does not have all that was seen: " + replayed.recorded.why_not};
   if (!by_guardrail && crossing == nullptr)
     return {Kind::kSame, "No guardrail crosses the limit at which it takes a release back; none did then."};
-  if (by_guardrail && crossing == nullptr) {
-    if (!replayed.recorded.complete)
-      return {Kind::kCannotTell, "The recording ends before the decision: " + replayed.recorded.why_not};
+  if (by_guardrail && crossing == nullptr)
     return {Kind::kOther, "No guardrail crosses its limit in the recording, but the audit log has a rollback by one."};
-  }
   if (!by_guardrail)
     return {Kind::kOther,
             fmt::format("'{}' crosses its limit in the recording, but no guardrail took the release back.",

@@ -137,6 +137,7 @@ void GuardrailWatch::feed_claims(std::size_t index, const Measurement& measureme
 void GuardrailWatch::feed(std::size_t index, const Measurement& measurement, const OnBreach& on_breach) {
   feed_claims(index, measurement);
   if (guardrails_[index].observe(measurement)) on_breach(guardrails_[index].evidence());
+  if (measurement.stage != Measurement::Stage::kSettled) return;
   if (family_.control != guardrails::Family::Control::kEBh || guardrails_[index].breached()) return;
   // The least that e-BH ever asks for is 1/alpha, of all at once.
   if (guardrails_[index].may_act() && guardrails_[index].log_e() >= -std::log(family_.alpha)) judge_together(on_breach);
@@ -169,6 +170,10 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
     case Signal::Kind::kResponseBytes:
       if (!answered || outcome.status >= 400) return std::nullopt;
       return static_cast<double>(outcome.response_bytes);
+    case Signal::Kind::kStatus:
+      if (!answered || outcome.status >= 500) return std::nullopt;  // The business of the error guardrail.
+      return static_cast<double>(outcome.status);
+    case Signal::Kind::kAgreement:
     case Signal::Kind::kResponseValue:
       // What failed is the business of the error guardrail, what the client did wrong nobody's.
       if (!answered || outcome.status >= 400) return std::nullopt;
@@ -194,10 +199,14 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       // Only what a client has seen can be followed by anything.
       const bool seen = outcome.ending == Ending::kAnswered && outcome.status < 400 && !outcome.replayed &&
                         outcome.role != traffic::Role::kShadow;
-      if (seen) windows_[i]->open(outcome, candidate, pi);
+      if (!seen) continue;
+      const AttributionWindow::Opened opened = windows_[i]->open(outcome, candidate, pi);
+      if (opened.forgotten) feed(i, *opened.forgotten, on_breach);
+      if (opened.answer) feed(i, *opened.answer, on_breach);
       continue;
     }
-    if (is_paired(chosen_test(specs_[i]))) {
+    if (candidate && is_known_later(specs_[i].signal.kind)) guardrails_[i].begin(outcome.at);
+    if (is_paired(chosen_test(specs_[i])) || specs_[i].signal.kind == Signal::Kind::kAgreement) {
       if (!looked) partner = pairs_.match(outcome);
       looked = true;
       if (partner) observe_pair(i, candidate ? outcome : *partner, candidate ? *partner : outcome, on_breach);
@@ -220,6 +229,11 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
                                   const OnBreach& on_breach) {
   const std::optional<double> own = signal_of(index, candidate);
   const std::optional<double> other = signal_of(index, stable);
+  if (specs_[index].signal.kind == Signal::Kind::kAgreement) {
+    if (!other || std::isnan(*other)) return;  // There is nothing to agree with.
+    const bool agree = own && guardrails::agree(specs_[index].signal, *own, *other);
+    return feed(index, {true, 0.5, agree ? 1.0 : 0.0, candidate.cluster, candidate.at}, on_breach);
+  }
   if (own && other) feed(index, {true, 0.5, *own, candidate.cluster, candidate.at, *other}, on_breach);
 }
 
@@ -231,7 +245,10 @@ std::optional<bool> GuardrailWatch::was_right(std::size_t index, const Outcome& 
 void GuardrailWatch::observe_label(std::size_t index, const Outcome& outcome, bool candidate, double pi, double label,
                                    Monotonic now, const OnBreach& on_breach) {
   const auto right = was_right(index, outcome, label);
-  if (right) feed(index, {candidate, pi, *right ? 1.0 : 0.0, outcome.cluster, now}, on_breach);
+  if (!right) return;
+  Measurement m{candidate, pi, *right ? 1.0 : 0.0, outcome.cluster, now};
+  m.answered = outcome.at;
+  feed(index, m, on_breach);
 }
 
 void GuardrailWatch::observe_feedback(FeedbackKind kind, const Outcome& outcome, bool candidate, double pi,
@@ -263,7 +280,9 @@ void GuardrailWatch::observe_verdict(std::size_t examiner, const Outcome& outcom
   if (std::isnan(value)) return;  // It is counted where it went missing, and says nothing of the version.
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     if (slots_[i].examiner != static_cast<int>(examiner) || !in_segment(i, outcome)) continue;
-    feed(i, {candidate, pi, value, outcome.cluster, now}, on_breach);
+    Measurement m{candidate, pi, value, outcome.cluster, now};
+    m.answered = outcome.at;
+    feed(i, m, on_breach);
   }
 }
 

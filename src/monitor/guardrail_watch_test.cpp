@@ -386,6 +386,82 @@ TEST(FirstByte, IsJudgedLikeALatencyAndBytesByWhatIsGood) {
   EXPECT_EQ(watch.evidence()[1].candidate_bad, 1U);
 }
 
+TEST(Status, SaysWhichAnswersAreGoodAndLeavesFailuresToTheErrors) {
+  GuardrailSpec refused = guardrails::default_guardrails()[2];
+  ASSERT_TRUE(guardrails::validate(refused));
+  GuardrailWatch watch({refused}, plan_values({refused}).value().slots);
+  const auto ignore = [](const guardrails::Evidence&) {};
+  Outcome outcome = answered();
+  for (const int status : {200, 404, 422, 503}) {
+    outcome.status = static_cast<std::uint16_t>(status);
+    watch.observe(outcome, true, 0.5, ignore);
+  }
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 3U);
+  EXPECT_EQ(watch.evidence()[0].candidate_bad, 2U);
+}
+
+TEST(Status, ACandidateThatRefusesEverythingIsTakenBack) {
+  const std::vector<GuardrailSpec> specs = guardrails::default_guardrails();
+  GuardrailWatch watch(specs, plan_values(specs).value().slots);
+  std::string breached;
+  for (int i = 0; i < 400 && breached.empty(); ++i) {
+    Outcome outcome = answered();
+    outcome.status = i % 2 == 0 ? 404 : 200;
+    watch.observe(outcome, i % 2 == 0, 0.5, [&](const guardrails::Evidence& evidence) { breached = evidence.name; });
+  }
+  EXPECT_EQ(breached, "refused");
+}
+
+/// Both versions' answers to one mirrored request.
+void mirror(GuardrailWatch& watch, std::uint64_t number, float stable, float candidate) {
+  Outcome outcome = answered();
+  outcome.prediction = {7, number};
+  outcome.values[0] = stable;
+  const auto ignore = [](const guardrails::Evidence&) {};
+  watch.observe(outcome, false, 0, ignore);
+  outcome.role = traffic::Role::kShadow;
+  outcome.values[0] = candidate;
+  watch.observe(outcome, true, 0, ignore);
+}
+
+TEST(Agreement, IsOfBothVersionsOnTheSameRequest) {
+  GuardrailSpec same;
+  same.name = "same";
+  same.signal.kind = Signal::Kind::kAgreement;
+  same.signal.json_pointer = "/score";
+  same.signal.difference = 0.25;
+  same.objective = {Objective::Kind::kAtLeast, 0.5};
+  GuardrailSpec side = same;
+  side.name = "side";
+  side.signal.difference = 0;
+  side.signal.ok_when = guardrails::Predicate{guardrails::Predicate::Op::kBelow, 0.5};
+  for (const GuardrailSpec& spec : {same, side}) ASSERT_TRUE(guardrails::validate(spec));
+  GuardrailWatch watch({same, side}, plan_values({same, side}).value().slots);
+  mirror(watch, 1, 0.5F, 0.5F);
+  mirror(watch, 2, 0.25F, 0.75F);  // As often below 0.5 as the next: only pairs tell.
+  mirror(watch, 3, 0.75F, 0.25F);
+  mirror(watch, 4, 0.375F, 0.5F);
+  mirror(watch, 5, traffic::kNoValue, 0.5F);  // Nothing to agree with.
+  mirror(watch, 6, 0.5F, traffic::kNoValue);
+  const auto evidence = watch.evidence();
+  EXPECT_EQ(evidence[0].candidate_n, 5U);
+  EXPECT_EQ(evidence[0].candidate_bad, 3U);
+  EXPECT_EQ(evidence[1].candidate_bad, 4U);
+  EXPECT_NE(evidence[1].sentence.find("on 4 of 5 requests the versions disagreed"), std::string::npos);
+}
+
+TEST(Agreement, OfACandidateThatSaysTheOppositeIsNone) {
+  GuardrailSpec side;
+  side.name = "side";
+  side.signal.kind = Signal::Kind::kAgreement;
+  side.signal.json_pointer = "/score";
+  side.signal.ok_when = guardrails::Predicate{guardrails::Predicate::Op::kBelow, 0.5};
+  side.objective = {Objective::Kind::kAtLeast, 0.9};
+  GuardrailWatch watch({side}, plan_values({side}).value().slots);
+  for (std::uint64_t i = 0; i < 50; ++i) mirror(watch, i, i % 2 == 0 ? 0.25F : 0.75F, i % 2 == 0 ? 0.75F : 0.25F);
+  EXPECT_TRUE(watch.evidence()[0].breached);
+}
+
 rollout::Plan requiring(const rollout::Requirement& requirement) {
   rollout::Plan plan = rollout::default_plan();
   plan.steps[1].proof.require = {requirement};

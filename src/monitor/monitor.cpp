@@ -46,7 +46,9 @@ std::future<Result<void>> Monitor::start_rollout(const std::string& endpoint, co
                         }
                         if (auto known = resolve(chosen, config.guardrails); !known)
                           return done(Unexpected(std::move(known).error()));
-                        driver.start(endpoint, candidate, chosen, order, done);
+                        services::ReleaseOrder told = order;
+                        told.policy = policy_text(config);
+                        driver.start(endpoint, candidate, chosen, told, done);
                       });
 }
 
@@ -82,6 +84,13 @@ std::future<Status> Monitor::status() {
   auto promise = std::make_shared<std::promise<Status>>();
   std::future<Status> result = promise->get_future();
   loop_->inbox().post([loop = loop_.get(), promise] { promise->set_value(loop->report()); });
+  return result;
+}
+
+std::future<std::vector<std::string>> Monitor::little_traffic(const std::string& endpoint) {
+  auto promise = std::make_shared<std::promise<std::vector<std::string>>>();
+  auto result = promise->get_future();
+  loop_->inbox().post([loop = loop_.get(), promise, endpoint] { promise->set_value(loop->little_traffic(endpoint)); });
   return result;
 }
 

@@ -101,6 +101,8 @@ class Monitor {
   /// Answers when the labels are durable; after a failure none of them was taken.
   std::future<Result<FeedbackResult>> feedback(std::vector<Label> labels);
   std::future<Status> status();
+  /// Which guardrails will hardly see enough in the rollout under way: sentences.
+  std::future<std::vector<std::string>> little_traffic(const std::string& endpoint);
   std::future<Result<Deployment>> deployment(const std::string& endpoint);
 
  private:

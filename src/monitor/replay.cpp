@@ -49,6 +49,8 @@ class Replay {
     TRY_DO(find_examiners(values.examiners, recorded_values.examiners));
     watch_.emplace(specs, values.slots, decides.family);
     out.since_restart = out.crossings.size();
+    if (begun_) ++out.restarts;
+    begun_ = true;
     // The clock that outcomes have begins anew with the machine.
     base_ = out.lasted;
     first_at_.reset();
@@ -148,6 +150,7 @@ class Replay {
   std::vector<int> examiners_;                     ///< Of a recording among the policy's; -1: not wanted.
   std::optional<Monotonic> first_at_;              ///< Since the last restart.
   nanoseconds base_{0};                            ///< What was recorded before that.
+  bool begun_ = false;
   std::uint64_t seen_ = 0;
   std::uint64_t stride_ = 1;
 };

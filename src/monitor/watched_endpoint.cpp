@@ -31,10 +31,14 @@ void VersionCounts::take(const LabelTotal& total) {
   traffic.conversions = total.conversions;
 }
 
+std::string policy_text(const EndpointConfig& config) {
+  return wire::to_json(guardrails::Policy{config.guardrails, config.family});
+}
+
 WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings)
     : config(its_config),
       watch(its_config.guardrails, its_config.slots, its_config.family),
-      recorder(recordings, wire::to_json(guardrails::Policy{its_config.guardrails, its_config.family})),
+      recorder(recordings, policy_text(its_config)),
       error_alarms(its_config.guardrails),
       wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
                                  [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}
@@ -54,6 +58,14 @@ void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
   watch.require(std::move(required));
   watch.reset();
   step.reset();
+}
+
+double WatchedEndpoint::requests_per_second(Monotonic at) const {
+  constexpr seconds kAWhile{10};
+  if (!first_at || at - *first_at < kAWhile) return 0;
+  std::uint64_t requests = 0;
+  for (const auto& [version, counts] : versions) requests += counts.traffic.requests;
+  return static_cast<double>(requests) / std::chrono::duration<double>(at - *first_at).count();
 }
 
 std::vector<rollout::Shown> WatchedEndpoint::shown(const rollout::State& state) const {

@@ -60,6 +60,9 @@ struct VersionCounts {
   void take(const LabelTotal& total);
 };
 
+/// The endpoint's guardrails, as recordings and the audit log have them.
+std::string policy_text(const EndpointConfig& config);
+
 /// All that the control loop keeps of one endpoint.
 struct WatchedEndpoint {
   WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings);
@@ -68,6 +71,8 @@ struct WatchedEndpoint {
   void reset(const rollout::State* active, Monotonic now);
   /// The evidence for what the rollout's step requires.
   std::vector<rollout::Shown> shown(const rollout::State& state) const;
+  /// Of all versions together, since the first one; 0: not known yet.
+  double requests_per_second(Monotonic at) const;
 
   EndpointConfig config;
   GuardrailWatch watch;
@@ -77,8 +82,9 @@ struct WatchedEndpoint {
   StepCount step;
   std::optional<std::chrono::nanoseconds> decision_to_zero;
   std::optional<Monotonic> decided_at;
-  Monotonic since;  ///< When the evidence began.
-  Monotonic now;    ///< Of the outcome or label that is looked at.
+  Monotonic since;                    ///< When the evidence began.
+  Monotonic now;                      ///< Of the outcome or label that is looked at.
+  std::optional<Monotonic> first_at;  ///< Of all outcomes that this process saw.
   std::uint64_t labels_joined = 0;
   std::string trouble;          ///< Why a requirement can't be looked at; empty when all can.
   bool wants_feedback = false;  ///< Some guardrail is fed by what users tell.

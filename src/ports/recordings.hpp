@@ -56,7 +56,8 @@ class RecordingStore {
   /// rollout is under way.
   struct Recorded {
     bool complete = true;
-    std::string why_not;  ///< A sentence.
+    std::string why_not;   ///< A sentence.
+    bool damaged = false;  ///< Not complete because bytes are not what was written.
   };
   virtual Result<Recorded> read(const std::string& rollout, const Reader& reader) const = 0;
 };

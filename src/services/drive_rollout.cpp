@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/digest.hpp"
+
 namespace backstay::services {
 
 namespace {
@@ -58,13 +60,29 @@ rollout::Plan plan_of_return(milliseconds ready_timeout) {
 
 }  // namespace
 
+namespace {
+
+std::string digest_of(const std::string& policy) {
+  return policy.empty() ? "" : sha256(policy).hex();
+}
+
+/// What the log says of how a release is decided.
+std::string evidence_of(const std::string& policy, bool forced) {
+  std::string out = forced ? R"({"forced":true)" : "{";
+  if (!policy.empty())
+    out += fmt::format(R"({}"policy":{},"policy_sha256":"{}")", forced ? "," : "", policy, digest_of(policy));
+  return out + "}";
+}
+
+}  // namespace
+
 bool is_rolled_back(const rollout::State& latest) {
   if (latest.phase == rollout::Phase::kRolledBack) return !latest.revert;
   return latest.phase == rollout::Phase::kDone && latest.revert && latest.started_by != rollout::kSelf;
 }
 
 void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& latest,
-                         std::uint64_t next_number, milliseconds ready_timeout) {
+                         std::uint64_t next_number, milliseconds ready_timeout, const std::string& policy) {
   Endpoint& endpoint = endpoints_[record.endpoint];
   endpoint = Endpoint{};
   endpoint.record = record;
@@ -73,9 +91,11 @@ void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollo
   endpoint.rollout = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
   if (under_way(latest)) {
-    rollout::Transition restarted = rollout::step(*latest, rollout::Restarted{}, clock_.now());
-    endpoint.rollout = restarted.state;
-    for (const rollout::Effect& effect : restarted.after_commit) perform(record.endpoint, effect);
+    rollout::Transition restarted =
+        rollout::step(*latest, rollout::Restarted{digest_of(policy), evidence_of(policy, false)}, clock_.now());
+    // What it was is what traffic and backends are brought to: that waits for no store.
+    for (const rollout::Effect& effect : std::exchange(restarted.after_commit, {})) perform(record.endpoint, effect);
+    apply(endpoint, std::move(restarted), {});
     return;
   }
   if (record.stable.empty()) return;
@@ -120,7 +140,8 @@ void RolloutDriver::start(const std::string& name, const std::string& candidate,
   wanted.candidate = candidate;
   wanted.plan = plan;
   wanted.forced = order.forced;
-  begin(endpoint, std::move(wanted), order.actor, order.reason, order.forced ? R"({"forced":true})" : "{}",
+  wanted.policy = digest_of(order.policy);
+  begin(endpoint, std::move(wanted), order.actor, order.reason, evidence_of(order.policy, order.forced),
         std::move(done));
 }
 
@@ -150,7 +171,20 @@ void RolloutDriver::handle(const std::string& name, const rollout::Event& event,
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("{} is not ready to serve yet.", endpoint.rollout->candidate),
                                    "Look at backstay status and promote it when its backend is ready."));
+  follow_clock(endpoint);
   apply(endpoint, rollout::step(*endpoint.rollout, event, clock_.now()), std::move(done));
+}
+
+/// What slewing does to the time of day between two looks is far less.
+void RolloutDriver::follow_clock(Endpoint& endpoint) {
+  constexpr seconds kSet{2};
+  const std::pair now{clock_.now(), clock_.monotonic()};
+  const auto before = std::exchange(endpoint.clocks, now);
+  if (!before || !under_way(endpoint.rollout)) return;
+  const auto passed = std::chrono::duration_cast<microseconds>(now.second - before->second);
+  const microseconds by = now.first - before->first - passed;
+  if (std::chrono::abs(by) >= kSet)
+    apply(endpoint, rollout::step(*endpoint.rollout, rollout::ClockSet{by}, now.first), {});
 }
 
 void RolloutDriver::roll_back(const std::string& name, const std::string& actor, const std::string& reason, Done done,
@@ -267,6 +301,7 @@ void RolloutDriver::tick(const std::string& name, const rollout::Tick& tick) {
     endpoint.retry_at.reset();
     commit_next(endpoint);
   }
+  follow_clock(endpoint);
   if (!under_way(endpoint.rollout)) return;
   rollout::Tick seen = tick;
   seen.settled = endpoint.pending.empty();

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -36,6 +37,8 @@ struct ReleaseOrder {
   std::string actor;
   std::string reason;
   bool forced = false;  ///< Although it was taken back so often of late that it should wait (check_damping).
+  /// The endpoint's guardrails (wire/policy_json.hpp): the log says what was to decide. Empty: not told.
+  std::string policy{};
 };
 
 /// Where an endpoint returns to when no rollout is under way; without a version: to its standby.
@@ -63,9 +66,10 @@ class RolloutDriver {
 
   /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest`
   /// is still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
-  /// `ready_timeout`: how long a return waits for the backend of the version that it leads to.
+  /// `ready_timeout`: how long a return waits for the backend of the version that it leads to. `policy`: as
+  /// ReleaseOrder has it; when it is another one than before, the log says so.
   void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number,
-            milliseconds ready_timeout = rollout::Plan().ready_timeout);
+            milliseconds ready_timeout = rollout::Plan().ready_timeout, const std::string& policy = "");
 
   /// Starts a rollout to `candidate`; kConflict while another one is under way. One that has just ended is waited for
   /// until its end is durable; kConflict when a guardrail took this candidate back in it: whoever checked it for this
@@ -136,7 +140,12 @@ class RolloutDriver {
     std::optional<Monotonic> retry_at;
     unsigned failures = 0;
     std::string trouble;
+    /// Both clocks as they were last looked at, while a rollout is under way.
+    std::optional<std::pair<Timestamp, Monotonic>> clocks{};
   };
+
+  /// Tells the rollout when the time of day was set.
+  void follow_clock(Endpoint& endpoint);
 
   /// Goes on with the other version when a return has failed; false: there is nothing else to try.
   bool try_instead(Endpoint& endpoint, const rollout::State& ended);

@@ -11,9 +11,10 @@ namespace {
 
 class TestClock : public Clock {
  public:
-  Timestamp now() const override { return Timestamp(at); }
+  Timestamp now() const override { return Timestamp(at + set_by); }
   Monotonic monotonic() const override { return Monotonic(at); }
   microseconds at{seconds(1000)};
+  microseconds set_by{0};  ///< By how much somebody set the time of day.
 };
 
 class World : public RolloutWorld, public CommitQueue {
@@ -100,6 +101,35 @@ TEST_F(RolloutDriverTest, GivesTrafficOnlyAfterTheDecisionIsDurable) {
   EXPECT_EQ(world.share("1.1.0"), 0u);
   world.commit_one();
   EXPECT_EQ(world.share("1.1.0"), 50'000u);
+}
+
+TEST_F(RolloutDriverTest, SettingTheMachinesClockNeitherEndsAStepNorHoldsItUp) {
+  rollout::Plan plan = rollout::default_plan();
+  plan.steps = {{rollout::Step::Kind::kCanary, 100'000, std::chrono::hours(1), 0}};
+  plan.watch = std::chrono::hours(1);
+  for (const seconds by : {seconds(3'700), -seconds(3'700)}) {
+    clock = {};
+    driver.start("e", "1.1.0", plan, {"alice", "why"}, {});
+    world.commit_all();
+    driver.handle("e", rollout::CandidateReady{});
+    world.commit_all();
+    const auto pass = [&](seconds time) {
+      clock.at += time;
+      driver.tick("e", {1'000});
+      world.commit_all();
+    };
+    pass(seconds(1));
+    clock.set_by += by;
+    pass(seconds(1));
+    EXPECT_EQ(driver.active("e")->phase, rollout::Phase::kStepping);
+    EXPECT_EQ(ledger.read(1, 100)->back().draft.action, "rollout.clock_set");
+    pass(seconds(3'500));
+    EXPECT_EQ(driver.active("e")->phase, rollout::Phase::kStepping);
+    pass(seconds(100));
+    EXPECT_EQ(driver.active("e")->phase, rollout::Phase::kWatching);
+    driver.roll_back("e", "alice", "again", {});
+    world.commit_all();
+  }
 }
 
 TEST_F(RolloutDriverTest, AForcedReleaseIsOneWhereItIsStoredAndInTheLog) {

@@ -100,6 +100,9 @@ std::optional<Notice> notice_of(const audit::Entry& entry) {
     out.rollout = text_of(evidence, "rollout");
     out.from = text_of(evidence, "from");
     out.to = text_of(evidence, "to");
+    const std::string given = text_of(evidence, "severity");
+    for (const char* known : {"info", "warning", "error", "critical"})
+      if (given == known) out.severity = known;
   }
   return out;
 }
@@ -118,13 +121,15 @@ std::string headline(const Notice& n) {
   if (n.event == "rollout.ask")
     return fmt::format("{}: the rollout of {} waits for an approval", n.endpoint, candidate);
   if (n.event == "dependency.broken") return fmt::format("{}: what it serves lacks what it needs", n.endpoint);
-  if (n.event == "drift.alarm" || n.event == "dependency.unknown")
-    return fmt::format("{}: nobody knows whether it has what it needs", n.endpoint);
+  if (n.event == "drift.alarm") return fmt::format("{}: its inputs are not what it was trained on", n.endpoint);
+  if (n.event == "drift.suggestion") return fmt::format("{}: another version may fit better", n.endpoint);
+  if (n.event == "dependency.unknown") return fmt::format("{}: nobody knows whether it has what it needs", n.endpoint);
   if (n.event == "guardrail.flag") return fmt::format("{}: a guardrail flagged the candidate", n.endpoint);
   return fmt::format("{}: {}", n.endpoint, n.reason);
 }
 
 const char* severity(const Notice& n) {
+  if (!n.severity.empty()) return n.severity.c_str();
   if (n.event == "rollout.rollback" || n.event == "rollout.revert" || n.event == "dependency.broken") return "error";
   if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag" ||
       n.event == "drift.alarm" || n.event == "dependency.unknown")

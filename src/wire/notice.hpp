@@ -25,7 +25,8 @@ struct Notice {
   std::string to;
   std::string actor;
   std::string reason;
-  std::string commit;  ///< Of the candidate's code; empty: not known. Filled in by who has the registry.
+  std::string severity{};  ///< Of the guardrail that acted; empty: what such an event usually is.
+  std::string commit;      ///< Of the candidate's code; empty: not known. Filled in by who has the registry.
 };
 
 inline constexpr const char* kNoticeEvents[] = {

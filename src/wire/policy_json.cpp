@@ -53,6 +53,7 @@ json signal_json(const Signal& signal) {
   if (!signal.tensor.empty()) out["tensor"] = signal.tensor;
   if (guardrails::is_attributed(signal.kind)) out["within"] = to_string(signal.within);
   if (!signal.classifier.empty()) out["classifier"] = signal.classifier;
+  if (signal.difference > 0) out["difference"] = signal.difference;
   if (signal.ok_when) out["ok_when"] = {{word(signal.ok_when->op), signal.ok_when->value}};
   if (signal.per.given()) out["per"] = value_json(signal.per);
   if (signal.segment.given()) out["segment"] = value_json(signal.segment);
@@ -105,6 +106,7 @@ std::string to_json(const guardrails::Policy& policy) {
               {"restart_every", spec.restarts.every},
               {"action", guardrails::to_string(spec.action)}};
     if (spec.covariate.given()) item["covariate"] = value_json(spec.covariate);
+    if (spec.severity != guardrails::Severity::kByAction) item["severity"] = guardrails::to_string(spec.severity);
     if (spec.window) item["window"] = to_string(*spec.window);
     items.push_back(std::move(item));
   }

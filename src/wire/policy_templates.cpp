@@ -66,9 +66,9 @@ guardrails:
   - name: latency
     signal: {kind: latency}
     objective: {relative_to: stable, tolerance: 1.2, slack: 2ms}
-  - name: conversion                  # a click or a purchase is label 1, none until you gave up waiting is label 0
-    signal: {kind: feedback, json_pointer: /score, positive_at: 0.0}  # every list was a positive prediction
-    objective: {relative_to: stable, tolerance: 1.02}                 # misses at most 2% more often than stable
+  - name: conversion                  # a click or a purchase within half an hour: backstay feedback, or POST /v1/feedback
+    signal: {kind: conversion, within: 30m}
+    objective: {relative_to: stable, tolerance: 1.05}  # at least 1/1.05 times as often as stable's
     action: rollback
   - name: unsuitable                  # share of unsuitable items in the list, from your filter: sum over sum
     signal: {kind: response_value, json_pointer: /unsuitable_items, per: {json_pointer: /items}}
@@ -99,8 +99,8 @@ guardrails:
     test: value_vs_stable
     min_samples: 200
     action: pause
-  - name: complaints                  # user reports: label 0 is a complaint
-    signal: {kind: feedback, header: X-Safety-Score, positive_at: 0.0}
+  - name: complaints                  # what users report within an hour of the answer
+    signal: {kind: report, within: 1h}
     objective: {relative_to: stable, tolerance: 1.2}
     action: rollback
 family: {control: bonferroni, alpha: 0.01}
@@ -144,10 +144,9 @@ guardrails:
       {kind: feedback, json_pointer: /score, positive_at: 0.3, among: negatives, segment: {json_pointer: /group, is: 2}}
     objective: {at_least: 0.75}
     action: rollback
-  - name: agreement                   # in a shadow step: flagged by one version and not by the other, case by case
-    signal: {kind: response_value, json_pointer: /score, ok_when: {below: 0.3}}
-    objective: {relative_to: stable}
-    test: paired_rate
+  - name: agreement                   # in a shadow step: flagged by both versions or by neither, case by case
+    signal: {kind: agreement, json_pointer: /score, ok_when: {below: 0.3}}
+    objective: {at_least: 0.97}
     action: pause
 # Groups that are all somewhat worse are enough together.
 family: {control: e_bh, alpha: 0.01}

@@ -56,7 +56,9 @@ std::optional<Predicate> read_comparison(Fields& fields) {
   for (const auto& [key, op] : kOps) {
     double value = std::nan("");
     fields.optional(key, value);
-    if (!std::isnan(value)) out = Predicate{op, value};
+    if (std::isnan(value)) continue;
+    if (out) fields.fail(key, "is a second comparison", "Only one is looked at: for a range, make two guardrails.");
+    out = Predicate{op, value};
   }
   if (!out)
     fields.fail("at_least", "is missing; so are above, at_most, below and is",
@@ -86,6 +88,8 @@ void read_signal(Fields& fields, Signal& out) {
                              {"report", Signal::Kind::kReport},
                              {"conversion", Signal::Kind::kConversion},
                              {"schema", Signal::Kind::kSchema},
+                             {"status", Signal::Kind::kStatus},
+                             {"agreement", Signal::Kind::kAgreement},
                              {"classifier", Signal::Kind::kClassifier}},
                             out.kind);
     signal.optional("json_pointer", out.json_pointer);
@@ -96,6 +100,7 @@ void read_signal(Fields& fields, Signal& out) {
       signal.fail("within", "is given for a signal that is known at once or by its label",
                   "Reports and conversions take it.");
     signal.optional("classifier", out.classifier);
+    signal.optional("difference", out.difference);
     signal.object("ok_when", [&](Fields& predicate) { out.ok_when = read_comparison(predicate); });
     signal.object("per", [&](Fields& per) { read_value(per, out.per); });
     signal.object("segment", [&](Fields& segment) {
@@ -165,6 +170,7 @@ std::string to_json(const rollout::State& state) {
             {"paused", state.paused},
             {"revert", state.revert},
             {"started_by", state.started_by},
+            {"policy", state.policy},
             {"candidate_ready", state.candidate_ready},
             {"step_index", state.step_index},
             {"started_at", to_rfc3339(state.started_at)},
@@ -199,6 +205,7 @@ Result<rollout::State> rollout_from_json(const std::string& text) {
   fields.optional("paused", state.paused);
   fields.optional("revert", state.revert);
   fields.optional("started_by", state.started_by);
+  fields.optional("policy", state.policy);
   fields.optional("candidate_ready", state.candidate_ready);
   fields.optional("step_index", step_index);
   read_time(fields, "started_at", state.started_at);
@@ -263,6 +270,17 @@ void read_guardrail(Fields& fields, guardrails::GuardrailSpec& spec) {
   fields.optional("action", action);
   read_word<Action>(fields, "action", action,
                     {{"rollback", Action::kRollBack}, {"pause", Action::kPause}, {"flag", Action::kFlag}}, spec.action);
+  if (fields.has("severity")) {
+    using guardrails::Severity;
+    std::string severity;
+    fields.optional("severity", severity);
+    read_word<Severity>(fields, "severity", severity,
+                        {{"info", Severity::kInfo},
+                         {"warning", Severity::kWarning},
+                         {"error", Severity::kError},
+                         {"critical", Severity::kCritical}},
+                        spec.severity);
+  }
   if (auto valid = guardrails::validate(spec); !valid)
     fields.fail("name", "is refused: " + valid.error().message, valid.error().hint);
 }
@@ -316,6 +334,10 @@ std::string to_json(const guardrails::Evidence& e) {
       {"breached", e.breached},
       {"sentence", e.sentence}};
   if (e.log_promise != e.log_limit) root["log_promise"] = e.log_promise;
+  if (e.severity != guardrails::Severity::kByAction) root["severity"] = guardrails::to_string(e.severity);
+  if (e.outside > 0) root["outside"] = e.outside;
+  if (e.open > 0) root["candidate"]["open"] = e.open;
+  if (e.window_over) root["window_over"] = true;
   if (e.covariate) root["covariate"] = {{"explained_ratio", e.covariate->explained}, {"missing", e.covariate->missing}};
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }

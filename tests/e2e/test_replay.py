@@ -121,7 +121,8 @@ def test_why_tells_of_a_manual_rollback_and_of_a_release_that_was_done(released)
         setup.server.wait_for_phase("e", "done")
     assert "2.0.0 became the endpoint's stable version" in setup.backstay("why", "e").out
     setup.backstay("rollback", "e", "--reason", "ward 3 complains")
-    assert "1.0.0 became the endpoint's stable version" in setup.backstay("why", "e").out
+    returned = setup.backstay("why", "e").out
+    assert "the endpoint returned from 2.0.0 to 1.0.0" in returned and "Why that version" in returned
     refused = setup.backstay("why", "e-9", code=3)
     assert "There is no rollout 'e-9'" in refused.err and "e-3" in refused.err
     assert "The endpoints are: e." in setup.backstay("why", "nothing", code=3).err
@@ -133,6 +134,16 @@ def test_a_replay_notices_a_recording_that_tells_something_else(taken_back):
     (recordings / "e-2.rec").rename(recordings / "e-1.rec")  # The first release: nothing was taken back there.
     done = taken_back.backstay("replay", "e-1", code=9)
     assert "no guardrail took the release back" in done.err
+
+
+def test_a_damaged_recording_is_no_evidence_of_anything(taken_back):
+    file = taken_back.backstay.data_dir / "recordings" / "e-2.rec"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1:])
+    refused = taken_back.backstay("replay", "e-2", code=9)
+    assert "is damaged" in refused.err and "hint: Bring it back from a backup" in refused.err
+    why = taken_back.backstay("why", "e-2")
+    assert "recording is damaged" in why.err and "candidate outcomes were bad" in why.out
 
 
 def test_without_its_recording_the_audit_log_still_tells_why(taken_back):
@@ -163,3 +174,19 @@ def test_the_recording_of_a_killed_server_goes_on(released):
     assert not again["recorded"]["complete"]  # Up to a second before the kill is missing.
     assert "The server was killed in between" in setup.backstay("why", "e").out
     setup.server.stop()
+
+
+def test_the_log_has_the_policy_that_decides_and_that_it_became_another(released):
+    setup = released(rollout=LONG)
+    setup.start()
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+    (start,) = [e for e in setup.backstay.audit() if e["action"] == "rollout.start" and "2.0.0" in json.dumps(e)]
+    names = [each["name"] for each in start["evidence"]["policy"]["guardrails"]]
+    assert names == ["errors", "latency", "refused"] and len(start["evidence"]["policy_sha256"]) == 64
+    setup.server.stop()
+    setup.config["endpoints"][0]["guardrails"] = [
+        {"name": "mine", "signal": {"kind": "error"}, "objective": {"at_most": 0.2}}]
+    setup.server = Server(setup.backstay, setup.config)
+    wait_until(lambda: any(e["action"] == "rollout.policy" for e in setup.backstay.audit()), "the note")
+    (changed,) = [e for e in setup.backstay.audit() if e["action"] == "rollout.policy"]
+    assert [each["name"] for each in changed["evidence"]["policy"]["guardrails"]] == ["mine"]

@@ -21,6 +21,7 @@ Claim::Test Claim::make_test(const GuardrailSpec& spec) {
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
+  if (is_attributed(spec.signal.kind)) return UnsettledRateTest(allowed_bad(spec), {}, Direction::kFor);
   return AbsoluteRateTest(allowed_bad(spec), {}, Direction::kFor);
 }
 
@@ -29,7 +30,20 @@ Claim::Claim(GuardrailSpec spec, double alpha)
   if (spec_.covariate.given()) cuped_.emplace();
 }
 
+/// What is not settled yet speaks against the claim.
+void Claim::observe_attributed(const Measurement& m, UnsettledRateTest& test) {
+  if (!m.candidate) return;
+  if (m.stage == Measurement::Stage::kOpened) {
+    ++candidate_n_;
+    test.open();
+  } else {
+    test.settle(m.number, m.stage == Measurement::Stage::kSettled && !is_bad(spec_, m.value));
+  }
+}
+
 void Claim::observe(const Measurement& m) {
+  if (auto* unsettled = std::get_if<UnsettledRateTest>(&test_)) return observe_attributed(m, *unsettled);
+  if (m.stage != Measurement::Stage::kSettled) return;
   if (m.candidate) ++candidate_n_;
   switch (kind_) {
     case TestKind::kAutomatic:

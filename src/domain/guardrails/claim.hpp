@@ -29,10 +29,11 @@ class Claim {
   bool seen_enough() const { return candidate_n_ >= spec_.min_samples; }
 
  private:
-  using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest, RelativeValueTest,
-                            RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
+  using Test = std::variant<AbsoluteRateTest, UnsettledRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest,
+                            RelativeValueTest, RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
   static Test make_test(const GuardrailSpec& spec);
   void observe_value(const Measurement& m);
+  void observe_attributed(const Measurement& m, UnsettledRateTest& test);
   bool first_of_user(const Measurement& m);
 
   GuardrailSpec spec_;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <queue>
 
 #include "domain/guardrails/draws.hpp"
 #include "domain/guardrails/guardrail.hpp"
@@ -71,7 +72,7 @@ class Source {
     if (is_duration(spec_.signal.kind)) return draw_lognormal(random_, level, kLatencySigma);
     if (measures_share(spec_)) {
       const bool good = random_.unit() < level;
-      if (!spec_.signal.ok_when) return is_bad(spec_, 0) == good ? 1.0 : 0.0;
+      if (!spec_.signal.ok_when || !is_number(spec_.signal.kind)) return is_bad(spec_, 0) == good ? 1.0 : 0.0;
       return good ? value_for(*spec_.signal.ok_when) : std::nan("");
     }
     if (is_score(test_)) return draw_score(random_, level, deviation(level));
@@ -96,9 +97,67 @@ struct Stop {
   double bad = 0;
 };
 
+/// One release whose guardrail hears of answers by what users do afterwards: at any time within the window alike, and
+/// that they did nothing when it is over. What changes no evidence is left out.
+Stop run_attributed(const Guardrail& fresh, Source& source, double baseline, double level,
+                    const TrafficForecast& traffic, double horizon) {
+  using Stage = Measurement::Stage;
+  struct Due {
+    double seconds;
+    Measurement m;
+    bool operator<(const Due& other) const { return seconds > other.seconds; }
+  };
+  const auto at = [](double seconds) {
+    return Monotonic(std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)));
+  };
+  const GuardrailSpec& spec = fresh.spec();
+  const bool absolute = chosen_test(spec) == TestKind::kRate;
+  const double within = std::chrono::duration<double>(spec.signal.within).count();
+  const double rate = traffic.requests_per_second * traffic.judged * (absolute ? traffic.weight : 1.0);
+  const auto requests = static_cast<std::uint64_t>(rate * horizon);
+  Guardrail guardrail = fresh;
+  std::priority_queue<Due> due;
+  Stop stop;
+  const auto settle_until = [&](double seconds) {
+    while (!due.empty() && due.top().seconds <= seconds) {
+      const Due next = due.top();
+      due.pop();
+      if (!guardrail.observe(next.m)) continue;
+      const Evidence evidence = guardrail.evidence();
+      stop = {next.seconds, static_cast<double>(evidence.candidate_n), static_cast<double>(evidence.candidate_bad)};
+      return true;
+    }
+    return false;
+  };
+  std::uint64_t candidates = 0;
+  for (std::uint64_t i = 0; i < requests; ++i) {
+    const double seconds = static_cast<double>(i + 1) / rate;
+    if (settle_until(seconds)) return stop;
+    Measurement m;
+    m.assignment_probability = traffic.weight;
+    m.candidate = absolute || source.random().unit() < traffic.weight;
+    m.at = at(seconds);
+    m.answered = m.at;
+    m.stage = Stage::kOpened;
+    m.number = m.candidate ? candidates++ : 0;
+    guardrail.observe(m);
+    m.stage = Stage::kSettled;
+    m.value = source.value(m.candidate ? level : baseline);
+    const bool bad = is_bad(spec, m.value);
+    const bool followed = bad == (spec.signal.kind == Kind::kReport);
+    if (absolute ? !bad : !followed) continue;
+    const double known = seconds + (followed ? source.random().unit() * within : within);
+    m.at = at(known);
+    due.push({known, m});
+  }
+  settle_until(horizon);
+  return stop;
+}
+
 /// One release.
 Stop run(const Guardrail& fresh, Source& source, double baseline, double level, const TrafficForecast& traffic,
          double horizon) {
+  if (is_attributed(fresh.spec().signal.kind)) return run_attributed(fresh, source, baseline, level, traffic, horizon);
   Guardrail guardrail = fresh;
   const TestKind test = chosen_test(fresh.spec());
   const bool alone = test == TestKind::kRate || test == TestKind::kMean;
@@ -239,6 +298,12 @@ std::string sentence_of(const Forecast& f) {
             "candidate "
             "outcomes on average, there are {:.0f}.",
             std::ceil(f.bound_outcomes), f.candidate_outcomes);
+      if (f.nothing_to_compare)
+        return "With all requests going to the candidate there is no stable version to compare it with: give it less "
+               "weight, or the guardrail an objective of its own.";
+      if (f.common)
+        return "None of the simulated releases was found. This test bets on bad outcomes, which are common here: where "
+               "good ones are rare make them conversions, else give it an objective of its own.";
       return "There is not enough traffic to decide within the step: none of the simulated releases was found.";
     case Verdict::kAllowed: return "The objective allows this effect: nothing is to be found.";
     case Verdict::kBaselineBreaches:
@@ -298,6 +363,10 @@ Result<Forecast> forecast(const GuardrailSpec& spec, double alpha, const Expecta
   out.p90_outcomes = quantile(of(&Stop::outcomes), 0.9);
   if (measures_share(spec)) out.median_bad = quantile(of(&Stop::bad), 0.5);
   out.bound_outcomes = information_bound(spec, alpha, expectation, traffic.weight);
+  constexpr double kCommon = 0.3;
+  out.nothing_to_compare = spec.objective.kind == Goal::kRelativeToStable && traffic.weight >= 1;
+  out.common = chosen_test(spec) == TestKind::kRateVsStable && spec.signal.kind != Kind::kConversion &&
+               1 - expectation.baseline > kCommon;
   out.verdict = judge(out, spec, expectation);
   out.sentence = sentence_of(out);
   return out;

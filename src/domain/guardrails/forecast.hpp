@@ -29,7 +29,8 @@ struct TrafficForecast {
   double weight = 0.05;  ///< Share that goes to the candidate; paired tests: that is mirrored.
   double seconds = 600;  ///< How long the step lasts.
   double judged = 1.0;   ///< Share of the requests that the guardrail hears of: labels that arrive, a segment's share.
-  double delay_seconds = 0;  ///< From the request until it hears of it.
+  double delay_seconds = 0;  ///< From the request until it hears of it; of reports and conversions it goes by their
+                             ///< window.
 };
 
 struct Forecast {
@@ -42,6 +43,8 @@ struct Forecast {
   };
   Verdict verdict = Verdict::kEnough;
   std::string sentence;
+  bool nothing_to_compare = false;  ///< No request goes to stable, which a guardrail compares with.
+  bool common = false;  ///< Bad outcomes are so common that a test which bets on them learns little of each.
   std::uint64_t runs = 0;
   double candidate_outcomes = 0;  ///< That the guardrail hears of within the step.
   double simulated_seconds = 0;   ///< Less than the step when that is too much to simulate.

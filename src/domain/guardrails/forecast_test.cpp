@@ -30,6 +30,50 @@ TEST(Information, IsTheReferencesBound) {
   EXPECT_NEAR(relative_information(0.05, 0.01, 0.2, 2), least / 0.2, 1e-8);
 }
 
+TEST(Forecast, OfConversionsWaitsForTheEndOfTheirWindow) {
+  GuardrailSpec spec;
+  spec.name = "clicks";
+  spec.signal.kind = Signal::Kind::kConversion;
+  spec.signal.within = milliseconds(std::chrono::hours(1));
+  spec.objective = {Objective::Kind::kAtLeast, 0.2};
+  TrafficForecast traffic;
+  traffic.requests_per_second = 20;
+  traffic.weight = 0.25;
+  traffic.seconds = 600;
+  const Forecast in_ten_minutes = forecast(spec, 0.01, {0.3, 0.05}, traffic, 1, 100).value();
+  EXPECT_EQ(in_ten_minutes.detected, 0) << "Nothing that did not come is known yet.";
+  traffic.seconds = 5'400;
+  const Forecast in_time = forecast(spec, 0.01, {0.3, 0.05}, traffic, 1, 100).value();
+  EXPECT_GE(in_time.detected, 0.99);
+  EXPECT_GT(in_time.median_seconds, 3'600);
+  EXPECT_LE(in_time.false_alarms, 0.03);
+}
+
+TEST(Forecast, OfReportsHoldsWhatIsNotReportedYetForGood) {
+  GuardrailSpec spec;
+  spec.name = "complaints";
+  spec.signal.kind = Signal::Kind::kReport;
+  spec.signal.within = milliseconds(std::chrono::hours(1));
+  spec.objective = {Objective::Kind::kAtMost, 0.05};
+  TrafficForecast traffic;
+  traffic.requests_per_second = 20;
+  traffic.weight = 0.25;
+  traffic.seconds = 3'600;
+  const Forecast found = forecast(spec, 0.01, {0.99, 0.7}, traffic, 1, 100).value();
+  EXPECT_GE(found.detected, 0.99);
+  EXPECT_EQ(found.false_alarms, 0);
+  EXPECT_GT(found.median_seconds, 60) << "Of 5 answers a second 3 in 10 are reported, on average after half an hour.";
+}
+
+TEST(Forecast, SaysWhenItIsNotTheTrafficThatLacks) {
+  TrafficForecast all;
+  all.weight = 1;
+  EXPECT_NE(forecast(errors(), 0.01, {0.98, 0.9}, all, 1, 100)->sentence.find("no stable version"), std::string::npos);
+  TrafficForecast traffic;
+  traffic.weight = 0.5;
+  EXPECT_NE(forecast(errors(), 0.01, {0.1, 0.08}, traffic, 1, 100)->sentence.find("common here"), std::string::npos);
+}
+
 TEST(Draws, HaveTheMeansAndSpreadsThatWereAskedFor) {
   Random random(1);
   Moments score, wide, latency;

@@ -33,6 +33,12 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
   return (predicted_score >= signal.positive_at) == positive;
 }
 
+bool agree(const Signal& signal, double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return false;
+  if (signal.ok_when) return signal.ok_when->holds(a) == signal.ok_when->holds(b);
+  return std::abs(a - b) <= signal.difference;
+}
+
 bool is_bad(const GuardrailSpec& spec, double value) {
   if (std::isnan(value)) return true;
   switch (spec.signal.kind) {
@@ -40,11 +46,13 @@ bool is_bad(const GuardrailSpec& spec, double value) {
     case Kind::kReport:
     case Kind::kSchema: return value > 0.5;
     case Kind::kFeedback:
+    case Kind::kAgreement:
     case Kind::kConversion: return value < 0.5;
     case Kind::kLatency:
     case Kind::kFirstByte: return value > spec.objective.bound;
     case Kind::kResponseValue:
     case Kind::kResponseBytes:
+    case Kind::kStatus:
     case Kind::kClassifier: return !spec.signal.ok_when->holds(value);
   }
   return true;
@@ -75,17 +83,38 @@ double allowed_bad(const GuardrailSpec& spec) {
   return goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound;
 }
 
+std::size_t ClusterSet::place(std::uint64_t key) const {
+  std::size_t i = (key * 0x9e3779b97f4a7c15ULL) >> 48;
+  while (slots_[i] != key && slots_[i] != 0) i = (i + 1) % kSlots;
+  return i;
+}
+
 bool ClusterSet::insert(std::uint64_t key) {
   if (key == 0) return true;
   if (slots_.empty()) slots_.assign(kSlots, 0);
-  for (std::size_t i = (key * 0x9e3779b97f4a7c15ULL) >> 48;; i = (i + 1) % kSlots) {
-    if (slots_[i] == key) return false;
-    if (slots_[i] != 0) continue;
-    if (used_ >= kSlots * 3 / 4) return false;
-    slots_[i] = key;
-    ++used_;
-    return true;
+  const std::size_t i = place(key);
+  if (slots_[i] == key || used_ >= kSlots * 3 / 4) return false;
+  slots_[i] = key;
+  ++used_;
+  return true;
+}
+
+bool ClusterSet::contains(std::uint64_t key) const {
+  return key != 0 && !slots_.empty() && slots_[place(key)] == key;
+}
+
+void AtRisk::count(bool candidate) {
+  if (now_.all >= kMany) {
+    before_ = now_;
+    now_ = {};
   }
+  ++now_.all;
+  if (candidate) ++now_.candidate;
+}
+
+double AtRisk::share(double pi) const {
+  const auto candidate = static_cast<double>(now_.candidate + before_.candidate);
+  return (candidate + kPrior * pi) / (static_cast<double>(now_.all + before_.all) + kPrior);
 }
 
 Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit) {
@@ -108,6 +137,7 @@ Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit
     case TestKind::kAutomatic:
     case TestKind::kRate: break;
   }
+  if (is_attributed(spec.signal.kind)) return UnsettledRateTest(allowed_bad(spec), spec.restarts);
   return AbsoluteRateTest(allowed_bad(spec), spec.restarts, kAgainst, log_limit);
 }
 
@@ -128,19 +158,29 @@ void Guardrail::count(const Measurement& m) {
     return;
   }
   (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
+  const bool scores = kind_ == TestKind::kMean || kind_ == TestKind::kMeanVsStable || kind_ == TestKind::kPairedMean;
+  if (scores && (m.value < 0 || m.value > 1)) ++outside_;
   if (is_paired(kind_) && !std::isnan(m.second)) stable_sum_ += m.second;
   if (kind_ == TestKind::kRatioVsStable && !std::isnan(m.second))
     (m.candidate ? candidate_per_ : stable_per_) += m.second;
 }
 
+void Guardrail::begin(Monotonic answered) {
+  if (!first_at_) first_at_ = answered;
+}
+
 bool Guardrail::observe(const Measurement& m) {
   if (breached_ || window_over_) return false;
-  if (m.candidate && !first_at_) first_at_ = m.at;
-  // Both arms end together: one that is watched longer would tip the comparison.
-  if (spec_.window && first_at_ && m.at - *first_at_ > *spec_.window) {
-    window_over_ = true;
+  const Monotonic answered = m.answered.value_or(m.at);
+  if (m.candidate) begin(answered);
+  // Both arms end together: one that is watched longer would tip the comparison. Of answers that were given in time
+  // something may still be learnt.
+  if (spec_.window && first_at_ && answered - *first_at_ > *spec_.window) {
+    window_over_ = !m.answered;
     return false;
   }
+  if (is_attributed_rate()) return observe_attributed(m) && breach_at(log_limit_);
+  if (m.stage != Measurement::Stage::kSettled) return false;
   count(m);
   bool may_have_risen = false;
   switch (kind_) {
@@ -168,18 +208,50 @@ bool Guardrail::breach_at(double log_limit) {
 bool Guardrail::observe_rate(const Measurement& m) {
   const bool bad = is_bad(spec_, m.value);
   if (bad) ++(m.candidate ? candidate_bad_ : stable_bad_);
-  if (kind_ == TestKind::kRateVsStable && spec_.signal.kind == Kind::kConversion) {
-    if (bad || !clusters_.insert(m.cluster)) return false;
-    std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
-    return !m.candidate;  // It is stable's that speak against the candidate.
-  }
   if (kind_ == TestKind::kRateVsStable) {
-    if (bad && clusters_.insert(m.cluster))
-      std::get<RelativeRateTest>(test_).observe_bad(m.candidate, m.assignment_probability);
-  } else if (m.candidate) {
-    std::get<AbsoluteRateTest>(test_).observe(bad);
+    const bool conversion = spec_.signal.kind == Kind::kConversion;
+    // Of conversions it is stable's that speak against the candidate.
+    return observe_hit(m, bad != conversion) && m.candidate != conversion;
   }
+  if (m.candidate) std::get<AbsoluteRateTest>(test_).observe(bad);
   return bad && m.candidate;
+}
+
+/// Hits, the outcomes that are rare, decide; of a sticky user's the first. Whether it was bet on.
+bool Guardrail::observe_hit(const Measurement& m, bool hit) {
+  double pi = m.assignment_probability;
+  if (m.cluster != 0) {
+    if (clusters_.contains(m.cluster)) return false;
+    // Never in favour of what is to be shown: for versions that are alike the draw's chance is exact.
+    const double at_risk = at_risk_.share(pi);
+    if (pi > 0 && pi < 1) pi = spec_.signal.kind == Kind::kConversion ? std::min(pi, at_risk) : std::max(pi, at_risk);
+    at_risk_.count(m.candidate);
+  }
+  if (!hit || !clusters_.insert(m.cluster)) return false;
+  std::get<RelativeRateTest>(test_).observe_bad(m.candidate, pi);
+  return true;
+}
+
+/// Of a user's report, or its absence; see UnsettledRateTest.
+bool Guardrail::observe_attributed(const Measurement& m) {
+  using Stage = Measurement::Stage;
+  const bool bad = m.stage == Stage::kSettled && is_bad(spec_, m.value);
+  if (!m.candidate) {
+    if (m.stage == Stage::kOpened) ++stable_n_;
+    if (bad) ++stable_bad_;
+    return false;
+  }
+  auto& test = std::get<UnsettledRateTest>(test_);
+  if (m.stage == Stage::kOpened) {
+    test.open();
+    ++open_;
+    if (++candidate_n_ % std::max<std::uint64_t>(spec_.restarts.every, 1) == 0) test.restart();
+    return false;
+  }
+  --open_;
+  if (bad) ++candidate_bad_;
+  test.settle(m.number, bad);
+  return bad && test.could_be(log_limit_);
 }
 
 // Also what stable does may add to the evidence of these.
@@ -231,6 +303,7 @@ Evidence Guardrail::evidence() const {
   out.name = spec_.name;
   out.test = kind_;
   out.action = spec_.action;
+  out.severity = spec_.severity;
   out.log_e = log_e();
   out.log_limit = log_limit_;
   out.log_promise = log_promise_;
@@ -239,6 +312,9 @@ Evidence Guardrail::evidence() const {
   out.stable_n = stable_n_;
   out.stable_bad = stable_bad_;
   out.missing = missing_;
+  out.open = open_;
+  out.outside = outside_;
+  out.window_over = window_over_;
   out.candidate_mean = mean_of(candidate_sum_, candidate_n_);
   out.stable_mean = mean_of(stable_sum_, stable_n_);
   if (kind_ == TestKind::kRatioVsStable) {
@@ -287,6 +363,13 @@ std::string Guardrail::seen(const Evidence& e) const {
     return fmt::format("{} of {} candidate answers took longer than {:g} s; the objective allows {:g}%",
                        e.candidate_bad, e.candidate_n, spec_.objective.bound, (1 - spec_.objective.quantile) * 100);
   const bool at_least = spec_.objective.kind == Goal::kAtLeast;
+  if (spec_.signal.kind == Kind::kAgreement)
+    return fmt::format("on {} of {} requests the versions disagreed; the objective is that at least {:g}% agree",
+                       e.candidate_bad, e.candidate_n, spec_.objective.bound * 100);
+  if (is_attributed_rate())
+    return fmt::format("{} of {} candidate answers were {} ({} still may be); the objective is at {} {:g}%{}",
+                       e.candidate_bad, e.candidate_n, at_least ? "not followed by a conversion" : "reported", e.open,
+                       at_least ? "least" : "most", spec_.objective.bound * 100, at_least ? " that are" : "");
   return fmt::format("{} of {} candidate outcomes were bad ({:.1f}% good); the objective is at {} {:g}% {}",
                      e.candidate_bad, e.candidate_n, good * 100, at_least ? "least" : "most",
                      spec_.objective.bound * 100, at_least ? "good" : "bad");
@@ -295,12 +378,18 @@ std::string Guardrail::seen(const Evidence& e) const {
 std::string Guardrail::sentence(const Evidence& e) const {
   const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), odds(e.log_e), std::exp(e.log_limit),
-      e.breached ? fmt::format(": {} less than once in {:.0f} releases.",
+      "{}: {}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e),
+      e.outside == 0 ? ""
+                     : fmt::format("; {} values are outside of [0, 1] and count as 0 or 1 (compare them with stable by "
+                                   "test: value_vs_stable)",
+                                   e.outside),
+      odds(e.log_e), std::exp(e.log_limit),
+      e.breached      ? fmt::format(": {} less than once in {:.0f} releases.",
                                together ? "of versions that meet every objective the guardrails together take one back"
-                                        : "a version that meets the objective would show this",
-                               std::exp(e.log_promise))
-                 : std::string("."));
+                                             : "a version that meets the objective would show this",
+                                    std::exp(e.log_promise))
+      : e.window_over ? ". Its window is over: it counts no more."
+                      : std::string("."));
 }
 
 }  // namespace backstay::guardrails

@@ -34,11 +34,20 @@ struct Measurement {
   bool repeated = false;
   /// The request's covariate (GuardrailSpec::covariate); NaN: it has none.
   double covariate = std::numeric_limits<double>::quiet_NaN();
+  /// When the answer was given that this is about, where that is not `at`: a window is about answers.
+  std::optional<Monotonic> answered{};
+  /// Attributed signals: an answer that something may be put down to is opened, and settled when that came, or the time
+  /// for it is over; forgotten, when there are too many. The candidate's are numbered from 0.
+  enum class Stage : std::uint8_t { kSettled, kOpened, kForgotten };
+  Stage stage = Stage::kSettled;
+  std::uint64_t number = 0;
 };
 
 /// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label);
 
+/// For kAgreement: whether both numbers say the same.
+bool agree(const Signal& signal, double a, double b);
 /// Whether an outcome's value is bad under the specification's objective; a missing one (NaN) is.
 bool is_bad(const GuardrailSpec& spec, double value);
 /// Of a score in [0, 1]: how far it is from the best; an answer without one is as bad as can be.
@@ -58,6 +67,7 @@ struct Evidence {
   std::string name;
   TestKind test = TestKind::kAutomatic;
   Action action = Action::kRollBack;
+  Severity severity = Severity::kByAction;
   double log_e = 0;      ///< ln of the e-value now, or at the moment of the breach.
   double log_limit = 0;  ///< ln(1/alpha), or what e-BH asked for when that was less.
   /// What was promised: ln of one in how many good versions is ever taken back. That of e-BH is of the family together,
@@ -68,9 +78,12 @@ struct Evidence {
   std::uint64_t stable_n = 0;
   std::uint64_t stable_bad = 0;
   std::uint64_t missing = 0;  ///< Responses without the value; they count as bad.
+  std::uint64_t outside = 0;  ///< Values of either version outside of [0, 1], which a test of scores takes for 0 or 1.
+  std::uint64_t open = 0;     ///< Of candidate_n: what may still turn out to be bad (attributed signals).
   double candidate_mean = 0;  ///< Of scores and latencies.
   double stable_mean = 0;
   bool breached = false;
+  bool window_over = false;  ///< Nothing counts any more.
   /// What the request's covariate does, when there is one.
   struct Covariate {
     double explained = 0;       ///< The share of stable's variance that it takes out.
@@ -86,11 +99,34 @@ class ClusterSet {
  public:
   /// True the first time. 0 is never remembered.
   bool insert(std::uint64_t key);
+  bool contains(std::uint64_t key) const;
 
  private:
+  /// Where the key is, or would be.
+  std::size_t place(std::uint64_t key) const;
   static constexpr std::size_t kSlots = 1 << 16;
   std::vector<std::uint64_t> slots_;
   std::size_t used_ = 0;
+};
+
+/// The candidate's share of the requests of sticky users who had no hit yet. A user's first hit is bet on, and the
+/// worse version's users have theirs sooner: of those who are left ever more are the better version's, so its share of
+/// the hits to come is greater than the chance of the draw although it is no worse. Counts the last one or two
+/// thousand.
+class AtRisk {
+ public:
+  void count(bool candidate);
+  /// `pi`: what the draw says, which few requests do not change much.
+  double share(double pi) const;
+
+ private:
+  static constexpr std::uint64_t kMany = 1'024;
+  static constexpr double kPrior = 16;
+  struct Requests {
+    std::uint64_t all = 0;
+    std::uint64_t candidate = 0;
+  };
+  Requests now_, before_;
 };
 
 /// One guardrail at work. Not thread-safe.
@@ -102,6 +138,8 @@ class Guardrail {
 
   /// True when this observation made it breach. After that nothing changes any more.
   bool observe(const Measurement& measurement);
+  /// The candidate has answered: that is when a window begins. For signals that are known later.
+  void begin(Monotonic answered);
   /// ln of the e-value now, or at the moment of the breach.
   double log_e() const;
   /// Whether it may act: it has seen enough, its window is open, it has not breached.
@@ -113,10 +151,13 @@ class Guardrail {
   Evidence evidence() const;
 
  private:
-  using Test = std::variant<AbsoluteRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest, RelativeValueTest,
-                            RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
+  using Test = std::variant<AbsoluteRateTest, UnsettledRateTest, RelativeRateTest, BoundedMeanTest, RelativeMeanTest,
+                            RelativeValueTest, RelativeRatioTest, RelativeLatencyTest, PairedRateTest, PairedMeanTest>;
   static Test make_test(const GuardrailSpec& spec, double log_limit);
   bool observe_rate(const Measurement& m);
+  bool observe_attributed(const Measurement& m);
+  bool observe_hit(const Measurement& m, bool hit);
+  bool is_attributed_rate() const { return std::holds_alternative<UnsettledRateTest>(test_); }
   bool observe_value(const Measurement& m);
   bool observe_pair(const Measurement& m);
   void count(const Measurement& m);
@@ -131,10 +172,12 @@ class Guardrail {
   std::optional<Cuped> cuped_;  ///< When the specification names a covariate.
   std::uint64_t without_covariate_ = 0;
   ClusterSet clusters_;
+  AtRisk at_risk_;
   std::optional<Monotonic> first_at_;
   bool breached_ = false;
   bool window_over_ = false;
   std::uint64_t candidate_n_ = 0, candidate_bad_ = 0, stable_n_ = 0, stable_bad_ = 0, missing_ = 0;
+  std::uint64_t open_ = 0, outside_ = 0;
   double candidate_sum_ = 0, stable_sum_ = 0;
   double candidate_per_ = 0, stable_per_ = 0;  ///< Sums of Measurement::second.
 };

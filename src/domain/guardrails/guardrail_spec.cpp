@@ -24,6 +24,7 @@ Unexpected wrong(const GuardrailSpec& spec, const std::string& what, std::string
 std::vector<TestKind> fitting(const GuardrailSpec& spec) {
   const bool relative = spec.objective.kind == Goal::kRelativeToStable;
   const bool value = is_number(spec.signal.kind) && !spec.signal.ok_when;
+  if (spec.signal.kind == Kind::kAgreement) return {TestKind::kRate};
   if (is_duration(spec.signal.kind)) return {relative ? TestKind::kLatencyVsStable : TestKind::kRate};
   if (value && spec.signal.kind == Kind::kResponseBytes) return {TestKind::kValueVsStable};
   if (value && !relative) return {TestKind::kMean};
@@ -37,14 +38,21 @@ std::vector<TestKind> fitting(const GuardrailSpec& spec) {
 
 Result<void> check_values(const GuardrailSpec& spec) {
   const Signal& signal = spec.signal;
-  if (signal.kind == Kind::kResponseValue && signal.value().ways() != 1)
+  const bool takes_value = signal.kind == Kind::kResponseValue || signal.kind == Kind::kAgreement;
+  if (takes_value && signal.value().ways() != 1)
     return wrong(spec, "needs exactly one of json_pointer, header and tensor",
                  "Say where in the response the value is.");
   if (signal.kind == Kind::kFeedback && !signal.value().given())
     return wrong(spec, "doesn't say where the predicted score is", "Give json_pointer, header or tensor.");
-  if (signal.kind != Kind::kResponseValue && signal.kind != Kind::kFeedback && signal.value().given())
+  if (!takes_value && signal.kind != Kind::kFeedback && signal.value().given())
     return wrong(spec, "takes a value from the response for a signal that is none",
-                 "Signals of kind response_value and feedback take one.");
+                 "Signals of kind response_value, feedback and agreement take one.");
+  if (signal.kind == Kind::kStatus && !signal.ok_when)
+    return wrong(spec, "doesn't say which statuses are good", "Write signal: {kind: status, ok_when: {below: 400}}.");
+  if (!(signal.difference >= 0)) return wrong(spec, "has a difference below zero", "Write difference: 0.01.");
+  if (signal.difference > 0 && (signal.kind != Kind::kAgreement || signal.ok_when))
+    return wrong(spec, "has a difference that nothing is compared with",
+                 "Signals of kind agreement without ok_when take one.");
   for (const Value& value : {signal.value(), signal.per, signal.segment, spec.covariate}) {
     if (!value.json_pointer.empty() && value.json_pointer.front() != '/')
       return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
@@ -59,7 +67,7 @@ Result<void> check_values(const GuardrailSpec& spec) {
   if (signal.kind == Kind::kClassifier && (signal.classifier.empty() || !signal.ok_when))
     return wrong(spec, "doesn't say which classifier it takes, or what is good",
                  "Write signal: {kind: classifier, classifier: toxicity, ok_when: {below: 0.5}}.");
-  if (signal.ok_when && !is_number(signal.kind))
+  if (signal.ok_when && !is_number(signal.kind) && signal.kind != Kind::kAgreement)
     return wrong(spec, "has an ok_when for a signal that is good or bad already", "Leave it out.");
   if (signal.segment.given() != signal.where.has_value())
     return wrong(spec, "has half of a segment", "Write segment: {json_pointer: /group, at_least: 1}.");
@@ -85,7 +93,7 @@ Result<void> check_covariate(const GuardrailSpec& spec) {
 Result<void> check_relative(const GuardrailSpec& spec) {
   const Objective& goal = spec.objective;
   if (!(goal.tolerance >= 1 && goal.tolerance <= 1e6))
-    return wrong(spec, "has a tolerance below 1", "1.5 lets the candidate be half as bad again.");
+    return wrong(spec, "has a tolerance outside of [1, 1000000]", "1.5 lets the candidate be half as bad again.");
   if (!(goal.slack_seconds >= 0)) return wrong(spec, "has a slack below zero", "Write slack: 5ms.");
   if (!(goal.margin >= 0 && std::isfinite(goal.margin)))
     return wrong(spec, "has a margin below zero", "Write margin: 0.01, in the value's unit.");
@@ -128,6 +136,17 @@ const char* to_string(Action action) {
   return "rollback";
 }
 
+const char* to_string(Severity severity) {
+  switch (severity) {
+    case Severity::kByAction: return "";
+    case Severity::kInfo: return "info";
+    case Severity::kWarning: return "warning";
+    case Severity::kError: return "error";
+    case Severity::kCritical: return "critical";
+  }
+  return "";
+}
+
 const char* to_string(Signal::Kind kind) {
   switch (kind) {
     case Kind::kError: return "error";
@@ -140,6 +159,8 @@ const char* to_string(Signal::Kind kind) {
     case Kind::kConversion: return "conversion";
     case Kind::kSchema: return "schema";
     case Kind::kClassifier: return "classifier";
+    case Kind::kStatus: return "status";
+    case Kind::kAgreement: return "agreement";
   }
   return "error";
 }
@@ -180,6 +201,12 @@ Result<void> validate(const GuardrailSpec& spec) {
                  fmt::format("Leave test out, or use: {}.", known));
   }
   if (spec.covariate.given()) TRY_DO(check_covariate(spec));
+  if (spec.signal.kind == Kind::kAgreement && goal.kind != Goal::kAtLeast)
+    return wrong(spec, "compares the versions with each other already",
+                 "Say which share of the answers must be the same: objective: {at_least: 0.98}.");
+  if (goal.kind != Goal::kRelativeToStable && (goal.tolerance != 1 || goal.margin != 0 || goal.sigma != 0))
+    return wrong(spec, "has a tolerance, margin or sigma beside an objective of its own",
+                 "Those are of comparisons: objective: {relative_to: stable, tolerance: 1.5}.");
   if (goal.kind == Goal::kRelativeToStable) return check_relative(spec);
   if (spec.signal.kind == Kind::kResponseBytes && !spec.signal.ok_when)
     return wrong(
@@ -192,12 +219,13 @@ Result<void> validate(const GuardrailSpec& spec) {
       return wrong(spec, "has a quantile outside of (0, 1)", "Write quantile: 0.99.");
     return {};
   }
-  const bool takes_bad_share =
-      spec.signal.kind == Kind::kError || spec.signal.kind == Kind::kReport || is_examined(spec.signal.kind);
+  const bool takes_bad_share = spec.signal.kind == Kind::kError || spec.signal.kind == Kind::kReport ||
+                               spec.signal.kind == Kind::kStatus || is_examined(spec.signal.kind);
   if (goal.kind == Goal::kAtMost && !takes_bad_share)
-    return wrong(spec, "has an objective at_most",
-                 "Errors, reports, schema and classifiers take the bad share at_most, durations a time; others take "
-                 "at_least: the share that is good.");
+    return wrong(
+        spec, "has an objective at_most",
+        "Errors, statuses, reports, schema and classifiers take the bad share at_most, durations a time; others take "
+        "at_least: the share that is good.");
   if (!(goal.bound > 0 && goal.bound < 1))
     return wrong(spec, "has an objective outside of (0, 1)", "Write it as a ratio: 0.95.");
   return {};
@@ -224,7 +252,12 @@ std::vector<GuardrailSpec> default_guardrails() {
   latency.name = "latency";
   latency.signal.kind = Kind::kLatency;
   latency.objective.tolerance = 1.5;
-  return {errors, latency};
+  GuardrailSpec refused;
+  refused.name = "refused";
+  refused.signal.kind = Kind::kStatus;
+  refused.signal.ok_when = Predicate{Predicate::Op::kBelow, 400};
+  refused.objective.tolerance = 1.5;
+  return {errors, latency, refused};
 }
 
 }  // namespace backstay::guardrails

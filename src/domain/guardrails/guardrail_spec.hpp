@@ -46,6 +46,8 @@ struct Signal {
     kConversion,     ///< A user did what was hoped for within it.
     kSchema,         ///< The answer is not what the version's signature says; of sampled answers.
     kClassifier,     ///< What a classifier thinks of the answer, in [0, 1], 1 being the worst; of sampled answers.
+    kStatus,         ///< The answer's HTTP status: `ok_when` says which are good, like {below: 400}.
+    kAgreement,      ///< Shadow steps: whether both versions say the same of the same request (Signal::difference).
   };
   enum class Among : std::uint8_t { kAll, kPositives, kNegatives };
 
@@ -65,6 +67,9 @@ struct Signal {
   /// over.
   milliseconds within{std::chrono::hours{1}};
   std::string classifier{};  ///< kClassifier: its name in the endpoint's configuration.
+  /// kAgreement: numbers that differ by no more are the same. With ok_when they are when it holds of both or of
+  /// neither.
+  double difference = 0;
 
   Value value() const { return {json_pointer, header, tensor}; }
   bool operator==(const Signal&) const = default;
@@ -86,10 +91,14 @@ inline bool is_told(Signal::Kind kind) {
 inline bool is_examined(Signal::Kind kind) {
   return kind == Signal::Kind::kSchema || kind == Signal::Kind::kClassifier;
 }
+/// Of an answer that was given before.
+inline bool is_known_later(Signal::Kind kind) {
+  return is_told(kind) || is_examined(kind);
+}
 /// A number that `ok_when` makes good or bad.
 inline bool is_number(Signal::Kind kind) {
   return kind == Signal::Kind::kResponseValue || kind == Signal::Kind::kResponseBytes ||
-         kind == Signal::Kind::kClassifier;
+         kind == Signal::Kind::kClassifier || kind == Signal::Kind::kStatus;
 }
 
 /// What the signal must be.
@@ -114,6 +123,11 @@ struct Objective {
 enum class Action : std::uint8_t { kRollBack, kPause, kFlag };
 const char* to_string(Action action);
 
+/// How loud it is when a guardrail acts, for whoever is told: PagerDuty's words.
+enum class Severity : std::uint8_t { kByAction, kInfo, kWarning, kError, kCritical };
+/// Empty for kByAction: a rollback is an error, the others are warnings.
+const char* to_string(Severity severity);
+
 /// The sequential test: which assumptions are bought with which power. docs/statistics.md says when to take which.
 enum class TestKind : std::uint8_t {
   kAutomatic,        ///< What fits signal and objective: see chosen_test().
@@ -136,8 +150,9 @@ struct GuardrailSpec {
   TestKind test = TestKind::kAutomatic;
   double alpha = 0.01;                 ///< Chance of ever acting on a version that meets the objective.
   std::uint64_t min_samples = 0;       ///< Candidate outcomes before it may act.
-  std::optional<milliseconds> window;  ///< Only this long after the candidate's first outcome ("the first hour").
+  std::optional<milliseconds> window;  ///< Only answers this long after the candidate's first one ("the first hour").
   Action action = Action::kRollBack;
+  Severity severity = Severity::kByAction;
   RestartPlan restarts = kUsualRestarts;  ///< For what breaks after a healthy start.
   /// A number in the request that explains some of the value: means against stable are adjusted by it (Cuped).
   Value covariate{};
@@ -151,7 +166,7 @@ inline bool is_paired(TestKind test) {
 /// Refuses combinations that have no test, with what to write instead.
 Result<void> validate(const GuardrailSpec& spec);
 
-/// Errors and latency against stable: what every rollout has when nothing else is configured.
+/// Errors, latency and refused requests (4xx) against stable: what every rollout has when nothing else is configured.
 std::vector<GuardrailSpec> default_guardrails();
 
 /// What the guardrails of one endpoint may do wrong together.

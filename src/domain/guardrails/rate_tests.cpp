@@ -1,17 +1,30 @@
 #include "domain/guardrails/rate_tests.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace backstay::guardrails {
 
+namespace {
+
+/// ln of what a bet on odds that are `ratio` times those of p0 pays for a bad and for a good outcome.
+struct Steps {
+  double bad, good;
+};
+Steps steps_of(double p0, double ratio, Direction direction) {
+  const double odds = (direction == Direction::kAgainst ? ratio : 1 / ratio) * p0 / (1 - p0);
+  const double q = odds / (1 + odds);
+  return {std::log(q / p0), std::log((1 - q) / (1 - p0))};
+}
+
+}  // namespace
+
 AbsoluteRateTest::AbsoluteRateTest(double p0, const RestartPlan& restarts, Direction direction, double log_limit)
     : capitals_(restarts, kBetShares), log_limit_(direction == Direction::kAgainst ? log_limit : kNoLimit) {
   for (std::size_t j = 0; j < kGrid; ++j) {
-    const double ratio = direction == Direction::kAgainst ? kBetRatios[j] : 1 / kBetRatios[j];
-    const double odds = ratio * p0 / (1 - p0);
-    const double q = odds / (1 + odds);
-    bad_step_[j] = std::log(q / p0);
-    good_step_[j] = std::log((1 - q) / (1 - p0));
+    const Steps steps = steps_of(p0, kBetRatios[j], direction);
+    bad_step_[j] = steps.bad;
+    good_step_[j] = steps.good;
   }
 }
 
@@ -54,6 +67,87 @@ void AbsoluteRateTest::observe_near(bool bad) {
   capitals_.bet(bad_step_, good_step_, bad, log_limit_);
   ++(bad ? settled_bad_ : settled_good_);
   look_ahead();
+}
+
+UnsettledRateTest::UnsettledRateTest(double p0, const RestartPlan& plan, Direction direction) : restarts_(plan) {
+  double sum = 0;
+  for (const double share : kBetShares) sum += share;
+  for (std::size_t j = 0; j < kGrid; ++j) {
+    const Steps steps = steps_of(p0, kBetRatios[j], direction);
+    const bool against = direction == Direction::kAgainst;
+    usual_step_[j] = against ? steps.good : steps.bad;
+    surprise_step_[j] = against ? steps.bad : steps.good;
+    log_shares_[j] = std::log(kBetShares[j] / sum);
+  }
+  settled_.fill(-std::numeric_limits<double>::infinity());
+  epochs_.push_back({std::log(restarts() ? restarts_.first : 1.0)});
+}
+
+void UnsettledRateTest::open() {
+  ++epochs_.back().answers;
+  ++epochs_.back().open;
+}
+
+void UnsettledRateTest::settle(std::uint64_t number, bool surprise) {
+  const std::uint64_t epoch = restarts() ? number / restarts_.every : 0;
+  if (epoch < gone_ || epoch - gone_ >= epochs_.size()) return;
+  Epoch& mine = epochs_[epoch - gone_];
+  --mine.open;
+  if (surprise) ++mine.surprises;
+  if (mine.open == 0) forget_settled();
+}
+
+void UnsettledRateTest::restart() {
+  if (!restarts()) return;
+  const auto m = static_cast<double>(gone_ + epochs_.size());
+  epochs_.push_back({std::log((1 - restarts_.first) / (m * (m + 1)))});
+  forget_settled();
+}
+
+double UnsettledRateTest::log_factor(const Epoch& epoch, std::size_t j) const {
+  return static_cast<double>(epoch.answers - epoch.surprises) * usual_step_[j] +
+         static_cast<double>(epoch.surprises) * surprise_step_[j];
+}
+
+UnsettledRateTest::Grid UnsettledRateTest::capitals_after(std::size_t epochs) const {
+  Grid logs = settled_;
+  for (std::size_t i = 0; i < epochs; ++i)
+    for (std::size_t j = 0; j < kGrid; ++j)
+      logs[j] = log_add(logs[j], epochs_[i].log_weight + log_shares_[j]) + log_factor(epochs_[i], j);
+  return logs;
+}
+
+/// An epoch in which nothing is open changes no more.
+void UnsettledRateTest::forget_settled() {
+  std::size_t settled = 0;
+  while (settled + 1 < epochs_.size() && epochs_[settled].open == 0) ++settled;
+  if (settled == 0) return;
+  settled_ = capitals_after(settled);
+  gone_ += settled;
+  epochs_.erase(epochs_.begin(), epochs_.begin() + static_cast<std::ptrdiff_t>(settled));
+}
+
+double UnsettledRateTest::log_e() const {
+  const Grid logs = capitals_after(epochs_.size());
+  const double spent = log_sum_exp(logs.data(), kGrid);
+  if (!restarts()) return spent;
+  const auto begun = static_cast<double>(gone_ + epochs_.size());
+  return log_add(spent, std::log((1 - restarts_.first) / begun));
+}
+
+// A sum is at most its greatest part times their number; the reserve's part is at most 1.
+bool UnsettledRateTest::could_be(double limit) const {
+  const double parts = static_cast<double>((epochs_.size() + 1) * kGrid + 1);
+  double greatest = 0;
+  for (std::size_t j = 0; j < kGrid; ++j) {
+    double since = 0;
+    for (std::size_t i = epochs_.size(); i-- > 0;) {
+      since += log_factor(epochs_[i], j);
+      greatest = std::max(greatest, epochs_[i].log_weight + log_shares_[j] + since);
+    }
+    greatest = std::max(greatest, settled_[j] + since);
+  }
+  return greatest + std::log(parts) >= limit;
 }
 
 void RelativeRateTest::observe_bad(bool candidate, double pi) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "domain/guardrails/spending.hpp"
 
@@ -65,6 +66,49 @@ class AbsoluteRateTest {
   std::uint64_t settled_good_ = 0;
   double log_limit_;
   bool near_ = false;  ///< The next bad outcome could reach the limit.
+};
+
+/// AbsoluteRateTest for outcomes that are settled late, and not in their order: a report comes at once, that there was
+/// none is known when its window is over, and counting what is known would let whatever is known first decide. What is
+/// not settled yet counts as what speaks least: as good (kAgainst), or as bad (kFor). So the evidence is never more
+/// than it is going to be when the answers are settled and taken in the order in which they were given, which is an
+/// e-process: P(it ever reaches 1/alpha) <= alpha however long and unevenly outcomes take. No answer needs to be
+/// settled ever. Of each time between two restarts that has open answers the counts are kept: one allocation per
+/// restart.
+class UnsettledRateTest {
+ public:
+  explicit UnsettledRateTest(double p0, const RestartPlan& plan = {}, Direction direction = Direction::kAgainst);
+  /// One more answer was given; they are numbered from 0, and between two restarts there are RestartPlan::every.
+  void open();
+  /// Nothing will be learnt of this answer any more than what it was taken for (`surprise`: it was the other).
+  void settle(std::uint64_t number, bool surprise);
+  void restart();
+  double log_e() const;
+  /// False: log_e() is below `limit` for sure. Cheaper.
+  bool could_be(double limit) const;
+
+ private:
+  static constexpr std::size_t kGrid = kBetRatios.size();
+  using Grid = std::array<double, kGrid>;
+  /// From one restart to the next.
+  struct Epoch {
+    double log_weight = 0;  ///< Of the processes that begin with it.
+    std::uint64_t answers = 0;
+    std::uint64_t surprises = 0;
+    std::uint64_t open = 0;
+  };
+  bool restarts() const { return restarts_.every > 0 && restarts_.first < 1; }
+  double log_factor(const Epoch& epoch, std::size_t j) const;
+  Grid capitals_after(std::size_t epochs) const;
+  void forget_settled();
+
+  RestartPlan restarts_;
+  Grid log_shares_{};
+  Grid usual_step_{};       ///< Of what an answer is taken for, and
+  Grid surprise_step_{};    ///< of the other.
+  Grid settled_;            ///< Capitals at the begin of the first epoch that is kept.
+  std::uint64_t gone_ = 0;  ///< Epochs before that.
+  std::vector<Epoch> epochs_;
 };
 
 /// H0: the candidate's bad rate is at most `tolerance` times stable's, whatever that is and however it drifts. Only bad

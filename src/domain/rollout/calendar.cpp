@@ -53,15 +53,20 @@ std::optional<std::string> Calendar::closed(Timestamp now) const {
   const auto day = floor<std::chrono::days>(local);
   const unsigned weekday = std::chrono::weekday(day).iso_encoding() - 1;
   const auto time = floor<minutes>(local - day);
-  if ((hours->days >> weekday & 1U) != 0 && time >= hours->from && time < hours->until) return std::nullopt;
+  const auto is_day = [&](unsigned which) { return (hours->days >> which & 1U) != 0; };
+  const bool over_midnight = hours->until < hours->from;
+  const bool begun_today = is_day(weekday) && time >= hours->from && (over_midnight || time < hours->until);
+  const bool begun_yesterday = over_midnight && is_day((weekday + 6) % 7) && time < hours->until;
+  if (begun_today || begun_yesterday) return std::nullopt;
   return fmt::format("It is outside of the hours {} {}-{} ({}).", days_text(hours->days), time_of_day_text(hours->from),
                      time_of_day_text(hours->until), utc_offset_text(hours->utc_offset));
 }
 
 Result<void> Calendar::validate() const {
-  if (hours && (hours->days == 0 || hours->from >= hours->until || hours->until > kDay))
-    return Unexpected(ErrorCode::kInvalidArgument, "The plan's hours hold no time at all.",
-                      "Write them like hours: {days: mon-fri, from: \"09:00\", until: \"17:00\"}.");
+  if (hours && (hours->days == 0 || hours->from == hours->until || hours->from >= kDay))
+    return Unexpected(
+        ErrorCode::kInvalidArgument, "The plan's hours hold no time at all.",
+        "Write them like hours: {days: mon-fri, from: \"09:00\", until: \"17:00\", utc_offset: \"+01:00\"}.");
   for (const Freeze& freeze : freezes)
     if (freeze.from >= freeze.until)
       return Unexpected(ErrorCode::kInvalidArgument, "A freeze of the plan ends before it begins.",

@@ -15,7 +15,7 @@ namespace backstay::rollout {
 struct OpeningHours {
   std::uint8_t days = 0;                ///< Bit 0 is Monday.
   std::chrono::minutes from{0};         ///< Since midnight, local time.
-  std::chrono::minutes until{24 * 60};  ///< After `from`.
+  std::chrono::minutes until{24 * 60};  ///< Before `from`: of the next day; `days` has the one in which they begin.
   std::chrono::minutes utc_offset{0};   ///< Of the local time: 60 where it is 13:00 at 12:00 UTC.
   bool operator==(const OpeningHours&) const = default;
 };

@@ -24,6 +24,19 @@ TEST(Calendar, IsOpenInItsHoursOfTheLocalTimeOnly) {
   EXPECT_TRUE(calendar.closed(time("2026-11-22T23:00:00Z")));  // Sunday in London, Monday 00:30 there.
 }
 
+TEST(Calendar, HoursThatEndBeforeTheyBeginGoOverMidnight) {
+  Calendar calendar;
+  calendar.hours = OpeningHours{parse_days("fri").value(), hours(22), hours(6), {}};
+  ASSERT_TRUE(calendar.validate());
+  EXPECT_TRUE(calendar.closed(time("2026-11-27T21:59:59Z")));
+  EXPECT_FALSE(calendar.closed(time("2026-11-27T22:00:00Z")));
+  EXPECT_FALSE(calendar.closed(time("2026-11-28T05:59:59Z"))) << "Saturday, but of Friday's night";
+  EXPECT_TRUE(calendar.closed(time("2026-11-28T06:00:00Z")));
+  EXPECT_TRUE(calendar.closed(time("2026-11-27T05:00:00Z"))) << "of Thursday's";
+  calendar.hours->until = hours(22);
+  EXPECT_FALSE(calendar.validate());
+}
+
 TEST(Calendar, BeforeThe1970sDaysAreDaysToo) {
   Calendar calendar;
   calendar.hours = OpeningHours{parse_days("wed").value(), hours(0), hours(24), {}};

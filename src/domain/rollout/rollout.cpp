@@ -222,7 +222,8 @@ Transition on_ready(const State& state, Timestamp now) {
 
 Transition approve(const State& state, const Approve& event) {
   for (std::size_t index = next_index(state); index <= state.plan.steps.size(); ++index) {
-    if (state.phase == Phase::kWatching || !lacks_approval(state, index)) continue;
+    if (state.phase == Phase::kWatching || !state.plan.needs_approval(index)) continue;
+    if (!lacks_approval(state, index)) return unchanged(state);  // Said already, and not meant for what comes after.
     Transition out = change(state, {event.actor, "rollout.approve", event.reason, "{}"});
     out.state.approved = index + 1;
     return out;
@@ -230,8 +231,27 @@ Transition approve(const State& state, const Approve& event) {
   return unchanged(state);
 }
 
-Transition on_restarted(const State& state, Timestamp now) {
-  Transition out = unchanged(state);
+Transition on_clock_set(const State& state, const ClockSet& event) {
+  const auto by = std::chrono::duration_cast<milliseconds>(std::chrono::abs(event.by));
+  Transition out =
+      change(state, {kSelf, "rollout.clock_set",
+                     fmt::format("The machine's clock was set {} {}: the times of this rollout go with it.",
+                                 backstay::to_string(by), event.by.count() > 0 ? "ahead" : "back"),
+                     "{}"});
+  out.state.phase_since += event.by;
+  out.state.last_up += event.by;
+  if (out.state.evidence_since != Timestamp{}) out.state.evidence_since += event.by;
+  return out;
+}
+
+Transition on_restarted(const State& state, const Restarted& event, Timestamp now) {
+  const bool other_policy = !state.policy.empty() && !event.policy.empty() && state.policy != event.policy;
+  Transition out = other_policy
+                       ? change(state, {kSelf, "rollout.policy",
+                                        "The server was started again with other guardrails: they decide from now on.",
+                                        event.evidence})
+                       : unchanged(state);
+  if (other_policy) out.state.policy = event.policy;
   out.state.candidate_ready = false;
   out.state.last_up = now;
   if (state.phase != Phase::kWarming) out.state.evidence_since = now;
@@ -335,7 +355,8 @@ Transition step(const State& state, const Event& event, Timestamp now) {
           },
           [&](const Approve& order) { return approve(state, order); },
           [&](const Promote& order) { return on_promote(state, order, now); },
-          [&](const Restarted&) { return on_restarted(state, now); },
+          [&](const ClockSet& set) { return on_clock_set(state, set); },
+          [&](const Restarted& back) { return on_restarted(state, back, now); },
       },
       event);
 }

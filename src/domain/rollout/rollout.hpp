@@ -55,6 +55,7 @@ struct State {
   std::string
       started_by;  ///< A person, or kSelf: what the version needs was rolled back. Empty: of before it was kept.
   std::size_t step_index = 0;
+  std::string policy;  ///< SHA-256 of the guardrails that decide, as the log has them; empty: of before it was kept.
   Timestamp started_at;
   Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
   Timestamp last_up;           ///< When the candidate was last ready, or began to be waited for.
@@ -109,7 +110,8 @@ struct Resume {
   std::string actor;
   std::string reason;
 };
-struct Approve {  ///< The next step that takes a person's approval may begin, as soon as its time has come.
+struct Approve {  ///< The next step that takes a person's approval may begin, as soon as its time has come. Saying it
+                  ///< twice approves nothing else.
   std::string actor;
   std::string reason;
 };
@@ -117,9 +119,16 @@ struct Promote {  ///< Fast track: skip what is left of the steps, approvals and
   std::string actor;
   std::string reason;
 };
-struct Restarted {};  ///< The server came back and loaded this state: emit again what makes the world match it.
+struct ClockSet {  ///< The machine's time of day was set: the rollout's own times go with it, or a step would end at
+                   ///< once, or never.
+  microseconds by{0};
+};
+struct Restarted {         ///< The server came back and loaded this state: emit again what makes the world match it.
+  std::string policy{};    ///< As State::policy, of the guardrails that decide from now on.
+  std::string evidence{};  ///< JSON: them.
+};
 using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, DependencyLost, Pause,
-                           Resume, Approve, Promote, Restarted>;
+                           Resume, Approve, Promote, ClockSet, Restarted>;
 
 // --- effects: idempotent, replayable
 // ------------------------------------------------------------------------------------------

@@ -255,6 +255,13 @@ TEST(Approval, GivenBeforeItIsAskedForCoversTheNextStepOnly) {
   EXPECT_FALSE(step(state, Approve{"bob", "again"}, at(43)).changed);
 }
 
+TEST(Approval, SaidTwiceApprovesNothingThatComesLater) {
+  State state = step(with_approvals(), Approve{"bob", ""}, at(2)).state;
+  EXPECT_FALSE(step(state, Approve{"bob", "a second click"}, at(2)).changed);
+  state = tick(state, 20).state;
+  EXPECT_EQ(tick(state, 40).notes.at(0).action, "rollout.ask") << "The promotion is asked for all the same.";
+}
+
 TEST(Approval, NeverHoldsUpARollback) {
   const State asked = tick(with_approvals(), 20).state;
   for (const Event& event :

@@ -220,7 +220,7 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
     auto block = block_at(file.get(), offset, path.string());
     if (!block) {
       if (block.error().code != ErrorCode::kIntegrity) return Unexpected(std::move(block).error());
-      return Recorded{false, block.error().message};
+      return Recorded{false, block.error().message, true};
     }
     if (!*block) return Recorded{false, "It has no end yet: the rollout is under way, or the server was killed."};
     const std::vector<std::byte>& payload = (*block)->payload;
@@ -237,7 +237,7 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
       }
       case BlockKind::kObservations: {
         const auto observations = recordings::decode_observations(payload, (*block)->head.format);
-        if (!observations) return Recorded{false, observations.error().message};
+        if (!observations) return Recorded{false, observations.error().message, true};
         for (const Observation& observation : *observations) reader.observation(observation);
         break;
       }
