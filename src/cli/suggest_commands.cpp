@@ -27,8 +27,14 @@ struct Arguments {
 
 std::string expected_text(const std::optional<drift::Expected>& value, bool share) {
   if (!value) return "not measured";
-  return share ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", value->value, value->lower, value->upper)
-               : fmt::format("{:.4g} [{:.4g}, {:.4g}]", value->value, value->lower, value->upper);
+  return fmt::format("{} [{}, {}]", drift::metric_text(value->value, share), drift::metric_text(value->lower, share),
+                     drift::metric_text(value->upper, share));
+}
+
+std::string against(const drift::Expected& then, const drift::Expected& now, bool share) {
+  if (share)
+    return fmt::format("{:.2f} [{:.2f}, {:.2f}] against {:.2f} now", then.value, then.lower, then.upper, now.value);
+  return fmt::format("{} against {} now", expected_text(then, share), drift::metric_text(now.value, share));
 }
 
 void print_table(const services::Advice& advice) {
@@ -70,10 +76,8 @@ void print_advice(const Context& context, const Arguments& a, const services::Ad
   std::string expected;
   for (const drift::Ranked& each : found.ranking)
     if (each.contender == 0 && each.expected && first.expected)
-      expected = fmt::format(
-          fmt::runtime(advice.scale.share ? ", expected {} {:.2f} [{:.2f}, {:.2f}] against {:.2f} now"
-                                          : ", expected {} {:.3g} [{:.3g}, {:.3g}] against {:.3g} now"),
-          advice.metric, first.expected->value, first.expected->lower, first.expected->upper, each.expected->value);
+      expected =
+          fmt::format(", expected {} {}", advice.metric, against(*first.expected, *each.expected, advice.scale.share));
   fmt::print("\n{} trained on {}{}\n  {}\n",
              coloured(Colour::kBold, fmt::format("switch to {}:", best.ref.version.str())),
              fmt::join(best.slices, ", "), expected, found.reason);

@@ -51,6 +51,8 @@ class Scores {
     const auto& [set, group] = by_place_.rbegin()->first;
     return set.empty() ? group : fmt::format("{} of '{}'", group, set);
   }
+  /// Values without limits, of which none can be made.
+  std::size_t unsure() const { return unsure_; }
   const Score* on(const std::string& set, const registry::DataSlice& slice) const {
     const Score* out = newer(find(set, slice.name), find("", set + "/" + slice.name));
     if (slice.rule.column.empty()) return out;
@@ -65,6 +67,7 @@ class Scores {
     } else if (metric.samples > 0 && registry::is_known_rate(metric.name)) {
       limits = gates::wilson(metric.value, metric.samples, kConfidence);
     } else {
+      ++unsure_;
       return;
     }
     const Score score{metric.value, (limits.upper - limits.lower) / kSidesOf95, ++added_};
@@ -82,6 +85,7 @@ class Scores {
 
   std::map<std::pair<std::string, std::string>, Score> by_place_;  ///< By data set and group.
   std::size_t added_ = 0;
+  std::size_t unsure_ = 0;
 };
 
 /// Slices on which something was measured, with their profiles; the first manifest that has one counts.
@@ -203,6 +207,9 @@ Result<Advice> suggest_version(const Registry& registry, const Records& records,
         "{} was measured on groups, like {}, and none of them is a slice with a profile: name the suite's set as the "
         "data set in version.yaml, whose slices are by the same column",
         out.metric, found);
+  if (out.slices.empty() && out.note.empty() && candidates.front().scores.unsure() > 0)
+    out.note = fmt::format("{} was measured on groups, without limits (lower, upper) that tell how sure the values are",
+                           out.metric);
   std::vector<drift::Contender> contenders;
   for (const Candidate& each : candidates) {
     contenders.push_back({each.version.ref.version.str(),

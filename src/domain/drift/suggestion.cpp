@@ -85,9 +85,8 @@ Suggestion by_performance(const std::vector<Contender>& contenders, std::size_t 
     return out;
   }
   const Expected& gain = *first.gain;
-  const std::string told =
-      rules.share ? fmt::format("the gain is {:.3f}, between {:.3f} and {:.3f}", gain.value, gain.lower, gain.upper)
-                  : fmt::format("the gain is {:.3g}, between {:.3g} and {:.3g}", gain.value, gain.lower, gain.upper);
+  const std::string told = fmt::format("the gain is {}, between {} and {}", metric_text(gain.value, rules.share),
+                                       metric_text(gain.lower, rules.share), metric_text(gain.upper, rules.share));
   const double least = rules.share ? rules.least_gain : rules.least_gain * std::abs(now);
   if (gain.lower <= 0 || gain.value < least) {
     out.reason = fmt::format("{} may be no better: {}", contenders[first.contender].name, told);
@@ -99,6 +98,12 @@ Suggestion by_performance(const std::vector<Contender>& contenders, std::size_t 
 }
 
 }  // namespace
+
+std::string metric_text(double value, bool share) {
+  constexpr double kManyDigits = 1e4;
+  if (share) return fmt::format("{:.3f}", value);
+  return std::abs(value) < kManyDigits ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
+}
 
 std::optional<double> profile_distance(const Profile& training, const Profile& live,
                                        const std::set<std::string>& ignored) {

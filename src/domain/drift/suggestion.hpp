@@ -51,6 +51,9 @@ struct Suggestion {
   bool enough = true;               ///< There was enough to decide by.
 };
 
+/// A value or gain of a metric as people read it: three decimals of a share, four digits of anything else.
+std::string metric_text(double value, bool share);
+
 /// Mean over columns of distance() between two profiles; nothing when they share none.
 std::optional<double> profile_distance(const Profile& training, const Profile& live,
                                        const std::set<std::string>& ignored = {});
