@@ -68,8 +68,8 @@ Table read_table(const char* path) {
   return out;
 }
 
-drift::Profile profile_of(const Table& table, std::uint32_t k) {
-  drift::RowProfile rows(drift::Profile::kMaxColumns, k);
+drift::Profile profile_of(const Table& table, drift::Resolution resolution) {
+  drift::RowProfile rows(drift::Profile::kMaxColumns, resolution);
   drift::RowBlock block(drift::Profile::kMaxColumns);
   for (std::size_t at = 0; at < table.batch.rows; at += block.rows()) {
     block.clear();
@@ -91,9 +91,9 @@ int main(int argc, char** argv) {
   const Table training = read_table(argv[1]);
   const Table live = read_table(argv[2]);
   const double begin = cpu_seconds();
-  const drift::Profile before = profile_of(training, drift::QuantileSketch::kUsualK);
+  const drift::Profile before = profile_of(training, drift::QuantileSketch::kFine);
   const double profiled = cpu_seconds();
-  const drift::Profile now = profile_of(live, 500);
+  const drift::Profile now = profile_of(live, {2'000, 8'192});
   const drift::Comparison found = drift::compare(before, now, {});
   const double end = cpu_seconds();
   std::printf(

@@ -3,28 +3,45 @@
 
 #include "fuzz/check.hpp"
 #include "live/request_rows.hpp"
+#include "live/unpack_body.hpp"
 
 using namespace backstay;
 
-/// Bodies of requests as strangers send them: every value has a column, and a profile can be made of the rows.
+/// Bodies of requests as strangers send them: every value has a column, and a profile can be made of the rows. What
+/// begins with a byte of 2 has two bytes that say how much of the rest is JSON, with binary tensors after it; with 3,
+/// what follows is packed.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  std::string_view body(reinterpret_cast<const char*>(data), size);
+  gateway::BodyForm form;
+  if (body.starts_with('\2') && body.size() > 2) {
+    form.json_bytes = static_cast<unsigned char>(body[1]) + 256U * static_cast<unsigned char>(body[2]);
+    body.remove_prefix(3);
+  } else if (body.starts_with('\3')) {
+    form.packed = gateway::BodyForm::Packed::kGzip;
+    body.remove_prefix(1);
+  }
+  std::string room;
+  const auto content = live::unpacked(body, form, room);
+  CHECK(room.size() <= live::kMaxUnpacked);
+  if (!content) return 0;
   for (const std::vector<std::string>& names : {std::vector<std::string>{}, std::vector<std::string>{"a", "b"}}) {
     live::RequestRows rows(names);
     drift::RowProfile profile;
     std::size_t count = 0;
-    const bool readable = rows.read(body, [&](std::span<const drift::Value> row) {
+    const auto on_row = [&](std::span<const drift::Value> row) {
       CHECK(row.size() <= rows.columns().size());
       profile.add(row);
       ++count;
-    });
-    CHECK(rows.columns().size() <= drift::Profile::kMaxColumns);
+    };
+    const live::BodyProblem problem = rows.read(*content, on_row, form.json_bytes);
+    CHECK(rows.columns().size() <= live::RequestRows::kMaxColumns);
     CHECK(profile.rows() == count);
     const drift::Profile named = profile.named(rows.columns());
     for (const drift::Profile::Named& column : named.columns) CHECK(column.column.rows() == count);
     // The same body again has the same columns.
     const std::size_t columns = rows.columns().size();
-    CHECK(rows.read(body, [](std::span<const drift::Value>) {}) == readable);
+    CHECK(rows.read(
+              *content, [](std::span<const drift::Value>) {}, form.json_bytes) == problem);
     CHECK(rows.columns().size() == columns);
   }
   return 0;

@@ -34,6 +34,8 @@ class ControlServer {
     std::function<services::ReleaseRules(const std::string& endpoint)> release_rules{};
     /// Each endpoint's own plan; may be empty.
     std::function<rollout::Plan(const std::string& endpoint)> plan_of{};
+    /// Of endpoints whose requests are sampled; may be empty.
+    std::function<std::optional<LiveCounts>(const std::string& endpoint)> live_counts{};
   };
   /// Fails with kUnavailable when the address is taken.
   static Result<std::unique_ptr<ControlServer>> start(const std::string& host, std::uint16_t port, std::string token,

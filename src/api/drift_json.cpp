@@ -84,17 +84,22 @@ json to_json(const services::DriftReport& report) {
            {"enough_rows", report.comparison.enough},
            {"training",
             {{"rows", report.comparison.training_rows},
+             {"columns_left_out", report.training.profile.left_out},
              {"slices", report.training.slices},
              {"slices_without_profile", report.training.without}}},
            {"live",
             {{"rows", report.comparison.live_rows},
+             {"columns_left_out", report.live.profile.left_out},
              {"left_out", report.live.left_out},
              {"unreadable", report.unreadable},
+             {"unreadable_for", report.unreadable_for},
              {"dropped", report.dropped}}},
            {"columns", std::move(columns)},
            {"pairs", std::move(pairs)},
            {"absent", report.comparison.absent},
            {"not_in_training", report.comparison.not_in_training},
+           {"not_compared", report.comparison.not_compared},
+           {"times", report.live.times},
            {"alarms", std::move(alarms)},
            {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
            {"errors", nullptr}};
@@ -103,12 +108,14 @@ json to_json(const services::DriftReport& report) {
     out["errors"] = {{"labelled", errors.labelled},
                      {"wrong", errors.wrong},
                      {"expected_rate", errors.expected},
-                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)}};
+                     {"alarm_at_row", errors.alarm ? json(*errors.alarm) : json(nullptr)},
+                     {"alarm_time", errors.alarm_time.empty() ? json(nullptr) : json(errors.alarm_time)},
+                     {"note", errors.note.empty() ? json(nullptr) : json(errors.note)}};
   }
   return out;
 }
 
-json to_json(const services::Advice& advice, const std::string& metric) {
+json to_json(const services::Advice& advice) {
   json ranking = json::array();
   for (const drift::Ranked& each : advice.suggestion.ranking) {
     const services::Considered& version = advice.considered[each.contender];
@@ -130,7 +137,9 @@ json to_json(const services::Advice& advice, const std::string& metric) {
           {"suggested", best ? json(advice.considered[*best].ref.str()) : json(nullptr)},
           {"reason", advice.suggestion.reason},
           {"enough", advice.suggestion.enough},
-          {"metric", metric},
+          {"note", advice.note.empty() ? json(nullptr) : json(advice.note)},
+          {"metric", advice.metric},
+          {"lower_is_better", advice.scale.better == registry::Better::kLower},
           {"live_rows", advice.live_rows},
           {"looks_like", std::move(mixture)},
           {"unexplained", advice.mixture.columns > 0 ? json(advice.mixture.unexplained) : json(nullptr)},

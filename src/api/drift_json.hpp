@@ -11,6 +11,6 @@ namespace backstay::api {
 
 nlohmann::json to_json(const services::DriftReport& report);
 /// `metric`: the one that versions were ranked by.
-nlohmann::json to_json(const services::Advice& advice, const std::string& metric);
+nlohmann::json to_json(const services::Advice& advice);
 
 }  // namespace backstay::api

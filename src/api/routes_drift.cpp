@@ -54,10 +54,17 @@ Result<json> suggestion_of(const Ports& ports, const std::string& endpoint, cons
   question.current = asked.version;
   question.ignored = asked.ignored;
   if (request.has_param("metric")) question.metric = request.get_param_value("metric");
+  if (request.has_param("lower_is_better")) {
+    const std::string said = request.get_param_value("lower_is_better");
+    if (said != "true" && said != "false")
+      return Unexpected(ErrorCode::kInvalidArgument, "lower_is_better is neither true nor false.",
+                        "Leave it out for metrics whose name tells, like log_loss.");
+    question.better = said == "true" ? registry::Better::kLower : registry::Better::kHigher;
+  }
   if (ports.release_rules) question.release = ports.release_rules(endpoint);
   TRY(const services::Advice advice,
       services::suggest_version(ports.registry, ports.records, question, asked.period.profile));
-  return to_json(advice, question.metric);
+  return to_json(advice);
 }
 
 }  // namespace
@@ -67,7 +74,7 @@ void add_drift_routes(Router& router, const Ports& ports) {
              [&ports](const Request& request, const Parts& parts, Response& response) {
                reply(response, drift_of(ports, parts[0], request));
              });
-  router.get("/v1/endpoints/{endpoint}/suggestion", {"since", "segment", "ignore", "metric"},
+  router.get("/v1/endpoints/{endpoint}/suggestion", {"since", "segment", "ignore", "metric", "lower_is_better"},
              [&ports](const Request& request, const Parts& parts, Response& response) {
                reply(response, suggestion_of(ports, parts[0], request));
              });

@@ -42,7 +42,13 @@ void add_view_routes(Router& router, const Ports& ports) {
     response.set_content(openapi_document(), "application/json");
   });
   router.get("/v1/status", {}, [&ports](const Request&, Response& response) {
-    send(response, 200, to_json(ports.monitor.status().get()));
+    nlohmann::json status = to_json(ports.monitor.status().get());
+    for (nlohmann::json& endpoint : status["endpoints"]) {
+      const auto counts = ports.live_counts ? ports.live_counts(endpoint["endpoint"]) : std::nullopt;
+      endpoint["live"] = counts ? nlohmann::json{{"sampled", counts->sampled}, {"unreadable", counts->unreadable}}
+                                : nlohmann::json(nullptr);
+    }
+    send(response, 200, status);
   });
   router.get("/v1/audit", {"from", "cursor", "limit"}, [&ports](const Request& request, Response& response) {
     reply(response, audit_of(ports, request, response));

@@ -133,6 +133,10 @@ TEST(Config, SaysWhatIsWrong) {
            {"endpoints: [{name: a, model: m, sticky: {header: X, cookie: y}}]", "not both"},
            {"endpoints: [{name: a, model: m, deadline: 5}]", "deadline"},
            {"endpoints: [{name: a, model: m, rollout: {steps: [{canary: 0.5}, {canary: 0.2}]}}]", "step"},
+           {"endpoints: [{name: a, model: m, drift: {sample: 10%, act: rollout, metric: usefulness}}]",
+            "lower_is_better"},
+           {"endpoints: [{name: a, model: m, drift: {sample: 10%, metric: log_loss, lower_is_better: false}}]",
+            "less is better"},
            {"{gateway: {listen: localhost:80}, endpoints: [{name: a, model: m}]}", "127.0.0.1:8080"},
            {"endpoints: [{name: a, model: m, guardrails: [{name: g, signal: {kind: latency}, objective: {at_least: "
             "1s}}]}]",

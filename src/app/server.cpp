@@ -175,6 +175,10 @@ class Server {
                                              [this](const std::string& endpoint) {
                                                const auto found = endpoint_of(endpoint);
                                                return found ? (*found)->plan : rollout::default_plan();
+                                             },
+                                             [this](const std::string& endpoint) {
+                                               const live::LiveProfiles* live = watching_.load();
+                                               return live != nullptr ? live->counts(endpoint) : std::nullopt;
                                              }}));
     control_url_ = fmt::format("http://{}:{}", control.substr(0, control.rfind(':')), control_->port());
     TRY_DO(data_->publish_address(control_url_));

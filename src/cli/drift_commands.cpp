@@ -38,6 +38,7 @@ Result<double> rate_of(const std::string& text) {
 
 Result<services::DriftQuestion> question_of(const Arguments& a) {
   services::DriftQuestion out = a.question;
+  const drift::Thresholds& limits = out.thresholds;
   out.file.path = a.live;
   if (!a.since.empty()) {
     TRY(out.file.since, since_of(a.since));
@@ -51,10 +52,17 @@ Result<services::DriftQuestion> question_of(const Arguments& a) {
   if (a.live.empty() && (!out.label.empty() || !out.file.time_column.empty()))
     return Unexpected(ErrorCode::kInvalidArgument, "--time and --label are columns of a file.",
                       "Give the file with --live; without it what the gateway kept is looked at.");
+  if (!(limits.shift >= 0) || !(limits.correlation >= 0 && limits.correlation <= 2) ||
+      (out.tolerance && !(*out.tolerance >= 0)))
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      "--min-shift and --tolerance are at least 0, --min-correlation lies between 0 and 2.",
+                      "--min-shift 0.1 are a tenth of a training standard deviation.");
+  if (out.tolerance && out.label.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "--tolerance is about labels.",
+                      "Name their column with --label COLUMN.");
   if (!out.label.empty() && out.prediction.empty())
     return Unexpected(ErrorCode::kInvalidArgument, "Labels need predictions to be compared with.",
                       "Name the column of the predictions with --prediction COLUMN.");
-  const drift::Thresholds& limits = out.thresholds;
   if (!(limits.alpha > 0 && limits.alpha < 1))
     return Unexpected(ErrorCode::kInvalidArgument, "--alpha is a chance, above 0 and below 1.",
                       "Use 0.01, or 0.05 to find more and be wrong more often.");
@@ -122,6 +130,8 @@ void add_drift_commands(const Context& context) {
                       "The column of the predictions; COLUMN=TRAINING_COLUMN compares them with what was to be "
                       "predicted");
   command->add_option("--label", a.question.label, "The column of what the predictions should have been");
+  command->add_option("--tolerance", a.question.tolerance,
+                      "A prediction that is a number is right when it is no further from the label");
   command->add_option("--error-rate", a.error_rate,
                       "Share of wrong predictions that is to be expected, like 5%; else that of the scorecards");
   command->add_option("--alpha", a.question.thresholds.alpha, "At most this share of the findings is wrong")
@@ -133,7 +143,6 @@ void add_drift_commands(const Context& context) {
   command
       ->add_option("--min-correlation", a.question.thresholds.correlation,
                    "Smaller changes of the correlation of two columns are no drift")
-      ->check(CLI::Range(0.0, 2.0))
       ->capture_default_str();
   command->add_option("--min-rows", a.question.thresholds.min_rows, "Fewer live rows give no verdict (exit 8)")
       ->capture_default_str();

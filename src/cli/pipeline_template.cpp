@@ -13,6 +13,9 @@ constexpr const char* kGithub =
     R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init github`; yours to change.
 #
+# Every commit is judged. A commit that leaves model, data and configuration as they are is judged by the version that is
+# registered; one that changes them needs a new number in @VERSION@, since a version is never overwritten.
+#
 # The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 name: model gate
 
@@ -30,6 +33,8 @@ concurrency:
 
 jobs:
   gate:
+    # What a fork proposes would run beside the registry, with what its pull request says.
+    if: github.event_name != 'pull_request' || github.event.pull_request.head.repo.full_name == github.repository
     runs-on: [self-hosted, backstay]
     env:
       BACKSTAY_ACTOR: github/${{ github.actor }}
@@ -38,7 +43,7 @@ jobs:
       - name: Register
         id: register
         run: |
-          backstay register @VERSION@ --json > registered.json
+          backstay register @VERSION@ --reuse --json > registered.json
           echo "version=$(jq -r '.model + "@" + .version' registered.json)" >> "$GITHUB_OUTPUT"
       - name: Measure and judge
         env:
@@ -69,6 +74,9 @@ constexpr const char* kGitlab =
     R"text(# Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 # @GATE@. Written by `backstay ci init gitlab`; yours to change.
 #
+# Every commit is judged. A commit that leaves model, data and configuration as they are is judged by the version that is
+# registered; one that changes them needs a new number in @VERSION@, since a version is never overwritten.
+#
 # The runner needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 model gate:
   stage: test
@@ -77,7 +85,7 @@ model gate:
   variables:
     BACKSTAY_ACTOR: gitlab/$GITLAB_USER_LOGIN
   script:
-    - backstay register @VERSION@ --json > registered.json
+    - backstay register @VERSION@ --reuse --json > registered.json
     - VERSION=$(jq -r '.model + "@" + .version' registered.json)
     - backstay evaluate "$VERSION" --suite @SUITE@ --gate @GATE@ --junit gate.xml --markdown gate.md
   artifacts:
@@ -91,6 +99,9 @@ constexpr const char* kJenkins =
     R"text(// Registers the model version that @VERSION@ describes, measures it with @SUITE@ and judges it by
 // @GATE@. Written by `backstay ci init jenkins`; yours to change.
 //
+// Every commit is judged. A commit that leaves model, data and configuration as they are is judged by the version that is
+// registered; one that changes them needs a new number in @VERSION@, since a version is never overwritten.
+//
 // The agent needs backstay and jq on its PATH and the registry's folder, named by BACKSTAY_DATA_DIR.
 pipeline {
   agent { label 'backstay' }
@@ -99,7 +110,7 @@ pipeline {
   stages {
     stage('Register') {
       steps {
-        sh 'backstay register @VERSION@ --json > registered.json'
+        sh 'backstay register @VERSION@ --reuse --json > registered.json'
       }
     }
     stage('Measure and judge') {

@@ -33,6 +33,7 @@ struct Arguments {
   std::string other;
   std::string file;
   std::string folder;
+  bool reuse = false;
   bool dry_run = false;
   bool with_signature = false;
   bool verify = false;
@@ -79,6 +80,10 @@ void print_code_line(const registry::Code& code) {
   if (!code.commit.empty()) fmt::print("code: commit {}{}\n", code.commit.substr(0, 12), uncommitted(code));
 }
 
+services::TakenAs taken_as(const Arguments& arguments) {
+  return arguments.reuse ? services::TakenAs::kSameContent : services::TakenAs::kSame;
+}
+
 Result<ExitCode> register_version(const Context& context, const Arguments& arguments) {
   TRY(Described described, describe(arguments));
   TRY(const auto opened, context.open(IfMissing::kMake));
@@ -87,11 +92,12 @@ Result<ExitCode> register_version(const Context& context, const Arguments& argum
   TRY_DO(capture(context, arguments, &opened->registry().blobs, described));
   TRY(const services::RegisteredVersion done,
       services::register_version(opened->registry(), described.spec, described.folder, {context.common.actor},
-                                 progress_on_terminal(Unit::kBytes)));
+                                 progress_on_terminal(Unit::kBytes), taken_as(arguments)));
   described.warnings.insert(described.warnings.end(), done.warnings.begin(), done.warnings.end());
   if (context.common.json) {
     json out = api::to_json(done.version);
     out["created"] = done.created;
+    out["reused"] = done.reused;
     out["missing"] = done.missing;
     out["scan"] = scan_json(done.scan);
     out["warnings"] = described.warnings;
@@ -141,7 +147,8 @@ Result<ExitCode> plan_version(const Context& context, const Arguments& arguments
   TRY(const auto opened, context.open());
   TRY_DO(capture(context, arguments, nullptr, described));
   TRY(const services::PlannedVersion plan,
-      services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes)));
+      services::plan_version(opened->registry(), described.spec, described.folder, progress_on_terminal(Unit::kBytes),
+                             taken_as(arguments)));
   described.warnings.insert(described.warnings.end(), plan.warnings.begin(), plan.warnings.end());
   if (!context.common.json) {
     print_warnings(described.warnings);
@@ -394,6 +401,9 @@ void add_registry_commands(const Context& context) {
                                   "backstay register version.yaml");
   command->add_option("FILE", a.file, "The version's description (YAML); paths in it are relative to it")->required();
   command->add_flag("--dry-run", a.dry_run, "Store nothing; say what it would be, and which version number fits");
+  command->add_flag("--reuse", a.reuse,
+                    "If this version is registered with the same files, data and configuration, take it, though the "
+                    "commit or the machine is another now: for pipelines, which run for every commit");
   command->add_flag("--no-git", a.no_git, "Don't record commit, repository and uncommitted changes");
   command->add_flag("--no-environment", a.no_environment, "Don't record this machine's system and hardware");
   command->add_option("--python", a.python, "Also record this interpreter's version and packages");

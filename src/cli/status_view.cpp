@@ -136,6 +136,11 @@ std::string status_view(const json& status) {
       out += coloured(Colour::kDim, "waits for: " + waits) + "\n";
     if (!rollout.is_null() && rollout.contains("cause") && rollout["cause"].is_object())
       out += coloured(Colour::kDim, rollout["cause"].value("reason", "")) + "\n";
+    if (const json& live = endpoint.value("live", json()); live.is_object())
+      out += coloured(Colour::kDim,
+                      fmt::format("live data: {} requests sampled, {} could not be read",
+                                  live["sampled"].get<std::uint64_t>(), live["unreadable"].get<std::uint64_t>())) +
+             "\n";
     const bool empty = endpoint["split"]["arms"].empty() && !is_under_way(rollout);
     out += empty ? "nothing is deployed yet: backstay rollout start " + endpoint["endpoint"].get<std::string>() +
                        " MODEL@VERSION\n"

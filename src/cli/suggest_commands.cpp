@@ -17,6 +17,7 @@ namespace {
 struct Arguments {
   std::string target;
   bool lower_is_better = false;
+  bool higher_is_better = false;
   services::LiveFile live;
   std::string since;
   std::string path;
@@ -24,15 +25,24 @@ struct Arguments {
   services::SuggestQuestion question;
 };
 
-std::string expected_text(const std::optional<drift::Expected>& value) {
-  return value ? fmt::format("{:.3f} [{:.3f}, {:.3f}]", value->value, value->lower, value->upper) : "not measured";
+std::string expected_text(const std::optional<drift::Expected>& value, bool share) {
+  if (!value) return "not measured";
+  return fmt::format("{} [{}, {}]", drift::metric_text(value->value, share), drift::metric_text(value->lower, share),
+                     drift::metric_text(value->upper, share));
 }
 
-void print_table(const services::Advice& advice, const std::string& metric) {
-  std::vector<std::vector<std::string>> rows{{"VERSION", "EXPECTED " + metric, "DISTANCE", "TRAINED ON"}};
+std::string against(const drift::Expected& then, const drift::Expected& now, bool share) {
+  if (share)
+    return fmt::format("{:.2f} [{:.2f}, {:.2f}] against {:.2f} now", then.value, then.lower, then.upper, now.value);
+  return fmt::format("{} against {} now", expected_text(then, share), drift::metric_text(now.value, share));
+}
+
+void print_table(const services::Advice& advice) {
+  std::vector<std::vector<std::string>> rows{{"VERSION", "EXPECTED " + advice.metric, "DISTANCE", "TRAINED ON"}};
   for (const drift::Ranked& each : advice.suggestion.ranking) {
     const services::Considered& version = advice.considered[each.contender];
-    rows.push_back({version.ref.version.str() + (each.contender == 0 ? " (now)" : ""), expected_text(each.expected),
+    rows.push_back({version.ref.version.str() + (each.contender == 0 ? " (now)" : ""),
+                    expected_text(each.expected, advice.scale.share),
                     each.distance ? fmt::format("{:.3f}", *each.distance) : "",
                     fmt::format("{}{}", fmt::join(version.slices, ", "), version.archived ? " (archived)" : "")});
   }
@@ -50,10 +60,11 @@ void print_mixture(const services::Advice& advice) {
 }
 
 void print_advice(const Context& context, const Arguments& a, const services::Advice& advice) {
-  print_table(advice, a.question.metric);
+  print_table(advice);
   print_mixture(advice);
   for (const auto& each : advice.excluded)
     fmt::print("{}\n", coloured(Colour::kDim, fmt::format("left out: {}: {}", each.ref.str(), each.why)));
+  if (!advice.note.empty()) fmt::print("{}\n", coloured(Colour::kYellow, "note: " + advice.note));
   const drift::Suggestion& found = advice.suggestion;
   if (!found.best) {
     fmt::print("\n{} {}\n", coloured(found.enough ? Colour::kGreen : Colour::kYellow, "no other version is suggested:"),
@@ -65,8 +76,8 @@ void print_advice(const Context& context, const Arguments& a, const services::Ad
   std::string expected;
   for (const drift::Ranked& each : found.ranking)
     if (each.contender == 0 && each.expected && first.expected)
-      expected = fmt::format(", expected {} {:.2f} [{:.2f}, {:.2f}] against {:.2f} now", a.question.metric,
-                             first.expected->value, first.expected->lower, first.expected->upper, each.expected->value);
+      expected =
+          fmt::format(", expected {} {}", advice.metric, against(*first.expected, *each.expected, advice.scale.share));
   fmt::print("\n{} trained on {}{}\n  {}\n",
              coloured(Colour::kBold, fmt::format("switch to {}:", best.ref.version.str())),
              fmt::join(best.slices, ", "), expected, found.reason);
@@ -80,7 +91,8 @@ void print_advice(const Context& context, const Arguments& a, const services::Ad
 Result<ExitCode> suggest(const Context& context, const Arguments& given) {
   Arguments a = given;
   a.live.path = a.path;
-  a.question.rules.higher_is_better = !a.lower_is_better;
+  if (a.lower_is_better) a.question.better = registry::Better::kLower;
+  if (a.higher_is_better) a.question.better = registry::Better::kHigher;
   if (!a.live.time_column.empty()) a.question.ignored.insert(a.live.time_column);
   if (!a.since.empty()) {
     TRY(a.live.since, since_of(a.since));
@@ -97,10 +109,11 @@ Result<ExitCode> suggest(const Context& context, const Arguments& given) {
   } else {
     TRY(const services::LiveRows rows, services::read_live_rows(a.live, {}, progress_on_terminal(Unit::kBytes)));
     live = rows.profile;
+    a.question.know_ignored = true;
   }
   TRY(const services::Advice advice, services::suggest_version(opened->registry(), records, a.question, live));
   if (context.common.json) {
-    print_json(api::to_json(advice, a.question.metric));
+    print_json(api::to_json(advice));
   } else {
     print_advice(context, a, advice);
   }
@@ -125,9 +138,12 @@ void add_suggest_commands(const Context& context) {
   command->add_option("--segment", a.segment,
                       "Of what the gateway kept: only requests with this value in the segment "
                       "column");
-  command->add_option("--metric", a.question.metric, "What a good version has: a metric of the scorecards")
-      ->capture_default_str();
-  command->add_flag("--lower-is-better", a.lower_is_better, "The metric is an error");
+  command->add_option("--metric", a.question.metric,
+                      "What versions are ranked by: a metric of the scorecards; else accuracy");
+  CLI::Option* lower =
+      command->add_flag("--lower-is-better", a.lower_is_better, "Of a metric whose name does not tell: it is an error");
+  command->add_flag("--higher-is-better", a.higher_is_better, "Of a metric whose name does not tell: it is a merit")
+      ->excludes(lower);
   command->add_option("--time", a.live.time_column, "The column that has the rows' times");
   command->add_option("--since", a.since, "Only rows from then on: a time, or a duration before now like 2d");
   command->add_option("--ignore", a.question.ignored, "Columns to leave out, like identifiers and labels")

@@ -7,6 +7,7 @@
 #include "domain/traffic/outcome.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/http1.hpp"
+#include "gateway/request_sampler.hpp"
 #include "gateway/stream_reading.hpp"
 #include "gateway/task.hpp"
 #include "gateway/worker.hpp"
@@ -37,6 +38,7 @@ class Connection {
     bool examined = false;         ///< Its answer is copied for the examiners; drawn before the version was chosen.
     ValueReader::Values values{};  ///< What is taken of it; see read_request_values().
     bool values_read = false;
+    BodyForm form;  ///< Of the body, for endpoints whose requests are sampled.
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };

@@ -305,10 +305,12 @@ void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_vi
   if (endpoint().sample_ppm == 0 || !request_.replayable || exchange.status() >= 400) return;
   if (worker_.random.below(traffic::kWhole) >= endpoint().sample_ppm) return;
   if (exchange.head().framing == http1::Framing::kChunked) response = {};
+  const BodyForm answer = form_of(exchange.head());
   if (request_.chunked) {
-    worker_.samples.push(request_.endpoint, arm.version, http1::unchunked(request_body()), response);
+    worker_.samples.push(request_.endpoint, arm.version, http1::unchunked(request_body()), request_.form, response,
+                         answer);
   } else {
-    worker_.samples.push(request_.endpoint, arm.version, request_body(), response);
+    worker_.samples.push(request_.endpoint, arm.version, request_body(), request_.form, response, answer);
   }
 }
 

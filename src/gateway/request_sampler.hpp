@@ -9,12 +9,26 @@
 
 namespace backstay::gateway {
 
+namespace http1 {
+struct Head;
+}
+
+/// How a body is to be read, as its head says.
+struct BodyForm {
+  enum class Packed : std::uint8_t { kNo, kGzip, kOther };
+  Packed packed = Packed::kNo;
+  std::uint32_t json_bytes = 0;  ///< Of V2 tensors in binary: the JSON before them; 0: all of it is JSON.
+};
+BodyForm form_of(const http1::Head& head);
+
 /// A request that was answered, kept to look into later.
 struct RequestSample {
   std::uint32_t endpoint = 0;
   std::string version;   ///< That answered.
   std::string request;   ///< Body, as it came.
   std::string response;  ///< Body; empty when it was not whole at hand.
+  BodyForm request_form{};
+  BodyForm response_form{};
 };
 
 /// A bounded queue of copies of requests from one gateway thread to whoever looks into them: one producer, one
@@ -26,7 +40,8 @@ class SampleRing {
   static constexpr std::size_t kMaxBody = 64 * 1024;
 
   /// Producer.
-  void push(std::uint32_t endpoint, std::string_view version, std::string_view request, std::string_view response) {
+  void push(std::uint32_t endpoint, std::string_view version, std::string_view request, BodyForm request_form,
+            std::string_view response, BodyForm response_form) {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
     if (request.size() > kMaxBody || tail - head_.load(std::memory_order_acquire) >= kSlots) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -37,6 +52,8 @@ class SampleRing {
     slot.endpoint = endpoint;
     slot.version.assign(version);
     slot.request.assign(request);
+    slot.request_form = request_form;
+    slot.response_form = response_form;
     slot.response.assign(response.size() > kMaxBody ? std::string_view() : response);
     tail_.store(tail + 1, std::memory_order_release);
   }

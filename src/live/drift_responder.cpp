@@ -21,13 +21,16 @@ json expected_json(const std::optional<drift::Expected>& value) {
   return {{"value", value->value}, {"lower", value->lower}, {"upper", value->upper}};
 }
 
-json evidence_of(const services::Advice& advice, const std::string& metric) {
+json evidence_of(const services::Advice& advice) {
   json ranking = json::array();
   for (const drift::Ranked& each : advice.suggestion.ranking)
     ranking.push_back({{"version", advice.considered[each.contender].ref.str()},
                        {"distance", each.distance ? json(*each.distance) : json(nullptr)},
                        {"expected", expected_json(each.expected)}});
-  return {{"metric", metric}, {"live_rows", advice.live_rows}, {"ranking", std::move(ranking)}};
+  return {{"metric", advice.metric},
+          {"lower_is_better", advice.scale.better == registry::Better::kLower},
+          {"live_rows", advice.live_rows},
+          {"ranking", std::move(ranking)}};
 }
 
 }  // namespace
@@ -77,6 +80,7 @@ Result<void> DriftResponder::look(State& state, const std::string& version) {
   question.endpoint = policy.endpoint;
   question.current = {record->model, number};
   question.metric = policy.metric;
+  question.better = policy.better;
   question.release = ports_.release_rules(policy.endpoint);
   question.ignored = policy.ignored;
   TRY(const services::Advice advice,
@@ -87,7 +91,7 @@ Result<void> DriftResponder::look(State& state, const std::string& version) {
     const std::string said = best.empty() ? "Nothing is suggested: " + found.reason + "."
                                           : fmt::format("Switch to {}: {}.", best, found.reason);
     TRY_DO(ports_.records.audit.append(
-        {kActor, "drift.suggestion", "endpoint " + policy.endpoint, said, evidence_of(advice, policy.metric).dump()}));
+        {kActor, "drift.suggestion", "endpoint " + policy.endpoint, said, evidence_of(advice).dump()}));
     state.suggested = best;
   }
   // A match of features alone is for people to act on: how well the version does there was not measured.

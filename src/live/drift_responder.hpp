@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "domain/registry/metric_scale.hpp"
 #include "monitor/monitor.hpp"
 #include "ports/live_windows.hpp"
 #include "services/check_rollout.hpp"
@@ -27,7 +28,8 @@ struct ResponsePolicy {
   };
   std::string endpoint;
   Act act = Act::kNone;
-  std::string metric = "accuracy";
+  std::string metric;                      ///< Empty: accuracy, where that was measured.
+  std::optional<registry::Better> better;  ///< Of the metric; nothing: as its name tells.
   std::set<std::string> ignored;
   rollout::Plan plan;  ///< The endpoint's.
   rollout::Step shadow = usual_shadow();

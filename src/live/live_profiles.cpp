@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "domain/drift/window_watch.hpp"
 #include "live/request_rows.hpp"
+#include "live/unpack_body.hpp"
 #include "wire/profile_json.hpp"
 
 namespace backstay::live {
@@ -30,6 +32,7 @@ class LiveProfiles::Endpoint {
 
   std::uint32_t number() const { return config_.number; }
   const std::string& name() const { return config_.name; }
+  LiveCounts counts() const { return {counts_.sampled, counts_.unreadable}; }
 
   /// Keeps the version's windows as they are now: what it is told of is there to look at.
   void show(const std::string& version) {
@@ -49,21 +52,27 @@ class LiveProfiles::Endpoint {
     version.last = ports_.clock.monotonic();
     Open& whole = open(version, "");
     ++whole.requests;
-    const bool readable = rows_.read(sample.request, [&](std::span<const drift::Value> row) {
-      whole.rows.add(row);
-      if (version.watch) {
-        if (version.columns != rows_.columns().size()) {
-          version.columns = rows_.columns().size();
-          version.watch->set_columns(rows_.columns());
-        }
-        one_.clear();
-        one_.add(row);
-        version.watch->observe(one_);
-      }
-      add_to_segment(version, row);
-    });
-    if (!readable) ++whole.unreadable;
-    answers_.read(sample.response, [&](std::span<const drift::Value> row) { whole.answers.add(row); });
+    const BodyProblem problem =
+        read(rows_, sample.request, sample.request_form, [&](std::span<const drift::Value> row) {
+          whole.rows.add(row);
+          if (version.watch) {
+            if (version.columns != rows_.columns().size()) {
+              version.columns = rows_.columns().size();
+              version.watch->set_columns(rows_.columns());
+            }
+            one_.clear();
+            one_.add(row);
+            version.watch->observe(one_);
+          }
+          add_to_segment(version, row);
+        });
+    ++counts_.sampled;
+    if (problem != BodyProblem::kNone) {
+      ++whole.unreadable[to_string(problem)];
+      ++counts_.unreadable;
+    }
+    read(answers_, sample.response, sample.response_form,
+         [&](std::span<const drift::Value> row) { whole.answers.add(row); });
     tell_alarms(found->first, version);
   }
 
@@ -94,7 +103,7 @@ class LiveProfiles::Endpoint {
     Monotonic began;
     Monotonic saved;
     std::uint64_t requests = 0;
-    std::uint64_t unreadable = 0;
+    std::map<std::string, std::uint64_t> unreadable;  ///< By BodyProblem.
     std::uint64_t dropped_before = 0;
   };
   struct Version {
@@ -107,6 +116,12 @@ class LiveProfiles::Endpoint {
     std::set<std::string> named{};  ///< Columns that were told of.
     Monotonic last;
   };
+
+  BodyProblem read(RequestRows& rows, std::string_view body, const gateway::BodyForm& form,
+                   const RequestRows::OnRow& on_row) {
+    const auto content = unpacked(body, form, unpacked_);
+    return content ? rows.read(*content, on_row, form.json_bytes) : BodyProblem::kPacked;
+  }
 
   Open& open(Version& version, std::string_view segment) {
     const auto found = version.open.find(segment);
@@ -159,6 +174,12 @@ class LiveProfiles::Endpoint {
     }
   }
 
+  static drift::Profile named(const drift::RowProfile& profile, const RequestRows& rows) {
+    drift::Profile out = profile.named(rows.columns());
+    out.left_out = rows.left_out();
+    return out;
+  }
+
   void keep(const std::string& version, const std::string& segment, Open& window, std::uint64_t dropped) {
     window.saved = ports_.clock.monotonic();
     LiveWindow out;
@@ -168,10 +189,11 @@ class LiveProfiles::Endpoint {
     out.from = window.from;
     out.until = ports_.clock.now();
     out.requests = window.requests;
-    out.unreadable = window.unreadable;
+    for (const auto& [problem, count] : window.unreadable) out.unreadable += count;
+    out.unreadable_for = window.unreadable;
     out.dropped = dropped - window.dropped_before;
-    out.profile = wire::to_json(window.rows.named(rows_.columns()));
-    if (window.answers.rows() > 0) out.predictions = wire::to_json(window.answers.named(answers_.columns()));
+    out.profile = wire::to_json(named(window.rows, rows_));
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_));
     // A disk that is full loses a window; the next one tries again.
     static_cast<void>(ports_.windows.keep(out));
   }
@@ -233,7 +255,12 @@ class LiveProfiles::Endpoint {
   Ports& ports_;
   RequestRows rows_;
   RequestRows answers_;
-  drift::RowBlock one_{drift::Profile::kMaxColumns};  ///< The row that is under way.
+  std::string unpacked_;  ///< Of the body that is read.
+  struct {
+    std::atomic<std::uint64_t> sampled{0};
+    std::atomic<std::uint64_t> unreadable{0};
+  } counts_;
+  drift::RowBlock one_{RequestRows::kMaxColumns};  ///< The row that is under way.
   std::map<std::string, Version, std::less<>> versions_;
   std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
 };
@@ -244,6 +271,12 @@ LiveProfiles::LiveProfiles(Ports ports, const std::vector<EndpointConfig>& endpo
 
 LiveProfiles::~LiveProfiles() {
   stop();
+}
+
+std::optional<LiveCounts> LiveProfiles::counts(const std::string& endpoint) const {
+  for (const auto& each : endpoints_)
+    if (each->name() == endpoint) return each->counts();
+  return std::nullopt;
 }
 
 void LiveProfiles::start() {

@@ -62,6 +62,8 @@ class LiveProfiles {
   void errors_rose(const std::string& endpoint, const std::string& version);
   /// Keeps what there is of every window.
   void stop();
+  /// Of an endpoint whose requests are sampled, since the start. From any thread.
+  std::optional<LiveCounts> counts(const std::string& endpoint) const;
 
   /// One round: takes what the gateway has and keeps windows that are due. For tests; the thread calls it else.
   void turn();

@@ -143,11 +143,20 @@ TEST_F(Live, ABodyWithoutRowsIsCounted) {
   sample.version = "1.0.0";
   sample.request = "not json";
   waiting_.push_back(sample);
+  sample.request = R"({"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1]}]})";
+  waiting_.push_back(sample);
+  sample.request_form.packed = gateway::BodyForm::Packed::kOther;
+  waiting_.push_back(sample);
   live.turn();
   clock_.offset = seconds(601);
   live.turn();
   ASSERT_EQ(windows_.kept.size(), 1u);
-  EXPECT_EQ(windows_.kept[0].unreadable, 1u);
+  EXPECT_EQ(windows_.kept[0].unreadable, 3u);
+  const std::map<std::string, std::uint64_t> why{{"no_rows", 1}, {"not_json", 1}, {"packed", 1}};
+  EXPECT_EQ(windows_.kept[0].unreadable_for, why);
+  EXPECT_EQ(live.counts("e")->sampled, 3u);
+  EXPECT_EQ(live.counts("e")->unreadable, 3u);
+  EXPECT_FALSE(live.counts("other"));
 }
 
 TEST_F(Live, DriftIsAnAlarmOnceAndToldAgainWithEveryWindow) {

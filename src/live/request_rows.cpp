@@ -4,6 +4,9 @@
 #include <simdjson.h>
 
 #include <cmath>
+#include <optional>
+
+#include "live/binary_tensor.hpp"
 
 namespace backstay::live {
 
@@ -57,13 +60,24 @@ struct Tensor {
   std::vector<Value> values;
 };
 
+/// The part of `binary` that a tensor without "data" has; it is taken off. Nothing when there is no such part.
+std::optional<std::string_view> part_of(const dom::element& element, std::string_view& binary) {
+  std::uint64_t size = 0;
+  dom::element parameters;
+  if (element["parameters"].get(parameters) != simdjson::SUCCESS ||
+      parameters["binary_data_size"].get_uint64().get(size) != simdjson::SUCCESS || size > binary.size())
+    return std::nullopt;
+  const std::string_view out = binary.substr(0, size);
+  binary.remove_prefix(size);
+  return out;
+}
+
 /// False: it is none, or its shape is not that of its data.
-bool read_tensor(const dom::element& element, Tensor& out) {
+bool read_tensor(const dom::element& element, std::string_view& binary, Tensor& out) {
   constexpr std::uint64_t kMost = 1'000'000;
   dom::array shape;
-  dom::element data;
   if (element["name"].get_string().get(out.name) != simdjson::SUCCESS ||
-      element["shape"].get_array().get(shape) != simdjson::SUCCESS || element["data"].get(data) != simdjson::SUCCESS)
+      element["shape"].get_array().get(shape) != simdjson::SUCCESS)
     return false;
   bool first = true;
   for (const dom::element each : shape) {
@@ -73,12 +87,29 @@ bool read_tensor(const dom::element& element, Tensor& out) {
     if (out.width > kMost) return false;
     first = false;
   }
-  if (out.rows * out.width > kMost) return false;
-  flatten(data, out.values, out.rows * out.width + 1);
-  return out.values.size() == out.rows * out.width && out.width > 0;
+  const std::uint64_t count = out.rows * out.width;
+  if (count > kMost || out.width == 0) return false;
+  if (dom::element data; element["data"].get(data) == simdjson::SUCCESS) {
+    flatten(data, out.values, count + 1);
+    return out.values.size() == count;
+  }
+  std::string_view datatype;
+  const auto raw = part_of(element, binary);
+  return raw && element["datatype"].get_string().get(datatype) == simdjson::SUCCESS &&
+         read_binary_tensor(datatype, *raw, count, out.values);
 }
 
 }  // namespace
+
+const char* to_string(BodyProblem problem) {
+  switch (problem) {
+    case BodyProblem::kNone: return "";
+    case BodyProblem::kPacked: return "packed";
+    case BodyProblem::kNotJson: return "not_json";
+    case BodyProblem::kNoRows: return "no_rows";
+  }
+  return "";
+}
 
 struct RequestRows::Json {
   dom::element element;
@@ -120,10 +151,19 @@ Value RequestRows::vector_of(std::span<const Value> values) {
   return {Value::Kind::kNested, false, 0, {}, numbers};
 }
 
+void RequestRows::begin_row() {
+  row_.assign(columns_.size(), {});
+  used_ = 0;
+  beyond_ = 0;
+}
+
 void RequestRows::put(std::string_view column, const Value& value) {
   auto found = places_.find(column);
   if (found == places_.end()) {
-    if (columns_.size() >= drift::Profile::kMaxColumns) return;
+    if (columns_.size() >= kMaxColumns) {
+      left_out_ = std::max(left_out_, ++beyond_);
+      return;
+    }
     found = places_.emplace(std::string(column), columns_.size()).first;
     columns_.emplace_back(column);
   }
@@ -149,8 +189,7 @@ void RequestRows::add_members(const Json& object, const std::string& prefix, int
 }
 
 void RequestRows::read_row(const Json& row, const OnRow& on_row) {
-  row_.assign(columns_.size(), {});
-  used_ = 0;
+  begin_row();
   dom::array list;
   if (row.element.is_object()) {
     add_members(row, "", 1);
@@ -172,19 +211,18 @@ void RequestRows::read_rows(const Json& list, const OnRow& on_row) {
     if (rows++ < kMaxRows) read_row({each}, on_row);
 }
 
-bool RequestRows::read_tensors(const Json& root, const OnRow& on_row) {
+bool RequestRows::read_tensors(const Json& root, std::string_view binary, const OnRow& on_row) {
   std::vector<Tensor> tensors;
   dom::array items;
   if (root.element.get_array().get(items) != simdjson::SUCCESS) return false;
   for (const dom::element each : items) {
     Tensor& tensor = tensors.emplace_back();
-    if (!each.is_object() || !read_tensor(each, tensor) || tensor.rows != tensors.front().rows) return false;
+    if (!each.is_object() || !read_tensor(each, binary, tensor) || tensor.rows != tensors.front().rows) return false;
   }
   if (tensors.empty()) return false;
   const std::size_t rows = std::min<std::size_t>(tensors.front().rows, kMaxRows);
   for (std::size_t row = 0; row < rows; ++row) {
-    row_.assign(columns_.size(), {});
-    used_ = 0;
+    begin_row();
     for (const Tensor& tensor : tensors) {
       if (tensor.width > kMaxWidth || vectors_.contains(tensor.name)) {
         put(tensor.name, vector_of(std::span(tensor.values).subspan(row * tensor.width, tensor.width)));
@@ -222,8 +260,7 @@ bool RequestRows::read_split(const Json& root, const OnRow& on_row) {
     dom::array list;
     if (each.get_array().get(list) != simdjson::SUCCESS) return false;
     if (rows++ >= kMaxRows) break;
-    row_.assign(columns_.size(), {});
-    used_ = 0;
+    begin_row();
     std::size_t place = 0;
     for (const dom::element cell : list)
       if (place < names.size()) put(names[place++], value_of({cell}));
@@ -232,7 +269,7 @@ bool RequestRows::read_split(const Json& root, const OnRow& on_row) {
   return true;
 }
 
-bool RequestRows::read_root(const Json& root, const OnRow& on_row) {
+bool RequestRows::read_root(const Json& root, std::string_view binary, const OnRow& on_row) {
   if (root.element.is_array()) {
     read_rows(root, on_row);
     return true;
@@ -242,7 +279,7 @@ bool RequestRows::read_root(const Json& root, const OnRow& on_row) {
   for (const char* key : {"inputs", "outputs"})
     if (root.element[key].get(part) == simdjson::SUCCESS && part.is_array()) {
       dom::element first;
-      if (part.at(0).get(first) == simdjson::SUCCESS && first.is_object()) return read_tensors({part}, on_row);
+      if (part.at(0).get(first) == simdjson::SUCCESS && first.is_object()) return read_tensors({part}, binary, on_row);
     }
   for (const char* key : {"instances", "predictions", "dataframe_records"})
     if (root.element[key].get(part) == simdjson::SUCCESS && part.is_array()) {
@@ -254,10 +291,12 @@ bool RequestRows::read_root(const Json& root, const OnRow& on_row) {
   return true;
 }
 
-bool RequestRows::read(std::string_view body, const OnRow& on_row) {
+BodyProblem RequestRows::read(std::string_view body, const OnRow& on_row, std::size_t json_bytes) {
+  const std::string_view text = json_bytes > 0 ? body.substr(0, json_bytes) : body;
   dom::element root;
-  if (body.empty() || parser_->json.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) return false;
-  return read_root({root}, on_row);
+  if (text.empty() || parser_->json.parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
+    return BodyProblem::kNotJson;
+  return read_root({root}, body.substr(text.size()), on_row) ? BodyProblem::kNone : BodyProblem::kNoRows;
 }
 
 }  // namespace backstay::live

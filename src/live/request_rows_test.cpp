@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace backstay::live {
 namespace {
 
@@ -12,9 +14,9 @@ struct Got {
   std::vector<std::string> rows;
 };
 
-Got read(RequestRows& reader, std::string_view body) {
+Got read(RequestRows& reader, std::string_view body, std::size_t json_bytes = 0) {
   Got out;
-  out.readable = reader.read(body, [&](std::span<const drift::Value> row) {
+  const auto on_row = [&](std::span<const drift::Value> row) {
     std::string text;
     for (std::size_t i = 0; i < row.size(); ++i) {
       using Kind = drift::Value::Kind;
@@ -28,7 +30,8 @@ Got read(RequestRows& reader, std::string_view body) {
         text += fmt::format("[{}]", fmt::join(row[i].vector.begin(), row[i].vector.end(), ","));
     }
     out.rows.push_back(text);
-  });
+  };
+  out.readable = reader.read(body, on_row, json_bytes) == BodyProblem::kNone;
   return out;
 }
 
@@ -45,6 +48,54 @@ TEST(RequestRows, ReadsTensorsOfTheOpenInferenceProtocol) {
   EXPECT_EQ(rows(R"({"inputs":[{"name":"age","shape":[2],"datatype":"INT64","data":[1,2]},
                               {"name":"site","shape":[2,1],"datatype":"BYTES","data":["a","b"]}]})"),
             (std::vector<std::string>{"age=1 site=a", "age=2 site=b"}));
+}
+
+template <class T>
+std::string bytes_of(std::initializer_list<T> values) {
+  return {reinterpret_cast<const char*>(std::data(values)), values.size() * sizeof(T)};
+}
+
+Got binary(const std::string& tensors, const std::string& bytes) {
+  RequestRows reader;
+  const std::string head = R"({"inputs":[)" + tensors + "]}";
+  return read(reader, head + bytes, head.size());
+}
+
+std::string tensor(const std::string& name, const std::string& datatype, const std::string& shape, std::size_t bytes) {
+  return fmt::format(R"({{"name":"{}","shape":{},"datatype":"{}","parameters":{{"binary_data_size":{}}}}})", name,
+                     shape, datatype, bytes);
+}
+
+TEST(RequestRows, ReadsBinaryTensors) {
+  const std::string ages = bytes_of<float>({1, 2.5F, NAN, 4});
+  const std::string sites("\x01\0\0\0a\0\0\0\0", 9);
+  const Got got = binary(tensor("x", "FP32", "[2,2]", 16) + "," + tensor("site", "BYTES", "[2]", 9) +
+                             R"(,{"name":"n","shape":[2],"datatype":"INT64","data":[7,8]})",
+                         ages + sites);
+  EXPECT_TRUE(got.readable);
+  EXPECT_EQ(got.rows, (std::vector<std::string>{"x[0]=1f x[1]=2.5f site=a n=7", "x[1]=4f n=8"}));
+  EXPECT_EQ(binary(tensor("n", "INT16", "[2]", 4), bytes_of<std::int16_t>({-3, 4})).rows,
+            (std::vector<std::string>{"n=-3", "n=4"}));
+  EXPECT_EQ(binary(tensor("n", "UINT64", "[1]", 8), bytes_of<std::uint64_t>({1ULL << 40})).rows[0], "n=1099511627776");
+  EXPECT_EQ(binary(tensor("b", "BOOL", "[2]", 2), bytes_of<char>({0, 1})).rows,
+            (std::vector<std::string>{"b=false", "b=true"}));
+  EXPECT_EQ(binary(tensor("h", "FP16", "[4]", 8), bytes_of<std::uint16_t>({0x3c00, 0xc100, 0x0001, 0x7c00})).rows,
+            (std::vector<std::string>{"h=1f", "h=-2.5f", "h=5.960464477539063e-08f", ""}));
+  EXPECT_EQ(binary(tensor("h", "BF16", "[1]", 2), bytes_of<std::uint16_t>({0x3fc0})).rows[0], "h=1.5f");
+  EXPECT_EQ(binary(tensor("d", "FP64", "[1]", 8), bytes_of<double>({0.1})).rows[0], "d=0.1f");
+}
+
+TEST(RequestRows, RefusesBinaryTensorsThatAreNotWhatTheJsonSays) {
+  const std::string eight(8, '\0');
+  EXPECT_FALSE(binary(tensor("x", "FP32", "[3]", 8), eight).readable) << "too few";
+  EXPECT_FALSE(binary(tensor("x", "FP32", "[2]", 12), eight).readable) << "more than there is";
+  EXPECT_FALSE(binary(tensor("x", "FP32", "[1]", 8), eight).readable) << "too many";
+  EXPECT_FALSE(binary(tensor("x", "FP99", "[2]", 8), eight).readable);
+  EXPECT_FALSE(binary(tensor("x", "BYTES", "[1]", 4), "\xff\xff\xff\xff").readable);
+  EXPECT_FALSE(binary(tensor("x", "BYTES", "[1]", 8), eight).readable) << "bytes are left over";
+  EXPECT_FALSE(binary(R"({"name":"x","shape":[2],"datatype":"FP32"})", eight).readable);
+  EXPECT_FALSE(
+      binary(R"({"name":"x","shape":[2],"datatype":"FP32","parameters":{"binary_data_size":-8}})", eight).readable);
 }
 
 TEST(RequestRows, ReadsRowsOfOtherServers) {
@@ -99,7 +150,7 @@ TEST(RequestRows, RefusesWhatHasNoRows) {
 TEST(RequestRows, NeverHasMoreColumnsThanAProfile) {
   RequestRows reader;
   for (int i = 0; i < 400; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
-  EXPECT_EQ(reader.columns().size(), drift::Profile::kMaxColumns);
+  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxColumns);
 }
 
 }  // namespace

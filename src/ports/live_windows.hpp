@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,11 +19,18 @@ struct LiveWindow {
   std::string segment;  ///< The value of the segment column; empty: all requests.
   Timestamp from;
   Timestamp until;
-  std::uint64_t requests = 0;    ///< Sampled.
-  std::uint64_t unreadable = 0;  ///< Of these, bodies that have no rows.
-  std::uint64_t dropped = 0;     ///< Not looked into because too many came at once, on any endpoint.
-  std::string profile;           ///< wire/profile_json.hpp, of the requests' rows.
-  std::string predictions;       ///< The same of the answers' rows; empty: none were readable.
+  std::uint64_t requests = 0;                             ///< Sampled.
+  std::uint64_t unreadable = 0;                           ///< Of these, bodies that have no rows.
+  std::map<std::string, std::uint64_t> unreadable_for{};  ///< By why: "packed", "not_json", "no_rows".
+  std::uint64_t dropped = 0;  ///< Not looked into because too many came at once, on any endpoint.
+  std::string profile;        ///< wire/profile_json.hpp, of the requests' rows.
+  std::string predictions;    ///< The same of the answers' rows; empty: none were readable.
+};
+
+/// What became of the requests that were sampled of an endpoint.
+struct LiveCounts {
+  std::uint64_t sampled = 0;
+  std::uint64_t unreadable = 0;  ///< Bodies that have no rows.
 };
 
 /// Thread-safe; one process writes, others may read meanwhile.

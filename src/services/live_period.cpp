@@ -48,6 +48,7 @@ Result<LivePeriod> live_period(const LiveWindowStore& store, const std::string& 
     }
     out.requests += window.requests;
     out.unreadable += window.unreadable;
+    for (const auto& [why, count] : window.unreadable_for) out.unreadable_for[why] += count;
     out.dropped += window.dropped;
     out.parts.push_back({window.from, window.until, std::move(profile)});
   }

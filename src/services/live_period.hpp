@@ -23,6 +23,7 @@ struct LivePeriod {
   std::vector<Part> parts;  ///< Oldest first.
   std::uint64_t requests = 0;
   std::uint64_t unreadable = 0;
+  std::map<std::string, std::uint64_t> unreadable_for{};  ///< By why.
   std::uint64_t dropped = 0;
 };
 

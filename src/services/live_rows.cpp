@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "tables/profile.hpp"
@@ -15,7 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Finer than what is stored: the live side's own error is small beside that of the training profile.
-constexpr std::uint32_t kLiveK = 500;
+constexpr drift::Resolution kOfAFile{2'000, 8'192};
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -52,14 +53,35 @@ std::string_view text_at(const tables::Row& row, std::size_t index) {
   return index < row.cells.size() ? row.cells[index].text : std::string_view();
 }
 
-bool same_value(const drift::Value& a, const drift::Value& b) {
-  return a.kind == b.kind && (a.kind == drift::Value::Kind::kText ? a.text == b.text : a.number == b.number);
+/// Booleans are 0 and 1.
+bool same_value(const drift::Value& a, const drift::Value& b, double tolerance) {
+  using Kind = drift::Value::Kind;
+  if (a.kind == Kind::kText || b.kind == Kind::kText) return a.kind == b.kind && a.text == b.text;
+  if (a.kind == Kind::kNested || b.kind == Kind::kNested) return false;
+  return a.number == b.number || std::abs(a.number - b.number) <= tolerance;
+}
+
+/// A column of amounts rather than of classes, as far as its values tell.
+bool is_quantity(const drift::ColumnProfile& column) {
+  constexpr std::uint64_t kMostClasses = 1'000;
+  if (!column.many_numbers || column.texts > 0) return false;
+  return column.integers < column.numbers || column.distinct() > kMostClasses || column.distinct() > column.numbers / 4;
+}
+
+bool share_a_value(const drift::ColumnProfile& a, const drift::ColumnProfile& b) {
+  const auto& entries = b.categories.entries();
+  return std::any_of(a.categories.entries().begin(), a.categories.entries().end(), [&](const auto& mine) {
+    return std::any_of(entries.begin(), entries.end(), [&](const auto& theirs) { return theirs.hash == mine.hash; });
+  });
 }
 
 class Reading {
  public:
   Reading(const LiveFile& file, const LiveWatch& watch)
-      : file_(file), watch_(watch), profile_(kMaxColumns, kLiveK), block_(kMaxColumns) {
+      : file_(file),
+        watch_(watch),
+        profile_(drift::Profile::kMaxColumns, kOfAFile),
+        block_(drift::Profile::kMaxColumns) {
     if (watch.training != nullptr) stream_.emplace(*watch.training, watch.plan, watch.ignored);
     if (watch.label.empty()) return;
     out_.errors.emplace();
@@ -82,6 +104,8 @@ class Reading {
       TRY(const bool is_asked_for, asked_for(text_at(row, time_), rows()));
       if (!is_asked_for) return {};
     }
+    if (rows() == 0)
+      for (std::size_t i = 0; i < row.cells.size(); ++i) note_time(i, row.cells[i]);
     tables::put_row(row.cells, block_);
     if (block_.full()) take_block();
     if (detector_ && label_ < row.cells.size() && prediction_ < row.cells.size())
@@ -105,9 +129,7 @@ class Reading {
   }
 
   Result<LiveRows> finish() {
-    if (columns_.empty())
-      return invalid(fmt::format("{} has no rows.", file_.path.string()),
-                     "Give the rows that the model was asked about.");
+    if (columns_.empty()) return no_rows();
     for (const std::string* name : {&file_.time_column, &watch_.label, &watch_.prediction})
       if (!name->empty() && std::find(columns_.begin(), columns_.end(), *name) == columns_.end())
         return invalid(
@@ -116,27 +138,68 @@ class Reading {
                         fmt::join(columns_.begin(),
                                   columns_.begin() + std::min<std::ptrdiff_t>(20, std::ssize(columns_)), ", ")));
     take_block();
+    if (rows() == 0) return no_rows();
     out_.profile = profile_.named(columns_);
+    if (detector_) TRY_DO(check_errors());
     if (stream_)
       for (drift::StreamWatch::Alarm& each : stream_->alarms()) out_.alarms.push_back({each.column, each.alarm});
     return std::move(out_);
   }
 
  private:
-  static constexpr std::size_t kMaxColumns = 1'024;  // What a table may have; the training data has less.
-
   /// Whether a row is late enough; one that is not is counted. `taken`: rows before it that were.
   Result<bool> asked_for(std::string_view time, std::uint64_t taken) {
     auto at = parse_row_time(std::string(time));
     if (!at)
       return Unexpected(std::move(at).error().within(
           fmt::format("{} row {}, column '{}'", file_.path.string(), taken + out_.left_out, file_.time_column)));
+    newest_ = std::max(newest_.value_or(*at), *at);
     if (*at >= *file_.since) return true;
     ++out_.left_out;
     return false;
   }
 
+  Unexpected no_rows() const {
+    if (!newest_)
+      return invalid(fmt::format("{} has no rows.", file_.path.string()),
+                     "Give the rows that the model was asked about.");
+    return invalid(fmt::format("None of the {} rows of {} is from {} on: the newest in '{}' is {}.", out_.left_out,
+                               file_.path.string(), to_rfc3339(*file_.since), file_.time_column, to_rfc3339(*newest_)),
+                   "Begin earlier with --since, or name the column that has the rows' times with --time.");
+  }
+
+  void note_time(std::size_t column, const tables::Cell& cell) {
+    double number = 0;
+    if (cell.kind != tables::Cell::Kind::kText || tables::read_number(cell.text, number)) return;
+    if (column < columns_.size() && parse_row_time(std::string(cell.text.substr(0, 64))))
+      out_.times.insert(std::string(drift::kept_name(columns_[column])));
+  }
+
+  /// Whether being equal is what tells right predictions of these columns.
+  Result<void> check_errors() {
+    const drift::ColumnProfile* label = out_.profile.find(drift::kept_name(watch_.label));
+    const drift::ColumnProfile* prediction = out_.profile.find(drift::kept_name(watch_.prediction));
+    if (label == nullptr || prediction == nullptr) return {};
+    for (const auto& [name, column] : {std::pair{&watch_.label, label}, {&watch_.prediction, prediction}})
+      if (!watch_.tolerance && is_quantity(*column))
+        return invalid(fmt::format("'{}' has about {} different numbers: equality does not tell which predictions of "
+                                   "a quantity are right.",
+                                   *name, column->distinct()),
+                       "Say how far one may be off: --tolerance 0.5; --tolerance 0 asks for equal numbers.");
+    ErrorReport& errors = *out_.errors;
+    if (errors.labelled > 0 && errors.wrong == errors.labelled && !watch_.tolerance &&
+        !share_a_value(*label, *prediction))
+      errors.note = fmt::format("'{}' and '{}' have no value in common: they may name the same classes differently",
+                                watch_.prediction, watch_.label);
+    if (errors.labelled == 0)
+      errors.note = fmt::format("no row has both '{}' and '{}'", watch_.prediction, watch_.label);
+    return {};
+  }
+
   void take_rows(const tables::ColumnBatch& batch, std::size_t begin, std::size_t end) {
+    std::string scratch;
+    if (rows() == 0 && begin < end)
+      for (std::size_t i = 0; i < batch.columns.size(); ++i) note_time(i, batch.columns[i].cell(begin, scratch));
     for (std::size_t row = begin; detector_ && row < end; ++row) {
       if (label_ >= batch.columns.size() || prediction_ >= batch.columns.size()) break;
       std::string label;
@@ -165,7 +228,7 @@ class Reading {
     const drift::Value label = tables::value_of(label_cell);
     const drift::Value prediction = tables::value_of(prediction_cell);
     if (label.kind == drift::Value::Kind::kMissing || prediction.kind == drift::Value::Kind::kMissing) return;
-    const bool wrong = !same_value(label, prediction);
+    const bool wrong = !same_value(label, prediction, watch_.tolerance.value_or(0));
     ++out_.errors->labelled;
     if (wrong) ++out_.errors->wrong;
     if (detector_->observe(wrong) && !out_.errors->alarm) out_.errors->alarm = row;
@@ -181,20 +244,22 @@ class Reading {
   std::size_t time_ = 0;
   std::size_t label_ = 0;
   std::size_t prediction_ = 0;
+  std::optional<Timestamp> newest_;  ///< Of the times that were looked at.
   LiveRows out_;
 };
 
-/// Gives the alarms the time of the row at which the drift began.
+/// Gives the alarms the time of the row at which the drift began, or errors were seen to be more frequent.
 Result<void> add_times(const LiveFile& file, LiveRows& out) {
-  std::multimap<std::uint64_t, ColumnAlarm*> wanted;
-  for (ColumnAlarm& alarm : out.alarms) wanted.emplace(alarm.alarm.since + out.left_out, &alarm);
+  std::multimap<std::uint64_t, std::string*> wanted;
+  for (ColumnAlarm& alarm : out.alarms) wanted.emplace(alarm.alarm.since + out.left_out, &alarm.since_time);
+  if (out.errors && out.errors->alarm) wanted.emplace(*out.errors->alarm - 1 + out.left_out, &out.errors->alarm_time);
   std::uint64_t row_number = 0;
   std::size_t time = 0;
   return read_file(
       file.path, [&](const std::vector<std::string>& columns) { time = index_of(columns, file.time_column); },
       [&](const tables::Row& row) -> Result<void> {
         const auto [first, last] = wanted.equal_range(row_number++);
-        for (auto each = first; each != last; ++each) each->second->since_time = text_at(row, time);
+        for (auto each = first; each != last; ++each) *each->second = text_at(row, time);
         return {};
       },
       {}, {});
@@ -237,7 +302,8 @@ Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, co
       [&](const tables::Row& row) { return reading.take(row); },
       [&](const tables::ColumnBatch& batch) { return reading.take(batch); }, on_progress));
   TRY(LiveRows out, reading.finish());
-  if (!out.alarms.empty() && !file.time_column.empty()) TRY_DO(add_times(file, out));
+  const bool has_alarms = !out.alarms.empty() || (out.errors && out.errors->alarm);
+  if (has_alarms && !file.time_column.empty()) TRY_DO(add_times(file, out));
   return out;
 }
 

@@ -30,7 +30,9 @@ struct ErrorReport {
   std::uint64_t labelled = 0;
   std::uint64_t wrong = 0;
   double expected = 0;                   ///< Error rate that was to be expected at most.
-  std::optional<std::uint64_t> alarm{};  ///< The row at which the detector gave its first alarm.
+  std::optional<std::uint64_t> alarm{};  ///< The row at which the detector gave its first alarm, from 1 on.
+  std::string alarm_time{};              ///< Of that row, as the time column has it.
+  std::string note{};                    ///< What makes the figures doubtful; empty: nothing.
 };
 
 struct LiveRows {
@@ -38,6 +40,7 @@ struct LiveRows {
   std::vector<ColumnAlarm> alarms;  ///< Earliest first.
   std::uint64_t left_out = 0;       ///< Rows before `since`.
   std::optional<ErrorReport> errors{};
+  std::set<std::string> times{};  ///< Columns of texts whose first value is a time.
 };
 
 /// What is looked for while the rows are read, beside profiling them.
@@ -47,11 +50,13 @@ struct LiveWatch {
   std::set<std::string> ignored{};
   std::string label{};  ///< Columns that tell, together, whether a prediction was wrong; empty: not looked at.
   std::string prediction{};
+  std::optional<double> tolerance{};  ///< A number is right when it is no further off; nothing: when it is the same.
   double expected_error = 0;
   double run_length = 10'000;  ///< Labelled rows between two false alarms about errors.
 };
 
-/// Reads the file once, in memory that does not depend on its length; twice when alarms are to be given times.
+/// kInvalidArgument when no rows are left. Reads the file once, in memory that does not depend on its length; twice
+/// when alarms are to be given times.
 Result<LiveRows> read_live_rows(const LiveFile& file, const LiveWatch& watch, const OnProgress& on_progress);
 
 /// "2026-11-24T10:15:30Z", "2026-11-24 10:15:30", "2026-11-24", or seconds since 1970.

@@ -51,6 +51,13 @@ class Measurement {
   }
 
  private:
+  Result<void> keep_profile(const tables::RowSlice& rows, DataSlice& slice) {
+    if (!plan_.profile) return {};
+    for (const std::string& each : rows.warnings)
+      if (std::find(sinks_.warnings.begin(), sinks_.warnings.end(), each) == sinks_.warnings.end())
+        sinks_.warnings.push_back(each);
+    return keep_profile(rows.profile, slice);
+  }
   Result<void> keep_profile(const std::string& json, DataSlice& slice) {
     if (!plan_.profile) return {};
     TRY(const Digest digest, sinks_.keep_profile(json));
@@ -90,7 +97,7 @@ class Measurement {
     if (readable) {
       TRY(const std::vector<tables::RowSlice> whole, rows->finish());
       TRY_DO(set_rows(slice, whole[0].rows, file.name));
-      return keep_profile(whole[0].profile, slice);
+      return keep_profile(whole[0], slice);
     }
     if (last != std::byte{'\n'}) ++lines;
     if (slice.rows == 0) slice.rows = lines > 0 && format != tables::Format::kJsonl ? lines - 1 : lines;
@@ -114,7 +121,7 @@ class Measurement {
     slice.sources = sources();
     TRY_DO(set_rows(slice, parquet->footer.rows, plan_.files[0].name));
     TRY(const std::vector<tables::RowSlice> rows, profiles_of_rows(std::move(tables), {}));
-    return keep_profile(rows.empty() ? parquet->footer.profile(std::nullopt) : rows[0].profile, slice);
+    return rows.empty() ? keep_profile(parquet->footer.profile(std::nullopt), slice) : keep_profile(rows[0], slice);
   }
 
   Result<void> measure_arrow() {
@@ -124,7 +131,7 @@ class Measurement {
     if (rows.empty()) return {};
     DataSlice& slice = slices_[*plan_.slice];
     TRY_DO(set_rows(slice, rows[0].rows, plan_.files[0].name));
-    return keep_profile(rows[0].profile, slice);
+    return keep_profile(rows[0], slice);
   }
 
   /// Slices with profiles and without digests. Rows that can't be read are a warning, and then there are none.
@@ -171,7 +178,7 @@ class Measurement {
       slice.rule = {"row-group/1", "", "", i, i};
       slice.sources = sources();
       const bool has_rows = groups[i].rows > 0 && !rows.empty();
-      TRY_DO(keep_profile(has_rows ? rows[next++].profile : parquet.footer.profile(i), slice));
+      TRY_DO(has_rows ? keep_profile(rows[next++], slice) : keep_profile(parquet.footer.profile(i), slice));
     }
     return {};
   }
@@ -194,7 +201,7 @@ class Measurement {
       // A value's row groups are looked for in all of them again.
       slice.sources = sources();
       const bool has_rows = rows.size() == found->size() && rows[i].value == each.value;
-      TRY_DO(keep_profile(has_rows ? rows[i].profile : each.profile, slice));
+      TRY_DO(has_rows ? keep_profile(rows[i], slice) : keep_profile(each.profile, slice));
     }
     return {};
   }
@@ -234,7 +241,15 @@ class Measurement {
     TRY(const std::optional<tables::RowSlice> whole, rows.finish(sinks_.warnings));
     if (!whole) return {};
     slice.rows = whole->rows;
-    return whole->profile.empty() ? Result<void>() : keep_profile(whole->profile, slice);
+    return whole->profile.empty() ? Result<void>() : keep_profile(*whole, slice);
+  }
+
+  /// Of a table whose rows can't be told apart its bytes can still be one slice.
+  static Result<void> or_whole(Result<void> done) {
+    if (done || done.error().code != ErrorCode::kInvalidArgument) return done;
+    Error error = std::move(done).error();
+    error.hint += " Or name the file as one slice, without by: and rows:.";
+    return Unexpected(std::move(error));
   }
 
   Result<void> measure_rows() {
@@ -246,8 +261,8 @@ class Measurement {
                         "Use .csv, .tsv, .jsonl, .parquet or .arrow.");
     tables::RowSlicer rows(*format, name, {plan_.by, plan_.ranges, plan_.profile});
     for (const FoundFile& file : plan_.files) {
-      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return rows.feed(piece); }));
-      TRY_DO(rows.end_file());
+      TRY_DO(sinks_.read(file, [&](std::span<const std::byte> piece) { return or_whole(rows.feed(piece)); }));
+      TRY_DO(or_whole(rows.end_file()));
     }
     TRY(const std::vector<tables::RowSlice> found, rows.finish());
     return keep_rows(found, name);
@@ -260,7 +275,7 @@ class Measurement {
       TRY_DO(set_rows(slice, each.rows, name));
       slice.rule = {"rows/1", plan_.by, each.value, each.first, each.last};
       slice.sources = sources();
-      TRY_DO(keep_profile(each.profile, slice));
+      TRY_DO(keep_profile(each, slice));
     }
     return {};
   }

@@ -64,13 +64,40 @@ Result<DriftReport> begin_report(const Registry& registry, const registry::Versi
   return out;
 }
 
+std::string names_of(const drift::Profile& profile) {
+  constexpr std::size_t kShown = 20;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(kShown, profile.columns.size()); ++i)
+    out += (i == 0 ? "" : ", ") + profile.columns[i].name;
+  return out + (profile.columns.size() > kShown ? ", ..." : "");
+}
+
+/// Why no column could be compared.
+Unexpected nothing_to_compare(const DriftReport& report, const std::string& where) {
+  const drift::Profile& training = report.training.profile;
+  if (training.columns.empty())
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("The training data of {} has no rows.", report.version.str()),
+                      "Register a version with the rows that it was trained on.");
+  if (report.live.profile.columns.empty() && report.unreadable > 0)
+    return Unexpected(ErrorCode::kFailedPrecondition,
+                      fmt::format("{} of {} sampled requests could not be read: {}.", report.unreadable,
+                                  report.requests, told_unreadable(report.unreadable_for)),
+                      "docs/drift.md names the bodies that are read; else give a file of live rows with --live.");
+  if (report.live.profile.columns.empty())
+    return Unexpected(ErrorCode::kFailedPrecondition, fmt::format("{} has no rows.", where),
+                      "Ask again when there are some, or give a file of live rows with --live.");
+  if (report.comparison.absent.empty() && report.comparison.not_compared.empty())
+    return Unexpected(ErrorCode::kInvalidArgument, "All columns are left out.", "Leave out fewer of them.");
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no column of the training data.", where),
+                    fmt::format("The training data has: {}.", names_of(training)));
+}
+
 /// `predictions`: where the live predictions are.
 Result<void> compare_columns(const DriftQuestion& question, const std::set<std::string>& ignored,
                              const drift::Profile& predictions, const std::string& where, DriftReport& out) {
   out.comparison = drift::compare(out.training.profile, out.live.profile, question.thresholds, ignored);
-  if (out.comparison.columns.empty())
-    return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no column of the training data.", where),
-                      fmt::format("The training data has: {}.", fmt::join(out.comparison.absent, ", ")));
+  if (out.comparison.columns.empty()) return nothing_to_compare(out, where);
   if (question.prediction.empty() || question.predicted.empty()) return {};
   TRY(const drift::Profile then,
       alone(out.training.profile, question.predicted, question.prediction, "The training data"));
@@ -93,6 +120,7 @@ Result<DriftReport> measure_drift(const Registry& registry, const registry::Vers
   if (!question.label.empty()) {
     watch.label = question.label;
     watch.prediction = question.prediction;
+    watch.tolerance = question.tolerance;
     if (question.error_rate) {
       watch.expected_error = *question.error_rate;
     } else {
@@ -101,6 +129,7 @@ Result<DriftReport> measure_drift(const Registry& registry, const registry::Vers
     watch.expected_error = std::clamp(watch.expected_error, kLeastError, 1 - kLeastError);
   }
   TRY(out.live, read_live_rows(question.file, watch, on_progress));
+  TRY_DO(check_ignored(question.ignored, out.training.profile, out.live.profile));
   TRY_DO(compare_columns(question, watch.ignored, out.live.profile, question.file.path.string(), out));
   return out;
 }
@@ -110,10 +139,34 @@ Result<DriftReport> measure_live_drift(const Registry& registry, const registry:
   TRY(DriftReport out, begin_report(registry, version));
   out.live.profile = period.profile;
   out.unreadable = period.unreadable;
+  out.unreadable_for = period.unreadable_for;
+  out.requests = period.requests;
   out.dropped = period.dropped;
   TRY_DO(compare_columns(question, question.ignored, period.predictions, "The live data", out));
   out.since = drifted_since(out.training.profile, period, question.thresholds, question.ignored);
   return out;
+}
+
+std::string told_unreadable(const std::map<std::string, std::uint64_t>& unreadable_for) {
+  std::string out;
+  for (const auto& [why, count] : unreadable_for) {
+    const char* const text = why == "packed"     ? "packed, but not by gzip into at most 1 MiB"
+                             : why == "not_json" ? "no JSON"
+                                                 : "JSON without rows, or tensors that are not what their shapes say";
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, text);
+  }
+  return out.empty() ? "their bodies have no rows" : out;
+}
+
+Result<void> check_ignored(const std::set<std::string>& ignored, const drift::Profile& training,
+                           const drift::Profile& live) {
+  if (training.left_out > 0 || live.left_out > 0) return {};
+  for (const std::string& name : ignored)
+    if (training.find(name) == nullptr && live.find(name) == nullptr)
+      return Unexpected(
+          ErrorCode::kInvalidArgument, fmt::format("There is no column '{}' to leave out.", name),
+          fmt::format("The training data has: {}; the live data has: {}.", names_of(training), names_of(live)));
+  return {};
 }
 
 Result<registry::VersionRef> version_in_use(const Records& records, const std::string& text) {

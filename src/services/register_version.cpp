@@ -125,8 +125,45 @@ Error with_differences(Error conflict, const VersionStore& versions, const regis
   return conflict;
 }
 
+/// Whether `now` is what is registered, as far as `taken_as` asks.
+bool is_taken(const registry::Manifest& stored, registry::Manifest now, TakenAs taken_as) {
+  for (std::size_t i = 0; i < std::min(stored.data.size(), now.data.size()); ++i)
+    for (std::size_t j = 0; j < std::min(stored.data[i].slices.size(), now.data[i].slices.size()); ++j) {
+      const std::string& profile = stored.data[i].slices[j].profile_sha256;
+      std::string& made_now = now.data[i].slices[j].profile_sha256;
+      if (!profile.empty() && !made_now.empty()) made_now = profile;
+    }
+  if (taken_as == TakenAs::kSameContent) {
+    now.code.repository = stored.code.repository;
+    now.code.commit = stored.code.commit;
+    now.code.dirty_diff_sha256 = stored.code.dirty_diff_sha256;
+    now.code.dirty_diff_kept = stored.code.dirty_diff_kept;
+    now.environment.os = stored.environment.os;
+    now.environment.hardware = stored.environment.hardware;
+  }
+  return stored == now;
+}
+
+/// What is registered under the number of `now`, if it is that.
+Result<std::optional<RegisteredVersion>> taken(Registry registry, const registry::Manifest& now, TakenAs taken_as) {
+  TRY(StoredVersion stored, registry.versions.version(now.ref));
+  TRY(registry::Manifest manifest, manifest_of(stored));
+  if (!is_taken(manifest, now, taken_as)) return std::optional<RegisteredVersion>();
+  RegisteredVersion out;
+  out.reused = !is_taken(manifest, now, TakenAs::kSame);
+  if (out.reused)
+    out.warnings.push_back(
+        fmt::format("{} is registered already, from {}: the same files, data and configuration.", now.ref.str(),
+                    manifest.code.commit.empty() ? "another place" : "commit " + manifest.code.commit));
+  out.missing = registry::missing_parts(manifest);
+  out.version = std::move(stored);
+  out.manifest = std::move(manifest);
+  return std::optional<RegisteredVersion>(std::move(out));
+}
+
 /// `verify`: the blobs may have been in the store for long.
-Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor, bool verify) {
+Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, const Actor& actor, bool verify,
+                                TakenAs taken_as = TakenAs::kSame) {
   TRY_DO(check_version_number(registry.versions, manifest));
   RegisteredVersion out;
   out.missing = registry::missing_parts(manifest);
@@ -137,6 +174,13 @@ Result<RegisteredVersion> store(Registry registry, registry::Manifest manifest, 
       registry.versions.add_version(fresh, {actor.name, "version.register", manifest.ref.str(), manifest.changelog,
                                             fmt::format("{{\"manifest_sha256\":\"{}\",\"scan\":\"{}\"}}",
                                                         identity.hex(), scan::to_string(fresh.scan->report.verdict))});
+  if (!added && added.error().code == ErrorCode::kConflict) {
+    TRY(std::optional<RegisteredVersion> there, taken(registry, manifest, taken_as));
+    if (there) {
+      TRY(there->scan, ensure_scanned(registry, there->version.ref, actor));
+      return *std::move(there);
+    }
+  }
   if (!added && added.error().code == ErrorCode::kConflict)
     return Unexpected(with_differences(std::move(added).error(), registry.versions, manifest));
   TRY(VersionStore::Registered stored, std::move(added));
@@ -182,19 +226,19 @@ Result<registry::Manifest> describe(BlobStore* blobs, const wire::VersionSpec& s
 
 Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
                                            const std::filesystem::path& folder, const Actor& actor,
-                                           const OnProgress& progress) {
+                                           const OnProgress& progress, TakenAs taken_as) {
   // What is stored from here on is not collected before the version that refers to it is in the ledger.
   TRY(const std::unique_ptr<BlobHold> hold, registry.blobs.hold());
   std::vector<std::string> warnings;
   TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
   TRY(registry::Manifest manifest, describe(&registry.blobs, spec, folder, progress, warnings));
-  TRY(RegisteredVersion out, store(registry, std::move(manifest), actor, false));
-  out.warnings = std::move(warnings);
+  TRY(RegisteredVersion out, store(registry, std::move(manifest), actor, false, taken_as));
+  out.warnings.insert(out.warnings.begin(), warnings.begin(), warnings.end());
   return out;
 }
 
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
-                                    const std::filesystem::path& folder, const OnProgress& progress) {
+                                    const std::filesystem::path& folder, const OnProgress& progress, TakenAs taken_as) {
   PlannedVersion plan;
   TRY_DO(check_parents_of_new(registry.versions, spec.manifest));
   TRY(plan.manifest, describe(nullptr, spec, folder, progress, plan.warnings));
@@ -203,6 +247,11 @@ Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& 
   const auto stored = registry.versions.version(plan.manifest.ref);
   if (!stored && stored.error().code != ErrorCode::kNotFound) return Unexpected(Error(stored.error()));
   plan.registered = stored && stored->identity == plan.identity;
+  if (stored && !plan.registered) {
+    TRY(const std::optional<RegisteredVersion> there, taken(registry, plan.manifest, taken_as));
+    plan.registered = there.has_value();
+    if (there) plan.warnings.insert(plan.warnings.end(), there->warnings.begin(), there->warnings.end());
+  }
   if (auto number = check_version_number(registry.versions, plan.manifest); !number) {
     if (number.error().code != ErrorCode::kFailedPrecondition) return Unexpected(std::move(number).error());
     plan.refusal = std::move(number).error();

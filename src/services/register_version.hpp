@@ -9,10 +9,17 @@
 
 namespace backstay::services {
 
+/// When a version that is registered already is the one that is to be registered.
+enum class TakenAs {
+  kSame,  ///< Its manifest is the same. Profiles may differ, since other releases make other ones of the same data.
+  kSameContent,  ///< Also when only where it was registered from differs: commit, uncommitted changes, machine.
+};
+
 struct RegisteredVersion {
   StoredVersion version;
   registry::Manifest manifest;
-  bool created = false;              ///< False: this content was registered under this version before.
+  bool created = false;              ///< False: this content was registered under this version before, and
+  bool reused = false;               ///< from elsewhere (TakenAs::kSameContent); `manifest` is what is registered.
   std::vector<std::string> missing;  ///< What keeps it from production.
   StoredScan scan;                   ///< The newest of it.
   std::vector<std::string> warnings{};
@@ -23,7 +30,7 @@ struct RegisteredVersion {
 /// leaves no version, at most blobs that a repeat finds again.
 Result<RegisteredVersion> register_version(Registry registry, const wire::VersionSpec& spec,
                                            const std::filesystem::path& folder, const Actor& actor,
-                                           const OnProgress& progress = {});
+                                           const OnProgress& progress = {}, TakenAs taken_as = TakenAs::kSame);
 
 /// What register_version() would do.
 struct PlannedVersion {
@@ -39,7 +46,8 @@ struct PlannedVersion {
 /// Reads and hashes everything like register_version(), checks the same, and stores nothing. What stops it before the
 /// manifest is known is its error; what would stop it after that is the plan's refusal.
 Result<PlannedVersion> plan_version(Registry registry, const wire::VersionSpec& spec,
-                                    const std::filesystem::path& folder, const OnProgress& progress = {});
+                                    const std::filesystem::path& folder, const OnProgress& progress = {},
+                                    TakenAs taken_as = TakenAs::kSame);
 
 /// Stores a whole manifest whose blobs have been uploaded already; kFailedPrecondition names the first that has not.
 Result<RegisteredVersion> register_manifest(Registry registry, registry::Manifest manifest, const Actor& actor);

@@ -193,6 +193,18 @@ TEST_F(VersionServicesTest, AnUploadedManifestNeedsItsBlobs) {
   EXPECT_EQ(register_manifest(registry(), manifest, {"bob"}).error().code, ErrorCode::kFailedPrecondition);
 }
 
+TEST_F(VersionServicesTest, ProfilesThatAnotherReleaseMadeMakeNoOtherVersion) {
+  const auto added = add(kSpec);
+  registry::Manifest manifest = added->manifest;
+  manifest.data[0].slices[0].profile_sha256 = manifest.artifacts[0].sha256.hex();
+  const auto again = register_manifest(registry(), manifest, {"bob"});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_FALSE(again->created || again->reused);
+  EXPECT_EQ(again->version.identity, added->version.identity);
+  manifest.data[0].slices[0].profile_sha256.clear();
+  EXPECT_EQ(register_manifest(registry(), manifest, {"bob"}).error().code, ErrorCode::kConflict);
+}
+
 TEST_F(VersionServicesTest, ScansArtifactsWhicheverWayTheyCome) {
   write("model/weights.bin", "cposix\nsystem\n(S'id'\ntR.");
   const auto added = add(kSpec);

@@ -29,7 +29,7 @@ CsvReader::CsvReader(bool tabs, std::string name, OnRow on_row, Canonical canoni
 
 Unexpected CsvReader::wrong(const std::string& what) const {
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: {}.", name_, line_, what),
-                    "Write the table again with a library for it, or name the file as one slice without rows.");
+                    "Write the table again with a library for it.");
 }
 
 Result<void> CsvReader::feed(std::span<const std::byte> bytes) {

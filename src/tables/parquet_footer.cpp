@@ -17,7 +17,7 @@ namespace {
 // Fields and types: apache/parquet-format, parquet.thrift.
 constexpr std::uint32_t kMaxFooterBytes = 64 * 1024 * 1024;
 constexpr std::size_t kMaxColumns = 16384;
-constexpr std::size_t kMaxProfileColumns = 256;
+constexpr std::size_t kMaxProfileColumns = 1024;
 constexpr std::size_t kMaxParts = 4'000'000;  ///< Columns times row groups.
 constexpr std::size_t kMaxNameBytes = 256;
 constexpr std::size_t kMaxValueBytes = 512;
@@ -27,7 +27,7 @@ using T = ThriftType;
 
 Unexpected broken(const std::string& name, const std::string& what) {
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is not a sound Parquet file: {}.", name, what),
-                    "Write it again, or name it as one slice without row_groups.");
+                    "Write it again.");
 }
 
 struct Element {
@@ -373,8 +373,9 @@ std::string parquet_profile(const std::vector<ParquetFooter::Column>& columns,
     }
     list.push_back(std::move(column));
   }
-  const json root{
+  json root{
       {"profile", "backstay-profile/1"}, {"rows", rows}, {"columns", std::move(list)}, {"from", "parquet footer"}};
+  if (columns.size() > kMaxProfileColumns) root["left_out"] = columns.size() - kMaxProfileColumns;
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -93,12 +93,18 @@ bool read_number(std::string_view text, double& number) {
   return problem == std::errc{} && end == text.data() + text.size() && std::isfinite(number);
 }
 
+std::optional<bool> read_boolean(std::string_view text) {
+  if (text == "true" || text == "True" || text == "TRUE") return true;
+  if (text == "false" || text == "False" || text == "FALSE") return false;
+  return std::nullopt;
+}
+
 drift::Value value_of(const Cell& cell) {
   using Kind = drift::Value::Kind;
   if (cell.kind == Cell::Kind::kMissing) return {};
   if (cell.kind == Cell::Kind::kNested) return {Kind::kNested, false, 0, {}, cell.list};
-  if (cell.kind == Cell::Kind::kBoolean || cell.text == "true" || cell.text == "false")
-    return {Kind::kBoolean, false, cell.text == "true" ? 1.0 : 0.0};
+  if (cell.kind == Cell::Kind::kBoolean) return {Kind::kBoolean, false, cell.text == "true" ? 1.0 : 0.0};
+  if (const std::optional<bool> boolean = read_boolean(cell.text)) return {Kind::kBoolean, false, *boolean ? 1.0 : 0.0};
   double number = cell.number;
   if (cell.kind == Cell::Kind::kNumber && !std::isfinite(number)) return {};  // NaN is how such tables say missing.
   if (cell.kind == Cell::Kind::kNumber || read_number(cell.text, number)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ void put_row(std::span<const Cell> cells, drift::RowBlock& block);
 /// The same of some rows of a batch, column by column; there must be room for them. Of numbers no text is made.
 void put_rows(const ColumnBatch& batch, std::size_t first, std::size_t count, drift::RowBlock& block);
 
+/// "true", as pandas ("True") and R ("TRUE") write it too, and "false" likewise.
+std::optional<bool> read_boolean(std::string_view text);
+
 /// A number as tables write them: all of the text, finite, at most 64 bytes.
 bool read_number(std::string_view text, double& number);
 
@@ -23,7 +27,9 @@ bool read_number(std::string_view text, double& number);
 /// what it discloses.
 class Profile {
  public:
-  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns) : rows_(max_columns), block_(max_columns) {}
+  explicit Profile(std::size_t max_columns = drift::Profile::kMaxColumns,
+                   drift::Resolution resolution = drift::QuantileSketch::kFine)
+      : rows_(max_columns, resolution), block_(max_columns) {}
   void add(const Row& row);
   void add(const ColumnBatch& batch);
   drift::Profile named(const std::vector<std::string>& columns) const;

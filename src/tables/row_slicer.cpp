@@ -12,8 +12,15 @@ namespace backstay::tables {
 namespace {
 
 constexpr std::size_t kMaxValueBytes = 512;
-constexpr std::size_t kWideSlices = 256;
-constexpr std::size_t kNarrow = 64;
+/// Sketches of many slices at once stay within about a GiB: what one slice may have, up to a number of them.
+struct Room {
+  std::size_t slices;
+  std::size_t columns;
+  drift::Resolution resolution;
+};
+constexpr Room kRooms[] = {{32, drift::Profile::kMaxColumns, drift::QuantileSketch::kFine},
+                           {256, 256, drift::QuantileSketch::kUsual},
+                           {SIZE_MAX, 64, drift::QuantileSketch::kUsual}};
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));
@@ -119,9 +126,10 @@ void RowSlicer::begin_ranges() {
 
 RowSlicer::Open RowSlicer::open() const {
   Open out;
-  // Sketches of many slices at once stay within about a GiB.
-  if (partition_.profile)
-    out.profile.emplace(by_value_.size() + by_range_.size() < kWideSlices ? drift::Profile::kMaxColumns : kNarrow);
+  if (!partition_.profile) return out;
+  const Room* room = kRooms;
+  while (by_value_.size() + by_range_.size() >= room->slices) ++room;
+  out.profile.emplace(room->columns, room->resolution);
   return out;
 }
 
@@ -169,10 +177,29 @@ Result<void> RowSlicer::take(const Row& row) {
   return {};
 }
 
+std::vector<std::string> RowSlicer::warnings_of(const drift::Profile& profile) const {
+  std::vector<std::string> out;
+  std::vector<std::string> names = columns();
+  std::sort(names.begin(), names.end());
+  if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
+    out.push_back(
+        fmt::format("{} has two columns '{}': profiles tell the first. Give each a name of its own.", name_, *twice));
+  if (profile.left_out > 0)
+    out.push_back(
+        fmt::format("{} has {} columns, and the first {} are profiled: drift is not looked for in the others. "
+                    "Leave out columns that are no inputs, or keep vectors as lists of numbers.",
+                    name_, names.size(), names.size() - profile.left_out));
+  return out;
+}
+
 RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
   out.rows = slice.rows;
-  if (slice.profile) out.profile = wire::to_json(slice.profile->named(columns()));
+  if (slice.profile) {
+    const drift::Profile profile = slice.profile->named(columns());
+    out.warnings = warnings_of(profile);
+    out.profile = wire::to_json(profile);
+  }
   out.sha256 = slice.hash.finish();
   return out;
 }

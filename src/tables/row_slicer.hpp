@@ -31,7 +31,8 @@ struct RowSlice {
   /// SHA-256 over the canonical head and the canonical forms of the slice's rows, in the files' order ("rows/1").
   Digest sha256;
   std::uint64_t rows = 0;
-  std::string profile;  ///< JSON; empty when none was asked for.
+  std::string profile;                  ///< JSON; empty when none was asked for.
+  std::vector<std::string> warnings{};  ///< What the profile lacks, in sentences.
 };
 
 /// Digests and profiles the slices of one table, which may be several files, in one pass.
@@ -64,6 +65,7 @@ class RowSlicer {
   Open open() const;
   void add(Open& slice, const Row& row);
   RowSlice closed(Open& slice) const;
+  std::vector<std::string> warnings_of(const drift::Profile& profile) const;
 
   const std::string name_;
   const Partition partition_;

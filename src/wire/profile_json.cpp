@@ -168,7 +168,34 @@ void assume_kinds(const std::string& type, std::uint64_t present, ColumnProfile&
   out.numbers = present - out.booleans - out.nested - out.texts;
 }
 
-drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t rows, bool has_sketches) {
+/// Before /3, True and False of a text table were texts.
+void read_booleans_of_texts(ColumnProfile& column) {
+  static constexpr struct {
+    std::string_view text;
+    bool value;
+  } kSpelled[] = {{"True", true}, {"False", false}, {"TRUE", true}, {"FALSE", false}};
+  std::vector<CategorySketch::Entry> booleans;
+  std::uint64_t known = 0;
+  for (const CategorySketch::Entry& entry : column.categories.entries()) {
+    const auto* const found = std::find_if(std::begin(kSpelled), std::end(kSpelled), [&](const auto& spelled) {
+      return drift::category_of(drift::hash_of_text(spelled.text)) == entry.hash;
+    });
+    if (found == std::end(kSpelled)) return;
+    known += entry.count;
+    booleans.push_back({drift::category_of(drift::hash_of_boolean(found->value)), entry.count, entry.error});
+  }
+  if (column.texts == 0 || known != column.texts || column.present() != column.texts) return;
+  std::sort(booleans.begin(), booleans.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+  auto categories = CategorySketch::from_entries(std::move(booleans), column.categories.floor());
+  if (!categories) return;
+  column.categories = *std::move(categories);
+  column.booleans = column.texts;
+  column.texts = 0;
+  column.text = drift::TextProfile();
+}
+
+drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t rows, bool has_sketches,
+                                  bool before_booleans) {
   drift::Profile::Named out;
   const json* name = read.member(value, "name", true);
   const json* type = read.member(value, "type", true);
@@ -185,6 +212,7 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
   if (!read.ok()) return out;
   if (has_sketches) {
     read_sketches(read, value, column);
+    if (before_booleans && read.ok()) read_booleans_of_texts(column);
   } else {
     assume_kinds(type->get<std::string>(), rows - column.missing, column);
   }
@@ -210,7 +238,8 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 std::string to_json(const drift::Profile& profile) {
   json columns = json::array();
   for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
-  json root{{"profile", "backstay-profile/2"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  json root{{"profile", "backstay-profile/3"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  if (profile.left_out > 0) root["left_out"] = profile.left_out;
   if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -221,23 +250,25 @@ Result<drift::Profile> profile_from_json(const std::string& name, std::string_vi
   drift::Profile out;
   const json* format = read.member(root, "profile", true);
   const bool second = format != nullptr && *format == json("backstay-profile/2");
-  if (format != nullptr && !second && *format != json("backstay-profile/1"))
+  const bool has_sketches = second || (format != nullptr && *format == json("backstay-profile/3"));
+  if (format != nullptr && !has_sketches && *format != json("backstay-profile/1"))
     return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is a profile of a form that is not known.", name),
                       "A newer backstay wrote it; read it with that.");
   out.rows = read.count(read.member(root, "rows", true), "rows");
+  out.left_out = read.count(read.member(root, "left_out"), "left_out");
   const json* columns = read.member(root, "columns", true);
   if (columns != nullptr && columns->is_array() && columns->size() <= drift::Profile::kMaxColumns) {
     for (const json& each : *columns) {
       if (!read.ok()) break;
-      out.columns.push_back(read_column(read, each, out.rows, second));
+      out.columns.push_back(read_column(read, each, out.rows, has_sketches, second));
       if (!read.ok() || out.find(out.columns.back().name) == &out.columns.back().column) continue;
-      if (second) read.fail("a column is there twice");
+      if (has_sketches) read.fail("a column is there twice");
       out.columns.pop_back();  // Footers of Parquet files may name two alike.
     }
   } else {
-    read.fail("columns is no list of at most 256");
+    read.fail(fmt::format("columns is no list of at most {}", drift::Profile::kMaxColumns));
   }
-  const json* pairs = read.ok() && second ? read.member(root, "pairs") : nullptr;
+  const json* pairs = read.ok() && has_sketches ? read.member(root, "pairs") : nullptr;
   if (pairs != nullptr) out.pairs = read_pairs(read, *pairs, out);
   if (!read.ok())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} is no profile: {}.", name, read.problem()),

@@ -10,7 +10,7 @@ namespace backstay::wire {
 
 /// A profile as it is stored beside a version:
 ///
-///   {"profile": "backstay-profile/2", "rows": 120, "columns": [
+///   {"profile": "backstay-profile/3", "rows": 120, "left_out": 0, "columns": [
 ///     {"name": "age", "type": "integer", "missing": 2, "distinct": 61, "min": 18, "max": 93, "mean": 55.2,
 ///      "kinds": {"integers": 118, "numbers": 118},
 ///      "quantiles": {"k": 200, "levels": [[18, 19], [25.5]]},
@@ -28,10 +28,12 @@ namespace backstay::wire {
 /// Moments of a pair are the places of its columns in the list before them and the members of drift::PairMoments.
 /// What is empty is left out. Of texts no value is written: categories are 32 bits of a hash, and only those that at
 /// least drift::kLeastShared rows share; words are counts in 64 buckets. Of numbers the quantile sketch holds a sample
-/// of at most about 900 values. Equal profiles give equal bytes. Names are cut at 256 bytes.
+/// of at most 4,096 values. left_out counts columns that the rows had beyond those. Equal profiles give equal bytes.
+/// Names are cut at 256 bytes.
 std::string to_json(const drift::Profile& profile);
 
-/// Reads backstay-profile/2, and /1, of which only counts and extremes are known. `name` is what errors call it.
+/// Reads backstay-profile/3; /2, whose sketches are coarser; and /1, of which only counts and extremes are known.
+/// `name` is what errors call it.
 Result<drift::Profile> profile_from_json(const std::string& name, std::string_view text);
 
 }  // namespace backstay::wire

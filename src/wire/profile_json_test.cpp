@@ -166,6 +166,28 @@ TEST(ProfileJson, ReadsProfilesOfTheFirstForm) {
   EXPECT_EQ(got->find("n")->quantiles.count(), 0u);
 }
 
+TEST(ProfileJson, BooleansThatTheSecondFormTookForTextsAreBooleans) {
+  drift::Profile profile;
+  profile.rows = 100;
+  profile.columns.resize(2);
+  profile.columns[0].name = "flag";
+  profile.columns[1].name = "word";
+  for (int i = 0; i < 100; ++i) {
+    profile.columns[0].column.add_text(i % 4 == 0 ? "True" : "False");
+    profile.columns[1].column.add_text(i % 4 == 0 ? "True" : "maybe");
+  }
+  json older = json::parse(to_json(profile));
+  older["profile"] = "backstay-profile/2";
+  const auto got = profile_from_json("p", older.dump());
+  ASSERT_TRUE(got) << got.error().message;
+  drift::ColumnProfile booleans;
+  for (int i = 0; i < 100; ++i) booleans.add_boolean(i % 4 == 0);
+  EXPECT_EQ(got->find("flag")->booleans, 100u);
+  EXPECT_EQ(got->find("flag")->texts, 0u);
+  EXPECT_EQ(got->find("flag")->categories.entries(), booleans.categories.entries());
+  EXPECT_EQ(got->find("word")->texts, 100u);
+}
+
 TEST(ProfileJson, RefusesWhatCanNotBe) {
   const json good = json::parse(to_json(sample()));
   const auto refused = [&](const char* what, const std::function<void(json&)>& change) {
@@ -188,7 +210,7 @@ TEST(ProfileJson, RefusesWhatCanNotBe) {
   refused("columns", [](json& j) { j["columns"] = 1; });
   refused("a list", [](json& j) { j = json::array(); });
   json newer = good;
-  newer["profile"] = "backstay-profile/3";
+  newer["profile"] = "backstay-profile/4";
   EXPECT_EQ(profile_from_json("p", newer.dump()).error().code, ErrorCode::kUnsupported);
 }
 

@@ -48,7 +48,8 @@ def test_the_same_kind_of_data_is_no_drift(trained):
     assert "3 of 3 columns are as in training" in done.out
     report = trained("drift", "m@1.0.0", "--live", live, *IGNORED, "--json").json
     assert report["drifted"] is False
-    assert report["training"] == {"rows": 5000, "slices": ["wards/all"], "slices_without_profile": []}
+    assert report["training"] == {"rows": 5000, "columns_left_out": 0, "slices": ["wards/all"],
+                                  "slices_without_profile": []}
     assert {c["column"]: c["measure"] for c in report["columns"]} == {"age": "number", "site": "category", "note": "text"}
 
 
@@ -172,7 +173,7 @@ def test_a_version_without_profiles_says_what_to_do(backstay, releases):
 
 def test_a_profile_discloses_no_text(trained):
     shown = trained("slice", "profile", "m@1.0.0", "wards/all", "--json").json
-    assert shown["profile"] == "backstay-profile/2"
+    assert shown["profile"] == "backstay-profile/3"
     text = json.dumps(shown)
     assert "patient" not in text and "came" not in text
     note = next(c for c in shown["columns"] if c["name"] == "note")

@@ -1,12 +1,14 @@
 """Live requests: profiled by the gateway's sampling, alarms in the audit log, suggestions and what follows from them."""
 
+import gzip
 import json
 import random
+import struct
 
 import pytest
 
 from program import wait_until
-from test_suggest import release, scores, season
+from test_suggest import errors, release, scores, season
 
 PATH = "/v2/models/e/infer"
 
@@ -111,3 +113,60 @@ def test_under_policy_the_better_version_is_released_through_shadow_and_canary(s
     assert "fits it better" in start["reason"]
     status = setup.server.wait_for("e", lambda s: s["rollout"] is not None, "the rollout")
     assert status["rollout"]["candidate"] == "1.3.0"
+
+
+def test_of_an_error_metric_the_version_with_less_of_it_is_released(seasons, releases):
+    """Two versions fit the rows; one has a third of the error of what serves, the other three times as much."""
+    setup = seasons(act="rollout", window="1s", metric="log_loss")
+    release(releases, "1.4.0", "winter", errors(0.9, 0.9))
+    for version, loss in (("1.3.0", 0.1), ("2.0.0", 0.3)):
+        releases.measure(version, errors(loss, loss))
+        releases.gate(version)
+    source = random.Random(6)
+    wait_until(lambda: setup.ask(season(60, source.randrange(10**6), 1.0)) or len(setup.entries("rollout.start")) > 1, "a rollout")
+    status = setup.server.wait_for("e", lambda s: s["rollout"] is not None, "the rollout")
+    assert status["rollout"]["candidate"] == "1.3.0"
+    said = setup.entries("drift.suggestion")[-1]
+    assert "Switch to m@1.3.0" in said["reason"] and said["evidence"]["lower_is_better"] is True
+
+
+def as_binary(row: list) -> tuple[bytes, dict]:
+    """The binary extension of the protocol: JSON, then the tensors' bytes."""
+    site = row[2].encode()
+    raw = struct.pack("<ffI", float(row[0]), float(row[1]), len(site)) + site
+    tensors = [(name, datatype, size) for (name, datatype), size in
+               zip((("temperature", "FP32"), ("demand", "FP32"), ("site", "BYTES")), (4, 4, 4 + len(site)))]
+    head = json.dumps({"inputs": [{"name": name, "shape": [1], "datatype": datatype, "parameters": {"binary_data_size": size}}
+                                  for name, datatype, size in tensors]}).encode()
+    return head + raw, {"Inference-Header-Content-Length": str(len(head))}
+
+
+FORMS = {"json": lambda row: (body(row), {}), "binary": as_binary,
+         "gzip": lambda row: (gzip.compress(body(row).encode()), {"Content-Encoding": "gzip"}),
+         "binary in gzip": lambda row: (lambda b, h: (gzip.compress(b), {**h, "Content-Encoding": "gzip"}))(*as_binary(row))}
+
+
+def test_rows_are_read_of_json_of_binary_tensors_and_of_both_in_gzip(seasons):
+    setup = seasons()
+    for number, made in enumerate(FORMS.values(), 1):
+        for row in season(60, number, 0.0):
+            sent, headers = made(row)
+            assert setup.server.ask("POST", PATH, sent, headers).status == 200
+        # The ring holds 64 per thread: what was asked is looked into before more is asked.
+        setup.server.wait_for("e", lambda s: s["live"] == {"sampled": 60 * number, "unreadable": 0}, "samples that were read")
+    setup.server.stop()
+    found = setup.program("drift", "e", "--json").json
+    assert found["live"]["unreadable"] == 0 and found["live"]["rows"] == 240
+    assert found["drifted"] is False and found["absent"] == []
+
+
+def test_bodies_that_can_not_be_read_are_counted_with_the_reason(seasons):
+    setup = seasons()
+    for row in season(30, 3, 0.0):
+        setup.server.ask("POST", PATH, b"\x00\xff{", {})
+        setup.server.ask("POST", PATH, body(row), {"Content-Encoding": "br"})
+    setup.server.wait_for("e", lambda s: s["live"] == {"sampled": 60, "unreadable": 60}, "samples that could not be read")
+    assert "60 could not be read" in setup.program("status").out
+    setup.server.stop()
+    err = setup.program("drift", "e", code=10).err
+    assert "60 of 60 sampled requests could not be read: 30 no JSON, 30 packed, but not by gzip into at most 1 MiB" in err

@@ -1,6 +1,7 @@
 """Verdicts for CI systems, model cards, pipelines, and gates that an endpoint requires."""
 
 import json
+import os
 import re
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -8,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import yaml
 
+from program import BIN
 from release import GATE
 
 NASTY = "a<b>&\"'|`\n::error::x,y:z%"
@@ -101,6 +103,60 @@ def test_ci_init_refuses_paths_that_a_shell_would_run(backstay):
 def test_the_pipelines_way_to_the_versions_name_works(backstay, releases):
     out = releases.register("1.0.0").out
     assert subprocess.run(["jq", "-r", '.model + "@" + .version'], input=out, text=True, capture_output=True).stdout == "m@1.0.0\n"
+
+
+def commit(folder, message: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "-m", message], cwd=folder, check=True)
+
+
+def register_step(system: str, text: str) -> str:
+    """The command that the pipeline registers with."""
+    return next(line for line in re.split("[\n']", text) if "backstay register" in line).strip(" -")
+
+
+@pytest.mark.parametrize("system", PIPELINES)
+def test_the_pipeline_judges_every_commit_of_a_pull_request(backstay, tmp_path, system):
+    work = tmp_path / "work"
+    work.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True)
+    (work / "model.bin").write_bytes(b"weights")
+    (work / "rows.csv").write_text("a,b\n" + "1,2\n" * 40)
+    (work / "version.yaml").write_text(yaml.safe_dump({
+        "model": "m", "version": "1.0.0", "changelog": "First.", "artifacts": ["model.bin"], "config": {"seed": 1},
+        "data": [{"name": "d", "role": "training", "files": "rows.csv"}]}))
+    backstay("ci", "init", system, "--to", work)
+    step = register_step(system, (work / PIPELINES[system]).read_text())
+    commit(work, "the model")
+    environment = {**backstay.environment, "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+    def pipeline() -> subprocess.CompletedProcess:
+        return subprocess.run(["bash", "-c", step], cwd=work, env=environment, text=True, capture_output=True)
+
+    assert pipeline().returncode == 0
+    first = json.loads((work / "registered.json").read_text())
+    assert first["created"]
+    (work / ".gitignore").write_text("registered.json\n")
+    (work / "README").write_text("how to use it")
+    commit(work, "a README")
+    again = pipeline()
+    assert again.returncode == 0, again.stderr
+    second = json.loads((work / "registered.json").read_text())
+    assert second["reused"] and not second["created"] and second["manifest_sha256"] == first["manifest_sha256"]
+    assert any("is registered already, from commit" in warning for warning in second["warnings"])
+    assert "README" not in backstay("register", work / "version.yaml", "--reuse", "--dry-run").err
+    assert "code commit" in backstay("register", work / "version.yaml", code=5).err, "without --reuse it is another"
+    (work / "model.bin").write_bytes(b"other weights")
+    commit(work, "another model")
+    refused = pipeline()
+    assert refused.returncode == 5 and "new version number" in refused.stderr
+
+
+def test_pull_requests_from_forks_do_not_reach_the_runner(backstay):
+    backstay("ci", "init", "github")
+    job = yaml.safe_load((backstay.folder / PIPELINES["github"]).read_text())["jobs"]["gate"]
+    assert job["if"].endswith("github.event.pull_request.head.repo.full_name == github.repository")
 
 
 def test_an_endpoint_takes_only_what_passed_its_gate_byte_for_byte(backstay, releases, server, backend):

@@ -116,3 +116,50 @@ def test_an_archived_version_is_suggested_with_what_brings_it_back(seasons):
     done = seasons("suggest", "m@2.0.0", "--live", live(seasons, 0.95))
     assert "backstay restore m@1.3.0" in done.out
     assert "(archived)" in done.out
+
+
+def errors(winter: float, summer: float, name: str = "log_loss", dataset: str = "held-out") -> dict:
+    return {"kind": "quality", "dataset": dataset, "evaluator": "tests", "metrics": [
+        {"name": "accuracy", "value": 0.97, "samples": 2000},
+        *({"name": name, "group": group, "value": value, "samples": 1500, "lower": value * 0.95, "upper": value * 1.05}
+          for group, value in (("test-winter", winter), ("test-summer", summer)))]}
+
+
+def test_an_error_metric_is_better_the_lower_it_is(backstay, releases):
+    release(releases, "1.3.0", "winter", errors(0.9, 0.9))
+    release(releases, "2.0.0", "summer", errors(0.3, 0.3))
+    file = live(backstay, 0.95)
+    got = backstay("suggest", "m@2.0.0", "--live", file, "--metric", "log_loss", "--json").json
+    assert got["suggested"] is None and got["lower_is_better"] is True
+    assert [each["version"] for each in got["ranking"]] == ["m@2.0.0", "m@1.3.0"]
+    assert got["ranking"][1]["gain"]["value"] < 0
+    done = backstay("suggest", "m@1.3.0", "--live", file, "--metric", "log_loss")
+    assert "switch to 2.0.0" in done.out and "expected log_loss 0.3 [" in done.out
+    done = backstay("suggest", "m@2.0.0", "--live", file, "--metric", "log_loss", "--higher-is-better", code=2)
+    assert "Leave it out" in done.err
+
+
+def test_of_a_metric_that_nobody_knows_somebody_has_to_say_which_way_is_better(backstay, releases):
+    release(releases, "1.3.0", "winter", errors(0.002, 0.002, "cost_per_case"))
+    release(releases, "2.0.0", "summer", errors(0.004, 0.004, "cost_per_case"))
+    file = live(backstay, 0.95)
+    ask = ("suggest", "m@2.0.0", "--live", file, "--metric", "cost_per_case")
+    assert "--lower-is-better or --higher-is-better" in backstay(*ask, code=2).err
+    assert backstay(*ask, "--lower-is-better", "--json").json["suggested"] == "m@1.3.0", "half of it is a gain"
+    assert backstay(*ask, "--higher-is-better", "--json").json["suggested"] is None
+
+
+def test_a_metric_that_no_scorecard_has_is_an_error_that_names_those_there_are(seasons):
+    done = seasons("suggest", "m@2.0.0", "--live", live(seasons, 0.95), "--metric", "acuracy", code=3)
+    assert "No scorecard of 'm' has a metric 'acuracy'" in done.err
+    assert "They have: accuracy" in done.err
+
+
+def test_what_was_measured_on_another_data_set_says_nothing_of_a_slice(seasons, releases):
+    card = scores(0.2, 0.2) | {"dataset": "something-else"}
+    card["metrics"] = [{**each, "group": each.get("group", "").removeprefix("held-out/")} for each in card["metrics"]]
+    releases.measure("1.3.0", card)
+    releases.gate("1.3.0")
+    got = seasons("suggest", "m@2.0.0", "--live", live(seasons, 0.95), "--json").json
+    assert got["suggested"] == "m@1.3.0"
+    assert got["ranking"][0]["expected"]["value"] > 0.9

@@ -304,19 +304,29 @@ const ColumnProfile* Profile::find(std::string_view name) const {
 }
 
 void Profile::merge(const Profile& other) {
+  const std::uint64_t there_were = std::max(columns.size() + left_out, other.columns.size() + other.left_out);
+  std::uint64_t beyond = 0;
+  if (other.left_out > 0 && rows > 0)
+    std::erase_if(columns, [&](const Named& mine) { return other.find(mine.name) == nullptr; });
   for (const Named& theirs : other.columns) {
     auto mine = std::find_if(columns.begin(), columns.end(), [&](const Named& n) { return n.name == theirs.name; });
     if (mine != columns.end()) {
       mine->column.merge(theirs.column);
       continue;
     }
-    if (columns.size() >= kMaxColumns) continue;
+    if (left_out > 0) continue;
+    if (columns.size() >= kMaxColumns) {
+      ++beyond;
+      continue;
+    }
     columns.push_back(theirs);
     columns.back().column.missing += rows;
   }
   for (Named& mine : columns)
     if (other.find(mine.name) == nullptr) mine.column.missing += other.rows;
   rows += other.rows;
+  if (left_out + other.left_out + beyond > 0)
+    left_out = std::max<std::uint64_t>(there_were, columns.size() + beyond) - columns.size();
   pairs.merge(other.pairs);
 }
 

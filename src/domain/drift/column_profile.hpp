@@ -69,7 +69,7 @@ struct ColumnProfile {
   TextProfile text;
   VectorProfile vectors;  ///< Of nested values that are lists of numbers.
 
-  explicit ColumnProfile(std::uint32_t k = QuantileSketch::kUsualK) : quantiles(k), vectors(k) {}
+  explicit ColumnProfile(Resolution resolution = QuantileSketch::kUsual) : quantiles(resolution), vectors(resolution) {}
 
   void add_missing() { ++missing; }
   void add_number(double number, bool integer) { add_numbers(std::span(&number, 1), integer ? 1 : 0); }
@@ -108,7 +108,7 @@ std::string_view kept_name(std::string_view name);
 /// The columns of rows, by name, how many rows there were, and how numeric columns go together.
 class Profile {
  public:
-  static constexpr std::size_t kMaxColumns = 256;
+  static constexpr std::size_t kMaxColumns = 1'024;
 
   struct Named {
     std::string name;
@@ -116,10 +116,12 @@ class Profile {
   };
   std::uint64_t rows = 0;
   std::vector<Named> columns;
+  std::uint64_t left_out = 0;  ///< Columns that the rows had beyond those: nothing is known of them.
   PairProfile pairs;
 
   const ColumnProfile* find(std::string_view name) const;
-  /// Columns that one of them lacks count as missing there. Beyond kMaxColumns nothing is added.
+  /// Columns that one of them lacks count as missing there, unless it left some out: of a column that was profiled for
+  /// a part of the rows only nothing is known, so it is left out too. Beyond kMaxColumns nothing is added.
   void merge(const Profile& other);
 };
 

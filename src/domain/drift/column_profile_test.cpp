@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/random.hpp"
+#include "domain/drift/row_profile.hpp"
 
 namespace backstay::drift {
 namespace {
@@ -34,6 +35,14 @@ RankErrors rank_errors(const QuantileSketch& sketch, std::vector<double> values)
 TEST(QuantileSketch, IsTheSampleWhileItIsSmall) {
   QuantileSketch sketch;
   for (int i = 399; i > 0; --i) sketch.add(i);
+  QuantileSketch full({200, 399});
+  full.merge(sketch);
+  EXPECT_TRUE(full.exact());
+  full.add(0);
+  EXPECT_TRUE(full.exact()) << "the larger of the two";
+  QuantileSketch over({200, 399});
+  for (int i = 400; i > 0; --i) over.add(i);
+  EXPECT_FALSE(over.exact());
   EXPECT_TRUE(sketch.exact());
   EXPECT_EQ(sketch.effective_count(), 399);
   const std::vector<Weighted> sorted = sketch.sorted();
@@ -64,6 +73,28 @@ TEST(QuantileSketch, RanksOfLongStreamsAreNearlyRightWhateverTheirOrder) {
     }
     EXPECT_LT(std::sqrt(squares), 0.0045) << "the error that effective_count() assumes; order " << order;
   }
+}
+
+TEST(QuantileSketch, AFineOneIsExactForThousandsAndThenFourTimesAsGood) {
+  double squares = 0;
+  double greatest = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    std::vector<double> values(200'000);
+    for (double& value : values) value = random.unit();
+    QuantileSketch sketch(QuantileSketch::kFine);
+    sketch.add(std::span(values).first(4'096));
+    EXPECT_TRUE(sketch.exact());
+    sketch.add(std::span(values).subspan(4'096));
+    EXPECT_FALSE(sketch.exact());
+    sketch.settle();
+    EXPECT_LT(sketch.sorted().size(), 3'000u);
+    const RankErrors errors = rank_errors(sketch, values);
+    squares += errors.rms * errors.rms / 20;
+    greatest = std::max(greatest, errors.greatest);
+  }
+  EXPECT_LT(std::sqrt(squares), 0.9 / 800) << "the error that effective_count() assumes";
+  EXPECT_LT(greatest, 0.004) << "what docs/drift.md says of Kolmogorov-Smirnov";
 }
 
 TEST(QuantileSketch, MergedSketchesAreAsGoodAsOneOfAll) {
@@ -240,6 +271,40 @@ TEST(Profile, RowsWithoutAColumnCountAsMissingThere) {
   EXPECT_EQ(a.find("x")->missing, 1u);
   EXPECT_EQ(a.find("y")->missing, 2u);
   EXPECT_EQ(a.find("z"), nullptr);
+}
+
+/// Rows of columns c0, c1, ...
+Profile wide(std::size_t columns, std::size_t max_columns) {
+  RowProfile rows(max_columns);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < columns; ++i) names.push_back("c" + std::to_string(i));
+  const std::vector<Value> row(columns, {Value::Kind::kNumber, false, 0.5});
+  for (int i = 0; i < 10; ++i) rows.add(row);
+  return rows.named(names);
+}
+
+TEST(Profile, CountsTheColumnsThatItLeavesOut) {
+  const Profile narrow = wide(20, 8);
+  EXPECT_EQ(narrow.columns.size(), 8u);
+  EXPECT_EQ(narrow.left_out, 12u);
+  EXPECT_EQ(wide(8, 8).left_out, 0u);
+}
+
+TEST(Profile, AColumnThatOneSliceLeftOutIsNoneOfAll) {
+  Profile all = wide(20, 10);
+  all.merge(wide(20, 8));
+  EXPECT_EQ(all.columns.size(), 8u) << "of the ninth only half of the rows is known";
+  EXPECT_EQ(all.left_out, 12u);
+  for (const Profile::Named& each : all.columns) EXPECT_EQ(each.column.missing, 0u) << each.name;
+  Profile none;
+  none.merge(wide(20, 8));
+  EXPECT_EQ(none.left_out, 12u);
+  Profile both = wide(600, 1'024);
+  Profile others = wide(600, 1'024);
+  for (Profile::Named& each : others.columns) each.name = "d" + each.name;
+  both.merge(others);
+  EXPECT_EQ(both.columns.size(), Profile::kMaxColumns);
+  EXPECT_EQ(both.left_out, 1'200u - Profile::kMaxColumns);
 }
 
 }  // namespace

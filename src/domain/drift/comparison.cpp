@@ -350,14 +350,14 @@ Comparison compare(const Profile& training, const Profile& live, const Threshold
     if (ignored.contains(column.name)) continue;
     const ColumnProfile* found = live.find(column.name);
     if (found == nullptr) {
-      out.absent.push_back(column.name);
+      (live.left_out > 0 ? out.not_compared : out.absent).push_back(column.name);
     } else {
       out.columns.push_back(compare_column(column.name, column.column, *found, thresholds));
     }
   }
   for (const Profile::Named& column : live.columns)
     if (!ignored.contains(column.name) && training.find(column.name) == nullptr)
-      out.not_in_training.push_back(column.name);
+      (training.left_out > 0 ? out.not_compared : out.not_in_training).push_back(column.name);
   out.pairs = compare_pairs(training.pairs, live.pairs, thresholds, ignored);
   control_findings(thresholds, out.columns, out.pairs);
   std::stable_sort(out.columns.begin(), out.columns.end(), [](const ColumnDrift& a, const ColumnDrift& b) {

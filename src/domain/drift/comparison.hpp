@@ -90,7 +90,9 @@ struct Comparison {
   std::vector<PairDrift> pairs;              ///< Drifted first, by the difference of the correlations.
   std::vector<std::string> not_in_training;  ///< Columns of the live data that training had not.
   std::vector<std::string> absent;           ///< The other way round.
-  bool enough = true;                        ///< Live rows for a verdict.
+  /// Columns of one side that may be among those that the other side's profile leaves out.
+  std::vector<std::string> not_compared;
+  bool enough = true;  ///< Live rows for a verdict.
   std::size_t drifted() const;
   std::size_t drifted_pairs() const;
   std::size_t broken() const;  ///< Columns with findings about quality.

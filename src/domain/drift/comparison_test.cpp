@@ -214,5 +214,25 @@ TEST(Comparison, FewLiveRowsGiveNoVerdict) {
   EXPECT_TRUE(compare(training, profile_of({{"x", normals(2, 30, 0)}}), {}).enough);
 }
 
+TEST(Comparison, ChancesOfSketchesAreNotSurerThanTheyMayBe) {
+  constexpr int kRuns = 300;
+  int at_ten = 0;
+  int at_one = 0;
+  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+    Random random(seed);
+    QuantileSketch a(QuantileSketch::kFine);
+    QuantileSketch b({2'000, 8'192});
+    for (QuantileSketch* sketch : {&a, &b})
+      for (int i = 0; i < 40'000; ++i) sketch->add(random.unit());
+    ASSERT_FALSE(a.exact() || b.exact());
+    const double p = ks_p_value(kolmogorov_smirnov(a.sorted(), b.sorted()), a.effective_count(), b.effective_count());
+    at_ten += p <= 0.1 ? 1 : 0;
+    at_one += p <= 0.01 ? 1 : 0;
+  }
+  EXPECT_LE(at_ten, kRuns * 0.1 + 2 * std::sqrt(kRuns * 0.1 * 0.9));
+  EXPECT_LE(at_one, kRuns * 0.01 + 2 * std::sqrt(kRuns * 0.01 * 0.99));
+  EXPECT_GT(at_ten, kRuns / 100) << "nor much less sure";
+}
+
 }  // namespace
 }  // namespace backstay::drift

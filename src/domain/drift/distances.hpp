@@ -36,7 +36,7 @@ TestResult chi_squared(std::span<const double> a, std::span<const double> b);
 /// of windows of 100 rows against 2,000 in which nothing changed. Bins that both lack are left out.
 TestResult psi_test(std::span<const double> a, std::span<const double> b);
 
-/// P(D >= d) for two samples of n and m rows: by counting lattice paths (Hodges, 1957) while n m is at most 250,000,
+/// P(D >= d) for two samples of n and m rows: by counting lattice paths (Hodges, 1957) while n m is at most 4,000,000,
 /// else Kolmogorov's limit with Stephens' correction (1970).
 double ks_p_value(double d, double n, double m);
 /// Kolmogorov's limit distribution: P(sup |bridge| >= x).

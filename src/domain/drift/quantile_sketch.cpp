@@ -59,7 +59,7 @@ void merge_into(std::span<const double> a, std::span<const double> b, double* ou
 
 // The top level has k places, each below two thirds of that above it.
 std::size_t QuantileSketch::capacity(std::size_t level) const {
-  if (levels_.size() == 1) return 2 * std::size_t{k_};
+  if (levels_.size() == 1) return exact_ + 1;
   if (level == 0) return kBatch;
   const double places = std::ceil(k_ * kShrink[std::min(levels_.size() - 1 - level, kMaxLevels - 1)]);
   return std::max(kLeastCapacity, static_cast<std::size_t>(places));
@@ -123,6 +123,7 @@ void QuantileSketch::compact_singles() {
   held_ -= singles.size() - taken;
   merge_up(std::span(singles).first(taken), jump());
   singles.assign(rest.begin(), rest.end());
+  if (singles.capacity() > 2 * kBatch) singles.shrink_to_fit();  // It was exact.
 }
 
 void QuantileSketch::merge_up(std::span<const double> values, std::size_t level) {
@@ -153,7 +154,8 @@ void QuantileSketch::compact(std::size_t level) {
 void QuantileSketch::merge(const QuantileSketch& other) {
   if (other.count_ == 0) return;
   if (levels_.empty()) add_level();
-  k_ = std::min(k_, other.k_);
+  k_ = count_ == 0 ? other.k_ : std::min(k_, other.k_);
+  exact_ = std::max(exact_, other.exact_);
   while (levels_.size() < other.levels_.size()) {
     levels_.emplace_back();
     coins_.emplace_back();
@@ -174,9 +176,11 @@ void QuantileSketch::merge(const QuantileSketch& other) {
 double QuantileSketch::effective_count() const {
   const auto n = static_cast<double>(count_);
   if (exact() || count_ == 0) return n;
-  // p(1-p)/n is at most 1/(4n): a standard deviation s of the rank is worth 1/(4 s^2) rows.
+  // p(1-p)/n is at most 1/(4n): a standard deviation s of the rank is worth 1/(4 s^2) rows. Ranks that are far from
+  // each other err independently, so the greatest of their errors is worth more: three times, by this folder's tests.
+  constexpr double kOfTheGreatest = 3;
   const double error = kRankError / k_;
-  return 1 / (1 / n + 4 * error * error);
+  return 1 / (1 / n + kOfTheGreatest * 4 * error * error);
 }
 
 std::vector<Weighted> QuantileSketch::sorted() const {
@@ -200,7 +204,7 @@ std::vector<Weighted> QuantileSketch::sorted() const {
 
 std::optional<QuantileSketch> QuantileSketch::from_levels(std::uint32_t k, std::vector<std::vector<double>> levels) {
   if (k < kLeastK || k > kMaxK || levels.size() > kMaxLevels) return std::nullopt;
-  QuantileSketch out(k);
+  QuantileSketch out({k, kFine.exact});
   out.levels_ = std::move(levels);
   out.coins_.resize(out.levels_.size());
   for (std::size_t level = 0; level < out.levels_.size(); ++level) {

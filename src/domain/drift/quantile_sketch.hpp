@@ -14,18 +14,28 @@ struct Weighted {
   double weight = 0;
 };
 
+/// How much a sketch keeps.
+struct Resolution {
+  std::uint32_t k = 200;      ///< Of KLL: a rank is wrong by a standard deviation of 0.9 / k.
+  std::size_t exact = 1'024;  ///< Up to so many values all of them.
+  bool operator==(const Resolution&) const = default;
+};
+
 /// Quantiles of a stream in bounded memory: KLL (Karnin, Lang, Liberty, "Optimal quantile approximation in streams",
 /// 2016). Level h holds values that stand for 2^h rows each; a level that is full is sorted and every second value goes
-/// one level up; of single values, every 2^j-th of a thousand goes up j levels, four in the end. Up to about 2k rows it
-/// is exact. Two sketches merge into the sketch of both streams, in any order with
-/// the same bounds on the error. With k = 200 a rank is wrong by a standard deviation of 0.45% (measured by this
-/// folder's tests). Which half goes up follows from a counter, not from chance: the same rows in the same order give
-/// the same sketch, and so the same profile. A plain value. Not thread-safe.
+/// one level up; of single values, every 2^j-th of a thousand goes up j levels, four in the end. Up to a number of rows
+/// it is exact: all of them are there. Two sketches merge into the sketch of both streams, in any order with the same
+/// bounds on the error; what is exact stays so while all fits into the larger of the two. With k = 200 a rank is wrong
+/// by a standard deviation of 0.45% (measured by this folder's tests). Which half goes up follows from a counter, not
+/// from chance: the same rows in the same order give the same sketch, and so the same profile. A plain value. Not
+/// thread-safe.
 class QuantileSketch {
  public:
-  static constexpr std::uint32_t kUsualK = 200;
+  static constexpr Resolution kUsual{};
+  /// Of what is kept for good and compared with again and again.
+  static constexpr Resolution kFine{800, 4'096};
 
-  explicit QuantileSketch(std::uint32_t k = kUsualK) : k_(k) {}
+  explicit QuantileSketch(Resolution resolution = kUsual) : k_(resolution.k), exact_(resolution.exact) {}
 
   /// Finite numbers, none of them -0.
   void add(std::span<const double> values);
@@ -38,15 +48,16 @@ class QuantileSketch {
   std::uint32_t k() const { return k_; }
   /// No value was left out: the sketch is the sample.
   bool exact() const { return levels_.size() <= 1; }
-  /// As many rows as a sample without a sketch's error would need to tell ranks as well: 1/(1/n + (2 sd)^2). Tests that
-  /// count rows use this.
+  /// As many rows as a sample without a sketch's error would need to tell the whole distribution as well:
+  /// 1/(1/n + 3 (2 sd)^2), so that tests that count rows are not surer than they may be.
   double effective_count() const;
   /// Ascending; the weights add up to count().
   std::vector<Weighted> sorted() const;
 
   /// For storing it: values by level.
   const std::vector<std::vector<double>>& levels() const { return levels_; }
-  /// Nothing when the levels can't be those of a sketch: too many, too full, values that are not finite.
+  /// Nothing when the levels can't be those of a sketch: too many, too full, values that are not finite. It is exact as
+  /// long as one of kFine.
   static std::optional<QuantileSketch> from_levels(std::uint32_t k, std::vector<std::vector<double>> levels);
 
  private:
@@ -64,6 +75,7 @@ class QuantileSketch {
   void set_limit();
 
   std::uint32_t k_;
+  std::size_t exact_;
   std::uint64_t count_ = 0;
   std::size_t held_ = 0;
   std::size_t limit_ = 0;

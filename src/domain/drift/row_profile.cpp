@@ -21,8 +21,10 @@ void RowProfile::add(const RowBlock& block) {
 
 void RowProfile::take(const RowBlock& block) {
   rows_ += block.rows();
-  while (columns_.size() < block.columns().size()) columns_.emplace_back(k_);
-  for (std::size_t i = 0; i < block.columns().size(); ++i) columns_[i].add(block, block.columns()[i]);
+  const std::size_t count = std::min(block.columns().size(), max_columns_);
+  while (columns_.size() < count)
+    columns_.emplace_back(columns_.size() < kFineColumns ? resolution_ : QuantileSketch::kUsual);
+  for (std::size_t i = 0; i < count; ++i) columns_[i].add(block, block.columns()[i]);
   pairs_.add(block);
 }
 
@@ -43,6 +45,7 @@ Profile RowProfile::named(const std::vector<std::string>& names) const {
     out.columns.back().column.quantiles.settle();
     told.emplace(i, name);
   }
+  out.left_out = names.size() - std::min(names.size(), max_columns_);
   out.pairs = pairs_.named(told);
   return out;
 }

@@ -17,9 +17,11 @@ namespace backstay::drift {
 /// Profiles rows whose columns are known by their place; later rows may have more. Not thread-safe.
 class RowProfile {
  public:
-  /// `k`: how fine the quantiles are; a profile that is stored has the usual one.
-  explicit RowProfile(std::size_t max_columns = Profile::kMaxColumns, std::uint32_t k = QuantileSketch::kUsualK)
-      : k_(k), pending_(max_columns) {}
+  /// Columns from max_columns on are left out. `resolution` is that of the first kFineColumns, so that wide rows don't
+  /// take much more than narrow ones; others have the usual one at most.
+  explicit RowProfile(std::size_t max_columns = Profile::kMaxColumns, Resolution resolution = QuantileSketch::kUsual)
+      : max_columns_(max_columns), resolution_(resolution), pending_(max_columns) {}
+  static constexpr std::size_t kFineColumns = 256;
   void add(std::span<const Value> row);
   void add(const RowBlock& block);
   std::uint64_t rows() const { return rows_ + pending_.rows(); }
@@ -29,7 +31,8 @@ class RowProfile {
  private:
   void take(const RowBlock& block);
 
-  std::uint32_t k_;
+  std::size_t max_columns_;
+  Resolution resolution_;
   std::vector<ColumnProfile> columns_;
   CoMoments pairs_;
   std::uint64_t rows_ = 0;

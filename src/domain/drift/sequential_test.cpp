@@ -18,7 +18,7 @@ double normal(Random& random) {
 /// Fine enough that the sketch's own error is nothing beside the tolerance.
 ColumnProfile normals(std::uint64_t seed, std::size_t rows) {
   Random random(seed);
-  ColumnProfile out(4'000);
+  ColumnProfile out(Resolution{4'000});
   for (std::size_t i = 0; i < rows; ++i) out.add_number(normal(random), false);
   return out;
 }

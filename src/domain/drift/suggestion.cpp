@@ -76,25 +76,34 @@ Suggestion by_distance(const std::vector<Contender>& contenders, std::size_t cur
   return out;
 }
 
-Suggestion by_performance(const std::vector<Contender>& contenders, std::size_t current, const SuggestionRules& rules,
-                          Suggestion out) {
+/// `now`: the current version's expected metric.
+Suggestion by_performance(const std::vector<Contender>& contenders, std::size_t current, double now,
+                          const SuggestionRules& rules, Suggestion out) {
   const Ranked& first = out.ranking.front();
   if (first.contender == current) {
     out.reason = fmt::format("{} is expected to do best on data like this", contenders[current].name);
     return out;
   }
   const Expected& gain = *first.gain;
-  if (gain.lower <= 0 || gain.value < rules.least_gain) {
-    out.reason = fmt::format("{} may be no better: the gain is {:.3f}, between {:.3f} and {:.3f}",
-                             contenders[first.contender].name, gain.value, gain.lower, gain.upper);
+  const std::string told = fmt::format("the gain is {}, between {} and {}", metric_text(gain.value, rules.share),
+                                       metric_text(gain.lower, rules.share), metric_text(gain.upper, rules.share));
+  const double least = rules.share ? rules.least_gain : rules.least_gain * std::abs(now);
+  if (gain.lower <= 0 || gain.value < least) {
+    out.reason = fmt::format("{} may be no better: {}", contenders[first.contender].name, told);
     return out;
   }
   out.best = first.contender;
-  out.reason = fmt::format("the gain is {:.3f}, between {:.3f} and {:.3f}", gain.value, gain.lower, gain.upper);
+  out.reason = told;
   return out;
 }
 
 }  // namespace
+
+std::string metric_text(double value, bool share) {
+  constexpr double kManyDigits = 1e4;
+  if (share) return fmt::format("{:.3f}", value);
+  return std::abs(value) < kManyDigits ? fmt::format("{:.4g}", value) : fmt::format("{:.0f}", value);
+}
 
 std::optional<double> profile_distance(const Profile& training, const Profile& live,
                                        const std::set<std::string>& ignored) {
@@ -148,7 +157,9 @@ Suggestion suggest(const std::vector<Contender>& contenders, std::size_t current
     out.reason = "there is no other version that could be released";
     return out;
   }
-  if (use_scores) return by_performance(contenders, current, rules, std::move(out));
+  if (use_scores)
+    return by_performance(contenders, current, weighted(contenders[current].scores, mixture.weights), rules,
+                          std::move(out));
   const bool has_scores = comparable && !explained;
   out = by_distance(contenders, current, rules, std::move(out));
   if (has_scores) {

@@ -36,10 +36,12 @@ struct Ranked {
 struct SuggestionRules {
   double closer = 0.8;          ///< Without scores: only a version at less than this times the current distance, and
   double least_distance = 0.1;  ///< only when that is at least this: below it chance decides who is closer.
-  double least_gain = 0.005;    ///< With scores: the gain's lower limit must be above 0 and the gain at least this.
+  double least_gain = 0.005;    ///< With scores: the gain's lower limit must be above 0 and the gain at least this; of
+                                ///< a metric that is no share, this part of the current version's value.
   double unexplained = 0.15;    ///< Above it the live data is unlike all slices, and scores on them tell nothing.
   std::uint64_t min_rows = 100;
   bool higher_is_better = true;
+  bool share = true;  ///< The metric lies in [0, 1] or [-1, 1].
 };
 
 struct Suggestion {
@@ -48,6 +50,9 @@ struct Suggestion {
   std::string reason;               ///< A sentence: why it is suggested, or why nothing is.
   bool enough = true;               ///< There was enough to decide by.
 };
+
+/// A value or gain of a metric as people read it: three decimals of a share, four digits of anything else.
+std::string metric_text(double value, bool share);
 
 /// Mean over columns of distance() between two profiles; nothing when they share none.
 std::optional<double> profile_distance(const Profile& training, const Profile& live,

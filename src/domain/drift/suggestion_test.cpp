@@ -161,5 +161,19 @@ TEST(Suggestion, LowerIsBetterForErrors) {
   EXPECT_GT(got.ranking[0].gain->lower, 0);
 }
 
+TEST(Suggestion, SmallNumbersOfAnErrorCountByTheirProportion) {
+  Case halved = cold_snap();
+  halved.contenders[0].scores = {{0, 0.004, 0.0001}, {1, 0.004, 0.0001}};
+  halved.contenders[1].scores = {{0, 0.002, 0.0001}, {1, 0.002, 0.0001}};
+  SuggestionRules rules;
+  rules.higher_is_better = false;
+  EXPECT_FALSE(halved.got(rules).best) << "of shares 0.002 is nothing";
+  rules.share = false;
+  ASSERT_TRUE(halved.got(rules).best);
+  halved.contenders[1].scores = {{0, 0.003995, 1e-9}, {1, 0.003995, 1e-9}};
+  halved.contenders[0].scores = {{0, 0.004, 1e-9}, {1, 0.004, 1e-9}};
+  EXPECT_FALSE(halved.got(rules).best) << "an eighth of a percent is sure, and nothing";
+}
+
 }  // namespace
 }  // namespace backstay::drift

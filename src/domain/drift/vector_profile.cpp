@@ -167,7 +167,7 @@ std::optional<VectorProfile> VectorProfile::from_parts(Parts parts) {
   }
   for (const Sampled& each : parts.sample)
     if (!std::all_of(each.point.begin(), each.point.end(), is_finite)) return std::nullopt;
-  VectorProfile out(parts.norms.k());
+  VectorProfile out(Resolution{parts.norms.k()});
   out.dimension_ = parts.dimension;
   out.others_ = parts.others;
   out.moments_ = moments;

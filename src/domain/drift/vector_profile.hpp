@@ -54,7 +54,7 @@ class VectorProfile {
     auto operator<=>(const Sampled&) const = default;
   };
 
-  explicit VectorProfile(std::uint32_t k = QuantileSketch::kUsualK) : norms_(k) {}
+  explicit VectorProfile(Resolution resolution = QuantileSketch::kUsual) : norms_(resolution) {}
 
   /// What is no vector (empty, too long, not finite, of a norm above kMaxNorm) is left out.
   void add(std::span<const double> vector);

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "domain/registry/metric_scale.hpp"
+
 namespace backstay::registry {
 
 const char* to_string(ScorecardKind kind) {
@@ -53,15 +55,6 @@ constexpr std::string_view kErrors[] = {"log_loss",
                                         "absolute_error",
                                         "percentage_error"};
 
-std::string plain(const std::string& name) {
-  std::string text = name;
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
-  }
-  return text;
-}
-
 Result<void> validate(const Metric& metric) {
   const auto refuse = [&](const std::string& what, std::string hint) {
     const std::string group = metric.group.empty() ? "" : fmt::format(" of group '{}'", metric.group);
@@ -85,8 +78,16 @@ Result<void> validate(const Metric& metric) {
 
 }  // namespace
 
+std::string usual_spelling(std::string name) {
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '-' || c == ' ' || c == '.' || c == '/') c = '_';
+  }
+  return name;
+}
+
 bool is_known_rate(const std::string& name) {
-  const std::string text = plain(name);
+  const std::string text = usual_spelling(name);
   if (text.ends_with("_change")) return false;  // The difference of two rates is none.
   return std::any_of(std::begin(kRates), std::end(kRates), [&](std::string_view rate) {
     if (text == rate || text.ends_with("_" + std::string(rate))) return true;
@@ -98,10 +99,8 @@ bool is_known_rate(const std::string& name) {
 }
 
 bool is_better_when_greater(const std::string& name) {
-  const std::string text = plain(name);
-  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  return is_known_rate(name) && !has("error") && !has("fpr") && !has("fnr") && !has("false_") &&
-         !has("positive_rate") && !has("negative_rate");
+  const std::optional<MetricScale> scale = known_scale(name);
+  return scale && scale->better == Better::kHigher && is_known_rate(name);
 }
 
 Result<void> check_evaluator(const std::string& evaluator) {
@@ -121,7 +120,7 @@ Result<void> check_evaluator(const std::string& evaluator) {
 }
 
 bool is_known_error(const std::string& name) {
-  const std::string text = plain(name);
+  const std::string text = usual_spelling(name);
   return std::any_of(std::begin(kErrors), std::end(kErrors),
                      [&](std::string_view error) { return text == error || text.ends_with("_" + std::string(error)); });
 }

@@ -33,9 +33,11 @@ bool is_name(const std::string& text) {
 }
 
 std::string head_of(const LiveWindow& window) {
-  const json head{{"window", kFormat},           {"endpoint", window.endpoint},     {"version", window.version},
-                  {"segment", window.segment},   {"from", to_rfc3339(window.from)}, {"until", to_rfc3339(window.until)},
-                  {"requests", window.requests}, {"unreadable", window.unreadable}, {"dropped", window.dropped}};
+  const json head{
+      {"window", kFormat},           {"endpoint", window.endpoint},     {"version", window.version},
+      {"segment", window.segment},   {"from", to_rfc3339(window.from)}, {"until", to_rfc3339(window.until)},
+      {"requests", window.requests}, {"unreadable", window.unreadable}, {"unreadable_for", window.unreadable_for},
+      {"dropped", window.dropped}};
   return head.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -114,6 +116,9 @@ Result<LiveWindow> read_window(const fs::path& path) {
   out.until = *until;
   out.requests = count("requests");
   out.unreadable = count("unreadable");
+  if (const auto found = parsed.find("unreadable_for"); found != parsed.end() && found->is_object())
+    for (const auto& [why, many] : found->items())
+      if (many.is_number_unsigned()) out.unreadable_for[why] = many.get<std::uint64_t>();
   out.dropped = count("dropped");
   return out;
 }

@@ -1,0 +1,24 @@
+#include "gateway/request_sampler.hpp"
+
+#include <charconv>
+
+#include "gateway/http1.hpp"
+
+namespace backstay::gateway {
+
+BodyForm form_of(const http1::Head& head) {
+  BodyForm out;
+  const std::string_view encoding = head.find("content-encoding");
+  if (http1::equals_ignoring_case(encoding, "gzip") || http1::equals_ignoring_case(encoding, "x-gzip")) {
+    out.packed = BodyForm::Packed::kGzip;
+  } else if (!encoding.empty() && !http1::equals_ignoring_case(encoding, "identity")) {
+    out.packed = BodyForm::Packed::kOther;
+  }
+  const std::string_view length = head.find("inference-header-content-length");
+  std::uint32_t bytes = 0;
+  const auto [end, wrong] = std::from_chars(length.data(), length.data() + length.size(), bytes);
+  if (wrong == std::errc{} && end == length.data() + length.size()) out.json_bytes = bytes;
+  return out;
+}
+
+}  // namespace backstay::gateway
