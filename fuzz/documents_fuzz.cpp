@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto suite = wire::suite_from(*document)) CHECK(evaluation::validate(*suite));
     if (const auto scorecard = wire::scorecard_from(*document)) {
       const auto copy = wire::Document::from_json("copy", wire::to_json(*scorecard));
-      CHECK(copy && wire::scorecard_from(*copy));
+      CHECK(copy && wire::stored_scorecard_from(*copy));
     }
     rollout::Plan plan;
     wire::Fields plan_fields(*document);

@@ -97,7 +97,7 @@ def test_diff_says_what_changed_in_each_corner(backstay, releases):
 
 def test_a_gate_says_pass_fail_or_insufficient_by_its_exit_code(backstay, releases):
     releases.register("1.0.0")
-    assert "add one with" in releases.gate("1.0.0", code=8).out
+    assert "measure it with" in releases.gate("1.0.0", code=8).out
     releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.95, "samples": 20}]})
     assert "measure on more" in releases.gate("1.0.0", code=8).out
     releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
