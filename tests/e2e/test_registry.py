@@ -99,7 +99,7 @@ def test_a_gate_says_pass_fail_or_insufficient_by_its_exit_code(backstay, releas
     releases.register("1.0.0")
     assert "measure it with" in releases.gate("1.0.0", code=8).out
     releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.95, "samples": 20}]})
-    assert "measure on more" in releases.gate("1.0.0", code=8).out
+    assert "it takes 36 or more" in releases.gate("1.0.0", code=8).out
     releases.measure("1.0.0", {**QUALITY, "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
     assert "FAIL" in releases.gate("1.0.0", code=6).out
     releases.measure("1.0.0")
