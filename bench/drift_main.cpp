@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   const double begin = cpu_seconds();
   const drift::Profile before = profile_of(training, drift::QuantileSketch::kFine);
   const double profiled = cpu_seconds();
-  const drift::Profile now = profile_of(live, {2'000, 8'192});
+  const drift::Profile now = profile_of(live, {800, 8'192});
   const drift::Comparison found = drift::compare(before, now, {});
   const double end = cpu_seconds();
   std::printf(

@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Finer than what is stored: the live side's own error is small beside that of the training profile.
-constexpr drift::Resolution kOfAFile{2'000, 8'192};
+// As fine as what is stored, and exact for as many rows as people look at by hand.
+constexpr drift::Resolution kOfAFile{800, 8'192};
 
 Unexpected invalid(std::string message, std::string hint) {
   return Unexpected(ErrorCode::kInvalidArgument, std::move(message), std::move(hint));

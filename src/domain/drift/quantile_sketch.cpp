@@ -40,19 +40,19 @@ std::uint64_t spread(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// Of two ascending ranges. What is merged is random, so a branch on it would be foreseen wrongly half of the time:
-/// there is none.
-void merge_into(std::span<const double> a, std::span<const double> b, double* out) {
-  std::size_t i = 0;
-  std::size_t j = 0;
-  while (i < a.size() && j < b.size()) {
-    const bool first = a[i] <= b[j];
-    out[i + j] = first ? a[i] : b[j];
-    i += first ? 1 : 0;
-    j += first ? 0 : 1;
+/// Adds ascending values to ascending ones, from the greatest on, so that no other place is needed. What is merged is
+/// random, so a branch on it would be foreseen wrongly half of the time: there is none.
+void merge_into(std::vector<double>& all, std::span<const double> values) {
+  std::size_t i = all.size();
+  std::size_t j = values.size();
+  all.resize(i + j);
+  while (i > 0 && j > 0) {
+    const bool mine = all[i - 1] > values[j - 1];
+    all[i + j - 1] = mine ? all[i - 1] : values[j - 1];
+    i -= mine ? 1 : 0;
+    j -= mine ? 0 : 1;
   }
-  std::copy(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(), out + i + j);
-  std::copy(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(), out + a.size() + j);
+  std::copy_n(values.begin(), j, all.begin());
 }
 
 }  // namespace
@@ -121,16 +121,9 @@ void QuantileSketch::compact_singles() {
   const std::size_t taken = singles.size() / each;
   for (std::size_t i = 0; i < taken; ++i) singles[i] = singles[each * i + coin.offset];
   held_ -= singles.size() - taken;
-  merge_up(std::span(singles).first(taken), jump());
+  merge_into(levels_[jump()], std::span(singles).first(taken));
   singles.assign(rest.begin(), rest.end());
   if (singles.capacity() > 2 * kBatch) singles.shrink_to_fit();  // It was exact.
-}
-
-void QuantileSketch::merge_up(std::span<const double> values, std::size_t level) {
-  std::vector<double>& into = levels_[level];
-  scratch_.resize(into.size() + values.size());
-  merge_into(into, values, scratch_.data());
-  into.assign(scratch_.begin(), scratch_.end());
 }
 
 // All levels but the lowest are ascending.
@@ -145,7 +138,7 @@ void QuantileSketch::compact(std::size_t level) {
   const bool odd = full.size() % 2 == 1;
   const double last = full.back();
   for (std::size_t i = 0; i < pairs; ++i) full[i] = full[2 * i + coin.offset];
-  merge_up(std::span(full).first(pairs), level + 1);
+  merge_into(levels_[level + 1], std::span(full).first(pairs));
   if (odd) full[0] = last;
   full.resize(odd ? 1 : 0);
   held_ -= pairs;

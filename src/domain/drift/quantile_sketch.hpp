@@ -69,7 +69,6 @@ class QuantileSketch {
   void compress();
   void compact(std::size_t level);
   void compact_singles();
-  void merge_up(std::span<const double> values, std::size_t level);
   std::size_t jump() const;
   std::size_t capacity(std::size_t level) const;
   void set_limit();
@@ -81,7 +80,6 @@ class QuantileSketch {
   std::size_t limit_ = 0;
   std::vector<std::vector<double>> levels_;
   std::vector<Coin> coins_;
-  std::vector<double> scratch_;  ///< Nothing that counts.
 };
 
 /// The smallest value whose rank is at least `q` of all weight; `sample` ascending and not empty.
