@@ -111,19 +111,31 @@ struct Late {
   bool operator<(const Late& other) const { return at > other.at; }  // The soonest on top.
 };
 
+/// Tells a guardrail of things when their time has come.
+class UnderWay {
+ public:
+  explicit UnderWay(Guardrail& guardrail) : guardrail_(guardrail) {}
+  void push(const Late& late) { queue_.push(late); }
+  /// Whether one of them was too much for it.
+  bool deliver(double until) {
+    while (!queue_.empty() && queue_.top().at <= until) {
+      const Measurement m = queue_.top().m;
+      queue_.pop();
+      if (guardrail_.observe(m)) return true;
+    }
+    return false;
+  }
+
+ private:
+  Guardrail& guardrail_;
+  std::priority_queue<Late> queue_;
+};
+
 // Labels take from seconds to weeks; some never come, and those of wrong predictions are less likely to: complaints are
 // forgotten. Neither depends on the version.
 bool labels(Random& random, bool relative, double arrive_right, double arrive_wrong) {
   Guardrail guardrail(feedback(relative, 0.9), kAlpha);
-  std::priority_queue<Late> under_way;
-  const auto deliver = [&](double until) {
-    while (!under_way.empty() && under_way.top().at <= until) {
-      const Measurement m = under_way.top().m;
-      under_way.pop();
-      if (guardrail.observe(m)) return true;
-    }
-    return false;
-  };
+  UnderWay under_way(guardrail);
   for (int i = 0; i < kRequests; ++i) {
     const double now = i;
     Measurement m;
@@ -132,9 +144,9 @@ bool labels(Random& random, bool relative, double arrive_right, double arrive_wr
     m.value = random.unit() < 0.1 ? 0 : 1;
     if (random.unit() < (m.value > 0.5 ? arrive_right : arrive_wrong))
       under_way.push({now + guardrails::draw_lognormal(random, 200, 2), m});
-    if (deliver(now)) return true;
+    if (under_way.deliver(now)) return true;
   }
-  return deliver(std::numeric_limits<double>::infinity());
+  return under_way.deliver(std::numeric_limits<double>::infinity());
 }
 
 // Of reports those that come are known at once, that one did not come when its window is over; of conversions too. What
@@ -146,15 +158,7 @@ bool attributed(Random& random, Signal::Kind kind) {
   spec.signal.kind = kind;
   spec.objective = {report ? Objective::Kind::kAtMost : Objective::Kind::kAtLeast, report ? 0.05 : 0.2};
   Guardrail guardrail(spec, kAlpha);
-  std::priority_queue<Late> under_way;
-  const auto deliver = [&](double until) {
-    while (!under_way.empty() && under_way.top().at <= until) {
-      const Measurement m = under_way.top().m;
-      under_way.pop();
-      if (guardrail.observe(m)) return true;
-    }
-    return false;
-  };
+  UnderWay under_way(guardrail);
   for (int i = 0; i < kRequests; ++i) {
     Measurement m;
     m.candidate = true;
@@ -166,9 +170,9 @@ bool attributed(Random& random, Signal::Kind kind) {
     const bool followed = random.unit() < (report ? 0.05 : 0.2);
     m.value = followed ? 1 : 0;
     under_way.push({i + (followed ? kWindow * std::pow(random.unit(), 3) : kWindow), m});
-    if (deliver(i)) return true;
+    if (under_way.deliver(i)) return true;
   }
-  return deliver(std::numeric_limits<double>::infinity());
+  return under_way.deliver(std::numeric_limits<double>::infinity());
 }
 
 // Users who stay with their version and come again and again; those of the worse one have their first error sooner.

@@ -126,6 +126,11 @@ double UnsettledRateTest::log_sum(const Grid& logs, std::uint64_t begun) const {
   return log_add(spent, std::log((1 - restarts_.first) / static_cast<double>(begun)));
 }
 
+double UnsettledRateTest::log_e_at_reach(const Epoch& epoch, Grid logs, std::uint64_t begun) const {
+  multiply(epoch, epoch.reach, logs);
+  return log_sum(logs, begun);
+}
+
 /// An epoch in which nothing is open changes no more.
 void UnsettledRateTest::forget_settled() {
   std::size_t settled = 0;
@@ -133,11 +138,7 @@ void UnsettledRateTest::forget_settled() {
     const Epoch& epoch = epochs_[settled++];
     begin(epoch, settled_);
     ++gone_;
-    if (epoch.surprises > 0) {
-      Grid reached = settled_;
-      multiply(epoch, epoch.reach, reached);
-      most_ = std::max(most_, log_sum(reached, gone_));
-    }
+    if (epoch.surprises > 0) most_ = std::max(most_, log_e_at_reach(epoch, settled_, gone_));
     multiply(epoch, epoch.answers, settled_);
   }
   epochs_.erase(epochs_.begin(), epochs_.begin() + static_cast<std::ptrdiff_t>(settled));
@@ -160,11 +161,7 @@ double UnsettledRateTest::log_e() const {
   for (const Epoch& epoch : epochs_) {
     begin(epoch, logs);
     ++begun;
-    if (epoch.surprises > 0) {
-      Grid reached = logs;
-      multiply(epoch, epoch.reach, reached);
-      most = std::max(most, log_sum(reached, begun));
-    }
+    if (epoch.surprises > 0) most = std::max(most, log_e_at_reach(epoch, logs, begun));
     multiply(epoch, epoch.answers, logs);
   }
   return most;

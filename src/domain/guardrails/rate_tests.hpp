@@ -107,6 +107,8 @@ class UnsettledRateTest {
   /// Adds the epoch's begin, or so many of its answers.
   void begin(const Epoch& epoch, Grid& logs) const;
   void multiply(const Epoch& epoch, std::uint64_t answers, Grid& logs) const;
+  /// ln of the capital at the epoch's last surprise; `logs`: at its begin.
+  double log_e_at_reach(const Epoch& epoch, Grid logs, std::uint64_t begun) const;
   /// ln of their sum and of what was not spent when that many epochs had begun.
   double log_sum(const Grid& logs, std::uint64_t begun) const;
   void forget_settled();
