@@ -190,3 +190,4 @@ def test_the_log_has_the_policy_that_decides_and_that_it_became_another(released
     wait_until(lambda: any(e["action"] == "rollout.policy" for e in setup.backstay.audit()), "the note")
     (changed,) = [e for e in setup.backstay.audit() if e["action"] == "rollout.policy"]
     assert [each["name"] for each in changed["evidence"]["policy"]["guardrails"]] == ["mine"]
+    setup.server.stop()
