@@ -177,13 +177,14 @@ bool attributed(Random& random, Signal::Kind kind) {
 
 // Users who stay with their version and come again and again; those of the worse one have their first error sooner.
 bool sticky_users(Random& random, double stable, double candidate) {
-  constexpr std::uint64_t kUsers = 200;
+  constexpr std::uint64_t kUsers = 2'000;
+  constexpr int kEach = 30;
   Guardrail guardrail(relative_errors(), kAlpha);
   Measurement m;
   m.assignment_probability = 0.3;
   std::array<bool, kUsers> draw{};
   for (bool& each : draw) each = random.unit() < m.assignment_probability;
-  for (int i = 0; i < 5 * kRequests; ++i) {
+  for (std::uint64_t i = 0; i < kEach * kUsers; ++i) {
     const std::uint64_t user = random.below(kUsers);
     m.cluster = user + 1;
     m.candidate = draw[user];

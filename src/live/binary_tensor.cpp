@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "tables/value_text.hpp"
+
 namespace backstay::live {
 
 namespace {
@@ -22,15 +24,6 @@ T loaded(const char* at) {
 
 Value real(double number) {
   return std::isfinite(number) ? Value{Value::Kind::kNumber, false, number} : Value{};
-}
-
-/// IEEE 754 binary16.
-double half(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1f;
-  const double fraction = bits & 0x3ff;
-  const double sign = (bits & 0x8000) != 0 ? -1 : 1;
-  if (exponent == 0x1f) return std::nan("");
-  return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25));
 }
 
 template <class T>
@@ -56,7 +49,7 @@ constexpr Datatype kDatatypes[] = {
     {"INT16", 2, whole<std::int16_t>},
     {"INT32", 4, whole<std::int32_t>},
     {"INT64", 8, whole<std::int64_t>},
-    {"FP16", 2, [](const char* at) { return real(half(loaded<std::uint16_t>(at))); }},
+    {"FP16", 2, [](const char* at) { return real(tables::half_to_double(loaded<std::uint16_t>(at))); }},
     {"BF16", 2,
      [](const char* at) {
        return real(static_cast<double>(std::bit_cast<float>(std::uint32_t{loaded<std::uint16_t>(at)} << 16)));

@@ -89,6 +89,8 @@ std::optional<Outcome> PairTable::match(const Outcome& outcome) {
 GuardrailWatch::GuardrailWatch(std::vector<guardrails::GuardrailSpec> specs, std::vector<ValueSlots> slots,
                                guardrails::Family family)
     : specs_(std::move(specs)), slots_(std::move(slots)), family_(family) {
+  for (const guardrails::GuardrailSpec& spec : specs_)
+    of_pairs_.push_back(is_paired(chosen_test(spec)) || spec.signal.kind == Signal::Kind::kAgreement);
   reset();
 }
 
@@ -206,7 +208,7 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       continue;
     }
     if (candidate && is_known_later(specs_[i].signal.kind)) guardrails_[i].begin(outcome.at);
-    if (is_paired(chosen_test(specs_[i])) || specs_[i].signal.kind == Signal::Kind::kAgreement) {
+    if (of_pairs_[i]) {
       if (!looked) partner = pairs_.match(outcome);
       looked = true;
       if (partner) observe_pair(i, candidate ? outcome : *partner, candidate ? *partner : outcome, on_breach);

@@ -93,6 +93,7 @@ class GuardrailWatch {
   std::vector<guardrails::GuardrailSpec> specs_;
   std::vector<ValueSlots> slots_;
   guardrails::Family family_;
+  std::vector<bool> of_pairs_;  ///< By guardrail: both answers to a mirrored request are looked at together.
   std::vector<guardrails::Guardrail> guardrails_;
   std::vector<Required> required_;
   std::vector<guardrails::Claim> claims_;  ///< Of required_.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/temporary_folder.hpp"
 #include "scan/unpack.hpp"
 #include "scan/zip.hpp"
 
@@ -180,7 +181,8 @@ TEST(Scanner, KerasClassesAreFoundInStringsWithinStrings) {
 
 TEST(Scanner, ReadsFilesOfThisMachineButNoLinks) {
   EXPECT_EQ(FileSource::open("/dev/null").error().code, ErrorCode::kInvalidArgument);
-  EXPECT_EQ(FileSource::open("/nonexistent").error().code, ErrorCode::kNotFound);
+  const TemporaryFolder empty;
+  EXPECT_EQ(FileSource::open((empty.path() / "nothing").string()).error().code, ErrorCode::kNotFound);
 }
 
 TEST(Spool, HoldsTheSameBytesInMemoryAndInAFile) {

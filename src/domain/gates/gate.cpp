@@ -10,6 +10,7 @@
 
 #include "domain/gates/certainty.hpp"
 #include "domain/registry/measurement.hpp"
+#include "domain/registry/metric_scale.hpp"
 
 namespace backstay::gates {
 
@@ -289,13 +290,13 @@ std::vector<std::string> doubts(const Gate& gate) {
   for (const Rule& rule : gate.rules) {
     const bool from_above = rule.kind == Rule::Kind::kAtMost || rule.kind == Rule::Kind::kMaxRise;
     const bool from_below = rule.kind == Rule::Kind::kAtLeast || rule.kind == Rule::Kind::kMaxDrop;
-    if (from_above && registry::is_better_when_greater(rule.metric))
+    const auto scale = registry::known_scale(rule.metric);
+    if (from_above && scale && scale->better == registry::Better::kHigher)
       out.push_back(
           fmt::format("The rule '{}' keeps {} from being too great, and more of it is better: {} is likely what "
                       "is meant.",
                       name_of(rule), rule.metric, rule.kind == Rule::Kind::kAtMost ? "at_least" : "max_drop"));
-    if (from_below && registry::is_known_error(rule.metric) && !rule.metric.ends_with("r2") &&
-        !rule.metric.ends_with("r2_score") && !rule.metric.ends_with("mean_error"))
+    if (from_below && scale && scale->better == registry::Better::kLower)
       out.push_back(
           fmt::format("The rule '{}' keeps {} from being too small, and less of it is better: {} is likely what "
                       "is meant.",

@@ -30,36 +30,38 @@ TEST(Information, IsTheReferencesBound) {
   EXPECT_NEAR(relative_information(0.05, 0.01, 0.2, 2), least / 0.2, 1e-8);
 }
 
-TEST(Forecast, OfConversionsWaitsForTheEndOfTheirWindow) {
+/// Put down to an answer within an hour.
+GuardrailSpec within_an_hour(Signal::Kind kind, const Objective& objective) {
   GuardrailSpec spec;
-  spec.name = "clicks";
-  spec.signal.kind = Signal::Kind::kConversion;
+  spec.name = "told";
+  spec.signal.kind = kind;
   spec.signal.within = milliseconds(std::chrono::hours(1));
-  spec.objective = {Objective::Kind::kAtLeast, 0.2};
+  spec.objective = objective;
+  return spec;
+}
+
+/// Five answers of the candidate a second.
+TrafficForecast five_a_second(double seconds) {
   TrafficForecast traffic;
   traffic.requests_per_second = 20;
   traffic.weight = 0.25;
-  traffic.seconds = 600;
-  const Forecast in_ten_minutes = forecast(spec, 0.01, {0.3, 0.05}, traffic, 1, 100).value();
+  traffic.seconds = seconds;
+  return traffic;
+}
+
+TEST(Forecast, OfConversionsWaitsForTheEndOfTheirWindow) {
+  const GuardrailSpec spec = within_an_hour(Signal::Kind::kConversion, {Objective::Kind::kAtLeast, 0.2});
+  const Forecast in_ten_minutes = forecast(spec, 0.01, {0.3, 0.05}, five_a_second(600), 1, 100).value();
   EXPECT_EQ(in_ten_minutes.detected, 0) << "Nothing that did not come is known yet.";
-  traffic.seconds = 5'400;
-  const Forecast in_time = forecast(spec, 0.01, {0.3, 0.05}, traffic, 1, 100).value();
+  const Forecast in_time = forecast(spec, 0.01, {0.3, 0.05}, five_a_second(5'400), 1, 100).value();
   EXPECT_GE(in_time.detected, 0.99);
   EXPECT_GT(in_time.median_seconds, 3'600);
   EXPECT_LE(in_time.false_alarms, 0.03);
 }
 
 TEST(Forecast, OfReportsHoldsWhatIsNotReportedYetForGood) {
-  GuardrailSpec spec;
-  spec.name = "complaints";
-  spec.signal.kind = Signal::Kind::kReport;
-  spec.signal.within = milliseconds(std::chrono::hours(1));
-  spec.objective = {Objective::Kind::kAtMost, 0.05};
-  TrafficForecast traffic;
-  traffic.requests_per_second = 20;
-  traffic.weight = 0.25;
-  traffic.seconds = 3'600;
-  const Forecast found = forecast(spec, 0.01, {0.99, 0.7}, traffic, 1, 100).value();
+  const GuardrailSpec spec = within_an_hour(Signal::Kind::kReport, {Objective::Kind::kAtMost, 0.05});
+  const Forecast found = forecast(spec, 0.01, {0.99, 0.7}, five_a_second(3'600), 1, 100).value();
   EXPECT_GE(found.detected, 0.99);
   EXPECT_EQ(found.false_alarms, 0);
   EXPECT_GT(found.median_seconds, 60) << "Of 5 answers a second 3 in 10 are reported, on average after half an hour.";

@@ -98,11 +98,6 @@ bool is_known_rate(const std::string& name) {
   });
 }
 
-bool is_better_when_greater(const std::string& name) {
-  const std::optional<MetricScale> scale = known_scale(name);
-  return scale && scale->better == Better::kHigher && is_known_rate(name);
-}
-
 Result<void> check_evaluator(const std::string& evaluator) {
   std::string letters;  // Without blanks, dashes and case, so that none of these makes it another text.
   for (const char c : evaluator) {

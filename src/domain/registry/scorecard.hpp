@@ -55,9 +55,6 @@ struct Scorecard {
 /// false_positive_rate, ...
 bool is_known_rate(const std::string& name);
 
-/// Whether more of a known rate is better: accuracy, recall; not error_rate, fpr, positive_rate.
-bool is_better_when_greater(const std::string& name);
-
 /// Whether a metric of this name is an error or a loss, which no bound holds by its definition: log_loss,
 /// mean_absolute_error, rmse, r2 (which may be as low as it likes), robustness_log_loss, ... A number of it in [0, 1]
 /// is no rate.
