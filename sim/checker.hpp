@@ -43,6 +43,7 @@ class Checker : public ServerWatcher {
   void backend_released(const std::string& version) override;
   void breached(const std::string& rollout_id) override;
   void guardrails_reset() override { bad_seen_ = 0; }
+  void guardrails_restored(std::uint64_t bad) override { bad_seen_ = std::min(bad_seen_, bad); }
   void served(const traffic::Split& table, const std::string& version, bool bad) override;
   void feedback_counted(const traffic::PredictionId& id, FeedbackKind kind) override;
   void answered(const OrderRecord& record);

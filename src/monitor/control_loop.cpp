@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "monitor/little_traffic.hpp"
+#include "monitor/look_back.hpp"
 #include "monitor/report_endpoint.hpp"
 #include "services/commit_rollout.hpp"
 #include "wire/rollout_json.hpp"
@@ -24,15 +25,6 @@ std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
   std::vector<std::string> out;
   for (const EndpointConfig& config : configs) out.push_back(config.name);
   return out;
-}
-
-Observation::Kind kind_of(FeedbackKind kind) {
-  switch (kind) {
-    case FeedbackKind::kLabel: return Observation::Kind::kLabel;
-    case FeedbackKind::kReport: return Observation::Kind::kReport;
-    case FeedbackKind::kConversion: return Observation::Kind::kConversion;
-  }
-  return Observation::Kind::kLabel;
 }
 
 }  // namespace
@@ -152,13 +144,18 @@ void Monitor::Loop::release_backend(const std::string& endpoint, const std::stri
 
 void Monitor::Loop::reset_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
+  endpoint.reset(driver_.active(name), ports_.clock.monotonic());
+}
+
+void Monitor::Loop::restore_guardrails(const std::string& name) {
+  WatchedEndpoint& endpoint = find(name);
   const rollout::State* state = driver_.active(name);
-  endpoint.reset(state, ports_.clock.monotonic());
-  if (state != nullptr) {
-    Observation reset;
-    reset.kind = Observation::Kind::kReset;
-    endpoint.recorder.show(state->id, reset, ports_.clock.monotonic());
-  }
+  std::vector<guardrails::Evidence> crossed;
+  const bool restored = state != nullptr && ports_.recordings != nullptr &&
+                        endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now(), crossed);
+  if (!restored) return reset_guardrails(name);
+  for (const guardrails::Evidence& evidence : crossed)
+    inbox_.post([this, name, evidence] { breached_before(name, evidence); });
 }
 
 void Monitor::Loop::submit(const rollout::Transition& transition, const std::string& model, Done done) {
@@ -242,14 +239,16 @@ void Monitor::Loop::take(const Outcome& outcome) {
   const bool candidate = version == state->candidate;
   endpoint.step.add(*state, candidate);
   endpoint.now = outcome.at;
-  const double pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   Observation observation;
   observation.candidate = candidate;
-  observation.pi = pi;
+  observation.pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, outcome.at);
-  endpoint.watch.observe(outcome, candidate, pi,
-                         [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  observation.outcome.at = endpoint.clock.at(outcome.at);
+  show(endpoint, *state, observation);
+}
+
+void Monitor::Loop::show(WatchedEndpoint& endpoint, const rollout::State& state, const Observation& observation) {
+  endpoint.show(state, observation, [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
 }
 
 void Monitor::Loop::remember(const WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome) {
@@ -273,21 +272,7 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   endpoint.now = ports_.clock.monotonic();
-  const bool candidate = version == state->candidate;
-  // The draw of a prediction that was made before this rollout was another one's: it tells of the version, and
-  // nothing of the two versions against one another. The id has whole seconds.
-  const bool drawn_here = outcome.prediction.at() > state->started_at;
-  const double pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
-  Observation observation;
-  observation.kind = kind_of(label.kind);
-  observation.candidate = candidate;
-  observation.pi = pi;
-  observation.label = label.value;
-  observation.at = endpoint.now;
-  observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, endpoint.now);
-  endpoint.watch.observe_feedback(label.kind, outcome, candidate, pi, label.value, endpoint.now,
-                                  [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  show(endpoint, *state, observation_of(prediction, label, *state, endpoint.clock, ports_.clock));
 }
 
 void Monitor::Loop::watch_errors(WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome,
@@ -338,12 +323,11 @@ void Monitor::Loop::take_verdict(const Outcome& outcome, std::size_t examiner, d
   observation.candidate = version == state->candidate;
   observation.pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   observation.label = verdict;
-  observation.at = endpoint.now;
+  observation.at = endpoint.clock.at(endpoint.now);
   observation.examiner = static_cast<std::uint8_t>(examiner);
   observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, endpoint.now);
-  endpoint.watch.observe_verdict(examiner, outcome, observation.candidate, observation.pi, verdict, endpoint.now,
-                                 [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  observation.outcome.at = endpoint.clock.at(outcome.at);
+  show(endpoint, *state, observation);
 }
 
 void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {
@@ -364,6 +348,30 @@ void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Eviden
     endpoint.decided_at = endpoint.now;
   }
   endpoint.recorder.decided();
+}
+
+void Monitor::Loop::breached_before(const std::string& name, const guardrails::Evidence& evidence) {
+  const rollout::State* state = driver_.active(name);
+  if (state == nullptr) return;
+  const auto act = [this, name, evidence] {
+    WatchedEndpoint& endpoint = find(name);
+    endpoint.now = ports_.clock.monotonic();
+    breached(endpoint, evidence);
+  };
+  // A rollback that was done would have ended the rollout.
+  if (evidence.action == guardrails::Action::kRollBack) return act();
+  // The same evidence gives the same text.
+  const std::string done = rollout::with_versions(*state, wire::to_json(evidence));
+  commit_thread_.post([this, act, done, id = state->id] {
+    const auto look = [&](const audit::Entry& entry) {
+      const bool began = entry.draft.action == "rollout.start" || entry.draft.action == "rollout.revert";
+      if (began && entry.draft.evidence.find(fmt::format(R"("rollout":"{}")", id)) != std::string::npos)
+        return Look::kStop;
+      return entry.draft.evidence == done ? Look::kFound : Look::kGoOn;
+    };
+    const Result<bool> known = look_back(ports_.audit, look);
+    if (!known || !*known) inbox_.post(act);
+  });
 }
 
 void Monitor::Loop::check_candidates() {

@@ -79,7 +79,11 @@ Passage crossed(const Crossing& crossing) {
   return out;
 }
 
-Passage chance(const Evidence& e, std::size_t restarts) {
+std::string times(std::size_t n) {
+  return n == 1 ? "once" : fmt::format("{} times", n);
+}
+
+Passage chance(const Evidence& e, const Replayed& replayed) {
   using guardrails::TestKind;
   const double limit = std::exp(e.log_limit);
   // docs/statistics.md: these estimate the spread, and hold as outcomes become many.
@@ -94,10 +98,14 @@ Passage chance(const Evidence& e, std::size_t restarts) {
                    together ? "every objective" : "the objective", std::exp(e.log_promise),
                    together ? "the guardrails together (e-BH)" : "this guardrail", together ? "they look" : "it looks",
                    asymptotic ? " (when it has many outcomes to look at)" : "")}};
-  if (restarts > 0)
-    out.sentences.push_back(fmt::format(
-        "The server was started again {} during the rollout: evidence began anew each time, and that chance with it.",
-        restarts == 1 ? "once" : fmt::format("{} times", restarts)));
+  if (replayed.restarts > 0)
+    out.sentences.push_back(fmt::format("The server was started again {} during the rollout and could not go on with "
+                                        "its evidence: that began anew, and that chance with it.",
+                                        times(replayed.restarts)));
+  if (replayed.resumed > 0)
+    out.sentences.push_back(
+        fmt::format("The server was started again {} and went on with the evidence that it had recorded.",
+                    times(replayed.resumed)));
   return out;
 }
 
@@ -177,7 +185,7 @@ Explanation explain(const State& s, const std::vector<audit::Entry>& entries, co
     if (decided != nullptr) {
       out.guardrail = decided->evidence.name;
       out.passages.push_back(crossed(*decided));
-      out.passages.push_back(chance(decided->evidence, replayed->restarts));
+      out.passages.push_back(chance(decided->evidence, *replayed));
     } else if (!replayed->at_the_end.empty()) {
       out.guardrail = std::max_element(replayed->at_the_end.begin(), replayed->at_the_end.end(),
                                        [](const Evidence& a, const Evidence& b) { return nearness(a) < nearness(b); })

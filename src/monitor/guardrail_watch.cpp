@@ -189,6 +189,21 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
   return std::nullopt;
 }
 
+void GuardrailWatch::show(const Observation& o, const OnBreach& on_breach) {
+  const auto told = [&](FeedbackKind kind) {
+    observe_feedback(kind, o.outcome, o.candidate, o.pi, o.label, o.at, on_breach);
+  };
+  switch (o.kind) {
+    case Observation::Kind::kOutcome: return observe(o.outcome, o.candidate, o.pi, on_breach);
+    case Observation::Kind::kLabel: return told(FeedbackKind::kLabel);
+    case Observation::Kind::kReport: return told(FeedbackKind::kReport);
+    case Observation::Kind::kConversion: return told(FeedbackKind::kConversion);
+    case Observation::Kind::kVerdict:
+      return observe_verdict(o.examiner, o.outcome, o.candidate, o.pi, o.label, o.at, on_breach);
+    case Observation::Kind::kReset: return reset();
+  }
+}
+
 void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach) {
   // A client that left says nothing of the version; a replay on stable is no draw of the split.
   close_windows(outcome.at, on_breach);

@@ -11,6 +11,7 @@
 #include "monitor/attribution_window.hpp"
 #include "monitor/requirements.hpp"
 #include "ports/predictions.hpp"
+#include "ports/recordings.hpp"
 
 namespace backstay::monitor {
 
@@ -60,6 +61,8 @@ class GuardrailWatch {
   std::vector<rollout::Shown> shown(std::size_t step) const;
   /// Forgets all evidence.
   void reset();
+  /// Whatever guardrails are shown, live or from a recording: what the functions below do, by its kind.
+  void show(const Observation& observation, const OnBreach& on_breach);
   /// `pi`: the chance this request had of going to the candidate. Calls `on_breach` for each guardrail that this
   /// outcome made breach.
   void observe(const traffic::Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach);

@@ -82,7 +82,11 @@ class Replay {
       out.crossings.push_back({out.candidate_outcomes, out.lasted, o.outcome.prediction, evidence});
     };
     const std::size_t before = out.crossings.size();
-    show(o, crossed);
+    if (o.kind == Observation::Kind::kVerdict) {
+      if (o.examiner >= examiners_.size() || examiners_[o.examiner] < 0) return;  // Nobody listens.
+      o.examiner = static_cast<std::uint8_t>(examiners_[o.examiner]);
+    }
+    watch_->show(o, crossed);
     // Every point is too many, and the last before a crossing matters most.
     if (o.candidate && (seen_++ % stride_ == 0 || out.crossings.size() != before)) add_points();
   }
@@ -111,25 +115,6 @@ class Replay {
       examiners_[static_cast<std::size_t>(found - recorded.begin())] = static_cast<int>(i);
     }
     return {};
-  }
-
-  void show(const Observation& o, const GuardrailWatch::OnBreach& crossed) {
-    switch (o.kind) {
-      case Observation::Kind::kOutcome: watch_->observe(o.outcome, o.candidate, o.pi, crossed); break;
-      case Observation::Kind::kLabel: feedback(FeedbackKind::kLabel, o, crossed); break;
-      case Observation::Kind::kReport: feedback(FeedbackKind::kReport, o, crossed); break;
-      case Observation::Kind::kConversion: feedback(FeedbackKind::kConversion, o, crossed); break;
-      case Observation::Kind::kVerdict:
-        if (o.examiner < examiners_.size() && examiners_[o.examiner] >= 0)
-          watch_->observe_verdict(static_cast<std::size_t>(examiners_[o.examiner]), o.outcome, o.candidate, o.pi,
-                                  o.label, o.at, crossed);
-        break;
-      case Observation::Kind::kReset: break;
-    }
-  }
-
-  void feedback(FeedbackKind kind, const Observation& o, const GuardrailWatch::OnBreach& crossed) {
-    watch_->observe_feedback(kind, o.outcome, o.candidate, o.pi, o.label, o.at, crossed);
   }
 
   void add_points() {
@@ -162,7 +147,8 @@ Result<Replayed> replay(const RecordingStore& recordings, const std::string& rol
   Replay work(instead);
   TRY(const RecordingStore::Recorded recorded,
       recordings.read(rollout, {[&](const std::string& policy) { return work.begin(policy); },
-                                [&](const Observation& observation) { work.observe(observation); }}));
+                                [&](const Observation& observation) { work.observe(observation); },
+                                [&] { ++work.out.resumed; }}));
   Replayed out = work.finish();
   out.recorded = recorded;
   return out;

@@ -339,6 +339,8 @@ void RolloutDriver::perform(const std::string& name, const rollout::Effect& effe
     const EndpointRecord& record = endpoints_.at(name).record;
     if (release->version != record.stable && release->version != record.standby)
       world_.release_backend(name, release->version);
+  } else if (std::holds_alternative<rollout::RestoreGuardrails>(effect)) {
+    world_.restore_guardrails(name);
   } else {
     world_.reset_guardrails(name);
   }

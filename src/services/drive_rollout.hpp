@@ -22,6 +22,8 @@ class RolloutWorld {
   virtual void ensure_backend(const std::string& endpoint, const std::string& version) = 0;
   virtual void release_backend(const std::string& endpoint, const std::string& version) = 0;
   virtual void reset_guardrails(const std::string& endpoint) = 0;
+  /// See rollout::RestoreGuardrails.
+  virtual void restore_guardrails(const std::string& endpoint) = 0;
 };
 
 /// Makes transitions durable without blocking the caller. `done` is called later, on the driver's thread, in order.

@@ -257,8 +257,13 @@ Transition on_restarted(const State& state, const Restarted& event, Timestamp no
   if (state.phase != Phase::kWarming) out.state.evidence_since = now;
   if (!state.stable.empty()) out.after_commit.emplace_back(EnsureBackend{state.stable});
   out.after_commit.emplace_back(EnsureBackend{state.candidate});
-  out.after_commit.emplace_back(ResetGuardrails{});
+  // Stable's traffic waits for nothing, and the candidate has none yet.
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  if (other_policy) {
+    out.after_commit.emplace_back(ResetGuardrails{});
+  } else {
+    out.after_commit.emplace_back(RestoreGuardrails{});
+  }
   return out;
 }
 
@@ -279,6 +284,17 @@ const char* to_string(Phase phase) {
     case Phase::kRolledBack: return "rolled_back";
   }
   return "warming";
+}
+
+std::size_t new_epoch(const State& state) {
+  return state.phase == Phase::kWarming ? 0 : index_of(state) + 1;
+}
+
+std::size_t evidence_epoch(const State& state) {
+  if (state.phase == Phase::kWarming) return 0;
+  std::size_t first = index_of(state);
+  while (first > 0 && state.plan.steps[first - 1].kind == Step::Kind::kCanary) --first;
+  return first + 1;
 }
 
 Split split_of(const State& state) {

@@ -64,7 +64,7 @@ struct State {
   std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
   std::size_t proven = 0;      ///< Steps with a smaller index have shown what they require; it is in the audit log.
   std::vector<Shown> shown{};  ///< Of what this step requires, as of the last event that told; not stored.
-  Timestamp evidence_since{};  ///< When a restart had evidence begin anew; not stored.
+  Timestamp evidence_since{};  ///< When a restart had what `within` is about begin anew; not stored.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
   bool operator==(const State&) const = default;
@@ -151,7 +151,12 @@ struct ReleaseBackend {
 struct ResetGuardrails {
   bool operator==(const ResetGuardrails&) const = default;
 };
-using Effect = std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails>;
+/// After a restart of the server: have the guardrails see again what was recorded since the evidence began (see
+/// evidence_epoch()). Where that was not recorded, or for other guardrails, it begins anew.
+struct RestoreGuardrails {
+  bool operator==(const RestoreGuardrails&) const = default;
+};
+using Effect = std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails, RestoreGuardrails>;
 
 /// A change of the registry that commits with the state.
 struct StageMove {
@@ -195,6 +200,13 @@ std::string with_versions(const State& state, std::string evidence);
 
 /// What the rollout waits for, a sentence; empty when it is over.
 std::string waiting_for(const State& state, Timestamp now);
+
+/// Which of a rollout's experiments its guardrails look at, as a number that grows: what is seen while the candidate
+/// warms up is 0; shadow steps and canary steps are two experiments, and canary steps continue one another. One more
+/// than the step that the experiment began with, or, after a promotion by hand, might have begun with.
+std::size_t evidence_epoch(const State& state);
+/// The number that an experiment gets which begins now; never below evidence_epoch().
+std::size_t new_epoch(const State& state);
 
 /// The split that belongs to a state: what the gateway must be serving. While the candidate isn't ready (warming, or
 /// after a restart) stable serves everything. Without arms: nothing to serve yet, a first deployment that is warming.
