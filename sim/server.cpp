@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "wire/policy_json.hpp"
+#include "wire/rollout_json.hpp"
+
 namespace backstay::sim {
 
 using traffic::Outcome;
 
 namespace {
-
-constexpr const char* kPolicy = "{}";  ///< A scenario's guardrails stay what they are.
 
 /// The candidate's bad answers that are in the recording since the evidence began.
 std::uint64_t bad_answers(const RecordingStore& recordings, const std::string& rollout) {
@@ -28,7 +29,8 @@ Server::Server(World& world, ServerWatcher& watcher)
     : world_(world),
       watcher_(watcher),
       directory_(cell_, {kEndpoint}),
-      watch_(world.scenario.guardrails, world.values.slots),
+      policy_(wire::to_json(guardrails::Policy{world.scenario.guardrails, world.scenario.family})),
+      watch_(world.scenario.guardrails, world.values.slots, world.scenario.family),
       driver_(*this, *this, world.timeline) {
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
@@ -106,8 +108,7 @@ Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
   const VersionScript& script = world_.fleet.script(arm.version);
   Outcome outcome;
   const auto second = std::chrono::duration_cast<seconds>(world_.timeline.now().time_since_epoch());
-  outcome.prediction =
-      traffic::PredictionId::make(1, static_cast<std::uint32_t>(second.count()), world_.random.next());
+  outcome.prediction = traffic::PredictionId::make(1, static_cast<std::uint32_t>(second.count()), world_.random.next());
   outcome.version = arm.number;
   outcome.role = arm.role;
   outcome.candidate_ppm = candidate_ppm;
@@ -189,7 +190,7 @@ void Server::record(const rollout::State& state, const Observation& observation)
   if (recorded_ != state.id) {
     write_recording();
     recorded_ = state.id;
-    static_cast<void>(world_.recordings.begin(recorded_, kPolicy));
+    static_cast<void>(world_.recordings.begin(recorded_, policy_));
   }
   if (waiting_.empty()) oldest_ = world_.timeline.monotonic();
   waiting_.push_back(observation);
@@ -236,10 +237,10 @@ void Server::on_breach(const guardrails::Evidence& evidence) {
   write_recording();
   const bool ignored = world_.scenario.sabotage == Sabotage::kIgnoresBreach;
   if (evidence.action == guardrails::Action::kPause) {
-    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, "{}"});
+    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, wire::to_json(evidence)});
     return;
   }
-  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, "{}"});
+  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, wire::to_json(evidence)});
   watcher_.breached(id);
 }
 
@@ -307,12 +308,21 @@ void Server::reset_guardrails(const std::string&) {
   record(*state, began);
 }
 
+void Server::rearm_guardrails(const std::string&) {
+  world_.boundary.pass("before guardrails are armed again");
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr) return;
+  Observation rearmed;
+  rearmed.kind = Observation::Kind::kRearm;
+  show(*state, rearmed);
+}
+
 void Server::restore_guardrails(const std::string& endpoint) {
   world_.boundary.pass("before guardrails are restored");
   const rollout::State* state = driver_.active(kEndpoint);
   if (state == nullptr) return reset_guardrails(endpoint);
   watch_.require(monitor::resolve(state->plan, world_.scenario.guardrails).value());
-  auto restored = monitor::restore_evidence(world_.recordings, *state, kPolicy, watch_, world_.timeline.monotonic(),
+  auto restored = monitor::restore_evidence(world_.recordings, *state, policy_, watch_, world_.timeline.monotonic(),
                                             world_.timeline.now());
   if (!restored) return reset_guardrails(endpoint);
   world_.trace.line("restore guardrails, {} samples", restored->samples);

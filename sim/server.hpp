@@ -60,6 +60,7 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   void ensure_backend(const std::string& endpoint, const std::string& version) override;
   void release_backend(const std::string& endpoint, const std::string& version) override;
   void reset_guardrails(const std::string& endpoint) override;
+  void rearm_guardrails(const std::string& endpoint) override;
   void restore_guardrails(const std::string& endpoint) override;
   // CommitQueue
   void submit(const rollout::Transition& transition, const std::string& model, Done done) override;
@@ -95,6 +96,7 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   std::shared_ptr<const int> life_ = std::make_shared<const int>(0);
   gateway::RoutingCell cell_;
   gateway::RoutingDirectory directory_;
+  std::string policy_;  ///< A scenario's guardrails stay what they are.
   monitor::GuardrailWatch watch_;
   monitor::KnownBackends backends_;
   Queue inbox_{microseconds(1'000), microseconds(5'000)};

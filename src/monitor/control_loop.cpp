@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "monitor/little_traffic.hpp"
-#include "monitor/look_back.hpp"
 #include "monitor/report_endpoint.hpp"
 #include "services/commit_rollout.hpp"
+#include "services/look_back.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::monitor {
@@ -55,7 +55,7 @@ Result<void> Monitor::Loop::start() {
     TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
     driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
                  newest.empty() ? std::nullopt : std::optional(newest.front()), number,
-                 endpoint.config.plan.ready_timeout, policy_text(endpoint.config));
+                 endpoint.config.plan.ready_timeout, policy_text(endpoint.config), endpoint.config.plan.calendar);
     if (!newest.empty()) ended.push_back(newest.front());
   }
   TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
@@ -145,15 +145,36 @@ void Monitor::Loop::release_backend(const std::string& endpoint, const std::stri
 void Monitor::Loop::reset_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
   endpoint.reset(driver_.active(name), ports_.clock.monotonic());
+  if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
+}
+
+// What a step requires and nobody measures could never be shown, and would be held against the candidate.
+void Monitor::Loop::stand_still(const std::string& name, const std::string& trouble) {
+  inbox_.post([this, name, trouble] {
+    if (driver_.active(name) != nullptr)
+      driver_.handle(name, rollout::Pause{rollout::kSelf, "The guardrails are others than when it began: " + trouble});
+  });
+}
+
+void Monitor::Loop::rearm_guardrails(const std::string& name) {
+  const rollout::State* state = driver_.active(name);
+  if (state == nullptr) return;
+  WatchedEndpoint& endpoint = find(name);
+  endpoint.now = ports_.clock.monotonic();
+  Observation rearmed;
+  rearmed.kind = Observation::Kind::kRearm;
+  show(endpoint, *state, rearmed);
 }
 
 void Monitor::Loop::restore_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
   const rollout::State* state = driver_.active(name);
   std::vector<guardrails::Evidence> crossed;
-  const bool restored = state != nullptr && ports_.recordings != nullptr &&
-                        endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now(), crossed);
+  const bool restored =
+      state != nullptr && ports_.recordings != nullptr &&
+      endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now(), crossed);
   if (!restored) return reset_guardrails(name);
+  if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
   for (const guardrails::Evidence& evidence : crossed)
     inbox_.post([this, name, evidence] { breached_before(name, evidence); });
 }
@@ -330,6 +351,11 @@ void Monitor::Loop::take_verdict(const Outcome& outcome, std::size_t examiner, d
   show(endpoint, *state, observation);
 }
 
+std::string Monitor::Loop::not_ready(const rollout::State& state) const {
+  if (state.stable.empty() || backends_.known().ready(state.endpoint, state.stable)) return "";
+  return fmt::format(" {}, which takes its place, is not ready itself.", state.stable);
+}
+
 void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {
   const std::string json = wire::to_json(evidence);
   const std::string& name = endpoint.config.name;
@@ -343,7 +369,7 @@ void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Eviden
   } else if (evidence.action == guardrails::Action::kPause) {
     driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
   } else {
-    driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, json});
+    driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence + not_ready(*driver_.active(name)), json});
     endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
     endpoint.decided_at = endpoint.now;
   }
@@ -366,10 +392,10 @@ void Monitor::Loop::breached_before(const std::string& name, const guardrails::E
     const auto look = [&](const audit::Entry& entry) {
       const bool began = entry.draft.action == "rollout.start" || entry.draft.action == "rollout.revert";
       if (began && entry.draft.evidence.find(fmt::format(R"("rollout":"{}")", id)) != std::string::npos)
-        return Look::kStop;
-      return entry.draft.evidence == done ? Look::kFound : Look::kGoOn;
+        return services::Look::kStop;
+      return entry.draft.evidence == done ? services::Look::kFound : services::Look::kGoOn;
     };
-    const Result<bool> known = look_back(ports_.audit, look);
+    const Result<bool> known = services::look_back(ports_.audit, look);
     if (!known || !*known) inbox_.post(act);
   });
 }
@@ -399,8 +425,10 @@ void Monitor::Loop::tick() {
   }
 }
 
+// A recording ends when the end of its rollout is stored: until then the next server may have to decide it again.
 void Monitor::Loop::record_progress(WatchedEndpoint& endpoint) {
-  const rollout::State* state = driver_.active(endpoint.config.name);
+  const std::string& name = endpoint.config.name;
+  const rollout::State* state = driver_.pending(name) > 0 ? driver_.decided(name) : driver_.active(name);
   endpoint.recorder.tick(state != nullptr ? state->id : std::string(), ports_.clock.monotonic());
 }
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "monitor/look_back.hpp"
+#include "services/look_back.hpp"
 
 namespace backstay::monitor {
 
@@ -20,10 +20,10 @@ bool leaves_a_version(const rollout::State& state) {
 /// rollout, which is one of its endpoint's last.
 Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std::string& because_of) {
   const std::string cause = fmt::format(R"("because_of":"{}")", because_of);
-  return look_back(audit, [&](const audit::Entry& entry) {
+  return services::look_back(audit, [&](const audit::Entry& entry) {
     const bool same = entry.draft.action == draft.action && entry.draft.subject == draft.subject &&
                       entry.draft.evidence.find(cause) != std::string::npos;
-    return same ? Look::kFound : Look::kGoOn;
+    return same ? services::Look::kFound : services::Look::kGoOn;
   });
 }
 

@@ -23,8 +23,8 @@ class Recorder {
   void resume(const std::string& rollout);
   /// Something was decided: what led to it is written at once.
   void decided();
-  /// Time passes: what has waited for a second is written. `rollout`: the one that is under way; empty: none is, and
-  /// the recording ends.
+  /// Time passes: what has waited for a fifth of a second is written. `rollout`: the one that is under way; empty: none
+  /// is, and the recording ends.
   void tick(const std::string& rollout, Monotonic now);
   /// Waits until everything is written. A rollout that is under way is gone on with by the next process.
   void finish();

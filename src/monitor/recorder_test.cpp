@@ -36,13 +36,13 @@ class FakeStore : public RecordingStore {
 
 const Monotonic kStart{};
 
-TEST(Recorder, WritesWhatWaitedForASecondAndEndsWithTheRollout) {
+TEST(Recorder, WritesWhatHasWaitedAndEndsWithTheRollout) {
   FakeStore store;
   Recorder recorder(&store, "p");
   recorder.show("e-1", {}, kStart);
-  recorder.tick("e-1", kStart + milliseconds(999));
-  recorder.show("e-1", {}, kStart + milliseconds(999));
-  recorder.tick("e-1", kStart + seconds(1));
+  recorder.tick("e-1", kStart + milliseconds(199));
+  recorder.show("e-1", {}, kStart + milliseconds(199));
+  recorder.tick("e-1", kStart + milliseconds(200));
   recorder.show("e-1", {}, kStart + seconds(2));
   recorder.tick("", kStart + seconds(2));
   recorder.finish();

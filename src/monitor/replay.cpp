@@ -46,6 +46,15 @@ class Replay {
             "Replay with guardrails on errors, latency and the values that were recorded.");
       places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
     }
+    const auto is_told = [](const GuardrailSpec& spec) { return guardrails::is_told(spec.signal.kind); };
+    const auto told = std::find_if(specs.begin(), specs.end(), is_told);
+    if (told != specs.end() && std::none_of(recorded.guardrails.begin(), recorded.guardrails.end(), is_told))
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("What users told was not recorded, which '{}' takes: no guardrail of that time did, "
+                      "so no predictions were remembered that feedback could have joined.",
+                      told->name),
+          "Replay with guardrails on errors, latency and the values that were recorded.");
     TRY_DO(find_examiners(values.examiners, recorded_values.examiners));
     watch_.emplace(specs, values.slots, decides.family);
     out.since_restart = out.crossings.size();
@@ -67,12 +76,15 @@ class Replay {
   void observe(const Observation& recorded) {
     if (!watch_) return;  // A recording begins with its policy.
     if (recorded.kind == Observation::Kind::kReset) return watch_->reset();
+    if (recorded.kind == Observation::Kind::kRearm) return watch_->rearm();
     Observation o = recorded;
     for (std::size_t slot = 0; slot < places_.size(); ++slot)
       o.outcome.values[slot] =
           places_[slot] < 0 ? traffic::kNoValue : recorded.outcome.values[static_cast<std::size_t>(places_[slot])];
     const bool later = o.kind != Observation::Kind::kOutcome;
     const Monotonic at = later ? o.at : o.outcome.at;
+    // What stable answered while the candidate warmed up tells nothing of the two.
+    if (!later && !o.candidate && o.pi == 0 && !first_at_) return watch_->show(o, [](const Evidence&) {});
     if (!first_at_) first_at_ = at;
     out.lasted = base_ + std::max<nanoseconds>(at - *first_at_, nanoseconds{0});
     if (o.kind == Observation::Kind::kLabel) ++out.labels;
@@ -146,10 +158,11 @@ Result<Replayed> replay(const RecordingStore& recordings, const std::string& rol
                         const std::optional<guardrails::Policy>& instead) {
   Replay work(instead);
   TRY(const RecordingStore::Recorded recorded,
-      recordings.read(rollout, {[&](const std::string& policy) { return work.begin(policy); },
-                                [&](const Observation& observation) { work.observe(observation); },
-                                [&] { ++work.out.resumed; }}));
+      recordings.read(
+          rollout, {[&](const std::string& policy) { return work.begin(policy); },
+                    [&](const Observation& observation) { work.observe(observation); }, [&] { ++work.out.resumed; }}));
   Replayed out = work.finish();
+  out.instead = instead.has_value();
   out.recorded = recorded;
   return out;
 }

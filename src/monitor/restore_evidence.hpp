@@ -19,8 +19,9 @@ struct RestoredEvidence {
 
 /// Shows the guardrails again what they were shown before, so that evidence goes on where it was. nullopt: it can't,
 /// and `watch` has seen nothing; the recording is not there, is of other guardrails, or has nothing of the experiment
-/// that the rollout is in. What was not written yet when the server was killed, a second at most, is missing: that it is
-/// does not depend on how it would have come out. `watch` knows what the rollout requires. Reads the whole recording.
+/// that the rollout is in. What was not written yet when the server was killed, a fifth of a second at most, is
+/// missing: that it is does not depend on how it would have come out. `watch` knows what the rollout requires. Reads
+/// the whole recording.
 std::optional<RestoredEvidence> restore_evidence(const RecordingStore& recordings, const rollout::State& state,
                                                  const std::string& policy, GuardrailWatch& watch, Monotonic now,
                                                  Timestamp wall);

@@ -21,12 +21,13 @@ struct Observation {
     kReport,      ///< A user complained about `outcome` at `at`.
     kConversion,  ///< A user did what was hoped for after `outcome`, at `at`.
     kVerdict,     ///< `label` is what the policy's examiner `examiner` says of `outcome`, at `at`.
+    kRearm,       ///< A further step began: guardrails that flagged or paused look anew.
   };
   Kind kind = Kind::kOutcome;
-  bool candidate = false;     ///< Whose outcome it is: the candidate's, or stable's.
-  double pi = 0;              ///< The chance that the request had of going to the candidate.
-  double label = 0;           ///< kLabel, kVerdict.
-  /// Of all but kOutcome and kReset. An outcome has its own. Times are by the rollout's clock (monitor::RolloutClock).
+  bool candidate = false;  ///< Whose outcome it is: the candidate's, or stable's.
+  double pi = 0;           ///< The chance that the request had of going to the candidate.
+  double label = 0;        ///< kLabel, kVerdict.
+  /// Of what is told of an outcome. An outcome has its own. Times are by the rollout's clock (monitor::RolloutClock).
   Monotonic at;
   std::size_t epoch = 0;      ///< kReset: see rollout::new_epoch. Not kept of others.
   std::uint8_t examiner = 0;  ///< kVerdict: see monitor::ValuePlan.

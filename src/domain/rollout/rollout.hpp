@@ -57,8 +57,11 @@ struct State {
   std::size_t step_index = 0;
   std::string policy;  ///< SHA-256 of the guardrails that decide, as the log has them; empty: of before it was kept.
   Timestamp started_at;
-  Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
+  /// When the phase or step was entered. Time in which the candidate was away, or the rollout stood still, is not the
+  /// step's: this moves on by it, and a restart of the server has the step's time begin anew.
+  Timestamp phase_since;
   Timestamp last_up;           ///< When the candidate was last ready, or began to be waited for.
+  bool away = false;           ///< Its backend was not ready when it was last looked at; not stored.
   std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
   std::size_t approved = 0;    ///< Steps with a smaller index may begin: a person said so. plan.steps.size() + 1: all.
   std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
@@ -126,6 +129,7 @@ struct ClockSet {  ///< The machine's time of day was set: the rollout's own tim
 struct Restarted {         ///< The server came back and loaded this state: emit again what makes the world match it.
   std::string policy{};    ///< As State::policy, of the guardrails that decide from now on.
   std::string evidence{};  ///< JSON: them.
+  Calendar calendar{};     ///< The endpoint's. Freezes that the rollout does not know hold from now on.
 };
 using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, DependencyLost, Pause,
                            Resume, Approve, Promote, ClockSet, Restarted>;
@@ -151,12 +155,18 @@ struct ReleaseBackend {
 struct ResetGuardrails {
   bool operator==(const ResetGuardrails&) const = default;
 };
+/// A further step of the same experiment: guardrails that flag or pause, and have, look anew. Those that take back keep
+/// their evidence.
+struct RearmGuardrails {
+  bool operator==(const RearmGuardrails&) const = default;
+};
 /// After a restart of the server: have the guardrails see again what was recorded since the evidence began (see
 /// evidence_epoch()). Where that was not recorded, or for other guardrails, it begins anew.
 struct RestoreGuardrails {
   bool operator==(const RestoreGuardrails&) const = default;
 };
-using Effect = std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails, RestoreGuardrails>;
+using Effect =
+    std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails, RearmGuardrails, RestoreGuardrails>;
 
 /// A change of the registry that commits with the state.
 struct StageMove {
@@ -197,6 +207,10 @@ Transition step(const State& state, const Event& event, Timestamp now);
 
 /// An entry's evidence, a JSON object, with the rollout and its versions in it.
 std::string with_versions(const State& state, std::string evidence);
+
+/// Whether an approval would approve anything: the next step that needs one, once; kConflict says why not. Who says it
+/// again when the step has begun does not mean the next one: that has to be asked for first.
+Result<void> can_approve(const State& state);
 
 /// What the rollout waits for, a sentence; empty when it is over.
 std::string waiting_for(const State& state, Timestamp now);

@@ -112,7 +112,7 @@ Unexpected damaged(const char* what) {
 }
 
 bool in_range(const Observation& o) {
-  return o.kind <= Observation::Kind::kVerdict && o.outcome.role <= traffic::Role::kHoldback &&
+  return o.kind <= Observation::Kind::kRearm && o.outcome.role <= traffic::Role::kHoldback &&
          o.outcome.ending <= traffic::Ending::kClientAbandoned;
 }
 

@@ -1,8 +1,8 @@
-#include "monitor/look_back.hpp"
+#include "services/look_back.hpp"
 
 #include <algorithm>
 
-namespace backstay::monitor {
+namespace backstay::services {
 
 Result<bool> look_back(const AuditLog& audit, const std::function<Look(const audit::Entry&)>& look) {
   constexpr std::uint64_t kPage = 1'000;
@@ -19,4 +19,4 @@ Result<bool> look_back(const AuditLog& audit, const std::function<Look(const aud
   return false;
 }
 
-}  // namespace backstay::monitor
+}  // namespace backstay::services

@@ -4,12 +4,12 @@
 
 #include "ports/ledger.hpp"
 
-namespace backstay::monitor {
+namespace backstay::services {
 
 enum class Look : std::uint8_t { kGoOn, kFound, kStop };
 
 /// Asks `look` of the log's entries, the newest first, until it has found what it wants or does not want to go on.
-/// Whether it was found. Reads the log: not for the control loop's thread.
+/// Whether it was found. Waits for the disk.
 Result<bool> look_back(const AuditLog& audit, const std::function<Look(const audit::Entry&)>& look);
 
-}  // namespace backstay::monitor
+}  // namespace backstay::services
