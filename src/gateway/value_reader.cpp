@@ -88,13 +88,17 @@ float from_escaped(simdjson::ondemand::value value, const std::vector<std::strin
   return traffic::kNoValue;
 }
 
-float from_json(simdjson::ondemand::document& document, const std::string& pointer, bool escapes) {
+float from_json(simdjson::ondemand::document& document, const std::string& pointer) {
   simdjson::ondemand::value found;
-  if (document.at_pointer(pointer).get(found) == simdjson::SUCCESS) return from_value(found);
-  if (!escapes) return traffic::kNoValue;
-  document.rewind();
-  if (document.get_value().get(found) != simdjson::SUCCESS) return traffic::kNoValue;
-  return from_escaped(found, tokens_of(pointer), 0);
+  if (document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return traffic::kNoValue;
+  return from_value(found);
+}
+
+/// The same by what keys say; a document that nobody has looked into.
+float from_json_with_escapes(simdjson::ondemand::document& document, const std::string& pointer) {
+  simdjson::ondemand::value root;
+  if (document.get_value().get(root) != simdjson::SUCCESS) return traffic::kNoValue;
+  return from_escaped(root, tokens_of(pointer), 0);
 }
 
 /// Where the element is in the data as one row after another; nullopt: the tensor has no such element.
@@ -202,14 +206,19 @@ void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource
   simdjson::ondemand::document document;
   const bool escapes = body.find('\\') != std::string_view::npos;
   bool begun = false;
+  const auto begin = [&] {
+    return parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) == simdjson::SUCCESS;
+  };
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
     if (!is_here(sources[i])) continue;
-    if (!begun && parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
-      return;
-    values[i] = sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer, escapes)
-                                          : from_tensor(document, tensors, sources[i]);
+    if (!begun && !begin()) return;
+    const bool in_tensor = !sources[i].tensor.empty();
+    values[i] = in_tensor ? from_tensor(document, tensors, sources[i]) : from_json(document, sources[i].json_pointer);
     // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
     begun = !std::isnan(values[i]);
+    if (begun || in_tensor || !escapes) continue;
+    if (!begin()) return;
+    values[i] = from_json_with_escapes(document, sources[i].json_pointer);
   }
 }
 
