@@ -91,6 +91,7 @@ json to_json(const services::DriftReport& report) {
             {{"rows", report.comparison.live_rows},
              {"columns_left_out", report.live.profile.left_out},
              {"left_out", report.live.left_out},
+             {"in_order", report.live.in_order},
              {"unreadable", report.unreadable},
              {"unreadable_for", report.unreadable_for},
              {"dropped", report.dropped}}},

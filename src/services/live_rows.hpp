@@ -40,6 +40,9 @@ struct LiveRows {
   std::vector<ColumnAlarm> alarms;  ///< Earliest first.
   std::uint64_t left_out = 0;       ///< Rows before `since`.
   std::optional<ErrorReport> errors{};
+  /// The rows are in the order of the time column, but for a few. Looked at when there are alarms only: without that
+  /// order since when means nothing, and the alarms have no times.
+  bool in_order = true;
   std::set<std::string> times{};  ///< Columns of texts whose first value is a time.
 };
 

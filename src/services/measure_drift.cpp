@@ -72,6 +72,11 @@ std::string names_of(const drift::Profile& profile) {
   return out + (profile.columns.size() > kShown ? ", ..." : "");
 }
 
+std::string live_names_of(const drift::Profile& live) {
+  if (live.left_out == 0) return names_of(live);
+  return fmt::format("{}, and at least {} more that were left out", names_of(live), live.left_out);
+}
+
 /// Why no column could be compared.
 Unexpected nothing_to_compare(const DriftReport& report, const std::string& where) {
   const drift::Profile& training = report.training.profile;
@@ -90,7 +95,8 @@ Unexpected nothing_to_compare(const DriftReport& report, const std::string& wher
   if (report.comparison.absent.empty() && report.comparison.not_compared.empty())
     return Unexpected(ErrorCode::kInvalidArgument, "All columns are left out.", "Leave out fewer of them.");
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no column of the training data.", where),
-                    fmt::format("The training data has: {}.", names_of(training)));
+                    fmt::format("The training data has: {}; the live data has: {}.", names_of(training),
+                                live_names_of(report.live.profile)));
 }
 
 /// `predictions`: where the live predictions are.

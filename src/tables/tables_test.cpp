@@ -162,6 +162,32 @@ TEST(RowSlicer, MakesRangesAndRefusesThoseBeyondTheTable) {
   EXPECT_EQ(error, "t has 1 rows, so there is no range 0-1.");
 }
 
+TEST(RowSlicer, SaysWhetherColumnsOrSlicesAreTheReasonThatColumnsAreLeftOut) {
+  const auto warnings = [](std::size_t values, std::size_t columns) {
+    std::string text = "part";
+    for (std::size_t i = 1; i < columns; ++i) text += fmt::format(",c{}", i);
+    for (std::size_t row = 0; row < values; ++row) {
+      text += fmt::format("\np{}", row);
+      for (std::size_t i = 1; i < columns; ++i) text += ",1";
+    }
+    std::set<std::string> out;
+    for (const RowSlice& slice : slices(Format::kCsv, text + "\n", {"part"}))
+      out.insert(slice.warnings.begin(), slice.warnings.end());
+    return out;
+  };
+  EXPECT_TRUE(warnings(3, 70).empty());
+  EXPECT_TRUE(warnings(40, 256).empty());
+  const std::set<std::string> wide = warnings(1, 1'030);
+  ASSERT_EQ(wide.size(), 1u);
+  EXPECT_TRUE(wide.begin()->starts_with("t has 1030 columns, and the first 1024 are profiled")) << *wide.begin();
+  const std::set<std::string> many = warnings(40, 260);
+  ASSERT_EQ(many.size(), 1u);
+  EXPECT_TRUE(many.begin()->starts_with(
+      "t is cut into 40 slices, and of those beyond 32 only the first 256 of its 260 columns are profiled"))
+      << *many.begin();
+  EXPECT_NE(warnings(300, 70).begin()->find("Cut it into at most 256 slices"), std::string::npos);
+}
+
 TEST(RowSlicer, RefusesAColumnThatIsNotThereAndOneOfTooManyValues) {
   std::string error;
   slices(Format::kCsv, "a,b\n1,2\n", {"c"}, &error);
