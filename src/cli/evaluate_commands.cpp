@@ -33,6 +33,7 @@ struct Arguments {
   std::string suite;
   std::string gate;
   std::string against = "production";
+  bool against_by_default = true;
   std::string answers;
   ReportFiles reports;
   std::string file;
@@ -133,6 +134,7 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   request.program_version = context.program.version;
   request.progress = progress_on_terminal(Unit::kItems);
   TRY(request.baseline, baseline_of(*opened, ref, arguments.against));
+  request.baseline_by_default = arguments.against_by_default;
   std::optional<InterruptNote> note;
   note.emplace();
   TRY(const services::Evaluation done, services::evaluate_version(opened->evaluation(), request, actor));
@@ -217,7 +219,10 @@ void add_evaluate_commands(const Context& context) {
       ->capture_default_str();
   command->add_option("--answers", a.answers, "Write every row's answers (JSON Lines), for golden: of a suite");
   a.reports.add_options(*command);
-  context.on(command, [context, arguments] { return evaluate(context, *arguments); });
+  context.on(command, [context, arguments, command] {
+    arguments->against_by_default = command->count("--against") == 0;
+    return evaluate(context, *arguments);
+  });
 
   CLI::App* scorecard = context.app.get_subcommand("scorecard");
   command = context.add(*scorecard, "import", "Add what somebody else measured and signed (in-toto test result)",

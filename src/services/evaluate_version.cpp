@@ -308,17 +308,24 @@ Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const
 
 }  // namespace
 
-Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& request,
-                                    const Actor& actor) {
+Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& asked, const Actor& actor) {
+  EvaluationRequest request = asked;
   Evaluation done;
   done.suite_sha256 = sha256(request.suite_text);
   TRY(const wire::Document document, wire::Document::from_yaml(request.suite_name, request.suite_text));
   TRY(done.suite, wire::suite_from(document));
   const Suite& suite = done.suite;
   TRY_DO(ports.registry.versions.version(request.version));
-  if (request.baseline)
-    TRY_DO(
-        evaluation::check_urls_of_pair(suite.backend, request.version.version.str(), request.baseline->version.str()));
+  if (request.baseline) {
+    auto apart =
+        evaluation::check_urls_of_pair(suite.backend, request.version.version.str(), request.baseline->version.str());
+    if (!apart && !request.baseline_by_default) return Unexpected(std::move(apart).error());
+    if (!apart) {
+      request.baseline.reset();
+      done.warnings.push_back(fmt::format("It is compared with no other version: {} {}", apart.error().message,
+                                          apart.error().hint));
+    }
+  }
   std::vector<SetFacts> facts;
   for (const Set& set : suite.sets) {
     TRY(SetFacts one, read_facts(set, request.folder));

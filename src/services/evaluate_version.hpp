@@ -31,6 +31,9 @@ struct EvaluationRequest {
   std::string suite_text;
   std::filesystem::path folder;                  ///< Files of sets are relative to it.
   std::optional<registry::VersionRef> baseline;  ///< Also measured on the same rows, and compared with.
+  /// Nobody named it: where it can't be told from the version itself there is no comparison, and a warning; else an
+  /// error.
+  bool baseline_by_default = false;
   std::string program_version;
   OnProgress progress;  ///< Counts rows.
 };
