@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "domain/drift/shared_categories.hpp"
 #include "domain/drift/window_watch.hpp"
 #include "live/request_rows.hpp"
 #include "live/unpack_body.hpp"
@@ -110,6 +111,7 @@ class LiveProfiles::Endpoint {
     std::map<std::string, Open, std::less<>> open;  ///< By segment.
     std::optional<drift::StreamWatch> watch;
     std::optional<drift::WindowWatch> windows;  ///< Of relations and embeddings.
+    drift::SharedCategories shared{};           ///< That its windows tell also of few rows.
     bool window_alarm = false;
     std::size_t columns = 0;        ///< That the watch knows.
     std::size_t told = 0;           ///< Alarms.
@@ -144,8 +146,11 @@ class LiveProfiles::Endpoint {
   void begin_watch(const std::string& name, Version& version) {
     const auto training = ports_.training(config_.name, name);
     if (!training) return;
-    for (const drift::Profile::Named& column : training->columns)
+    version.shared = drift::SharedCategories(*training);
+    for (const drift::Profile::Named& column : training->columns) {
+      rows_.expect_column(column.name);
       if (column.column.vectors.count() > 0) rows_.expect_vector(column.name);
+    }
     drift::WatchPlan plan;
     plan.alpha = config_.alpha;
     drift::WindowWatch windows(*training, config_.alpha / 2, config_.ignored);
@@ -192,8 +197,11 @@ class LiveProfiles::Endpoint {
     for (const auto& [problem, count] : window.unreadable) out.unreadable += count;
     out.unreadable_for = window.unreadable;
     out.dropped = dropped - window.dropped_before;
-    out.profile = wire::to_json(named(window.rows, rows_));
-    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_));
+    out.ignored.assign(config_.ignored.begin(), config_.ignored.end());
+    if (!segment.empty()) out.ignored.push_back(config_.segment_column);  // It has one value there.
+    const drift::SharedCategories& shared = versions_.find(version)->second.shared;
+    out.profile = wire::to_json(named(window.rows, rows_), shared);
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_), shared);
     // A disk that is full loses a window; the next one tries again.
     static_cast<void>(ports_.windows.keep(out));
   }

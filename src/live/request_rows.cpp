@@ -160,10 +160,12 @@ void RequestRows::begin_row() {
 void RequestRows::put(std::string_view column, const Value& value) {
   auto found = places_.find(column);
   if (found == places_.end()) {
-    if (columns_.size() >= kMaxColumns) {
+    const bool is_expected = expected_.contains(column);
+    if (columns_.size() >= kMaxColumns || (!is_expected && others_ >= kMaxOthers)) {
       left_out_ = std::max(left_out_, ++beyond_);
       return;
     }
+    if (!is_expected) ++others_;
     found = places_.emplace(std::string(column), columns_.size()).first;
     columns_.emplace_back(column);
   }

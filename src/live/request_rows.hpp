@@ -36,7 +36,9 @@ const char* to_string(BodyProblem problem);
 class RequestRows {
  public:
   static constexpr std::size_t kMaxWidth = 256;
-  static constexpr std::size_t kMaxColumns = 256;  ///< Of all requests; more are left out.
+  static constexpr std::size_t kMaxOthers = 256;  ///< Columns of all requests that are not expected; more are left out.
+  static constexpr std::size_t kMaxExpected = 256;
+  static constexpr std::size_t kMaxColumns = kMaxOthers + kMaxExpected;
   static constexpr std::size_t kMaxRows = 10'000;  ///< Of one request; more are left out.
 
   explicit RequestRows(std::vector<std::string> names = {});
@@ -44,6 +46,12 @@ class RequestRows {
 
   /// The tensor of that name is one vector per row, however wide.
   void expect_vector(const std::string& name) { vectors_.insert(name); }
+
+  /// A column that has its place whatever other columns there were before: requests are made by anybody. The first
+  /// kMaxExpected are; of those that no request has there is no column.
+  void expect_column(const std::string& name) {
+    if (expected_.size() < kMaxExpected) expected_.insert(name);
+  }
 
   using OnRow = std::function<void(std::span<const drift::Value>)>;
   /// `json_bytes`: how much of the body is JSON, binary tensors after it; 0: all. Columns may have become more when
@@ -73,6 +81,8 @@ class RequestRows {
   std::vector<std::string> columns_;
   std::map<std::string, std::size_t, std::less<>> places_;
   std::set<std::string, std::less<>> vectors_;
+  std::set<std::string, std::less<>> expected_;
+  std::size_t others_ = 0;  ///< Of columns_, those that were not expected.
   std::vector<drift::Value> row_;
   std::vector<std::vector<double>> numbers_;  ///< Of the row's vectors, the first `used_`.
   std::size_t used_ = 0;

@@ -150,7 +150,22 @@ TEST(RequestRows, RefusesWhatHasNoRows) {
 TEST(RequestRows, NeverHasMoreColumnsThanAProfile) {
   RequestRows reader;
   for (int i = 0; i < 400; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
-  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxColumns);
+  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxOthers);
+}
+
+TEST(RequestRows, OthersColumnsTakeNoPlaceFromThoseThatAreExpected) {
+  RequestRows reader;
+  reader.expect_column("x");
+  for (int i = 0; i < 300; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
+  reader.expect_column("of a later version");
+  EXPECT_EQ(read(reader, R"({"x":7,"of a later version":8,"another":9})").rows,
+            std::vector<std::string>{"x=7 of a later version=8"});
+  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxOthers + 2);
+  EXPECT_EQ(reader.columns().back(), "of a later version");
+  EXPECT_GT(reader.left_out(), 0u);
+  for (int i = 0; i < 1'000; ++i) reader.expect_column("e" + std::to_string(i));
+  for (int i = 0; i < 1'000; ++i) read(reader, fmt::format(R"({{"e{}":1}})", i));
+  EXPECT_LE(reader.columns().size(), RequestRows::kMaxColumns);
 }
 
 }  // namespace

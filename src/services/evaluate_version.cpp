@@ -342,14 +342,34 @@ Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const
 
 }  // namespace
 
-Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& request,
-                                    const Actor& actor) {
+namespace {
+
+/// A url is the same for all versions: what answers there would be compared with itself.
+Result<void> drop_baseline_behind_the_url(const Suite& suite, EvaluationRequest& request, Evaluation& done) {
+  if (!request.baseline || suite.backend.kind != evaluation::BackendChoice::Kind::kUrl) return {};
+  const std::string problem = fmt::format("{} and {} would both be asked at {}, which would be compared with itself",
+                                          request.version.str(), request.baseline->str(), suite.backend.url);
+  if (request.baseline_named)
+    return Unexpected(ErrorCode::kInvalidArgument, problem + ".",
+                      "Let the suite start the versions (backend: {kind: model} or process), or use --against none.");
+  done.warnings.push_back(problem +
+                          ": nothing is compared. Rules like max_drop need backend: {kind: model} or process.");
+  request.baseline.reset();
+  return {};
+}
+
+}  // namespace
+
+Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& asked, const Actor& actor) {
+  EvaluationRequest request = asked;
   Evaluation done;
   done.suite_sha256 = sha256(request.suite_text);
   TRY(const wire::Document document, wire::Document::from_yaml(request.suite_name, request.suite_text));
   TRY(done.suite, wire::suite_from(document));
   const Suite& suite = done.suite;
   TRY_DO(ports.registry.versions.version(request.version));
+  TRY_DO(drop_baseline_behind_the_url(suite, request, done));
+  done.baseline = request.baseline;
   std::vector<SetFacts> facts;
   for (const Set& set : suite.sets) {
     TRY(SetFacts one, read_facts(set, request.folder));

@@ -102,6 +102,8 @@ class EvaluateVersion : public testing::Test {
     request.suite_name = "suite.yaml";
     request.suite_text = suite;
     request.folder = folder_;
+    request.baseline = baseline_;
+    request.baseline_named = baseline_named_;
     request.progress = [this](const Progress& progress) { told_ = progress; };
     return evaluate_version(ports, request, {"tests"});
   }
@@ -117,6 +119,8 @@ class EvaluateVersion : public testing::Test {
   MemoryBlobStore blobs_;
   MemoryJournals journals_;
   std::atomic<int> asked_{0};
+  std::optional<registry::VersionRef> baseline_;
+  bool baseline_named_ = false;
   Progress told_;
 };
 
@@ -142,6 +146,31 @@ TEST_F(EvaluateVersion, StoresWhatItMeasured) {
   EXPECT_EQ(cards[0].scorecard.metrics[0].name, "accuracy");
   EXPECT_EQ(cards[0].scorecard.metrics[0].value, 1);
   EXPECT_TRUE(journals_.kept.empty());
+}
+
+TEST_F(EvaluateVersion, ComparesNothingWithWhatAnswersAtTheSameUrl) {
+  write("a.csv", table(95));
+  registry::Manifest before;
+  before.ref = *registry::VersionRef::parse("m@0.9.0");
+  ASSERT_TRUE(ledger_.add_version({before.ref, wire::to_canonical_json(before), false, "tests", {}},
+                                  {"tests", "version.register", "m@0.9.0", "", "{}"}));
+  baseline_ = before.ref;
+  const std::string suite = std::string(kSuite) + "backend: {kind: url, url: \"http://127.0.0.1:9000\"}\n";
+  const auto change = [](const Evaluation& done) {
+    const auto& metrics = done.scorecards[0].scorecard.metrics;
+    return std::any_of(metrics.begin(), metrics.end(), [](const auto& each) { return each.name == "accuracy_change"; });
+  };
+  const auto own = evaluate(kSuite);
+  ASSERT_TRUE(own) << own.error().message;
+  EXPECT_TRUE(change(*own));
+  const auto done = evaluate(suite);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_FALSE(change(*done));
+  EXPECT_THAT(done->warnings, testing::Contains(testing::HasSubstr("compared with itself")));
+  baseline_named_ = true;
+  const auto refused = evaluate(suite);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
 }
 
 TEST_F(EvaluateVersion, GoesOnWhereAFailureLeftIt) {

@@ -90,7 +90,8 @@ Unexpected nothing_to_compare(const DriftReport& report, const std::string& wher
   if (report.comparison.absent.empty() && report.comparison.not_compared.empty())
     return Unexpected(ErrorCode::kInvalidArgument, "All columns are left out.", "Leave out fewer of them.");
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no column of the training data.", where),
-                    fmt::format("The training data has: {}.", names_of(training)));
+                    fmt::format("The training data has: {}; the live data has: {}.", names_of(training),
+                                names_of(report.live.profile)));
 }
 
 /// `predictions`: where the live predictions are.
@@ -130,6 +131,7 @@ Result<DriftReport> measure_drift(const Registry& registry, const registry::Vers
   }
   TRY(out.live, read_live_rows(question.file, watch, on_progress));
   TRY_DO(check_ignored(question.ignored, out.training.profile, out.live.profile));
+  out.ignored = watch.ignored;
   TRY_DO(compare_columns(question, watch.ignored, out.live.profile, question.file.path.string(), out));
   return out;
 }
@@ -142,8 +144,10 @@ Result<DriftReport> measure_live_drift(const Registry& registry, const registry:
   out.unreadable_for = period.unreadable_for;
   out.requests = period.requests;
   out.dropped = period.dropped;
-  TRY_DO(compare_columns(question, question.ignored, period.predictions, "The live data", out));
-  out.since = drifted_since(out.training.profile, period, question.thresholds, question.ignored);
+  out.ignored = question.ignored;
+  out.ignored.insert(period.ignored.begin(), period.ignored.end());
+  TRY_DO(compare_columns(question, out.ignored, period.predictions, "The live data", out));
+  out.since = drifted_since(out.training.profile, period, question.thresholds, out.ignored);
   return out;
 }
 

@@ -59,7 +59,8 @@ def test_what_the_gateway_kept_is_compared_by_version_and_segment(seasons):
     assert report["live"]["rows"] + report["live"]["dropped"] == 300
     assert report["live"]["rows"] >= 64
     assert report["drifted"] is False
-    north = setup.program("drift", "e", "--segment", "north", "--ignore", "site", "--min-rows", "1", "--json").json
+    north = setup.program("drift", "e", "--segment", "north", "--min-rows", "1", "--json").json
+    assert north["ignored"] == ["site"], "which has one value in its segment"
     assert 0 < north["live"]["rows"] < report["live"]["rows"]
     assert "--live" in setup.program("drift", "e", "--segment", "east", code=10).err
     assert setup.program("suggest", "e", "--json").json["suggested"] is None
