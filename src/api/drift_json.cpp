@@ -102,6 +102,7 @@ json to_json(const services::DriftReport& report) {
            {"ignored", report.ignored},
            {"heavy_tailed", report.comparison.heavy_tailed},
            {"times", report.live.times},
+           {"in_order", report.live.in_order},
            {"alarms", std::move(alarms)},
            {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
            {"errors", nullptr}};

@@ -172,6 +172,9 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
                        to_rfc3339(at).substr(0, 19));
   if (!report.live.alarms.empty()) {
     out += "\nsince when, in the order of the rows (which should be that of time):\n";
+    if (!report.live.in_order)
+      out +=
+          coloured(Colour::kYellow, "  the rows are not in the order of their times: sort the file to know it") + "\n";
     for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);
   }
   if (report.live.errors) {

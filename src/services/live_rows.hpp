@@ -41,6 +41,7 @@ struct LiveRows {
   std::uint64_t left_out = 0;       ///< Rows before `since`.
   std::optional<ErrorReport> errors{};
   std::set<std::string> times{};  ///< Columns of texts whose first value is a time.
+  bool in_order = true;           ///< False: there are alarms, and the rows are not in the order of the time column.
 };
 
 /// What is looked for while the rows are read, beside profiling them.

@@ -183,11 +183,17 @@ std::vector<std::string> RowSlicer::warnings_of(const drift::Profile& profile) c
   if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
     out.push_back(
         fmt::format("{} has two columns '{}': profiles tell the first. Give each a name of its own.", name_, *twice));
-  if (profile.left_out > 0)
-    out.push_back(
-        fmt::format("{} has {} columns, and the first {} are profiled: drift is not looked for in the others. "
-                    "Leave out columns that are no inputs, or keep vectors as lists of numbers.",
-                    name_, names.size(), names.size() - profile.left_out));
+  if (profile.left_out == 0) return out;
+  const std::size_t slices = by_value_.size() + by_range_.size();
+  const Room* fits = nullptr;
+  for (const Room& room : kRooms)
+    if (names.size() <= room.columns && slices > room.slices) fits = &room;
+  out.push_back(
+      fmt::format("{} has {} columns, and the first {} are profiled{}: drift is not looked for in the others. ", name_,
+                  names.size(), names.size() - profile.left_out,
+                  fits == nullptr ? "" : fmt::format(" in the last of its {} slices", slices)) +
+      (fits == nullptr ? "Leave out columns that are no inputs, or keep vectors as lists of numbers."
+                       : fmt::format("Cut it into at most {} slices.", fits->slices)));
   return out;
 }
 

@@ -168,6 +168,26 @@ TEST(RowSlicer, MakesRangesAndRefusesThoseBeyondTheTable) {
   EXPECT_EQ(error, "t has 1 rows, so there is no range 0-1.");
 }
 
+TEST(RowSlicer, SaysWhetherColumnsOrSlicesAreTooMany) {
+  const auto table = [](int columns, int values) {
+    std::string text = "site";
+    for (int i = 1; i < columns; ++i) text += ",c" + std::to_string(i);
+    for (int value = 0; value < values; ++value) {
+      text += "\n" + std::to_string(value);
+      for (int i = 1; i < columns; ++i) text += ",1";
+    }
+    return text + "\n";
+  };
+  const auto warning = [](const std::vector<RowSlice>& got) {
+    return got.back().warnings.empty() ? "" : got.back().warnings[0];
+  };
+  EXPECT_EQ(warning(slices(Format::kCsv, table(70, 300), {"site"})),
+            "t has 70 columns, and the first 64 are profiled in the last of its 300 slices: drift is not looked for in "
+            "the others. Cut it into at most 256 slices.");
+  EXPECT_NE(warning(slices(Format::kCsv, table(1'100, 2), {"site"})).find("Leave out columns"), std::string::npos);
+  EXPECT_EQ(warning(slices(Format::kCsv, table(60, 300), {"site"})), "");
+}
+
 TEST(RowSlicer, RefusesAColumnThatIsNotThereAndOneOfTooManyValues) {
   std::string error;
   slices(Format::kCsv, "a,b\n1,2\n", {"c"}, &error);

@@ -138,6 +138,10 @@ def test_the_alarm_about_errors_has_its_time(trained):
     row = report["errors"]["alarm_at_row"]
     assert 1_500 < row < 1_900
     assert report["errors"]["alarm_time"] == table["at"][row - 1]
+    assert report["in_order"] is True
+    shuffled = live(trained, table.sample(frac=1, random_state=1))
+    assert "not in the order of their times" in trained("drift", "m@1.0.0", "--live", shuffled, *ASK, "--time", "at", code=6).out
+    file = live(trained, table)
     late = trained("drift", "m@1.0.0", "--live", file, *ASK, "--time", "at", "--since", table["at"][700], "--json", code=6).json
     assert late["errors"]["alarm_time"] == table["at"][700 + late["errors"]["alarm_at_row"] - 1]
     assert late["errors"]["alarm_time"] in trained("drift", "m@1.0.0", "--live", file, *ASK, "--time", "at", "--since",

@@ -17,24 +17,23 @@ void append(std::vector<registry::Metric>& to, std::vector<registry::Metric> fro
   }
 }
 
-/// The number that a directional test is about.
+/// The number that a test is about which does not ask for the same class.
 Result<double> score_of(const Behaviour& test, const Predictions& p, std::size_t row) {
   if (p.task != Task::kClassification) return p.value[row];
   if (p.binary() && !p.scores.empty()) return p.scores[row];
   return Unexpected(
       ErrorCode::kInvalidArgument,
       fmt::format("The behaviour test '{}' is about a score, and there is none of two classes.", test.name),
-      "Use expect: same, or an output of kind score or value.");
+      "Use expect: same without a tolerance, or an output of kind score or value.");
 }
 
 Result<bool> holds(const Behaviour& test, const Predictions& before, const Predictions& after, std::size_t row) {
   const bool classes = before.task == Task::kClassification;
-  if (test.kind == Behaviour::Kind::kSame) {
-    if (classes) return before.predicted[row] == after.predicted[row];
-    return std::abs(before.value[row] - after.value[row]) <= test.tolerance;
-  }
+  if (test.kind == Behaviour::Kind::kSame && classes && test.tolerance == 0)
+    return before.predicted[row] == after.predicted[row];
   TRY(const double was, score_of(test, before, row));
   TRY(const double is, score_of(test, after, row));
+  if (test.kind == Behaviour::Kind::kSame) return std::abs(is - was) <= test.tolerance;
   return test.kind == Behaviour::Kind::kNotLess ? is >= was - test.tolerance : is <= was + test.tolerance;
 }
 

@@ -83,7 +83,7 @@ struct Robustness {
 /// What must hold of each row when it is changed.
 struct Behaviour {
   enum class Kind : std::uint8_t {
-    kSame,     ///< The same class; the same number within `tolerance`.
+    kSame,     ///< The same class; with a `tolerance`, and of numbers, the same score or number within it.
     kNotLess,  ///< Score or number does not fall by more than `tolerance`.
     kNotMore,
   };
