@@ -172,9 +172,6 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
                        to_rfc3339(at).substr(0, 19));
   if (!report.live.alarms.empty()) {
     out += "\nsince when, in the order of the rows (which should be that of time):\n";
-    if (!report.live.in_order)
-      out +=
-          coloured(Colour::kYellow, "  the rows are not in the order of their times: sort the file to know it") + "\n";
     for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);
   }
   if (report.live.errors) {
@@ -186,6 +183,10 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
                                     : "");
     if (!errors.note.empty()) out += coloured(Colour::kYellow, "note: " + errors.note) + "\n";
   }
+  if (!report.live.in_order)
+    out += coloured(Colour::kYellow,
+                    "note: the rows are not in the order of their times: sort the file to know since when") +
+           "\n";
   if (calm > 0) out += fmt::format("{} of {} columns are as in training\n", calm, found.columns.size());
   if (!found.absent.empty()) out += fmt::format("not in the live data: {}\n", names(found.absent));
   if (!found.not_in_training.empty())
