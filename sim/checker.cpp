@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "monitor/explain_rollout.hpp"
+#include "monitor/replay.hpp"
+
 namespace backstay::sim {
 
 namespace {
@@ -44,6 +47,7 @@ void Checker::life_begins(const Server& server) {
   traffic_entries_ = 0;
   decided_.reset();
   store_rollback_by_.reset();
+  entered_ = world_.timeline.elapsed();
 }
 
 void Checker::life_ends() {
@@ -158,15 +162,18 @@ void Checker::served(const traffic::Split& table, const std::string& version, bo
   if (latest->phase == Phase::kRolledBack) fail("what was rolled back serves nobody", version + " served a request");
   if (rollout::is_final(latest->phase)) return;
   bad_seen_ += bad ? 1 : 0;
-  if (bad_seen_ > kMostBad && guarded_absolutely())
+  if (bad_seen_ > kMostBad && is_found_soon(version))
     fail("a bad version is seen by few", fmt::format("{} gave {} bad answers", version, bad_seen_));
 }
 
 /// Relative guardrails see nothing while there is no stable arm to compare with.
-bool Checker::guarded_absolutely() const {
-  return std::any_of(world_.scenario.guardrails.begin(), world_.scenario.guardrails.end(), [](const auto& spec) {
+bool Checker::is_found_soon(const std::string& version) const {
+  constexpr double kByFar = 3;
+  const double errors = world_.fleet.script(version).error_ratio;
+  return std::any_of(world_.scenario.guardrails.begin(), world_.scenario.guardrails.end(), [&](const auto& spec) {
     return spec.signal.kind == guardrails::Signal::Kind::kError && spec.objective.bound > 0 &&
-           spec.objective.bound <= 0.05 && spec.action == guardrails::Action::kRollBack;
+           spec.objective.bound <= 0.05 && errors >= kByFar * spec.objective.bound &&
+           spec.action == guardrails::Action::kRollBack;
   });
 }
 
@@ -205,6 +212,9 @@ void Checker::after_event() {
     fail("a rollback takes the traffic at once", latest->candidate + " still has some");
   check_rollback_is_stored(latest);
   check_shown();
+  const bool moved =
+      latest == nullptr || !same || decided_->phase != latest->phase || decided_->step_index != latest->step_index;
+  if (moved) entered_ = world_.timeline.elapsed();
   if (latest == nullptr) {
     decided_.reset();
   } else if (!decided_ || *decided_ != *latest) {
@@ -218,6 +228,33 @@ void Checker::check_decision(const rollout::State& before, const rollout::State&
   // What the server knows is a moment old; what it has asked the supervisor to stop it must know itself.
   if (!server_->knows_ready(now.candidate) || !world_.fleet.wanted(now.candidate))
     fail("a rollout goes on with a ready candidate", now.id + " went on without");
+  const bool entered = before.phase == Phase::kWarming;
+  if (before.revert) return;  // Nothing holds up the return to a version that was good.
+  if (!before.stable.empty() && before.plan.calendar.closed(world_.timeline.now()))
+    fail("a freeze holds", now.id + " went on");
+  const std::size_t index = now.phase == Phase::kStepping ? now.step_index : now.plan.steps.size();
+  const bool begins = now.phase == Phase::kStepping || before.phase != Phase::kWatching;
+  if (!before.stable.empty() && begins && now.plan.needs_approval(index) && before.approved <= index)
+    fail("an approval comes first", fmt::format("{} began step {} without", now.id, index));
+  // Steps are timed by the time of day, which follows the clock that only goes forward when it is set by 2 s or more.
+  if (entered || !world_.scenario.clock.empty()) return;
+  const milliseconds least =
+      before.phase == Phase::kWatching ? before.plan.watch : before.plan.steps[before.step_index].min_duration;
+  if (world_.timeline.elapsed() - entered_ < least)
+    fail("a step lasts", fmt::format("{} left one after {:.3f}s", now.id,
+                                     std::chrono::duration<double>(world_.timeline.elapsed() - entered_).count()));
+}
+
+// A guardrail's rollback can be decided again from what was recorded, to the last bit.
+void Checker::check_replays() const {
+  for (const auto& [id, state] : durable_) {
+    if (!state.cause || state.cause->trigger != "guardrail") continue;
+    const auto replayed = monitor::replay(world_.recordings, id, std::nullopt);
+    if (!replayed) fail("a replay decides alike", id + ": " + replayed.error().message);
+    const monitor::Agreement agreement = monitor::compare(state, *replayed);
+    if (agreement.kind != monitor::Agreement::Kind::kSame)
+      fail("a replay decides alike", id + ": " + agreement.sentence);
+  }
 }
 
 // What people are shown is in force: a rollback from when it is decided, everything else from when it is durable.
@@ -243,6 +280,7 @@ void Checker::check_rollback_is_stored(const rollout::State* latest) {
 }
 
 void Checker::settled() {
+  check_replays();
   const services::RolloutDriver& driver = server_->driver();
   if (!driver.trouble(kEndpoint).empty()) fail("everything settles", driver.trouble(kEndpoint));
   if (newest() != nullptr && !rollout::is_final(newest()->phase)) fail("everything settles", newest()->id + " goes on");

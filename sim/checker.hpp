@@ -43,6 +43,7 @@ class Checker : public ServerWatcher {
   void backend_released(const std::string& version) override;
   void breached(const std::string& rollout_id) override;
   void guardrails_reset() override { bad_seen_ = 0; }
+  void guardrails_restored(std::uint64_t bad) override { bad_seen_ = std::min(bad_seen_, bad); }
   void served(const traffic::Split& table, const std::string& version, bool bad) override;
   void feedback_counted(const traffic::PredictionId& id, FeedbackKind kind) override;
   void answered(const OrderRecord& record);
@@ -63,7 +64,9 @@ class Checker : public ServerWatcher {
   const std::map<std::string, rollout::State>& durable() const { return durable_; }
 
  private:
-  bool guarded_absolutely() const;
+  /// Whether a guardrail of its own finds this version soon: it misses an objective by far.
+  bool is_found_soon(const std::string& version) const;
+  void check_replays() const;
   void check_audit(const rollout::Transition& transition);
   void check_explained(const traffic::Split& split);
   void check_decision(const rollout::State& before, const rollout::State& now);
@@ -83,6 +86,7 @@ class Checker : public ServerWatcher {
   std::optional<rollout::State> decided_;  ///< The driver's latest, as of the last event.
   std::optional<microseconds> store_rollback_by_;
   bool by_hand_ = false;
+  microseconds entered_{0};                      ///< When the step that the rollout is in began, or this life.
   std::map<std::string, std::uint64_t> served_;  ///< Requests, by version.
   std::uint64_t bad_seen_ = 0;                   ///< Bad answers of the candidate since its evidence began.
   std::set<std::tuple<std::uint64_t, std::uint64_t, int>> counted_;  ///< Feedback that was evidence; outlives servers.

@@ -194,6 +194,27 @@ bool sticky_users(Random& random, double stable, double candidate) {
   return false;
 }
 
+/// Some hundred users who come hundreds of times, of whom some fail nearly always: who is whose is drawn once.
+bool regular_users(Random& random) {
+  constexpr std::uint64_t kUsers = 300;
+  constexpr int kEach = 200;
+  Guardrail guardrail(relative_errors(), kAlpha);
+  Measurement m;
+  m.assignment_probability = 0.3;
+  std::array<bool, kUsers> draw{};
+  std::array<double, kUsers> bad{};
+  for (bool& each : draw) each = random.unit() < m.assignment_probability;
+  for (double& each : bad) each = random.unit() < 0.05 ? 0.9 : 0.01;
+  for (std::uint64_t i = 0; i < kEach * kUsers; ++i) {
+    const std::uint64_t user = random.below(kUsers);
+    m.cluster = user + 1;
+    m.candidate = draw[user];
+    m.value = random.unit() < bad[user] ? 1 : 0;
+    if (guardrail.observe(m)) return true;
+  }
+  return false;
+}
+
 bool absolute(Random& random, bool varying) {
   GuardrailSpec spec = relative_errors();
   spec.objective = {Objective::Kind::kAtMost, 0.05};
@@ -391,6 +412,7 @@ std::vector<NullScenario> null_scenarios() {
            [](Random& random) { return sticky_users(random, 0.1, 0.1); }),
       item("the same, of a version half as bad", TestKind::kRateVsStable,
            [](Random& random) { return sticky_users(random, 0.1, 0.05); }),
+      item("regular users, some of whom always fail", TestKind::kRateVsStable, regular_users),
       item("reports before their absence", TestKind::kRate,
            [](Random& random) { return attributed(random, Signal::Kind::kReport); }),
       item("conversions before their absence", TestKind::kRate,

@@ -41,6 +41,7 @@ void Operators::give(Server& server, const std::shared_ptr<OrderRecord>& record)
       checker_.promoted_by_hand();
       driver.handle(kEndpoint, rollout::Promote{kWho, "sure"}, done);
       break;
+    case Kind::kApprove: driver.handle(kEndpoint, rollout::Approve{kWho, "go on"}, done); break;
     case Kind::kRollBack: roll_back(server, record); break;
     case Kind::kReturnTo: driver.return_to(kEndpoint, order.version, kWho, "complaints", done); break;
   }
@@ -60,8 +61,10 @@ void Operators::roll_back(Server& server, const std::shared_ptr<OrderRecord>& re
   if (active != nullptr && active->revert) record->leaves = active->stable;
   if (latest != nullptr && latest->phase == rollout::Phase::kDone)
     record->leaves = latest->revert ? latest->stable : latest->candidate;
-  const bool was_taken_back =
-      checker_.newest() != nullptr && checker_.newest()->phase == rollout::Phase::kRolledBack && active == nullptr;
+  // A return that failed is no answer to an order: the next one leaves what serves.
+  const bool was_taken_back = checker_.newest() != nullptr &&
+                              services::is_rolled_back(*checker_.newest(), world_.timeline.now()) &&
+                              checker_.newest()->phase == rollout::Phase::kRolledBack && active == nullptr;
   driver.roll_back(kEndpoint, kWho, "complaints", [record](const Result<void>& result) { record->answer = result; });
   if (was_taken_back && driver.active(kEndpoint) != nullptr)
     checker_.fail("a rollback may be repeated", "repeating it took back what was stable before, too");

@@ -61,6 +61,12 @@ rollout::Plan random_plan(Draw& draw) {
   plan.ready_timeout = milliseconds(1'000 + draw.upto(5'000));
   for (Step& step : plan.steps) step.proof = random_proof(draw, step.min_duration, step.kind == Step::Kind::kShadow);
   if (plan.watch > milliseconds(0)) plan.proof = random_proof(draw, plan.watch);
+  for (Step& step : plan.steps) step.approval = draw.chance(0.1);
+  plan.approve_promotion = draw.chance(0.1);
+  if (draw.chance(0.15)) {
+    const Timestamp from = kBeginning + draw.time(milliseconds(0), kFaultTime);
+    plan.calendar.freezes.push_back({from, from + draw.time(milliseconds(100), seconds(10)), "holidays"});
+  }
   return plan;
 }
 
@@ -116,7 +122,7 @@ void add_orders(Draw& draw, Scenario& scenario) {
     order.at = draw.time(milliseconds(500), kFaultTime);
     order.kind = draw.one_of({Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kPromote,
                               Kind::kPromote, Kind::kRollBack, Kind::kRollBack, Kind::kReturnTo, Kind::kReturnTo,
-                              Kind::kPause, Kind::kResume});
+                              Kind::kPause, Kind::kResume, Kind::kApprove, Kind::kApprove});
     order.version = scenario.versions[draw.upto(scenario.versions.size() - 1)].version;
     order.plan = random_plan(draw);
     scenario.orders.push_back(order);
@@ -178,6 +184,7 @@ const char* to_string(OperatorOrder::Kind kind) {
     case Kind::kPromote: return "promote";
     case Kind::kRollBack: return "rollback";
     case Kind::kReturnTo: return "rollback to";
+    case Kind::kApprove: return "approve";
   }
   return "start";
 }

@@ -37,7 +37,7 @@ struct VersionScript {
 };
 
 struct OperatorOrder {
-  enum class Kind : std::uint8_t { kStart, kPause, kResume, kPromote, kRollBack, kReturnTo };
+  enum class Kind : std::uint8_t { kStart, kPause, kResume, kPromote, kRollBack, kReturnTo, kApprove };
   microseconds at{0};
   Kind kind = Kind::kStart;
   std::string version;  ///< kStart, kReturnTo.
@@ -100,6 +100,7 @@ struct Scenario {
   std::uint64_t seed = 0;
   std::vector<VersionScript> versions;  ///< The first one is deployed first.
   std::vector<guardrails::GuardrailSpec> guardrails;
+  guardrails::Family family;
   std::vector<OperatorOrder> orders;
   std::vector<DiskTrouble> disk;
   std::vector<Partition> partitions;
@@ -115,6 +116,9 @@ struct Scenario {
   std::uint32_t requests_per_second = 40;
   Sabotage sabotage = Sabotage::kNone;
 };
+
+/// The wall clock at the beginning of a run.
+inline constexpr Timestamp kBeginning{std::chrono::hours(24 * 365 * 50)};
 
 /// A run of everything at once, drawn from the seed.
 Scenario random_scenario(std::uint64_t seed);

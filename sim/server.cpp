@@ -3,15 +3,34 @@
 #include <algorithm>
 #include <cmath>
 
+#include "wire/policy_json.hpp"
+#include "wire/rollout_json.hpp"
+
 namespace backstay::sim {
 
 using traffic::Outcome;
+
+namespace {
+
+/// The candidate's bad answers that are in the recording since the evidence began.
+std::uint64_t bad_answers(const RecordingStore& recordings, const std::string& rollout) {
+  std::uint64_t bad = 0;
+  const auto count = [&](const Observation& o) {
+    if (o.kind == Observation::Kind::kReset) bad = 0;
+    bad += o.kind == Observation::Kind::kOutcome && o.candidate && traffic::is_error(o.outcome) ? 1 : 0;
+  };
+  static_cast<void>(recordings.read(rollout, {[](const std::string&) { return Result<void>(); }, count}));
+  return bad;
+}
+
+}  // namespace
 
 Server::Server(World& world, ServerWatcher& watcher)
     : world_(world),
       watcher_(watcher),
       directory_(cell_, {kEndpoint}),
-      watch_(world.scenario.guardrails, world.values.slots),
+      policy_(wire::to_json(guardrails::Policy{world.scenario.guardrails, world.scenario.family})),
+      watch_(world.scenario.guardrails, world.values.slots, world.scenario.family),
       driver_(*this, *this, world.timeline) {
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
@@ -46,6 +65,7 @@ void Server::load(const std::optional<rollout::State>& forget) {
 void Server::turn() {
   if (!world_.partitioned()) drain();
   check_candidate();
+  if (!waiting_.empty() && world_.timeline.monotonic() - oldest_ >= seconds(1)) write_recording();
   const rollout::State* state = driver_.active(kEndpoint);
   const bool watching = state != nullptr && state->phase == rollout::Phase::kWatching;
   std::vector<rollout::Shown> shown;
@@ -87,7 +107,8 @@ void Server::serve_request() {
 Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
   const VersionScript& script = world_.fleet.script(arm.version);
   Outcome outcome;
-  outcome.prediction = {world_.random.next(), world_.random.next()};
+  const auto second = std::chrono::duration_cast<seconds>(world_.timeline.now().time_since_epoch());
+  outcome.prediction = traffic::PredictionId::make(1, static_cast<std::uint32_t>(second.count()), world_.random.next());
   outcome.version = arm.number;
   outcome.role = arm.role;
   outcome.candidate_ppm = candidate_ppm;
@@ -157,11 +178,26 @@ void Server::take_feedback(const Label& label) {
   const std::string& version = one.prediction.version;
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   watcher_.feedback_counted(label.prediction, label.kind);
-  const Outcome& outcome = one.prediction.outcome;
-  const double pi = outcome.at > since_ ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0.0;
-  watch_.observe_feedback(label.kind, outcome, version == state->candidate, pi, label.value,
-                          world_.timeline.monotonic(),
-                          [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
+  show(*state, monitor::observation_of(one.prediction, label, *state, clock_, world_.timeline));
+}
+
+void Server::show(const rollout::State& state, const Observation& observation) {
+  record(state, observation);
+  watch_.show(observation, [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
+}
+
+void Server::record(const rollout::State& state, const Observation& observation) {
+  if (recorded_ != state.id) {
+    write_recording();
+    recorded_ = state.id;
+    static_cast<void>(world_.recordings.begin(recorded_, policy_));
+  }
+  if (waiting_.empty()) oldest_ = world_.timeline.monotonic();
+  waiting_.push_back(observation);
+}
+
+void Server::write_recording() {
+  if (!waiting_.empty()) static_cast<void>(world_.recordings.append(recorded_, std::exchange(waiting_, {})));
 }
 
 void Server::deliver(const Outcome& outcome) {
@@ -185,8 +221,12 @@ void Server::take(const Outcome& outcome) {
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   const bool candidate = version == state->candidate;
   step_.add(*state, candidate);
-  watch_.observe(outcome, candidate, monitor::candidate_chance(split(), outcome),
-                 [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
+  Observation observation;
+  observation.candidate = candidate;
+  observation.pi = monitor::candidate_chance(split(), outcome);
+  observation.outcome = outcome;
+  observation.outcome.at = clock_.at(outcome.at);
+  show(*state, observation);
 }
 
 void Server::on_breach(const guardrails::Evidence& evidence) {
@@ -194,12 +234,13 @@ void Server::on_breach(const guardrails::Evidence& evidence) {
   if (state == nullptr) return;
   const std::string id = state->id;
   world_.trace.line("breach of {} by {}", evidence.name, id);
+  write_recording();
   const bool ignored = world_.scenario.sabotage == Sabotage::kIgnoresBreach;
   if (evidence.action == guardrails::Action::kPause) {
-    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, "{}"});
+    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, wire::to_json(evidence)});
     return;
   }
-  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, "{}"});
+  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, wire::to_json(evidence)});
   watcher_.breached(id);
 }
 
@@ -259,8 +300,39 @@ void Server::reset_guardrails(const std::string&) {
                                   : monitor::resolve(state->plan, world_.scenario.guardrails).value());
   watch_.reset();
   step_.reset();
-  since_ = world_.timeline.monotonic();
   watcher_.guardrails_reset();
+  if (state == nullptr) return;
+  Observation began;
+  began.kind = Observation::Kind::kReset;
+  began.epoch = rollout::new_epoch(*state);
+  record(*state, began);
+}
+
+void Server::rearm_guardrails(const std::string&) {
+  world_.boundary.pass("before guardrails are armed again");
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr) return;
+  Observation rearmed;
+  rearmed.kind = Observation::Kind::kRearm;
+  show(*state, rearmed);
+}
+
+void Server::restore_guardrails(const std::string& endpoint) {
+  world_.boundary.pass("before guardrails are restored");
+  const rollout::State* state = driver_.active(kEndpoint);
+  if (state == nullptr) return reset_guardrails(endpoint);
+  watch_.require(monitor::resolve(state->plan, world_.scenario.guardrails).value());
+  auto restored = monitor::restore_evidence(world_.recordings, *state, policy_, watch_, world_.timeline.monotonic(),
+                                            world_.timeline.now());
+  if (!restored) return reset_guardrails(endpoint);
+  world_.trace.line("restore guardrails, {} samples", restored->samples);
+  clock_ = restored->clock;
+  step_.restore(*state, restored->samples);
+  recorded_ = state->id;
+  static_cast<void>(world_.recordings.resume(recorded_));
+  watcher_.guardrails_restored(bad_answers(world_.recordings, recorded_));
+  for (const guardrails::Evidence& evidence : restored->crossed)
+    post(inbox_, [this, evidence] { on_breach(evidence); });
 }
 
 void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {

@@ -27,6 +27,8 @@ class ServerWatcher {
   virtual void backend_released(const std::string& version) = 0;
   virtual void breached(const std::string& rollout_id) = 0;
   virtual void guardrails_reset() = 0;
+  /// They have seen again what was recorded: of the candidate's, this many bad answers.
+  virtual void guardrails_restored(std::uint64_t bad) = 0;
   /// One request by the table that the gateway has.
   virtual void served(const traffic::Split& table, const std::string& version, bool bad) = 0;
   /// One piece of feedback was shown to the guardrails.
@@ -58,6 +60,8 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   void ensure_backend(const std::string& endpoint, const std::string& version) override;
   void release_backend(const std::string& endpoint, const std::string& version) override;
   void reset_guardrails(const std::string& endpoint) override;
+  void rearm_guardrails(const std::string& endpoint) override;
+  void restore_guardrails(const std::string& endpoint) override;
   // CommitQueue
   void submit(const rollout::Transition& transition, const std::string& model, Done done) override;
 
@@ -81,6 +85,9 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   void take_feedback(const Label& label);
   void draw_values(traffic::Outcome& outcome, const VersionScript& script, std::size_t group, bool positive);
   traffic::Outcome attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm);
+  void show(const rollout::State& state, const Observation& observation);
+  void record(const rollout::State& state, const Observation& observation);
+  void write_recording();
   void on_breach(const guardrails::Evidence& evidence);
   void check_candidate();
 
@@ -89,12 +96,16 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   std::shared_ptr<const int> life_ = std::make_shared<const int>(0);
   gateway::RoutingCell cell_;
   gateway::RoutingDirectory directory_;
+  std::string policy_;  ///< A scenario's guardrails stay what they are.
   monitor::GuardrailWatch watch_;
   monitor::KnownBackends backends_;
   Queue inbox_{microseconds(1'000), microseconds(5'000)};
   Queue backend_thread_{microseconds(5'000), microseconds(400'000)};  ///< Checking artifacts out takes its time.
   monitor::StepCount step_;
-  Monotonic since_;  ///< When the evidence began.
+  monitor::RolloutClock clock_;
+  std::string recorded_;              ///< The rollout that is being recorded.
+  std::vector<Observation> waiting_;  ///< To be written.
+  Monotonic oldest_;                  ///< Of what is waiting.
   std::deque<traffic::Outcome> ring_;
   std::shared_ptr<const gateway::RoutingTable> table_;  ///< That the gateway goes by.
   bool loading_ = false;

@@ -121,12 +121,14 @@ class Simulation {
     });
   }
 
-  /// What people paused they resume some day.
+  /// What people paused they resume some day, and what they are asked for they approve.
   void resume_when_calm() {
     world_.timeline.at(std::max(world_.scenario.calm_from, world_.timeline.elapsed() + seconds(1)), [this] {
       const rollout::State* active = server_ ? server_->driver().active(kEndpoint) : nullptr;
       if (active != nullptr && active->paused)
         operators_.order(server_.get(), {world_.timeline.elapsed(), OperatorOrder::Kind::kResume, "", {}});
+      if (active != nullptr && rollout::can_approve(*active))
+        operators_.order(server_.get(), {world_.timeline.elapsed(), OperatorOrder::Kind::kApprove, "", {}});
       resume_when_calm();
     });
   }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "monitor/requirements.hpp"
 #include "wire/rollout_json.hpp"
@@ -82,12 +85,38 @@ void read_event(Fields& fields, Scenario& out) {
     ++what;
   }
   bool crash = false;
-  bool rollback = false;
   fields.optional("crash", crash);
-  fields.optional("rollback", rollback);
   if (crash) out.crashes.push_back(at);
-  order.kind = Kind::kRollBack;
-  if (rollback) out.orders.push_back(order);
+  microseconds every{0};
+  microseconds until{0};
+  read_duration(fields, "every", every);
+  read_duration(fields, "until", until);
+  if ((every > microseconds{0}) != (until > at) || (until > at && !crash))
+    fields.fail("every", "is for crashes, together with until", "Write {at: 10s, crash: true, every: 5s, until: 10m}.");
+  for (microseconds again = at + every; every > microseconds{0} && again <= until; again += every)
+    out.crashes.push_back(again);
+  for (const auto& [key, kind] :
+       {std::pair{"rollback", Kind::kRollBack}, std::pair{"pause", Kind::kPause}, std::pair{"resume", Kind::kResume},
+        std::pair{"approve", Kind::kApprove}, std::pair{"promote", Kind::kPromote}}) {
+    bool given = false;
+    fields.optional(key, given);
+    if (!given) continue;
+    order.kind = kind;
+    out.orders.push_back(order);
+    ++what;
+  }
+  if (fields.has("clock_ahead")) {
+    milliseconds ahead{0};
+    fields.optional("clock_ahead", ahead);
+    out.clock.push_back({at, ahead});
+    ++what;
+  }
+  if (fields.has("clock_back")) {
+    milliseconds back{0};
+    fields.optional("clock_back", back);
+    out.clock.push_back({at, -back});
+    ++what;
+  }
   microseconds lasts{0};
   std::string disk;
   bool partition = false;
@@ -98,19 +127,48 @@ void read_event(Fields& fields, Scenario& out) {
   if (disk == "full" || disk == "slow")
     out.disk.push_back({at, at + lasts, disk == "full" ? DiskTrouble::Kind::kFull : DiskTrouble::Kind::kSlow});
   if (!disk.empty() && disk != "full" && disk != "slow") fields.fail("disk", "is neither full nor slow", "disk: full.");
-  what += (crash ? 1 : 0) + (rollback ? 1 : 0) + (partition ? 1 : 0) + (disk.empty() ? 0 : 1);
+  if ((partition || !disk.empty()) && lasts <= microseconds{0})
+    fields.fail("lasts", "is missing", "Say how long, like lasts: 2m.");
+  what += (crash ? 1 : 0) + (partition ? 1 : 0) + (disk.empty() ? 0 : 1);
   if (what != 1)
     fields.fail("at", "needs exactly one thing that happens",
-                "One of deploy, roll_out, rollback, crash, partition, disk.");
-  out.calm_from = std::max(out.calm_from, at + lasts + seconds(1));
+                "One of deploy, roll_out, rollback, pause, resume, approve, promote, crash, partition, disk, "
+                "clock_ahead, clock_back.");
+  out.calm_from = std::max({out.calm_from, at + lasts + seconds(1), until + seconds(1)});
 }
 
 void read_ending(Fields& fields, Expectation& out) {
   fields.required("version", out.version);
   fields.required("how", out.how);
+  const std::set<std::string> ways{"guardrail",  "manual",         "done",      "reverted",
+                                   "dependency", "backend_failed", "not_ready", "requirement"};
+  if (!ways.contains(out.how))
+    fields.fail("how", "is no way in which a rollout ends",
+                "One of done, guardrail, requirement, manual, reverted, not_ready, backend_failed, dependency.");
   fields.optional_texts("by", out.by);
   if (fields.has("before")) read_duration(fields, "before", out.before.emplace());
   if (fields.has("requests_at_most")) fields.optional("requests_at_most", out.requests_at_most.emplace());
+}
+
+constexpr const char* kSays =
+    "A version's answers fail, take time, hold the values that it is given and, with feedback, /score and /group.";
+
+/// Why a guardrail would have nothing to look at; empty: it has.
+std::string not_simulated(const guardrails::GuardrailSpec& spec, const Scenario& scenario) {
+  using Signal = guardrails::Signal::Kind;
+  const std::set<Signal> simulated{Signal::kError,    Signal::kLatency, Signal::kResponseValue,
+                                   Signal::kFeedback, Signal::kReport,  Signal::kConversion};
+  if (!simulated.contains(spec.signal.kind))
+    return fmt::format("has '{}' on {}, which no simulated version gives", spec.name,
+                       guardrails::to_string(spec.signal.kind));
+  for (const guardrails::Value& value : {spec.signal.value(), spec.signal.per, spec.signal.segment}) {
+    if (!value.given() || value.json_pointer == "/score" || value.json_pointer == "/group") continue;
+    const bool held = std::any_of(scenario.versions.begin(), scenario.versions.end(), [&](const VersionScript& script) {
+      return !value.json_pointer.empty() && script.values.contains(value.json_pointer);
+    });
+    if (!held) return fmt::format("has '{}', whose value no version's answers hold", spec.name);
+  }
+  return "";
 }
 
 void check_names(Fields& fields, const Story& story) {
@@ -124,6 +182,14 @@ void check_names(Fields& fields, const Story& story) {
   for (const Expectation& ending : story.endings)
     if (!known(ending.version))
       fields.fail("ends", fmt::format("names {}", ending.version), "No version is called so.");
+  for (const Expectation& ending : story.endings)
+    for (const std::string& name : ending.by)
+      if (std::none_of(story.scenario.guardrails.begin(), story.scenario.guardrails.end(),
+                       [&](const auto& spec) { return spec.name == name; }))
+        fields.fail("ends", fmt::format("names the guardrail {}", name), "No guardrail is called so.");
+  for (const guardrails::GuardrailSpec& spec : story.scenario.guardrails)
+    if (const std::string why = not_simulated(spec, story.scenario); !why.empty())
+      fields.fail("guardrails", why, kSays);
   for (const OperatorOrder& order : story.scenario.orders)
     if (auto resolved = monitor::resolve(order.plan, story.scenario.guardrails); !resolved)
       fields.fail("events", resolved.error().message, resolved.error().hint);
@@ -157,6 +223,7 @@ Result<Story> story_from(const std::string& name, const std::string& yaml) {
   guardrails::Policy policy;
   wire::read_written_policy(fields, policy);
   scenario.guardrails = std::move(policy.guardrails);
+  scenario.family = policy.family;
   fields.each("events", [&](Fields& item) { read_event(item, scenario); });
   fields.each("ends", [&](Fields& item) { read_ending(item, story.endings.emplace_back()); });
   fields.required("stable", story.stable);
@@ -170,9 +237,12 @@ Result<Story> story_from(const std::string& name, const std::string& yaml) {
 
 std::string check(const Story& story, const Report& report) {
   if (!report.failure.empty()) return report.failure;
+  std::map<std::string, std::size_t> told;  // A version that is released again ends again.
   for (const Expectation& wanted : story.endings) {
-    const auto found = std::find_if(report.endings.begin(), report.endings.end(),
-                                    [&](const Ending& ending) { return ending.version == wanted.version; });
+    std::size_t skip = told[wanted.version]++;
+    const auto found = std::find_if(report.endings.begin(), report.endings.end(), [&](const Ending& ending) {
+      return ending.version == wanted.version && skip-- == 0;
+    });
     if (found == report.endings.end()) return fmt::format("{} never ended.", wanted.version);
     const std::string seen = fmt::format("{} ended as {}{} after {:.0f}s and {} requests", found->version, found->how,
                                          found->guardrail.empty() ? "" : " (" + found->guardrail + ")",

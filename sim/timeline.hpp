@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "sim/scenario.hpp"
 
 namespace backstay::sim {
 
@@ -18,7 +19,7 @@ class Timeline : public Clock {
   using Owner = std::weak_ptr<const void>;
 
   /// The wall clock, which may be set.
-  Timestamp now() const override { return Timestamp(std::chrono::hours(24 * 365 * 50)) + elapsed_ + skew_; }
+  Timestamp now() const override { return kBeginning + elapsed_ + skew_; }
   Monotonic monotonic() const override { return Monotonic(elapsed_); }
   microseconds elapsed() const { return elapsed_; }
   void set_wall_clock(microseconds ahead) { skew_ = ahead; }

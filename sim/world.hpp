@@ -11,6 +11,7 @@
 #include "sim/timeline.hpp"
 #include "sim/trace.hpp"
 #include "storage/memory/memory_predictions.hpp"
+#include "storage/memory/memory_recordings.hpp"
 
 namespace backstay::sim {
 
@@ -38,6 +39,7 @@ struct World {
   Boundary boundary{scenario.boundary_crashes, trace};
   Disk disk{scenario, timeline, random, trace, boundary};
   MemoryPredictions predictions;  ///< Durable: what was acknowledged is joined.
+  MemoryRecordings recordings;    ///< Without what the server had not written when it ended.
   Fleet fleet{scenario, timeline, random, trace};
 };
 

@@ -91,6 +91,7 @@ json to_json(const services::DriftReport& report) {
             {{"rows", report.comparison.live_rows},
              {"columns_left_out", report.live.profile.left_out},
              {"left_out", report.live.left_out},
+             {"in_order", report.live.in_order},
              {"unreadable", report.unreadable},
              {"unreadable_for", report.unreadable_for},
              {"dropped", report.dropped}}},
@@ -99,10 +100,8 @@ json to_json(const services::DriftReport& report) {
            {"absent", report.comparison.absent},
            {"not_in_training", report.comparison.not_in_training},
            {"not_compared", report.comparison.not_compared},
-           {"ignored", report.ignored},
            {"heavy_tailed", report.comparison.heavy_tailed},
            {"times", report.live.times},
-           {"in_order", report.live.in_order},
            {"alarms", std::move(alarms)},
            {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},
            {"errors", nullptr}};

@@ -53,7 +53,6 @@ Result<json> suggestion_of(const Ports& ports, const std::string& endpoint, cons
   question.endpoint = endpoint;
   question.current = asked.version;
   question.ignored = asked.ignored;
-  question.ignored.insert(asked.period.ignored.begin(), asked.period.ignored.end());
   if (request.has_param("metric")) question.metric = request.get_param_value("metric");
   if (request.has_param("lower_is_better")) {
     const std::string said = request.get_param_value("lower_is_better");

@@ -144,6 +144,21 @@ Result<registry::VersionRef> version_of(const Ports& ports, const std::string& e
                     "Name a version of that model, or the endpoint that serves this one.");
 }
 
+/// What a candidate is compared with, and taken back to, should be there; empty: it is.
+std::string stable_is_down(const Ports& ports, const std::string& endpoint) {
+  const monitor::Status status = ports.monitor.status().get();
+  for (const monitor::EndpointStatus& item : status.endpoints) {
+    if (item.endpoint != endpoint || item.stable.empty()) continue;
+    const bool ready = std::any_of(item.backends.begin(), item.backends.end(), [&](const auto& backend) {
+      return backend.version == item.stable && backend.state == BackendState::kReady;
+    });
+    if (!ready)
+      return fmt::format("{}, which serves now, is not ready itself: a rollback would lead to it all the same.",
+                         item.stable);
+  }
+  return "";
+}
+
 Result<json> start_rollout(const Ports& ports, const std::string& endpoint, const Request& request) {
   OrderText order;
   std::string version;
@@ -187,6 +202,7 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
                                                      condition_of(request))));
   TRY(std::vector<std::string> warnings, services::weak_evidence(ports.records, ref, rules));
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);
+  if (std::string down = stable_is_down(ports, endpoint); !down.empty()) warnings.push_back(std::move(down));
   for (std::string& told : ports.monitor.little_traffic(endpoint).get()) warnings.push_back(std::move(told));
   if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
@@ -202,7 +218,8 @@ Result<Target> target_of(const Ports& ports, const std::string& endpoint, const 
     if (item.endpoint != endpoint) continue;
     // A candidate is left for stable, and one that was rolled back already stays there: repeating it changes nothing.
     const bool under_way = item.rollout && !rollout::is_final(item.rollout->phase);
-    if (under_way || (to.empty() && item.rollout && services::is_rolled_back(*item.rollout))) return Target{};
+    if (under_way || (to.empty() && item.rollout && services::is_rolled_back(*item.rollout, system_clock().now())))
+      return Target{};
     if (to.empty() && !item.stable.empty()) {
       TRY(const services::ReturnChoice choice,
           services::choose_return(ports.records, {item.endpoint, item.model, item.stable, item.standby},
@@ -259,7 +276,14 @@ Result<json> order(const Ports& ports, const std::string& endpoint, const std::s
   if (word == "resume") event = rollout::Resume{order.actor, order.reason};
   if (word == "approve") event = rollout::Approve{order.actor, order.reason};
   if (word == "promote") event = rollout::Promote{order.actor, order.reason};
-  return settled(ports, endpoint, ports.monitor.handle(endpoint, event, condition_of(request)));
+  monitor::Monitor::Condition condition = condition_of(request);
+  if (word == "approve")
+    condition = [as_seen = std::move(condition)](const monitor::Deployment& now) -> Result<void> {
+      if (as_seen) TRY_DO(as_seen(now));
+      // Without a rollout the monitor says so.
+      return now.rollout ? rollout::can_approve(*now.rollout) : Result<void>();
+    };
+  return settled(ports, endpoint, ports.monitor.handle(endpoint, event, std::move(condition)));
 }
 
 /// Newest first; the cursor is the last one's id.

@@ -65,6 +65,10 @@ void read_backend(Fields& fields, BackendConfig& out) {
   });
 }
 
+void look_at_failures(std::vector<guardrails::GuardrailSpec>& specs) {
+  if (auto missing = guardrails::missing_failure_guardrail(specs)) specs.push_back(*std::move(missing));
+}
+
 void read_guardrails(Fields& fields, const std::filesystem::path& folder, EndpointConfig& endpoint) {
   std::string file;
   fields.optional("policy", file);
@@ -75,6 +79,7 @@ void read_guardrails(Fields& fields, const std::filesystem::path& folder, Endpoi
   }
   guardrails::Policy policy;
   wire::read_written_policy(fields, policy);
+  look_at_failures(policy.guardrails);
   endpoint.guardrails = std::move(policy.guardrails);
   endpoint.family = policy.family;
   auto values = monitor::plan_values(endpoint.guardrails);
@@ -218,6 +223,7 @@ Result<void> load_policies(Config& config,
     if (endpoint.policy_file.empty()) continue;
     TRY(const std::string text, read(endpoint.policy_file));
     TRY(guardrails::Policy policy, wire::policy_from_yaml(endpoint.policy_file.string(), text));
+    look_at_failures(policy.guardrails);
     TRY(endpoint.values, monitor::plan_values(policy.guardrails));
     endpoint.guardrails = std::move(policy.guardrails);
     endpoint.family = policy.family;

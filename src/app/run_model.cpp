@@ -27,6 +27,7 @@ Result<std::unique_ptr<ModelRunner>> run_model(services::Registry registry, cons
   endpoint.name = backend.served_as.empty() ? version.model : backend.served_as;
   endpoint.backend.kind = kind_of(backend.kind);
   endpoint.backend.url = backend.url;
+  endpoint.backend.urls = backend.urls;
   endpoint.backend.command = backend.command;
   endpoint.backend.health_path = backend.health_path;
   endpoint.backend.start_timeout = backend.start_timeout;

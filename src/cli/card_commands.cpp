@@ -5,7 +5,9 @@
 
 #include "cli/command.hpp"
 #include "cli/report_files.hpp"
+#include "cli/scan_view.hpp"
 #include "services/accept_scan.hpp"
+#include "services/void_exceptions.hpp"
 #include "wire/model_card.hpp"
 
 /// What a version is, for people who did not make it.
@@ -18,6 +20,12 @@ struct Arguments {
   std::string output;
   bool html = false;
 };
+
+std::string why_void(const ScanException& exception, const services::ScanStanding& standing, Timestamp now) {
+  if (exception.expires <= now) return fmt::format("expired at {}", to_rfc3339(exception.expires));
+  const bool about_it = standing.newest && exception.findings == digest_of(standing.newest->report);
+  return about_it ? "" : "is about what an earlier scan found";
+}
 
 Result<wire::CardFacts> facts_of(OpenRegistry& opened, const registry::VersionRef& ref) {
   VersionStore& versions = opened.registry().versions;
@@ -43,14 +51,16 @@ Result<wire::CardFacts> facts_of(OpenRegistry& opened, const registry::VersionRe
     std::string gate = "sha256:" + exception.gate_sha256.hex().substr(0, 16);
     for (const StoredVerdict& verdict : verdicts)
       if (verdict.gate_digest == exception.gate_sha256) gate = verdict.gate;
-    facts.exceptions.push_back({"gate " + gate, exception.signed_by, exception.reason, to_rfc3339(exception.at),
-                                to_rfc3339(exception.expires), exception.expires <= now});
+    facts.exceptions.push_back({"gate " + gate, exception.signed_by, key_of(exception.envelope), exception.reason,
+                                to_rfc3339(exception.at), to_rfc3339(exception.expires),
+                                services::why_void(exception, stored, verdicts, now)});
   }
   TRY(const std::vector<ScanException> from_scans, versions.scan_exceptions(ref));
   for (const ScanException& exception : from_scans)
     if (!exception.envelope.empty())
-      facts.exceptions.push_back({"the scan", exception.signed_by, exception.reason, to_rfc3339(exception.at),
-                                  to_rfc3339(exception.expires), exception.expires <= now});
+      facts.exceptions.push_back({"the scan", exception.signed_by, key_of(exception.envelope), exception.reason,
+                                  to_rfc3339(exception.at), to_rfc3339(exception.expires),
+                                  why_void(exception, standing, now)});
   return facts;
 }
 

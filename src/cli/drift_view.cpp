@@ -174,6 +174,9 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
     out += "\nsince when, in the order of the rows (which should be that of time):\n";
     for (const services::ColumnAlarm& each : report.live.alarms) out += alarm_text(each);
   }
+  if (!report.live.in_order)
+    out += coloured(Colour::kYellow,
+                    "note: the rows are not in the order of their times, so since when can't be told: sort them\n");
   if (report.live.errors) {
     const services::ErrorReport& errors = *report.live.errors;
     out += fmt::format("\nof {} labelled predictions {} were wrong; at most {:.1f}% were to be expected{}\n",
@@ -183,12 +186,10 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
                                     : "");
     if (!errors.note.empty()) out += coloured(Colour::kYellow, "note: " + errors.note) + "\n";
   }
-  if (!report.live.in_order)
-    out += coloured(Colour::kYellow,
-                    "note: the rows are not in the order of their times: sort the file to know since when") +
-           "\n";
   if (calm > 0) out += fmt::format("{} of {} columns are as in training\n", calm, found.columns.size());
-  if (!found.absent.empty()) out += fmt::format("not in the live data: {}\n", names(found.absent));
+  if (!found.absent.empty())
+    out += fmt::format("not in the live data{}: {}\n",
+                       report.requests > 0 ? ", or left out by the endpoint's configuration" : "", names(found.absent));
   if (!found.not_in_training.empty())
     out += fmt::format("not in the training data: {}\n", names(found.not_in_training));
   out += left_out_text(report);

@@ -133,13 +133,11 @@ Result<ExitCode> evaluate(const Context& context, const Arguments& arguments) {
   request.program_version = context.program.version;
   request.progress = progress_on_terminal(Unit::kItems);
   TRY(request.baseline, baseline_of(*opened, ref, arguments.against));
-  request.baseline_named = arguments.against != "production";
   std::optional<InterruptNote> note;
   note.emplace();
   TRY(const services::Evaluation done, services::evaluate_version(opened->evaluation(), request, actor));
   note.reset();
   request.progress = {};  // Wipes its line.
-  request.baseline = done.baseline;
   print_warnings(done.warnings);
   if (!arguments.answers.empty()) {
     std::string lines;

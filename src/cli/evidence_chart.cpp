@@ -29,10 +29,12 @@ std::string evidence_chart(const monitor::Course& course, double log_limit) {
   if (course.points.empty()) return "";
   double low = 0;
   double high = log_limit * 1.1;
+  double highest = 0;
   for (const auto& point : course.points) {
     low = std::min(low, point.log_e);
-    high = std::max(high, point.log_e);
+    highest = std::max(highest, point.log_e);
   }
+  high = std::max(high, highest);
   low = std::max(low, -2 * log_limit);  // How innocent it looked before does not matter.
   const double last = std::max<double>(1, static_cast<double>(course.points.back().after.count()));
   const auto row_of = [&](double log_e) {
@@ -58,11 +60,11 @@ std::string evidence_chart(const monitor::Course& course, double log_limit) {
   }
   std::string out;
   for (int row = 0; row < kRows; ++row) {
-    const std::string label = row == limit_row              ? "limit " + odds(log_limit)
-                              : row == row_of(0)            ? odds(0)
-                              : row == 0                    ? odds(high)
-                              : row == kRows - 1 && low < 0 ? odds(low)
-                                                            : "";
+    const std::string label = row == limit_row                  ? "limit " + odds(log_limit)
+                              : row == row_of(0)                ? odds(0)
+                              : row == 0 && highest > log_limit ? odds(high)
+                              : row == kRows - 1 && low < 0     ? odds(low)
+                                                                : "";
     std::string line;
     for (const char* cell : cells[row]) line += cell;
     out += fmt::format("{:>14} │{}\n", label, row == limit_row ? coloured(Colour::kRed, line) : line);

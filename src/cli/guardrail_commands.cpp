@@ -9,6 +9,7 @@
 #include "cli/forecast_view.hpp"
 #include "cli/terminal.hpp"
 #include "domain/guardrails/forecast.hpp"
+#include "monitor/guardrail_watch.hpp"
 #include "wire/policy_templates.hpp"
 #include "wire/rollout_json.hpp"
 
@@ -185,7 +186,10 @@ std::string name_of(const guardrails::Value& covariate) {
 }
 
 Result<ExitCode> check(const Context& context, const Arguments& a) {
-  TRY(const Policy policy, read_policy_file(a.file));
+  TRY(Policy policy, read_policy_file(a.file));
+  const std::optional<GuardrailSpec> added = guardrails::missing_failure_guardrail(policy.guardrails);
+  if (added) policy.guardrails.push_back(*added);
+  TRY_DO(monitor::plan_values(policy.guardrails));
   std::vector<std::vector<std::string>> rows{{"GUARDRAIL", "TEST", "ALPHA", "ACTION", "COVARIATE"}};
   json all = json::array();
   for (const GuardrailSpec& spec : policy.guardrails) {
@@ -199,11 +203,17 @@ Result<ExitCode> check(const Context& context, const Arguments& a) {
                    {"restart_every", spec.restarts.every},
                    {"action", guardrails::to_string(spec.action)}});
     if (!covariate.empty()) all.back()["covariate"] = covariate;
+    if (added && spec.name == added->name) all.back()["added"] = true;
   }
   if (context.common.json) {
     print_json({{"policy", a.file}, {"guardrails", std::move(all)}});
   } else {
     fmt::print("{}", table(rows));
+    if (added)
+      fmt::print(
+          "'{}' is not in {}: an endpoint adds it, since nothing else there sees a version that fails. Write a "
+          "guardrail of kind error to say otherwise.\n",
+          added->name, a.file);
   }
   return kOk;
 }

@@ -66,8 +66,14 @@ std::string clock_text(seconds time) {
 }
 
 void ProgressMeter::measure(std::uint64_t done, Monotonic now) {
+  if (done < last_done_) {  // Another thing is counted from here on.
+    rate_ = 0;
+    last_ = now;
+    last_done_ = done;
+    return;
+  }
   const double elapsed = std::chrono::duration<double>(now - last_).count();
-  if (elapsed <= 0 || done < last_done_) return;
+  if (elapsed <= 0) return;
   const double rate = static_cast<double>(done - last_done_) / elapsed;
   const double weight = rate_ == 0 ? 1 : 1 - std::exp(-elapsed / kAverageSeconds);
   rate_ += weight * (rate - rate_);

@@ -56,6 +56,13 @@ TEST_F(ProgressMeterTest, ANameCantMoveTheCursor) {
   EXPECT_EQ(at(1, 1, 1).find('\r'), std::string::npos);
 }
 
+TEST_F(ProgressMeterTest, AnotherCountBeginsWithARateOfItsOwn) {
+  at(0, 0, 100 * kMiB);
+  at(1, 100 * kMiB, 100 * kMiB);
+  EXPECT_EQ(at(2, 0, 4 * kMiB), "[....................]   0%  0 B of 4.0 MiB  model.onnx");
+  EXPECT_EQ(at(3, kMiB, 4 * kMiB), "[#####...............]  25%  1.0 MiB of 4.0 MiB  1.0 MiB/s  3s left  model.onnx");
+}
+
 TEST_F(ProgressMeterTest, NothingToDoIsDone) {
   EXPECT_EQ(at(0, 0, 0), "[####################] 100%  0 B of 0 B  in 0s  model.onnx");
 }

@@ -16,6 +16,7 @@
 #include "services/checkout_version.hpp"
 #include "services/register_version.hpp"
 #include "services/scan_version.hpp"
+#include "services/void_exceptions.hpp"
 #include "wire/scorecard_json.hpp"
 #include "wire/version_spec.hpp"
 
@@ -260,7 +261,8 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
                                         {"reason", exception.reason},
                                         {"at", to_rfc3339(exception.at)},
                                         {"expires", to_rfc3339(exception.expires)},
-                                        {"expired", exception.expires <= now}});
+                                        {"expired", exception.expires <= now},
+                                        {"why_void", services::why_void(exception, version, verdicts, now)}});
     out["signatures"] = json::array();
     for (const StoredSignature& s : signatures)
       out["signatures"].push_back({{"signer", s.signer}, {"at", to_rfc3339(s.at)}, {"signed_by", s.signed_by}});
@@ -305,11 +307,12 @@ Result<ExitCode> show(const Context& context, const std::string& name) {
         fmt::print("  {}: {}. {}\n", printable(row.value("rule", "")), printable(row.value("observed", "")),
                    printable(row.value("explanation", "")));
   }
-  for (const GateException& exception : gate_exceptions)
-    fmt::print("gate exception signed with key {} by {} {} {}: {}\n",
-               printable(key_of(exception.envelope).substr(0, 16)), exception.signed_by,
-               exception.expires > now ? "until" : "expired", to_rfc3339(exception.expires),
-               printable(exception.reason));
+  for (const GateException& exception : gate_exceptions) {
+    const std::string why = services::why_void(exception, version, verdicts, now);
+    fmt::print("gate exception signed with key {} by {} until {}: {}{}\n",
+               printable(key_of(exception.envelope).substr(0, 16)), exception.signed_by, to_rfc3339(exception.expires),
+               printable(exception.reason), why.empty() ? "" : fmt::format(" (counts nowhere: it {})", why));
+  }
   for (const StoredSignature& s : signatures)
     fmt::print("signed by {}  {} by {}\n", s.signer, to_rfc3339(s.at), s.signed_by);
   return kOk;

@@ -137,6 +137,9 @@ Result<ExitCode> replay(const Context& context, const Arguments& a) {
   if (!a.policy_file.empty()) {
     TRY(const std::string text, read_text(a.policy_file));
     TRY(policy, wire::policy_from_yaml(a.policy_file, text));
+    // As an endpoint with this policy would have it.
+    if (auto missing = guardrails::missing_failure_guardrail(policy->guardrails))
+      policy->guardrails.push_back(*std::move(missing));
   }
   TRY(const monitor::Replayed then, monitor::replay(opened->recordings(), rollout.id, std::nullopt));
   std::optional<monitor::Replayed> instead;

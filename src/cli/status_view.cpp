@@ -116,8 +116,11 @@ std::string guardrail_table(const json& guardrails) {
   for (const json& g : guardrails) {
     const double share = g["log_e"].get<double>() / g["log_limit"].get<double>();
     const bool breached = g["breached"];
+    const bool over = g.value("window_over", false);
     rows.push_back({g["guardrail"].get<std::string>(),
-                    breached ? coloured(Colour::kRed, "breached") : fmt::format("{:.0f}%", std::max(0.0, share) * 100),
+                    breached ? coloured(Colour::kRed, "breached")
+                    : over   ? "window over"
+                             : fmt::format("{:.0f}%", std::max(0.0, share) * 100),
                     bar(breached ? 1.0 : share, breached ? "█" : "▒"), bad_of(g["candidate"]), bad_of(g["stable"])});
   }
   return table(rows);

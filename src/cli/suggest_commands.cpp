@@ -106,7 +106,6 @@ Result<ExitCode> suggest(const Context& context, const Arguments& given) {
   if (a.path.empty()) {
     TRY(const services::LivePeriod period, period_of(*opened, a.target, a.question.current, a.segment, a.live.since));
     live = period.profile;
-    a.question.ignored.insert(period.ignored.begin(), period.ignored.end());
   } else {
     TRY(const services::LiveRows rows, services::read_live_rows(a.live, {}, progress_on_terminal(Unit::kBytes)));
     live = rows.profile;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "gateway/is_prediction.hpp"
+
 /// The client's side of a connection; the backend's is in connection_forward.cpp.
 namespace backstay::gateway {
 
@@ -110,6 +112,7 @@ Task<bool> Connection::admit() {
   request_ = Request{};
   request_.head_size = head.size;
   request_.is_head = head.method == "HEAD";
+  request_.is_prediction = is_prediction(head.method, head.target);
   request_.http_1_0 = head.minor == 0;
   request_.keep_alive = head.keep_alive;
   request_.chunked = head.framing == http1::Framing::kChunked;
@@ -164,7 +167,10 @@ void Connection::build_forwarded_head() {
   const http1::RequestHead& head = worker_.request;
   forwarded_head_.assign(head.method).append(" ").append(head.target);
   forwarded_head_.append(head.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  http1::append_end_to_end_fields(head, forwarded_head_);
+  // What is compressed can't be looked into.
+  const bool looks_into = reads(endpoint().values, ValueSource::Of::kResponse) || endpoint().examine_ppm > 0;
+  http1::append_end_to_end_fields(head, forwarded_head_, looks_into ? "accept-encoding" : "");
+  if (looks_into) forwarded_head_.append("Accept-Encoding: identity\r\n");
   request_.unstamped_size = forwarded_head_.size();
 }
 

@@ -31,6 +31,7 @@ class Connection {
     http1::BodyScanner body;
     bool is_head = false;
     bool http_1_0 = false;
+    bool is_prediction = true;  ///< Not a question about the model, of which neither version is judged.
     bool keep_alive = true;
     bool replayable = false;  ///< The whole body is in input_.
     MirrorPlace mirror;       ///< A copy goes to the shadow version.

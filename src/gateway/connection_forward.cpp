@@ -36,7 +36,7 @@ std::uint64_t hash_of(std::string_view key) {
 
 Connection::Choice Connection::choose() {
   Choice choice;
-  request_.examined = worker_.answers != nullptr && endpoint().examine_ppm > 0 &&
+  request_.examined = request_.is_prediction && worker_.answers != nullptr && endpoint().examine_ppm > 0 &&
                       worker_.random.below(traffic::kWhole) < endpoint().examine_ppm;
   choice.table = worker_.routing.pin();
   choice.routing = &choice.table->endpoints[request_.endpoint];
@@ -51,7 +51,8 @@ Connection::Choice Connection::choose() {
     choice.arm = &routing.arms[routing.fallback];
     choice.candidate_ppm = 0;
   }
-  if (routing.shadow && request_.replayable && worker_.random.below(traffic::kWhole) < routing.split.shadow_ppm) {
+  if (routing.shadow && request_.replayable && request_.is_prediction &&
+      worker_.random.below(traffic::kWhole) < routing.split.shadow_ppm) {
     // Without a copy it is one answer alone, and no evidence of one version against the other.
     if (worker_.mirrors_under_way >= kMaxMirrorsPerThread) {
       worker_.counters.mirrors_dropped.add();
@@ -273,10 +274,11 @@ traffic::Outcome Connection::record(const Choice& choice, const Exchange& exchan
   outcome.fallback = fallback;
   outcome.candidate_ppm = choice.candidate_ppm;
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
-  outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.response_bytes = static_cast<std::uint32_t>(exchange.content_bytes());
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   if (values != nullptr) outcome.values = *values;
+  if (!request_.is_prediction) return outcome;
   take_values_of_request(outcome.values);
   worker_.record(outcome);
   return outcome;
@@ -302,7 +304,7 @@ void Connection::take_values_of_request(ValueReader::Values& values) {
 
 // What was asked and answered, for the profiles of live data.
 void Connection::sample(const Arm& arm, const Exchange& exchange, std::string_view response) {
-  if (endpoint().sample_ppm == 0 || !request_.replayable || exchange.status() >= 400) return;
+  if (endpoint().sample_ppm == 0 || !request_.is_prediction || !request_.replayable || exchange.status() >= 400) return;
   if (worker_.random.below(traffic::kWhole) >= endpoint().sample_ppm) return;
   if (exchange.head().framing == http1::Framing::kChunked) response = {};
   const BodyForm answer = form_of(exchange.head());

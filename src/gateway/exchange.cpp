@@ -37,7 +37,7 @@ Task<Ending> Exchange::call(const Call& call) {
     }
     // A backend may close an idle connection just as it is used again; that says nothing of the version. Others in the
     // pool are likely to be closed too.
-    const bool stale = ending == Ending::kBroken && reused_ && response_bytes_ == 0;
+    const bool stale = ending == Ending::kBroken && reused_ && !received_;
     if (!stale) {
       if (ending != Ending::kAnswered) received_at_ = std::chrono::steady_clock::now();
       co_return ending;
@@ -60,7 +60,8 @@ Task<Ending> Exchange::connect(const Call& call) {
 
 Task<Ending> Exchange::send(const Call& call, bool new_connection) {
   address_ = call.address;
-  response_bytes_ = 0;
+  received_ = false;
+  body_ = {};
   status_ = 0;
   first_byte_at_.reset();
   stream_ = new_connection ? nullptr : pool_.take(call.address);
@@ -147,7 +148,7 @@ Task<Ending> Exchange::receive(const Call& call) {
       if (body_.complete()) break;
     }
     if (got.status != IoStatus::kOk) co_return ending_of(got.status);
-    response_bytes_ += got.bytes;
+    received_ = true;
     const std::string_view fresh(reactor_.read_buffer().data(), got.bytes);
 
     if (has_head) {
@@ -181,7 +182,6 @@ Task<std::string_view> Exchange::next(Monotonic deadline) {
   view_ = {};
   if (got.status == IoStatus::kClosed) body_.on_close();
   if (got.status != IoStatus::kOk) co_return view_;
-  response_bytes_ += got.bytes;
   received_at_ = std::chrono::steady_clock::now();
   view_ = std::string_view(reactor_.read_buffer().data(), got.bytes);
   view_ = take_body(view_);

@@ -52,7 +52,8 @@ class Exchange {
   /// The next bytes of a response that was not complete; empty and !complete() means that it broke off.
   Task<std::string_view> next(Monotonic deadline);
 
-  std::uint64_t response_bytes() const { return response_bytes_; }
+  /// Of the answer's body so far, without the framing of chunks.
+  std::uint64_t content_bytes() const { return body_.content_bytes(); }
   /// From the first byte sent to the last byte received, so far.
   microseconds latency() const;
   /// From the first byte sent to the first one of the body; nullopt: none has come.
@@ -83,7 +84,7 @@ class Exchange {
   Monotonic sent_at_;
   Monotonic received_at_;
   std::optional<Monotonic> first_byte_at_;
-  std::uint64_t response_bytes_ = 0;
+  bool received_ = false;  ///< Any byte of the answer.
   http1::ResponseHead& head_;
   std::size_t head_size_ = 0;
   int status_ = 0;

@@ -148,6 +148,33 @@ TEST_F(GatewayTest, ReadsValuesOutOfResponses) {
   EXPECT_FLOAT_EQ(outcome.values[0], 0.75F);
   EXPECT_FLOAT_EQ(outcome.values[1], 0.25F);
   EXPECT_TRUE(std::isnan(outcome.values[2]));
+  EXPECT_EQ(outcome.response_bytes, 18U) << "without the chunks' framing";
+}
+
+TEST_F(GatewayTest, QuestionsAboutAModelAreAnsweredAndNoOutcomes) {
+  TestBackend stable([](const std::string&) { return ok("{}"); });
+  start();
+  route(0, stable.address(), {});
+  for (const char* target : {"/m/ready", "/m/health", "/m/metadata?full=1"})
+    EXPECT_NE(ask("GET " + std::string(target) + " HTTP/1.1\r\nHost: m\r\n\r\n").find(" 200 "), std::string::npos);
+  ask(post("x"));
+  EXPECT_EQ(outcomes(1).size(), 1U) << "The others came before it.";
+}
+
+TEST_F(GatewayTest, WhatIsLookedIntoIsAskedForUncompressed) {
+  std::string seen;
+  TestBackend stable([&](const std::string& request) {
+    seen = request;
+    return ok("{\"s\":0.5}");
+  });
+  EndpointConfig endpoint;
+  endpoint.values = {{"/s", ""}};
+  start(endpoint);
+  route(0, stable.address(), {});
+  ask(post("x", "accept-Encoding: gzip, br\r\n"));
+  EXPECT_EQ(seen.find("gzip"), std::string::npos) << seen;
+  EXPECT_NE(seen.find("Accept-Encoding: identity\r\n"), std::string::npos) << seen;
+  EXPECT_EQ(outcomes(1)[0].response_bytes, 9U) << "The body's, without its head.";
 }
 
 TEST_F(GatewayTest, StampsEachOutcomeWithTheMomentItsAnswerCame) {

@@ -273,7 +273,7 @@ Scan scan_response(std::string_view bytes, bool to_head_request, ResponseHead& h
   return Scan::kOk;
 }
 
-void append_end_to_end_fields(const Head& head, std::string& out) {
+void append_end_to_end_fields(const Head& head, std::string& out, std::string_view but) {
   std::array<std::string_view, 8> named{};
   std::size_t named_count = 0;
   bool names_any = false;
@@ -306,6 +306,7 @@ void append_end_to_end_fields(const Head& head, std::string& out) {
   for (std::size_t i = 0; i < head.field_count; ++i) {
     const Field& field = head.fields[i];
     if (!stays(field.name) || is_nominated(field.name)) continue;
+    if (!but.empty() && equals_ignoring_case(field.name, but)) continue;
     out.append(field.name).append(": ").append(field.value).append("\r\n");
   }
 }
@@ -321,10 +322,12 @@ std::size_t BodyScanner::feed(std::string_view bytes, std::string* content) {
     case Framing::kNone: return 0;
     case Framing::kUntilClose:
       if (content != nullptr) content->append(bytes);
+      content_bytes_ += bytes.size();
       return bytes.size();
     case Framing::kLength: {
       const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
       if (content != nullptr) content->append(bytes.substr(0, taken));
+      content_bytes_ += taken;
       left_ -= taken;
       complete_ = left_ == 0;
       return taken;
@@ -379,6 +382,7 @@ std::size_t BodyScanner::feed_chunked(std::string_view bytes, std::string* conte
       case State::kData: {
         const std::size_t taken = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size() - at));
         if (content != nullptr) content->append(bytes.substr(at, taken));
+        content_bytes_ += taken;
         left_ -= taken;
         at += taken;
         if (left_ == 0) state_ = State::kDataEnd;

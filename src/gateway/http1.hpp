@@ -54,8 +54,9 @@ Scan scan_request(std::string_view bytes, RequestHead& head, std::string& why);
 Scan scan_response(std::string_view bytes, bool to_head_request, ResponseHead& head);
 
 /// Appends the fields that may pass a proxy: all but the hop-by-hop ones (RFC 9110 section 7.6.1), those that
-/// Connection names, Expect, and any Backstay-* field (only the gateway speaks with that name).
-void append_end_to_end_fields(const Head& head, std::string& out);
+/// Connection names, Expect, and any Backstay-* field (only the gateway speaks with that name). `but`: one more that
+/// does not; in lower case.
+void append_end_to_end_fields(const Head& head, std::string& out, std::string_view but = "");
 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 
@@ -70,6 +71,8 @@ class BodyScanner {
   std::size_t feed(std::string_view bytes, std::string* content = nullptr);
   bool complete() const { return complete_; }
   bool bad() const { return bad_; }
+  /// Of the body so far, without any chunks.
+  std::uint64_t content_bytes() const { return content_bytes_; }
   /// The connection was closed: completes a body that ends so, and no other.
   void on_close();
 
@@ -95,6 +98,7 @@ class BodyScanner {
   std::uint32_t digits_ = 0;
   std::uint32_t overhead_ = 0;  ///< Bytes of extension or trailer so far; bounded.
   std::uint64_t left_ = 0;
+  std::uint64_t content_bytes_ = 0;
 };
 
 /// The content of a complete chunked body, for looking into it; empty when it is malformed.

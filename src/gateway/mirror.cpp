@@ -95,7 +95,7 @@ Task<void> mirror_request(Worker& worker, [[maybe_unused]] TablePin keeps_shadow
   take_request_values(endpoint.values, asked, outcome.values);
   outcome.status = static_cast<std::uint16_t>(exchange.status());
   outcome.latency_us = static_cast<std::uint32_t>(exchange.latency().count());
-  outcome.response_bytes = static_cast<std::uint32_t>(exchange.response_bytes());
+  outcome.response_bytes = static_cast<std::uint32_t>(exchange.content_bytes());
   outcome.first_byte_us = first_byte_us(exchange);
   outcome.at = exchange.received_at();
   worker.record(outcome);

@@ -45,10 +45,60 @@ float from_value(simdjson::ondemand::value& found) {
   return traffic::kNoValue;
 }
 
+/// "/a~1b/0" -> "a/b", "0" (RFC 6901).
+std::vector<std::string> tokens_of(std::string_view pointer) {
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < pointer.size(); ++i) {
+    if (pointer[i] == '/') {
+      out.emplace_back();
+    } else if (pointer[i] == '~' && i + 1 < pointer.size()) {
+      out.back() += pointer[++i] == '1' ? '/' : '~';
+    } else {
+      out.back() += pointer[i];
+    }
+  }
+  return out;
+}
+
+/// Keys by what they say: simdjson compares them as they are written, and "\u00e9" is written for "é" by many.
+float from_escaped(simdjson::ondemand::value value, const std::vector<std::string>& tokens, std::size_t depth) {
+  if (depth == tokens.size()) return from_value(value);
+  simdjson::ondemand::json_type type{};
+  if (value.type().get(type) != simdjson::SUCCESS) return traffic::kNoValue;
+  if (type == simdjson::ondemand::json_type::array) {
+    std::size_t index = 0;
+    const std::string& token = tokens[depth];
+    const auto [end, problem] = std::from_chars(token.data(), token.data() + token.size(), index);
+    simdjson::ondemand::value item;
+    if (problem != std::errc{} || end != token.data() + token.size() ||
+        value.get_array().at(index).get(item) != simdjson::SUCCESS)
+      return traffic::kNoValue;
+    return from_escaped(item, tokens, depth + 1);
+  }
+  simdjson::ondemand::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return traffic::kNoValue;
+  for (auto field : object) {
+    std::string_view key;
+    simdjson::ondemand::value item;
+    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return traffic::kNoValue;
+    if (key != tokens[depth]) continue;
+    if (field.value().get(item) != simdjson::SUCCESS) return traffic::kNoValue;
+    return from_escaped(item, tokens, depth + 1);
+  }
+  return traffic::kNoValue;
+}
+
 float from_json(simdjson::ondemand::document& document, const std::string& pointer) {
   simdjson::ondemand::value found;
   if (document.at_pointer(pointer).get(found) != simdjson::SUCCESS) return traffic::kNoValue;
   return from_value(found);
+}
+
+/// The same by what keys say; a document that nobody has looked into.
+float from_json_with_escapes(simdjson::ondemand::document& document, const std::string& pointer) {
+  simdjson::ondemand::value root;
+  if (document.get_value().get(root) != simdjson::SUCCESS) return traffic::kNoValue;
+  return from_escaped(root, tokens_of(pointer), 0);
 }
 
 /// Where the element is in the data as one row after another; nullopt: the tensor has no such element.
@@ -154,15 +204,21 @@ void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource
   std::memset(padded.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
   const char* tensors = of == ValueSource::Of::kRequest ? "inputs" : "outputs";
   simdjson::ondemand::document document;
+  const bool escapes = body.find('\\') != std::string_view::npos;
   bool begun = false;
+  const auto begin = [&] {
+    return parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) == simdjson::SUCCESS;
+  };
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
     if (!is_here(sources[i])) continue;
-    if (!begun && parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) != simdjson::SUCCESS)
-      return;
-    values[i] = sources[i].tensor.empty() ? from_json(document, sources[i].json_pointer)
-                                          : from_tensor(document, tensors, sources[i]);
+    if (!begun && !begin()) return;
+    const bool in_tensor = !sources[i].tensor.empty();
+    values[i] = in_tensor ? from_tensor(document, tensors, sources[i]) : from_json(document, sources[i].json_pointer);
     // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
     begun = !std::isnan(values[i]);
+    if (begun || in_tensor || !escapes) continue;
+    if (!begin()) return;
+    values[i] = from_json_with_escapes(document, sources[i].json_pointer);
   }
 }
 

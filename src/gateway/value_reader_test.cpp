@@ -44,6 +44,16 @@ TEST_F(ValueReaderTest, HasNoValueForAnElementThatThereIsNot) {
   EXPECT_TRUE(std::isnan(element("s", {}, R"({"outputs":[{"name":"s","data":)" + std::string(500, '[') + "1")));
 }
 
+TEST_F(ValueReaderTest, FindsKeysThatAreWrittenWithEscapes) {
+  const std::string body = R"({"z":{"n":[1,{"\u00e9":0.9}]},"a\/b":2,"\u0074~":3})";
+  EXPECT_FLOAT_EQ(read({"/z/n/1/é", ""}, body), 0.9F);
+  EXPECT_FLOAT_EQ(read({"/a~1b", ""}, body), 2);
+  EXPECT_FLOAT_EQ(read({"/t~0", ""}, body), 3);
+  for (const char* none : {"/z/n/2/é", "/z/n/x", "/é", "/a~1b/c"})
+    EXPECT_TRUE(std::isnan(read({none, ""}, body))) << none;
+  EXPECT_TRUE(std::isnan(read({"/é", ""}, R"({"\u00e9":)")));
+}
+
 TEST_F(ValueReaderTest, ReadsSeveralFromOneBody) {
   const auto values =
       reader.read({{"", "", "scores", {1, 1}}, {"/outputs/0/data/0", ""}, {"", "", "label", {0}}}, head, kFlat);

@@ -108,6 +108,7 @@ Result<void> DriftResponder::release(State& state, const registry::VersionRef& b
   for (const rollout::State& each : active)
     if (each.endpoint == policy.endpoint) return {};
   TRY_DO(services::check_rollout(ports_.records, policy.endpoint, best, ports_.release_rules(policy.endpoint)));
+  TRY_DO(services::check_taken_back(ports_.records, policy.endpoint, best, services::TakenBackBy::kAnyone));
   TRY_DO(services::check_damping(ports_.records, policy.endpoint, best, ports_.clock.now()));
   state.started = now;
   return ports_.monitor

@@ -81,10 +81,12 @@ class LiveProfiles::Endpoint {
   void keep_due(bool all) {
     const Monotonic now = ports_.clock.monotonic();
     const std::uint64_t dropped = ports_.dropped();
+    const bool crowded = rows_.left_out() + answers_.left_out() > 0;
+    const bool together = crowded && any_window_ends(now);
     for (auto& [name, version] : versions_) {
       for (auto segment = version.open.begin(); segment != version.open.end();) {
         Open& window = segment->second;
-        const bool ends = all || now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
+        const bool ends = all || together || over(window, now);
         const bool saves = ends || now - window.saved >= kSaveEvery;
         if (saves) keep(name, segment->first, window, dropped);
         if (ends && segment->first.empty()) judge(name, version, window);
@@ -94,6 +96,7 @@ class LiveProfiles::Endpoint {
       }
     }
     dropped_before_ = dropped;
+    if (together) forget_columns();
   }
 
  private:
@@ -135,6 +138,24 @@ class LiveProfiles::Endpoint {
     return out;
   }
 
+  bool over(const Open& window, Monotonic now) const {
+    return now - window.began >= config_.window || window.rows.rows() >= config_.window_rows;
+  }
+
+  bool any_window_ends(Monotonic now) const {
+    for (const auto& [name, version] : versions_)
+      for (const auto& [segment, window] : version.open)
+        if (segment.empty() && over(window, now)) return true;
+    return false;
+  }
+
+  /// Names that were made up take places for one window only. No window is open: they know columns by place.
+  void forget_columns() {
+    rows_.forget_columns();
+    answers_.forget_columns();
+    for (auto& [name, version] : versions_) version.columns = 0;
+  }
+
   void forget_oldest() {
     auto oldest = versions_.begin();
     for (auto each = versions_.begin(); each != versions_.end(); ++each)
@@ -144,13 +165,13 @@ class LiveProfiles::Endpoint {
   }
 
   void begin_watch(const std::string& name, Version& version) {
+    if (!config_.segment_column.empty()) rows_.expect_column(config_.segment_column);
     const auto training = ports_.training(config_.name, name);
     if (!training) return;
     version.shared = drift::SharedCategories(*training);
-    for (const drift::Profile::Named& column : training->columns) {
-      rows_.expect_column(column.name);
+    for (const drift::Profile::Named& column : training->columns) rows_.expect_column(column.name);
+    for (const drift::Profile::Named& column : training->columns)
       if (column.column.vectors.count() > 0) rows_.expect_vector(column.name);
-    }
     drift::WatchPlan plan;
     plan.alpha = config_.alpha;
     drift::WindowWatch windows(*training, config_.alpha / 2, config_.ignored);
@@ -179,8 +200,9 @@ class LiveProfiles::Endpoint {
     }
   }
 
-  static drift::Profile named(const drift::RowProfile& profile, const RequestRows& rows) {
-    drift::Profile out = profile.named(rows.columns());
+  static drift::Profile named(const drift::RowProfile& profile, const RequestRows& rows,
+                              const std::set<std::string>& without) {
+    drift::Profile out = profile.named(rows.columns(), without);
     out.left_out = rows.left_out();
     return out;
   }
@@ -197,11 +219,13 @@ class LiveProfiles::Endpoint {
     for (const auto& [problem, count] : window.unreadable) out.unreadable += count;
     out.unreadable_for = window.unreadable;
     out.dropped = dropped - window.dropped_before;
-    out.ignored.assign(config_.ignored.begin(), config_.ignored.end());
-    if (!segment.empty()) out.ignored.push_back(config_.segment_column);  // It has one value there.
+    // What is not watched is not kept either: else whoever compares windows would have to name it again. All rows of a
+    // segment have one value in its column, which would be drift for ever.
+    std::set<std::string> without = config_.ignored;
+    if (!segment.empty()) without.insert(config_.segment_column);
     const drift::SharedCategories& shared = versions_.find(version)->second.shared;
-    out.profile = wire::to_json(named(window.rows, rows_), shared);
-    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_), shared);
+    out.profile = wire::to_json(named(window.rows, rows_, without), shared);
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_, {}), shared);
     // A disk that is full loses a window; the next one tries again.
     static_cast<void>(ports_.windows.keep(out));
   }
@@ -268,7 +292,7 @@ class LiveProfiles::Endpoint {
     std::atomic<std::uint64_t> sampled{0};
     std::atomic<std::uint64_t> unreadable{0};
   } counts_;
-  drift::RowBlock one_{RequestRows::kMaxColumns};  ///< The row that is under way.
+  drift::RowBlock one_{drift::Profile::kMaxColumns};  ///< The row that is under way.
   std::map<std::string, Version, std::less<>> versions_;
   std::uint64_t dropped_before_ = 0;  ///< By the gateway, until the last turn: those since then are the next window's.
 };

@@ -132,18 +132,6 @@ TEST_F(Live, AShortWindowTellsOfEachCategoryThatTheTrainingDataShares) {
             std::string::npos);
 }
 
-TEST_F(Live, AWindowNamesTheColumnsThatAreNotCompared) {
-  config_.ignored = {"age"};
-  LiveProfiles live = make();
-  ask(50);
-  live.turn();
-  clock_.offset = seconds(601);
-  live.turn();
-  ASSERT_EQ(windows_.kept.size(), 2u);
-  EXPECT_EQ(windows_.kept[0].ignored, std::vector<std::string>{"age"});
-  EXPECT_EQ(windows_.kept[1].ignored, (std::vector<std::string>{"age", "site"}));
-}
-
 TEST_F(Live, AnOpenWindowIsKeptEveryMinuteAndReplacedByItself) {
   LiveProfiles live = make();
   ask(50);
@@ -191,6 +179,63 @@ TEST_F(Live, ABodyWithoutRowsIsCounted) {
   EXPECT_EQ(live.counts("e")->sampled, 3u);
   EXPECT_EQ(live.counts("e")->unreadable, 3u);
   EXPECT_FALSE(live.counts("other"));
+}
+
+TEST_F(Live, MadeUpColumnsHideNeitherDriftNorSegmentsAndAreForgottenWithTheirWindow) {
+  LiveProfiles live = make();
+  gateway::RequestSample sample;
+  sample.version = "1.0.0";
+  sample.request = R"({"c0":1)";
+  for (int i = 1; i < 300; ++i) sample.request += fmt::format(R"(,"c{}":1)", i);
+  sample.request += "}";
+  waiting_.push_back(sample);
+  Random random(2);
+  for (int i = 0; i < 500; ++i) ask(80 + 10 * random.unit());
+  live.turn();
+  EXPECT_EQ(alarms(), 1u);
+  clock_.offset = seconds(601);
+  live.turn();
+  ASSERT_EQ(windows_.kept.size(), 2u) << "the whole and the segment a";
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(profile(i).find("age")->numbers, 500u);
+    EXPECT_EQ(profile(i).left_out, 44u);
+  }
+  ask(50);
+  waiting_.back().request = R"({"instances":[{"new":1,"age":50,"site":"a"}]})";
+  live.turn();
+  clock_.offset = seconds(1202);
+  live.turn();
+  ASSERT_EQ(windows_.kept.size(), 4u);
+  for (std::size_t i = 2; i < 4; ++i) {
+    EXPECT_EQ(profile(i).columns.size(), i == 2 ? 3u : 2u) << "new, age and, of the whole, site";
+    EXPECT_EQ(profile(i).find("new")->numbers, 1u);
+    EXPECT_EQ(profile(i).find("age")->numbers, 1u);
+    EXPECT_EQ(profile(i).left_out, 0u);
+  }
+}
+
+TEST_F(Live, ColumnsThatAreNotWatchedAndThatOfASegmentAreNotKept) {
+  config_.ignored = {"id"};
+  LiveProfiles live = make();
+  for (int i = 0; i < 5; ++i) {
+    ask(50);
+    waiting_.back().request =
+        fmt::format(R"({{"instances":[{{"id":{},"age":5{},"site":"a","dose":{}}}]}})", i, i, 9 - i);
+  }
+  live.turn();
+  clock_.offset = seconds(601);
+  live.turn();
+  ASSERT_EQ(windows_.kept.size(), 2u);
+  const drift::Profile whole = profile(0);
+  EXPECT_EQ(whole.find("id"), nullptr);
+  EXPECT_EQ(whole.pairs.find("id", "age").rows, 0u);
+  EXPECT_EQ(whole.pairs.find("dose", "age").rows, 5u);
+  EXPECT_NE(whole.find("site"), nullptr);
+  const drift::Profile segment = profile(1);
+  EXPECT_EQ(windows_.kept[1].segment, "a");
+  EXPECT_EQ(segment.find("site"), nullptr);
+  EXPECT_EQ(segment.find("id"), nullptr);
+  EXPECT_EQ(segment.find("age")->numbers, 5u);
 }
 
 TEST_F(Live, DriftIsAnAlarmOnceAndToldAgainWithEveryWindow) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -151,6 +152,27 @@ Value RequestRows::vector_of(std::span<const Value> values) {
   return {Value::Kind::kNested, false, 0, {}, numbers};
 }
 
+void RequestRows::expect_column(const std::string& name) {
+  if (expected_.size() < drift::Profile::kMaxColumns) expected_.insert(name);
+}
+
+void RequestRows::forget_columns() {
+  columns_.clear();
+  places_.clear();
+  unexpected_ = 0;
+  left_out_ = 0;
+}
+
+bool RequestRows::is_expected(std::string_view column) const {
+  return expected_.contains(drift::kept_name(column));  // Profiles have no other names.
+}
+
+bool RequestRows::has_room(std::string_view column) const {
+  const std::size_t all = drift::Profile::kMaxColumns;
+  if (is_expected(column)) return columns_.size() < all;
+  return unexpected_ < std::min(kMaxColumns, all - expected_.size());
+}
+
 void RequestRows::begin_row() {
   row_.assign(columns_.size(), {});
   used_ = 0;
@@ -160,12 +182,11 @@ void RequestRows::begin_row() {
 void RequestRows::put(std::string_view column, const Value& value) {
   auto found = places_.find(column);
   if (found == places_.end()) {
-    const bool is_expected = expected_.contains(column);
-    if (columns_.size() >= kMaxColumns || (!is_expected && others_ >= kMaxOthers)) {
+    if (!has_room(column)) {
       left_out_ = std::max(left_out_, ++beyond_);
       return;
     }
-    if (!is_expected) ++others_;
+    if (!is_expected(column)) ++unexpected_;
     found = places_.emplace(std::string(column), columns_.size()).first;
     columns_.emplace_back(column);
   }

@@ -36,22 +36,21 @@ const char* to_string(BodyProblem problem);
 class RequestRows {
  public:
   static constexpr std::size_t kMaxWidth = 256;
-  static constexpr std::size_t kMaxOthers = 256;  ///< Columns of all requests that are not expected; more are left out.
-  static constexpr std::size_t kMaxExpected = 256;
-  static constexpr std::size_t kMaxColumns = kMaxOthers + kMaxExpected;
+  /// Of all requests, beside those that expect_column() named; more are left out.
+  static constexpr std::size_t kMaxColumns = 256;
   static constexpr std::size_t kMaxRows = 10'000;  ///< Of one request; more are left out.
 
   explicit RequestRows(std::vector<std::string> names = {});
   ~RequestRows();
 
+  /// The column of that name is read however many others came before: whoever may ask the model may make up names. All
+  /// together are drift::Profile::kMaxColumns at most.
+  void expect_column(const std::string& name);
+  /// As if nothing had been read: places are given anew. What is expected stays.
+  void forget_columns();
+
   /// The tensor of that name is one vector per row, however wide.
   void expect_vector(const std::string& name) { vectors_.insert(name); }
-
-  /// A column that has its place whatever other columns there were before: requests are made by anybody. The first
-  /// kMaxExpected are; of those that no request has there is no column.
-  void expect_column(const std::string& name) {
-    if (expected_.size() < kMaxExpected) expected_.insert(name);
-  }
 
   using OnRow = std::function<void(std::span<const drift::Value>)>;
   /// `json_bytes`: how much of the body is JSON, binary tensors after it; 0: all. Columns may have become more when
@@ -71,6 +70,8 @@ class RequestRows {
   void read_row(const Json& row, const OnRow& on_row);
   void add_members(const Json& object, const std::string& prefix, int depth);
   void begin_row();
+  bool is_expected(std::string_view column) const;
+  bool has_room(std::string_view column) const;
   void put(std::string_view column, const drift::Value& value);
   std::string place_name(std::size_t place) const;
   drift::Value value_of(const Json& json);
@@ -80,9 +81,9 @@ class RequestRows {
   std::vector<std::string> names_;
   std::vector<std::string> columns_;
   std::map<std::string, std::size_t, std::less<>> places_;
-  std::set<std::string, std::less<>> vectors_;
   std::set<std::string, std::less<>> expected_;
-  std::size_t others_ = 0;  ///< Of columns_, those that were not expected.
+  std::size_t unexpected_ = 0;  ///< Of columns_.
+  std::set<std::string, std::less<>> vectors_;
   std::vector<drift::Value> row_;
   std::vector<std::vector<double>> numbers_;  ///< Of the row's vectors, the first `used_`.
   std::size_t used_ = 0;

@@ -150,22 +150,27 @@ TEST(RequestRows, RefusesWhatHasNoRows) {
 TEST(RequestRows, NeverHasMoreColumnsThanAProfile) {
   RequestRows reader;
   for (int i = 0; i < 400; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
-  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxOthers);
+  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxColumns);
 }
 
-TEST(RequestRows, OthersColumnsTakeNoPlaceFromThoseThatAreExpected) {
+TEST(RequestRows, ReadsColumnsThatAreExpectedHoweverManyOthersCameBefore) {
   RequestRows reader;
-  reader.expect_column("x");
-  for (int i = 0; i < 300; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
-  reader.expect_column("of a later version");
-  EXPECT_EQ(read(reader, R"({"x":7,"of a later version":8,"another":9})").rows,
-            std::vector<std::string>{"x=7 of a later version=8"});
-  EXPECT_EQ(reader.columns().size(), RequestRows::kMaxOthers + 2);
-  EXPECT_EQ(reader.columns().back(), "of a later version");
-  EXPECT_GT(reader.left_out(), 0u);
-  for (int i = 0; i < 1'000; ++i) reader.expect_column("e" + std::to_string(i));
-  for (int i = 0; i < 1'000; ++i) read(reader, fmt::format(R"({{"e{}":1}})", i));
-  EXPECT_LE(reader.columns().size(), RequestRows::kMaxColumns);
+  reader.expect_column("age");
+  for (int i = 0; i < 400; ++i) read(reader, fmt::format(R"({{"k{}":1}})", i));
+  EXPECT_EQ(reader.left_out(), 1u);
+  EXPECT_EQ(read(reader, R"({"age":3,"new":4})").rows, (std::vector<std::string>{"age=3"}));
+  reader.forget_columns();
+  EXPECT_TRUE(reader.columns().empty());
+  EXPECT_EQ(reader.left_out(), 0u);
+  EXPECT_EQ(read(reader, R"({"new":4,"age":3})").rows, (std::vector<std::string>{"new=4 age=3"}));
+}
+
+TEST(RequestRows, HasNoMoreColumnsThanAProfileWithThoseThatAreExpected) {
+  RequestRows reader;
+  for (int i = 0; i < 2'000; ++i) reader.expect_column(fmt::format("age{}", i));
+  for (int i = 0; i < 2'000; ++i) read(reader, fmt::format(R"({{"k{}":1,"age{}":1}})", i, i));
+  EXPECT_EQ(reader.columns().size(), drift::Profile::kMaxColumns);
+  EXPECT_EQ(reader.columns().back(), fmt::format("age{}", drift::Profile::kMaxColumns - 1));
 }
 
 }  // namespace

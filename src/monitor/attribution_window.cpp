@@ -4,29 +4,18 @@ namespace backstay::monitor {
 
 using guardrails::Measurement;
 
-AttributionWindow::Opened AttributionWindow::open(const traffic::Outcome& outcome, bool candidate, double pi) {
-  Opened out;
-  if (order_.size() >= kMost) out.forgotten = forget_oldest();
+std::optional<Measurement> AttributionWindow::open(const traffic::Outcome& outcome, bool candidate, double pi) {
+  const bool first = users_.insert(outcome.cluster);
+  if (order_.size() >= kMost) return std::nullopt;
   Measurement answer{candidate, pi, 0, outcome.cluster, outcome.at};
   answer.answered = outcome.at;
   answer.stage = Measurement::Stage::kOpened;
   const auto [opened, is_new] = open_.emplace(outcome.prediction, answer);
-  if (!is_new) return out;
-  opened->second.repeated = !users_.insert(outcome.cluster);
+  if (!is_new) return std::nullopt;
+  opened->second.repeated = !first;
   if (candidate) opened->second.number = numbered_++;
   order_.push_back(outcome.prediction);
-  out.answer = opened->second;
-  return out;
-}
-
-std::optional<Measurement> AttributionWindow::forget_oldest() {
-  const auto oldest = open_.find(order_.front());
-  order_.pop_front();
-  if (oldest == open_.end()) return std::nullopt;
-  Measurement out = oldest->second;
-  out.stage = Measurement::Stage::kForgotten;
-  open_.erase(oldest);
-  return out;
+  return opened->second;
 }
 
 std::optional<Measurement> AttributionWindow::take(const traffic::PredictionId& id, Monotonic now) {

@@ -59,12 +59,15 @@ TEST(AttributionWindow, TooLateIsTooLateEvenBeforeItWasClosed) {
   EXPECT_TRUE(window.close_one(at(11)));
 }
 
-TEST(AttributionWindow, LeavesTheOldestUncountedWhenThereAreTooMany) {
+TEST(AttributionWindow, FollowsThoseThatAreOpenToTheirEndWhenThereAreTooMany) {
   AttributionWindow window(seconds(10));
   for (std::uint64_t i = 0; i <= AttributionWindow::kMost; ++i) window.open(answer(i, 0), true, 0.5);
   EXPECT_EQ(window.open_windows(), AttributionWindow::kMost);
-  EXPECT_FALSE(window.take({1, 0}, at(1)));
-  EXPECT_TRUE(window.take({1, 1}, at(1)));
+  EXPECT_TRUE(window.take({1, 0}, at(1)));
+  EXPECT_FALSE(window.take({1, AttributionWindow::kMost}, at(1))) << "left out";
+  while (window.close_one(at(11))) {
+  }
+  EXPECT_TRUE(window.open(answer(7, 11), true, 0.5)) << "There is room again.";
 }
 
 }  // namespace

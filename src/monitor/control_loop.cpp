@@ -7,6 +7,7 @@
 #include "monitor/little_traffic.hpp"
 #include "monitor/report_endpoint.hpp"
 #include "services/commit_rollout.hpp"
+#include "services/look_back.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::monitor {
@@ -24,15 +25,6 @@ std::vector<std::string> names(const std::vector<EndpointConfig>& configs) {
   std::vector<std::string> out;
   for (const EndpointConfig& config : configs) out.push_back(config.name);
   return out;
-}
-
-Observation::Kind kind_of(FeedbackKind kind) {
-  switch (kind) {
-    case FeedbackKind::kLabel: return Observation::Kind::kLabel;
-    case FeedbackKind::kReport: return Observation::Kind::kReport;
-    case FeedbackKind::kConversion: return Observation::Kind::kConversion;
-  }
-  return Observation::Kind::kLabel;
 }
 
 }  // namespace
@@ -63,7 +55,7 @@ Result<void> Monitor::Loop::start() {
     TRY(const std::vector<rollout::State> newest, ports_.store.rollouts(name, 1));
     driver_.load(record.value_or(EndpointRecord{name, endpoint.config.model, "", ""}),
                  newest.empty() ? std::nullopt : std::optional(newest.front()), number,
-                 endpoint.config.plan.ready_timeout, policy_text(endpoint.config));
+                 endpoint.config.plan.ready_timeout, policy_text(endpoint.config), endpoint.config.plan.calendar);
     if (!newest.empty()) ended.push_back(newest.front());
   }
   TRY(const std::vector<LabelTotal> totals, ports_.predictions.totals());
@@ -152,13 +144,39 @@ void Monitor::Loop::release_backend(const std::string& endpoint, const std::stri
 
 void Monitor::Loop::reset_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
+  endpoint.reset(driver_.active(name), ports_.clock.monotonic());
+  if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
+}
+
+// What a step requires and nobody measures could never be shown, and would be held against the candidate.
+void Monitor::Loop::stand_still(const std::string& name, const std::string& trouble) {
+  inbox_.post([this, name, trouble] {
+    if (driver_.active(name) != nullptr)
+      driver_.handle(name, rollout::Pause{rollout::kSelf, "The guardrails are others than when it began: " + trouble});
+  });
+}
+
+void Monitor::Loop::rearm_guardrails(const std::string& name) {
   const rollout::State* state = driver_.active(name);
-  endpoint.reset(state, ports_.clock.monotonic());
-  if (state != nullptr) {
-    Observation reset;
-    reset.kind = Observation::Kind::kReset;
-    endpoint.recorder.show(state->id, reset, ports_.clock.monotonic());
-  }
+  if (state == nullptr) return;
+  WatchedEndpoint& endpoint = find(name);
+  endpoint.now = ports_.clock.monotonic();
+  Observation rearmed;
+  rearmed.kind = Observation::Kind::kRearm;
+  show(endpoint, *state, rearmed);
+}
+
+void Monitor::Loop::restore_guardrails(const std::string& name) {
+  WatchedEndpoint& endpoint = find(name);
+  const rollout::State* state = driver_.active(name);
+  std::vector<guardrails::Evidence> crossed;
+  const bool restored =
+      state != nullptr && ports_.recordings != nullptr &&
+      endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now(), crossed);
+  if (!restored) return reset_guardrails(name);
+  if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
+  for (const guardrails::Evidence& evidence : crossed)
+    inbox_.post([this, name, evidence] { breached_before(name, evidence); });
 }
 
 void Monitor::Loop::submit(const rollout::Transition& transition, const std::string& model, Done done) {
@@ -242,14 +260,16 @@ void Monitor::Loop::take(const Outcome& outcome) {
   const bool candidate = version == state->candidate;
   endpoint.step.add(*state, candidate);
   endpoint.now = outcome.at;
-  const double pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   Observation observation;
   observation.candidate = candidate;
-  observation.pi = pi;
+  observation.pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, outcome.at);
-  endpoint.watch.observe(outcome, candidate, pi,
-                         [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  observation.outcome.at = endpoint.clock.at(outcome.at);
+  show(endpoint, *state, observation);
+}
+
+void Monitor::Loop::show(WatchedEndpoint& endpoint, const rollout::State& state, const Observation& observation) {
+  endpoint.show(state, observation, [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
 }
 
 void Monitor::Loop::remember(const WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome) {
@@ -273,21 +293,7 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   endpoint.now = ports_.clock.monotonic();
-  const bool candidate = version == state->candidate;
-  // The draw of a prediction that was made before this rollout was another one's: it tells of the version, and
-  // nothing of the two versions against one another. The id has whole seconds.
-  const bool drawn_here = outcome.prediction.at() > state->started_at;
-  const double pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
-  Observation observation;
-  observation.kind = kind_of(label.kind);
-  observation.candidate = candidate;
-  observation.pi = pi;
-  observation.label = label.value;
-  observation.at = endpoint.now;
-  observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, endpoint.now);
-  endpoint.watch.observe_feedback(label.kind, outcome, candidate, pi, label.value, endpoint.now,
-                                  [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  show(endpoint, *state, observation_of(prediction, label, *state, endpoint.clock, ports_.clock));
 }
 
 void Monitor::Loop::watch_errors(WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome,
@@ -338,12 +344,16 @@ void Monitor::Loop::take_verdict(const Outcome& outcome, std::size_t examiner, d
   observation.candidate = version == state->candidate;
   observation.pi = candidate_chance(directory_.split(endpoint.config.name), outcome);
   observation.label = verdict;
-  observation.at = endpoint.now;
+  observation.at = endpoint.clock.at(endpoint.now);
   observation.examiner = static_cast<std::uint8_t>(examiner);
   observation.outcome = outcome;
-  endpoint.recorder.show(state->id, observation, endpoint.now);
-  endpoint.watch.observe_verdict(examiner, outcome, observation.candidate, observation.pi, verdict, endpoint.now,
-                                 [&](const guardrails::Evidence& evidence) { breached(endpoint, evidence); });
+  observation.outcome.at = endpoint.clock.at(outcome.at);
+  show(endpoint, *state, observation);
+}
+
+std::string Monitor::Loop::not_ready(const rollout::State& state) const {
+  if (state.stable.empty() || backends_.known().ready(state.endpoint, state.stable)) return "";
+  return fmt::format(" {}, which takes its place, is not ready itself.", state.stable);
 }
 
 void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence) {
@@ -359,11 +369,35 @@ void Monitor::Loop::breached(WatchedEndpoint& endpoint, const guardrails::Eviden
   } else if (evidence.action == guardrails::Action::kPause) {
     driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, json});
   } else {
-    driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, json});
+    driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence + not_ready(*driver_.active(name)), json});
     endpoint.decision_to_zero = ports_.clock.monotonic() - endpoint.now;
     endpoint.decided_at = endpoint.now;
   }
   endpoint.recorder.decided();
+}
+
+void Monitor::Loop::breached_before(const std::string& name, const guardrails::Evidence& evidence) {
+  const rollout::State* state = driver_.active(name);
+  if (state == nullptr) return;
+  const auto act = [this, name, evidence] {
+    WatchedEndpoint& endpoint = find(name);
+    endpoint.now = ports_.clock.monotonic();
+    breached(endpoint, evidence);
+  };
+  // A rollback that was done would have ended the rollout.
+  if (evidence.action == guardrails::Action::kRollBack) return act();
+  // The same evidence gives the same text.
+  const std::string done = rollout::with_versions(*state, wire::to_json(evidence));
+  commit_thread_.post([this, act, done, id = state->id] {
+    const auto look = [&](const audit::Entry& entry) {
+      const bool began = entry.draft.action == "rollout.start" || entry.draft.action == "rollout.revert";
+      if (began && entry.draft.evidence.find(fmt::format(R"("rollout":"{}")", id)) != std::string::npos)
+        return services::Look::kStop;
+      return entry.draft.evidence == done ? services::Look::kFound : services::Look::kGoOn;
+    };
+    const Result<bool> known = services::look_back(ports_.audit, look);
+    if (!known || !*known) inbox_.post(act);
+  });
 }
 
 void Monitor::Loop::check_candidates() {
@@ -391,8 +425,10 @@ void Monitor::Loop::tick() {
   }
 }
 
+// A recording ends when the end of its rollout is stored: until then the next server may have to decide it again.
 void Monitor::Loop::record_progress(WatchedEndpoint& endpoint) {
-  const rollout::State* state = driver_.active(endpoint.config.name);
+  const std::string& name = endpoint.config.name;
+  const rollout::State* state = driver_.pending(name) > 0 ? driver_.decided(name) : driver_.active(name);
   endpoint.recorder.tick(state != nullptr ? state->id : std::string(), ports_.clock.monotonic());
 }
 

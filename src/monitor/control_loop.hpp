@@ -59,6 +59,8 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   void ensure_backend(const std::string& endpoint, const std::string& version) override;
   void release_backend(const std::string& endpoint, const std::string& version) override;
   void reset_guardrails(const std::string& name) override;
+  void rearm_guardrails(const std::string& name) override;
+  void restore_guardrails(const std::string& name) override;
 
   // CommitQueue
   void submit(const rollout::Transition& transition, const std::string& model, Done done) override;
@@ -82,7 +84,13 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   void watch_errors(WatchedEndpoint& endpoint, const std::string& version, const traffic::Outcome& outcome,
                     double label);
   void start_examiners();
+  void stand_still(const std::string& name, const std::string& trouble);
+  /// A sentence when what a rollback leads to is in no state to serve; else empty.
+  std::string not_ready(const rollout::State& state) const;
+  void show(WatchedEndpoint& endpoint, const rollout::State& state, const Observation& observation);
   void breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence);
+  /// By what an earlier process saw. Whether it did what the guardrail asks for is in the log.
+  void breached_before(const std::string& name, const guardrails::Evidence& evidence);
 
   /// Whether candidates' backends are where their rollouts need them.
   void check_candidates();

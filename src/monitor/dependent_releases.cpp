@@ -2,36 +2,29 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
+
+#include "services/look_back.hpp"
 
 namespace backstay::monitor {
 
 namespace {
 
 constexpr milliseconds kTryAgainAfter{5'000};
-constexpr std::uint64_t kPage = 1'000;
 
 bool leaves_a_version(const rollout::State& state) {
   return state.phase == rollout::Phase::kRolledBack || (state.phase == rollout::Phase::kDone && state.revert);
 }
 
-/// Whether the log says already that the same is broken because of the same rollout. Newest first: it was told of soon
-/// after the rollout, which is one of its endpoint's last.
+/// Whether the log says already that the same is broken because of the same rollout. It was told of soon after the
+/// rollout, which is one of its endpoint's last.
 Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std::string& because_of) {
   const std::string cause = fmt::format(R"("because_of":"{}")", because_of);
-  TRY(std::uint64_t last, audit.size());
-  while (last > 0) {
-    const std::uint64_t first = last > kPage ? last - kPage + 1 : 1;
-    TRY(const std::vector<audit::Entry> entries, audit.read(first, last - first + 1));
-    const bool told = std::any_of(entries.begin(), entries.end(), [&](const audit::Entry& entry) {
-      return entry.draft.action == draft.action && entry.draft.subject == draft.subject &&
-             entry.draft.evidence.find(cause) != std::string::npos;
-    });
-    if (told) return true;
-    last = first - 1;
-  }
-  return false;
+  return services::look_back(audit, [&](const audit::Entry& entry) {
+    const bool same = entry.draft.action == draft.action && entry.draft.subject == draft.subject &&
+                      entry.draft.evidence.find(cause) != std::string::npos;
+    return same ? services::Look::kFound : services::Look::kGoOn;
+  });
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ class World : public services::RolloutWorld, public services::CommitQueue {
   void ensure_backend(const std::string&, const std::string&) override {}
   void release_backend(const std::string&, const std::string&) override {}
   void reset_guardrails(const std::string&) override {}
+  void rearm_guardrails(const std::string&) override {}
+  void restore_guardrails(const std::string&) override {}
   void submit(const rollout::Transition&, const std::string&, Done done) override { queue.push_back(std::move(done)); }
   void commit_all() {
     while (!queue.empty()) {

@@ -69,17 +69,29 @@ Passage observed(const Replayed& replayed) {
   return out;
 }
 
-Passage crossed(const Crossing& crossing) {
+Passage crossed(const Crossing& crossing, const State& state) {
   const Evidence& e = crossing.evidence;
   Passage out{"Which test crossed its limit, and when", {}};
   out.sentences.push_back(seen(e));
-  out.sentences.push_back(
-      fmt::format("It crossed {} after the first outcome, at outcome {} of the candidate, prediction {}.",
-                  length_text(crossing.after), crossing.outcomes, hex(crossing.prediction)));
+  const Timestamp made = crossing.prediction.at();
+  if (crossing.prediction != traffic::PredictionId() && made < std::chrono::floor<seconds>(state.started_at)) {
+    out.sentences.push_back(
+        fmt::format("It crossed when the label came of prediction {}, which was made at {}, before "
+                    "this rollout.",
+                    hex(crossing.prediction), to_rfc3339(made).substr(0, 19) + "Z"));
+  } else {
+    out.sentences.push_back(
+        fmt::format("It crossed {} after the first outcome, at outcome {} of the candidate, prediction {}.",
+                    length_text(crossing.after), crossing.outcomes, hex(crossing.prediction)));
+  }
   return out;
 }
 
-Passage chance(const Evidence& e, std::size_t restarts) {
+std::string times(std::size_t n) {
+  return n == 1 ? "once" : fmt::format("{} times", n);
+}
+
+Passage chance(const Evidence& e, const Replayed& replayed) {
   using guardrails::TestKind;
   const double limit = std::exp(e.log_limit);
   // docs/statistics.md: these estimate the spread, and hold as outcomes become many.
@@ -94,11 +106,26 @@ Passage chance(const Evidence& e, std::size_t restarts) {
                    together ? "every objective" : "the objective", std::exp(e.log_promise),
                    together ? "the guardrails together (e-BH)" : "this guardrail", together ? "they look" : "it looks",
                    asymptotic ? " (when it has many outcomes to look at)" : "")}};
-  if (restarts > 0)
-    out.sentences.push_back(fmt::format(
-        "The server was started again {} during the rollout: evidence began anew each time, and that chance with it.",
-        restarts == 1 ? "once" : fmt::format("{} times", restarts)));
+  if (replayed.restarts > 0)
+    out.sentences.push_back(
+        fmt::format("The server was started again {} during the rollout and could not go on with "
+                    "its evidence: that began anew, and that chance with it.",
+                    times(replayed.restarts)));
+  if (replayed.resumed > 0)
+    out.sentences.push_back(
+        fmt::format("The server was started again {} and went on with the evidence that it had recorded.",
+                    times(replayed.resumed)));
   return out;
+}
+
+/// What had the rollout stand still, each time.
+void add_pauses(const State& state, const Replayed& replayed, std::vector<Passage>& out) {
+  for (const Crossing& crossing : replayed.crossings) {
+    if (crossing.evidence.action != Action::kPause) continue;
+    out.push_back(crossed(crossing, state));
+    out.back().heading = fmt::format("What paused it, and when ({})", crossing.evidence.name);
+    out.push_back(chance(crossing.evidence, replayed));
+  }
 }
 
 Passage others(const std::vector<Evidence>& all, const std::string& but) {
@@ -131,8 +158,7 @@ Passage target(const State& s) {
   if (s.stable.empty()) {
     out.sentences.emplace_back("Nowhere: it was the endpoint's first version.");
   } else {
-    out.sentences.push_back(fmt::format(
-        "To {}, the version that was stable when the rollout began. Its backend had been kept warm.", s.stable));
+    out.sentences.push_back(fmt::format("To {}, the version that was stable when the rollout began.", s.stable));
   }
   return out;
 }
@@ -141,7 +167,7 @@ Passage timeline(const std::vector<audit::Entry>& entries) {
   Passage out{"In order (audit log)", {}};
   for (const audit::Entry& entry : entries)
     out.sentences.push_back(fmt::format(
-        "{:>6}  {}  {:<24} by {}{}", entry.sequence, to_rfc3339(entry.at).substr(11, 12), entry.draft.action,
+        "{:>6}  {}  {:<24} by {}{}", entry.sequence, to_rfc3339(entry.at).substr(5, 18), entry.draft.action,
         entry.draft.actor,
         entry.draft.reason.empty() || entry.draft.action == "rollout.rollback" ? "" : ": " + entry.draft.reason));
   return out;
@@ -159,7 +185,9 @@ std::string length_text(nanoseconds length) {
 }
 
 const Crossing* first_crossing(const Replayed& replayed, Action action) {
-  const auto from = replayed.crossings.begin() + static_cast<std::ptrdiff_t>(replayed.since_restart);
+  // With another policy the release would have been over by then.
+  const std::size_t forgotten = replayed.instead ? 0 : replayed.since_restart;
+  const auto from = replayed.crossings.begin() + static_cast<std::ptrdiff_t>(forgotten);
   const auto found =
       std::find_if(from, replayed.crossings.end(), [&](const Crossing& c) { return c.evidence.action == action; });
   return found == replayed.crossings.end() ? nullptr : &*found;
@@ -176,13 +204,14 @@ Explanation explain(const State& s, const std::vector<audit::Entry>& entries, co
     out.passages.push_back(observed(*replayed));
     if (decided != nullptr) {
       out.guardrail = decided->evidence.name;
-      out.passages.push_back(crossed(*decided));
-      out.passages.push_back(chance(decided->evidence, replayed->restarts));
+      out.passages.push_back(crossed(*decided, s));
+      out.passages.push_back(chance(decided->evidence, *replayed));
     } else if (!replayed->at_the_end.empty()) {
       out.guardrail = std::max_element(replayed->at_the_end.begin(), replayed->at_the_end.end(),
                                        [](const Evidence& a, const Evidence& b) { return nearness(a) < nearness(b); })
                           ->name;
     }
+    add_pauses(s, *replayed, out.passages);
     out.passages.push_back(others(replayed->at_the_end, decided != nullptr ? out.guardrail : ""));
   }
   out.passages.push_back(chosen(s, entries));
@@ -201,6 +230,10 @@ Agreement compare(const State& s, const Replayed& replayed) {
   // What a cut or damaged recording does not have could be anything.
   if (!replayed.recorded.complete && crossing == nullptr)
     return {Kind::kCannotTell, "The recording does not have all that was seen: " + replayed.recorded.why_not};
+  if (s.cause && s.cause->trigger == "requirement" && crossing == nullptr)
+    return {Kind::kSame,
+            "No guardrail crosses the limit at which it takes a release back; it was what a step requires and what was "
+            "not shown in time, which a replay of guardrails does not decide."};
   if (!by_guardrail && crossing == nullptr)
     return {Kind::kSame, "No guardrail crosses the limit at which it takes a release back; none did then."};
   if (by_guardrail && crossing == nullptr)

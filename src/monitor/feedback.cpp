@@ -1,6 +1,8 @@
 #include "monitor/feedback.hpp"
 
+#include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace backstay::monitor {
@@ -30,11 +32,19 @@ void Feedback::store_remembered() {
     waiting_.unstored += predictions.size();
   }
   thread_.post([this, predictions = std::move(predictions)] {
-    // What can't be stored is unknown when its label comes, which the label's sender is told.
-    static_cast<void>(store_.remember(predictions));
-    const std::lock_guard lock(waiting_.mutex);
-    waiting_.unstored -= predictions.size();
+    unstored_.insert(unstored_.end(), predictions.begin(), predictions.end());
+    static_cast<void>(try_to_store());
   });
+}
+
+// What can't be stored now is tried again with what comes next.
+Result<void> Feedback::try_to_store() {
+  if (unstored_.empty()) return {};
+  TRY_DO(store_.remember(unstored_));
+  const std::lock_guard lock(waiting_.mutex);
+  waiting_.unstored -= unstored_.size();
+  unstored_.clear();
+  return {};
 }
 
 void Feedback::take(std::vector<Label> labels, Done done) {
@@ -56,7 +66,10 @@ void Feedback::label_waiting() {
   if (requests.empty()) return;
   std::vector<Label> labels;
   for (const Request& request : requests) labels.insert(labels.end(), request.labels.begin(), request.labels.end());
-  auto stored = store_.label(labels, clock_.now());
+  // While predictions can't be stored, what is unknown may only be unknown yet.
+  const Result<void> known = try_to_store();
+  auto stored = known ? store_.label(labels, clock_.now())
+                      : Result<std::vector<PredictionStore::Joined>>(Unexpected(known.error()));
   inbox_.post([this, requests = std::move(requests), stored = std::move(stored)]() mutable {
     if (!stored) {
       for (const Request& request : requests) request.done(Unexpected(stored.error()));
@@ -73,7 +86,14 @@ void Feedback::label_waiting() {
 
 void Feedback::answer(const Request& request, std::vector<PredictionStore::Joined> joined) {
   FeedbackResult result;
-  for (std::size_t i = 0; i < joined.size(); ++i) {
+  // What comes together is shown in an order that knows nothing, whatever it was sorted by: by version, the worse ones
+  // of both first, it would decide.
+  std::vector<std::size_t> order(joined.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return request.labels[a].prediction.low < request.labels[b].prediction.low;
+  });
+  for (const std::size_t i : order) {
     switch (joined[i].fate) {
       case PredictionStore::Fate::kDuplicate: ++result.duplicates; break;
       case PredictionStore::Fate::kUnknown: ++result.unknown; break;
@@ -88,6 +108,7 @@ void Feedback::answer(const Request& request, std::vector<PredictionStore::Joine
 
 void Feedback::finish() {
   store_remembered();
+  thread_.post([this] { static_cast<void>(try_to_store()); });
   thread_.finish();
 }
 

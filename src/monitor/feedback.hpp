@@ -45,6 +45,7 @@ class Feedback {
     std::size_t unstored = 0;  ///< Predictions that are on their way to the store.
   };
   void store_remembered();
+  Result<void> try_to_store();
   void label_waiting();
   void answer(const Request& request, std::vector<PredictionStore::Joined> joined);
 
@@ -53,6 +54,7 @@ class Feedback {
   const Clock& clock_;
   OnJoined on_joined_;
   std::vector<Prediction> remembered_;
+  std::vector<Prediction> unstored_;  ///< The thread's: what could not be stored so far.
   Waiting waiting_;
   TaskThread thread_;  // Last: it uses all of the above.
 };

@@ -49,7 +49,7 @@ int place(std::vector<std::string>& examiners, const Signal& signal) {
 constexpr double kNeverAnswered = 1e9;  ///< Seconds.
 
 bool is_unanswered(const Signal& signal, const Outcome& outcome) {
-  return is_duration(signal.kind) && outcome.ending != Ending::kAnswered && outcome.role != traffic::Role::kShadow;
+  return is_duration(signal.kind) && is_error(outcome) && outcome.role != traffic::Role::kShadow;
 }
 
 double at(int slot, const Outcome& outcome) {
@@ -62,9 +62,11 @@ Result<ValuePlan> plan_values(const std::vector<guardrails::GuardrailSpec>& spec
   ValuePlan plan;
   for (const guardrails::GuardrailSpec& spec : specs) {
     const Signal& signal = spec.signal;
-    plan.slots.push_back({place(plan.sources, signal.value()), place(plan.sources, signal.per),
-                          place(plan.sources, signal.segment), place(plan.examiners, signal),
-                          place(plan.sources, spec.covariate, gateway::ValueSource::Of::kRequest)});
+    plan.slots.push_back(
+        {place(plan.sources, signal.value()), place(plan.sources, signal.per),
+         place(plan.sources, signal.segment,
+               signal.segment_of_request ? gateway::ValueSource::Of::kRequest : gateway::ValueSource::Of::kResponse),
+         place(plan.examiners, signal), place(plan.sources, spec.covariate, gateway::ValueSource::Of::kRequest)});
   }
   if (plan.sources.size() > traffic::kMaxValues)
     return Unexpected(
@@ -94,16 +96,27 @@ GuardrailWatch::GuardrailWatch(std::vector<guardrails::GuardrailSpec> specs, std
   reset();
 }
 
-void GuardrailWatch::reset() {
-  guardrails_.clear();
+guardrails::Guardrail GuardrailWatch::fresh(std::size_t index) const {
+  const guardrails::GuardrailSpec& spec = specs_[index];
   const bool each = family_.control == guardrails::Family::Control::kEach;
   const double share = family_.alpha / static_cast<double>(specs_.size());
-  for (const guardrails::GuardrailSpec& spec : specs_) {
-    // With e-BH any of them may be asked for less than its share: what holds is the promise of all together.
-    const bool together =
-        family_.control == guardrails::Family::Control::kEBh && spec.action == guardrails::Action::kRollBack;
-    guardrails_.emplace_back(spec, each ? spec.alpha : share, together ? std::optional(family_.alpha) : std::nullopt);
+  // With e-BH any of them may be asked for less than its share: what holds is the promise of all together.
+  const bool together =
+      family_.control == guardrails::Family::Control::kEBh && spec.action == guardrails::Action::kRollBack;
+  return {spec, each ? spec.alpha : share, together ? std::optional(family_.alpha) : std::nullopt};
+}
+
+void GuardrailWatch::rearm() {
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (specs_[i].action == guardrails::Action::kRollBack || !guardrails_[i].breached()) continue;
+    guardrails_[i] = fresh(i);
+    if (windows_[i]) windows_[i]->clear();
   }
+}
+
+void GuardrailWatch::reset() {
+  guardrails_.clear();
+  for (std::size_t i = 0; i < specs_.size(); ++i) guardrails_.push_back(fresh(i));
   log_es_.resize(specs_.size());
   scratch_.resize(specs_.size());
   pairs_.clear();
@@ -189,6 +202,22 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
   return std::nullopt;
 }
 
+void GuardrailWatch::show(const Observation& o, const OnBreach& on_breach) {
+  const auto told = [&](FeedbackKind kind) {
+    observe_feedback(kind, o.outcome, o.candidate, o.pi, o.label, o.at, on_breach);
+  };
+  switch (o.kind) {
+    case Observation::Kind::kOutcome: return observe(o.outcome, o.candidate, o.pi, on_breach);
+    case Observation::Kind::kLabel: return told(FeedbackKind::kLabel);
+    case Observation::Kind::kReport: return told(FeedbackKind::kReport);
+    case Observation::Kind::kConversion: return told(FeedbackKind::kConversion);
+    case Observation::Kind::kVerdict:
+      return observe_verdict(o.examiner, o.outcome, o.candidate, o.pi, o.label, o.at, on_breach);
+    case Observation::Kind::kReset: return reset();
+    case Observation::Kind::kRearm: return rearm();
+  }
+}
+
 void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach) {
   // A client that left says nothing of the version; a replay on stable is no draw of the split.
   close_windows(outcome.at, on_breach);
@@ -202,24 +231,23 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       const bool seen = outcome.ending == Ending::kAnswered && outcome.status < 400 && !outcome.replayed &&
                         outcome.role != traffic::Role::kShadow;
       if (!seen) continue;
-      const AttributionWindow::Opened opened = windows_[i]->open(outcome, candidate, pi);
-      if (opened.forgotten) feed(i, *opened.forgotten, on_breach);
-      if (opened.answer) feed(i, *opened.answer, on_breach);
+      if (const auto opened = windows_[i]->open(outcome, candidate, pi)) feed(i, *opened, on_breach);
       continue;
     }
     if (candidate && is_known_later(specs_[i].signal.kind)) guardrails_[i].begin(outcome.at);
     if (of_pairs_[i]) {
+      if (pi <= 0) continue;  // No copy of it was sent.
       if (!looked) partner = pairs_.match(outcome);
       looked = true;
       if (partner) observe_pair(i, candidate ? outcome : *partner, candidate ? *partner : outcome, on_breach);
       continue;
     }
-    const std::optional<double> value = signal_of(i, outcome);
-    if (!value) {
-      if (is_unanswered(specs_[i].signal, outcome))
-        feed_claims(i, {candidate, pi, kNeverAnswered, outcome.cluster, outcome.at});
+    if (is_unanswered(specs_[i].signal, outcome)) {
+      feed_claims(i, {candidate, pi, kNeverAnswered, outcome.cluster, outcome.at});
       continue;
     }
+    const std::optional<double> value = signal_of(i, outcome);
+    if (!value) continue;
     Measurement m{candidate, pi, *value, outcome.cluster, outcome.at};
     if (slots_[i].per >= 0) m.second = at(slots_[i].per, outcome);
     m.covariate = at(slots_[i].covariate, outcome);

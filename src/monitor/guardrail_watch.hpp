@@ -11,6 +11,7 @@
 #include "monitor/attribution_window.hpp"
 #include "monitor/requirements.hpp"
 #include "ports/predictions.hpp"
+#include "ports/recordings.hpp"
 
 namespace backstay::monitor {
 
@@ -42,7 +43,7 @@ class PairTable {
   void clear() { waiting_.clear(); }
 
  private:
-  static constexpr std::size_t kSlots = 4096;
+  static constexpr std::size_t kSlots = 1 << 16;
   std::vector<traffic::Outcome> waiting_;
 };
 
@@ -60,6 +61,10 @@ class GuardrailWatch {
   std::vector<rollout::Shown> shown(std::size_t step) const;
   /// Forgets all evidence.
   void reset();
+  /// Those that flag or pause, and have, look anew.
+  void rearm();
+  /// Whatever guardrails are shown, live or from a recording: what the functions below do, by its kind.
+  void show(const Observation& observation, const OnBreach& on_breach);
   /// `pi`: the chance this request had of going to the candidate. Calls `on_breach` for each guardrail that this
   /// outcome made breach.
   void observe(const traffic::Outcome& outcome, bool candidate, double pi, const OnBreach& on_breach);
@@ -77,6 +82,7 @@ class GuardrailWatch {
   double log_e(std::size_t index) const { return guardrails_[index].log_e(); }
 
  private:
+  guardrails::Guardrail fresh(std::size_t index) const;
   void feed(std::size_t index, const guardrails::Measurement& measurement, const OnBreach& on_breach);
   void feed_claims(std::size_t index, const guardrails::Measurement& measurement);
   void judge_together(const OnBreach& on_breach);

@@ -168,6 +168,52 @@ TEST_F(GuardrailWatchTest, ASegmentIsJudgedOnItsOwn) {
   EXPECT_LE(watch.evidence()[1].candidate_n, 30u);
 }
 
+TEST_F(GuardrailWatchTest, FailuresOfASegmentAreSeenByWhatTheRequestSays) {
+  GuardrailSpec spec;
+  spec.name = "errors of group 2";
+  spec.signal.segment.json_pointer = "/group";
+  spec.signal.where = guardrails::Predicate{guardrails::Predicate::Op::kIs, 2};
+  spec.objective = {guardrails::Objective::Kind::kAtMost, 0.05};
+  EXPECT_FALSE(validate(spec)) << "What failed has no echo.";
+  spec.signal.segment_of_request = true;
+  ASSERT_TRUE(validate(spec));
+  EXPECT_EQ(plan_values({spec})->sources[0].of, gateway::ValueSource::Of::kRequest);
+  GuardrailWatch watch = watch_of({spec});
+  Outcome failed = answered(1);
+  failed.status = 500;
+  see(watch, failed, 100);
+  EXPECT_TRUE(breached.empty());
+  failed.values[0] = 2;
+  see(watch, failed, 10);
+  EXPECT_EQ(breached.size(), 1U);
+}
+
+TEST_F(GuardrailWatchTest, AnAnswerAtItsLimitIsGood) {
+  // Values are floats, and no float is 0.95.
+  GuardrailSpec spec = safety();
+  spec.signal.ok_when = guardrails::Predicate{guardrails::Predicate::Op::kAtLeast, 0.95};
+  GuardrailWatch watch = watch_of({spec});
+  see(watch, answered(0.95F), 100);
+  EXPECT_EQ(watch.evidence()[0].candidate_bad, 0U);
+  see(watch, answered(0.9499F), 1);
+  EXPECT_EQ(watch.evidence()[0].candidate_bad, 1U);
+}
+
+TEST_F(GuardrailWatchTest, WhatFlaggedOrPausedLooksAnewWhenItIsArmedAgainAndWhatTakesBackDoesNot) {
+  GuardrailSpec pauses = safety();
+  pauses.action = guardrails::Action::kPause;
+  GuardrailSpec takes_back = safety();
+  takes_back.name = "other";
+  GuardrailWatch watch = watch_of({pauses, takes_back});
+  see(watch, answered(0), 200);
+  ASSERT_EQ(breached.size(), 2U);
+  watch.rearm();
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 0U);
+  EXPECT_TRUE(watch.evidence()[1].breached);
+  see(watch, answered(0), 200);
+  EXPECT_EQ(breached.size(), 3U);
+}
+
 TEST_F(GuardrailWatchTest, MirroredRequestsAreJudgedInPairs) {
   GuardrailSpec paired = safety();
   paired.objective = {};
@@ -418,10 +464,10 @@ void mirror(GuardrailWatch& watch, std::uint64_t number, float stable, float can
   outcome.prediction = {7, number};
   outcome.values[0] = stable;
   const auto ignore = [](const guardrails::Evidence&) {};
-  watch.observe(outcome, false, 0, ignore);
+  watch.observe(outcome, false, 0.5, ignore);
   outcome.role = traffic::Role::kShadow;
   outcome.values[0] = candidate;
-  watch.observe(outcome, true, 0, ignore);
+  watch.observe(outcome, true, 0.5, ignore);
 }
 
 TEST(Agreement, IsOfBothVersionsOnTheSameRequest) {

@@ -60,12 +60,37 @@ std::uint64_t fewest_outcomes(const GuardrailSpec& spec, double share) {
   return std::max(count, spec.min_samples);
 }
 
+/// Without a holdback the watch has nothing to compare the candidate with; empty: it has, or nobody compares.
+std::string alone_in_the_watch(const std::vector<GuardrailSpec>& specs, const rollout::Plan& plan) {
+  const bool compares = std::any_of(plan.steps.begin(), plan.steps.end(), [](const Step& step) {
+    return step.kind == Step::Kind::kCanary && step.ppm < kWhole;
+  });
+  if (compares || plan.holdback_ppm > 0 || plan.watch <= milliseconds{0}) return "";
+  std::string names;
+  for (const GuardrailSpec& spec : specs) {
+    if (spec.objective.kind != guardrails::Objective::Kind::kRelativeToStable || needs_pairs(spec)) continue;
+    names += fmt::format("{}'{}'", names.empty() ? "" : ", ", spec.name);
+  }
+  if (names.empty()) return "";
+  return fmt::format(
+      "Nothing is left with stable in this plan, so {} can compare nothing and will not act. Hold some back "
+      "(holdback: 5%), or give a guardrail an objective of its own, like {{at_most: 1%}}.",
+      names);
+}
+
 }  // namespace
 
 std::vector<std::string> little_traffic(const std::vector<GuardrailSpec>& specs, const rollout::Plan& plan,
                                         double requests_per_second) {
   std::vector<std::string> out;
-  if (!(requests_per_second > 0) || plan.steps.empty()) return out;
+  if (const std::string alone = alone_in_the_watch(specs, plan); !alone.empty()) out.push_back(alone);
+  if (plan.steps.empty()) return out;
+  if (!(requests_per_second > 0)) {
+    out.emplace_back(
+        "Whether there is enough traffic for the guardrails to decide anything is not known: the server has seen next "
+        "to none since it was started. backstay guardrail simulate tells how much it takes.");
+    return out;
+  }
   for (const GuardrailSpec& spec : specs) {
     const double expected = outcomes_of(spec, plan, requests_per_second);
     if (expected == 0 && needs_pairs(spec)) continue;  // The plan has no shadow step.

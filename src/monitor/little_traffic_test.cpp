@@ -36,8 +36,24 @@ TEST(LittleTraffic, AWindowEndsWhatAGuardrailSees) {
   EXPECT_NE(told[0].find("about 30 within its window"), std::string::npos) << told[0];
 }
 
-TEST(LittleTraffic, NothingIsSaidOfTrafficThatNobodyKnows) {
-  EXPECT_TRUE(little_traffic({errors()}, rollout::default_plan(), 0).empty());
+TEST(LittleTraffic, OfTrafficThatNobodyKnowsItSaysSo) {
+  const auto told = little_traffic({errors()}, rollout::default_plan(), 0);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("is not known"), std::string::npos) << told[0];
+}
+
+TEST(LittleTraffic, AWatchWithoutAHoldbackHasNothingToCompareWith) {
+  rollout::Plan plan = rollout::blue_green_plan();
+  plan.watch = seconds(60);
+  plan.holdback_ppm = 0;
+  GuardrailSpec own = errors();
+  own.objective = {guardrails::Objective::Kind::kAtMost, 0.05};
+  EXPECT_TRUE(little_traffic({own}, plan, 10).empty());
+  const auto told = little_traffic({errors(), own}, plan, 10);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("'errors' can compare nothing"), std::string::npos) << told[0];
+  plan.holdback_ppm = 50'000;
+  EXPECT_TRUE(little_traffic({errors()}, plan, 10).empty());
 }
 
 }  // namespace

@@ -294,7 +294,7 @@ TEST_F(MonitorTest, ARecordedRolloutIsDecidedAgainBitForBitAlsoAfterARestart) {
   start_canary("1.1.0");
   for (int i = 0; i < 200; ++i) request_that_fails();
   until([&] { return status().rollout->samples > 0 || status().rollout->phase == rollout::Phase::kRolledBack; });
-  restart();  // What was seen until now no longer counts, then as now.
+  restart();  // What was seen until now goes on to count, then as now.
   until([&] {
     request_that_fails();
     return status().rollout->phase == rollout::Phase::kRolledBack;
@@ -312,6 +312,63 @@ TEST_F(MonitorTest, ARecordedRolloutIsDecidedAgainBitForBitAlsoAfterARestart) {
   ASSERT_TRUE(instead);
   EXPECT_TRUE(instead->crossings.empty());
   EXPECT_EQ(instead->candidate_outcomes, again->candidate_outcomes);
+}
+
+TEST_F(MonitorTest, EvidenceGoesOnAfterARestartUnlessTheGuardrailsAreOthers) {
+  guardrails.resize(1);
+  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
+  guardrails[0].objective.bound = 0.9;
+  guardrails[0].alpha = 1e-300;
+  restart();
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  until([&] {
+    request_that_fails();
+    return status().guardrails[0].candidate_n >= 3;
+  });
+  const EndpointStatus before = status();
+  restart();
+  until([&] { return share("1.1.0") == 50'000; });
+  EXPECT_EQ(status().guardrails[0].candidate_n, before.guardrails[0].candidate_n);
+  EXPECT_EQ(status().guardrails[0].log_e, before.guardrails[0].log_e);
+  guardrails[0].objective.bound = 0.8;
+  restart();
+  until([&] { return share("1.1.0") == 50'000; });
+  EXPECT_EQ(status().guardrails[0].candidate_n, 0U);
+}
+
+TEST_F(MonitorTest, WhatWasDecidedAndNotStoredIsDecidedAgainByTheNextServer) {
+  guardrails.resize(1);
+  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
+  guardrails[0].objective.bound = 0.1;
+  restart();
+  deploy("1.0.0");
+  start_canary("1.1.0");
+  disk.set_full(true);
+  until([&] {
+    request_that_fails();
+    return share("1.1.0") == 0;
+  });
+  disk.wait_until_it_refused();
+  restart();
+  disk.set_full(false);
+  until([&] { return status().rollout->phase == rollout::Phase::kRolledBack; });
+  EXPECT_EQ(status().rollout->cause->trigger, "guardrail");
+  until([&] { return ledger.active_rollouts()->empty(); });
+}
+
+TEST_F(MonitorTest, ARolloutStandsStillWhenWhatItRequiresIsNoLongerMeasured) {
+  deploy("1.0.0");
+  rollout::Plan plan = rollout::default_plan();
+  rollout::Requirement required;
+  required.guardrail = "errors";
+  required.tolerance = 1.5;
+  plan.steps[0].proof = {{required}, std::chrono::hours(2), rollout::Proof::Otherwise::kRollBack};
+  ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", plan, {"alice", ""}).get());
+  until([&] { return share("1.1.0") == 50'000; });
+  guardrails.erase(guardrails.begin());
+  restart();
+  until([&] { return status().rollout->paused; });
 }
 
 TEST_F(MonitorTest, ARestartBringsBackTheSplitOfTheRolloutThatWasUnderWay) {

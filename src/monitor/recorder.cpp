@@ -10,16 +10,20 @@ namespace {
 
 constexpr std::size_t kAtOnce = 4'096;
 constexpr std::size_t kMostUnwritten = 512 * 1024;  // Some 70 MB.
-constexpr seconds kLongest{1};
+constexpr milliseconds kLongest{200};               // A server that keeps dying should have seen something.
 
 }  // namespace
 
 void Recorder::show(const std::string& rollout, const Observation& observation, Monotonic now) {
   if (store_ == nullptr) return;
-  if (rollout_ != rollout) begin(rollout);
+  if (rollout_ != rollout) begin(rollout, false);
   if (waiting_.empty()) oldest_ = now;
   waiting_.push_back(observation);
   if (waiting_.size() >= kAtOnce) flush();
+}
+
+void Recorder::resume(const std::string& rollout) {
+  if (store_ != nullptr) begin(rollout, true);
 }
 
 void Recorder::decided() {
@@ -43,13 +47,13 @@ void Recorder::finish() {
   thread_->finish();
 }
 
-void Recorder::begin(const std::string& rollout) {
+void Recorder::begin(const std::string& rollout, bool resumed) {
   end();
   rollout_ = rollout;
   progress_ = std::make_shared<Progress>();
   if (!thread_) thread_ = std::make_unique<TaskThread>();
-  thread_->post([store = store_, rollout, policy = policy_, progress = progress_] {
-    if (!store->begin(rollout, policy)) progress->failed = true;
+  thread_->post([store = store_, rollout, policy = policy_, resumed, progress = progress_] {
+    if (!(resumed ? store->resume(rollout) : store->begin(rollout, policy))) progress->failed = true;
   });
 }
 

@@ -19,10 +19,12 @@ class Recorder {
 
   /// Shown to the guardrails of this rollout. The first of a rollout begins its recording.
   void show(const std::string& rollout, const Observation& observation, Monotonic now);
+  /// After a restart the rollout goes on with what is in its recording.
+  void resume(const std::string& rollout);
   /// Something was decided: what led to it is written at once.
   void decided();
-  /// Time passes: what has waited for a second is written. `rollout`: the one that is under way; empty: none is, and
-  /// the recording ends.
+  /// Time passes: what has waited for a fifth of a second is written. `rollout`: the one that is under way; empty: none
+  /// is, and the recording ends.
   void tick(const std::string& rollout, Monotonic now);
   /// Waits until everything is written. A rollout that is under way is gone on with by the next process.
   void finish();
@@ -33,7 +35,7 @@ class Recorder {
     std::atomic<std::size_t> unwritten{0};
     std::atomic<bool> failed{false};  ///< Something is missing: what follows a gap can't be replayed.
   };
-  void begin(const std::string& rollout);
+  void begin(const std::string& rollout, bool resumed);
   void flush();
   void end();
 

@@ -13,6 +13,7 @@ class FakeStore : public RecordingStore {
   Result<void> begin(const std::string& rollout, const std::string& policy) override {
     return note("begin " + rollout + " " + policy);
   }
+  Result<void> resume(const std::string& rollout) override { return note("resume " + rollout); }
   Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) override {
     if (full) return Unexpected(ErrorCode::kResourceExhausted, "The disk is full.");
     return note("append " + rollout + " " + std::to_string(observations.size()));
@@ -35,13 +36,13 @@ class FakeStore : public RecordingStore {
 
 const Monotonic kStart{};
 
-TEST(Recorder, WritesWhatWaitedForASecondAndEndsWithTheRollout) {
+TEST(Recorder, WritesWhatHasWaitedAndEndsWithTheRollout) {
   FakeStore store;
   Recorder recorder(&store, "p");
   recorder.show("e-1", {}, kStart);
-  recorder.tick("e-1", kStart + milliseconds(999));
-  recorder.show("e-1", {}, kStart + milliseconds(999));
-  recorder.tick("e-1", kStart + seconds(1));
+  recorder.tick("e-1", kStart + milliseconds(199));
+  recorder.show("e-1", {}, kStart + milliseconds(199));
+  recorder.tick("e-1", kStart + milliseconds(200));
   recorder.show("e-1", {}, kStart + seconds(2));
   recorder.tick("", kStart + seconds(2));
   recorder.finish();
@@ -77,6 +78,16 @@ TEST(Recorder, AfterAFailureItIsToldThatSomethingIsMissingAndTheNextRolloutIsRec
   next.finish();
   EXPECT_EQ(other.calls, (std::vector<std::string>{"begin e-2 p", "append e-2 1", "end e-2", "begin e-3 p",
                                                    "append e-3 1", "end e-3"}));
+}
+
+TEST(Recorder, GoesOnWithARolloutThatAnEarlierProcessRecorded) {
+  FakeStore store;
+  Recorder recorder(&store, "p");
+  recorder.resume("e-1");
+  recorder.show("e-1", {}, kStart);
+  recorder.tick("", kStart);
+  recorder.finish();
+  EXPECT_EQ(store.calls, (std::vector<std::string>{"resume e-1", "append e-1 1", "end e-1"}));
 }
 
 TEST(Recorder, WithoutAStoreDoesNothing) {

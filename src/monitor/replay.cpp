@@ -46,6 +46,15 @@ class Replay {
             "Replay with guardrails on errors, latency and the values that were recorded.");
       places_[slot] = static_cast<int>(found - recorded_values.sources.begin());
     }
+    const auto is_told = [](const GuardrailSpec& spec) { return guardrails::is_told(spec.signal.kind); };
+    const auto told = std::find_if(specs.begin(), specs.end(), is_told);
+    if (told != specs.end() && std::none_of(recorded.guardrails.begin(), recorded.guardrails.end(), is_told))
+      return Unexpected(
+          ErrorCode::kInvalidArgument,
+          fmt::format("What users told was not recorded, which '{}' takes: no guardrail of that time did, "
+                      "so no predictions were remembered that feedback could have joined.",
+                      told->name),
+          "Replay with guardrails on errors, latency and the values that were recorded.");
     TRY_DO(find_examiners(values.examiners, recorded_values.examiners));
     watch_.emplace(specs, values.slots, decides.family);
     out.since_restart = out.crossings.size();
@@ -67,12 +76,15 @@ class Replay {
   void observe(const Observation& recorded) {
     if (!watch_) return;  // A recording begins with its policy.
     if (recorded.kind == Observation::Kind::kReset) return watch_->reset();
+    if (recorded.kind == Observation::Kind::kRearm) return watch_->rearm();
     Observation o = recorded;
     for (std::size_t slot = 0; slot < places_.size(); ++slot)
       o.outcome.values[slot] =
           places_[slot] < 0 ? traffic::kNoValue : recorded.outcome.values[static_cast<std::size_t>(places_[slot])];
     const bool later = o.kind != Observation::Kind::kOutcome;
     const Monotonic at = later ? o.at : o.outcome.at;
+    // What stable answered while the candidate warmed up tells nothing of the two.
+    if (!later && !o.candidate && o.pi == 0 && !first_at_) return watch_->show(o, [](const Evidence&) {});
     if (!first_at_) first_at_ = at;
     out.lasted = base_ + std::max<nanoseconds>(at - *first_at_, nanoseconds{0});
     if (o.kind == Observation::Kind::kLabel) ++out.labels;
@@ -82,7 +94,11 @@ class Replay {
       out.crossings.push_back({out.candidate_outcomes, out.lasted, o.outcome.prediction, evidence});
     };
     const std::size_t before = out.crossings.size();
-    show(o, crossed);
+    if (o.kind == Observation::Kind::kVerdict) {
+      if (o.examiner >= examiners_.size() || examiners_[o.examiner] < 0) return;  // Nobody listens.
+      o.examiner = static_cast<std::uint8_t>(examiners_[o.examiner]);
+    }
+    watch_->show(o, crossed);
     // Every point is too many, and the last before a crossing matters most.
     if (o.candidate && (seen_++ % stride_ == 0 || out.crossings.size() != before)) add_points();
   }
@@ -111,25 +127,6 @@ class Replay {
       examiners_[static_cast<std::size_t>(found - recorded.begin())] = static_cast<int>(i);
     }
     return {};
-  }
-
-  void show(const Observation& o, const GuardrailWatch::OnBreach& crossed) {
-    switch (o.kind) {
-      case Observation::Kind::kOutcome: watch_->observe(o.outcome, o.candidate, o.pi, crossed); break;
-      case Observation::Kind::kLabel: feedback(FeedbackKind::kLabel, o, crossed); break;
-      case Observation::Kind::kReport: feedback(FeedbackKind::kReport, o, crossed); break;
-      case Observation::Kind::kConversion: feedback(FeedbackKind::kConversion, o, crossed); break;
-      case Observation::Kind::kVerdict:
-        if (o.examiner < examiners_.size() && examiners_[o.examiner] >= 0)
-          watch_->observe_verdict(static_cast<std::size_t>(examiners_[o.examiner]), o.outcome, o.candidate, o.pi,
-                                  o.label, o.at, crossed);
-        break;
-      case Observation::Kind::kReset: break;
-    }
-  }
-
-  void feedback(FeedbackKind kind, const Observation& o, const GuardrailWatch::OnBreach& crossed) {
-    watch_->observe_feedback(kind, o.outcome, o.candidate, o.pi, o.label, o.at, crossed);
   }
 
   void add_points() {
@@ -161,9 +158,11 @@ Result<Replayed> replay(const RecordingStore& recordings, const std::string& rol
                         const std::optional<guardrails::Policy>& instead) {
   Replay work(instead);
   TRY(const RecordingStore::Recorded recorded,
-      recordings.read(rollout, {[&](const std::string& policy) { return work.begin(policy); },
-                                [&](const Observation& observation) { work.observe(observation); }}));
+      recordings.read(
+          rollout, {[&](const std::string& policy) { return work.begin(policy); },
+                    [&](const Observation& observation) { work.observe(observation); }, [&] { ++work.out.resumed; }}));
   Replayed out = work.finish();
+  out.instead = instead.has_value();
   out.recorded = recorded;
   return out;
 }

@@ -36,7 +36,9 @@ struct Replayed {
   std::uint64_t labels = 0;
   nanoseconds lasted{0};                         ///< From the first to the last outcome or label.
   std::vector<Crossing> crossings;               ///< In order.
-  std::size_t restarts = 0;                      ///< Of the server: evidence began anew each time.
+  std::size_t restarts = 0;                      ///< Of the server, after which evidence began anew.
+  std::size_t resumed = 0;                       ///< Of the server, after which evidence went on.
+  bool instead = false;                          ///< With another policy than the recorded one.
   std::size_t since_restart = 0;                 ///< Crossings before this one were forgotten by a restart.
   std::vector<guardrails::Evidence> at_the_end;  ///< By guardrail.
   std::vector<Course> courses;                   ///< By guardrail.

@@ -6,6 +6,37 @@
 
 namespace backstay::monitor {
 
+namespace {
+
+Observation::Kind kind_of(FeedbackKind kind) {
+  switch (kind) {
+    case FeedbackKind::kLabel: return Observation::Kind::kLabel;
+    case FeedbackKind::kReport: return Observation::Kind::kReport;
+    case FeedbackKind::kConversion: return Observation::Kind::kConversion;
+  }
+  return Observation::Kind::kLabel;
+}
+
+}  // namespace
+
+Observation observation_of(const Prediction& prediction, const Label& label, const rollout::State& state,
+                           const RolloutClock& clock, const Clock& machine) {
+  const traffic::Outcome& outcome = prediction.outcome;
+  // The draw of a prediction that was made before this rollout was another one's: it tells of the version, and
+  // nothing of the two versions against one another. The id has whole seconds.
+  const bool drawn_here = outcome.prediction.at() > state.started_at;
+  const Monotonic now = machine.monotonic();
+  Observation out;
+  out.kind = kind_of(label.kind);
+  out.candidate = prediction.version == state.candidate;
+  out.pi = drawn_here ? outcome.candidate_ppm / static_cast<double>(traffic::kWhole) : 0;
+  out.label = label.value;
+  out.at = clock.at(now);
+  out.outcome = outcome;
+  out.outcome.at = clock.at(outcome.prediction, now, machine.now());
+  return out;
+}
+
 void VersionCounts::add(const traffic::Outcome& outcome) {
   if (outcome.role == traffic::Role::kShadow) {
     ++traffic.mirrored;
@@ -43,8 +74,7 @@ WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStor
       wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
                                  [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}
 
-void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
-  since = at;
+void WatchedEndpoint::require(const rollout::State* active) {
   std::vector<Required> required;
   trouble.clear();
   if (active != nullptr) {
@@ -56,8 +86,37 @@ void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
     }
   }
   watch.require(std::move(required));
+}
+
+void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
+  since = at;
+  require(active);
   watch.reset();
   step.reset();
+  if (active == nullptr) return;
+  Observation began;
+  began.kind = Observation::Kind::kReset;
+  began.epoch = rollout::new_epoch(*active);
+  recorder.show(active->id, began, at);
+}
+
+bool WatchedEndpoint::restore(const rollout::State& active, const RecordingStore& recordings, Monotonic at,
+                              Timestamp wall, std::vector<guardrails::Evidence>& crossed) {
+  require(&active);
+  auto restored = restore_evidence(recordings, active, policy_text(config), watch, at, wall);
+  if (!restored) return false;
+  since = at;
+  clock = restored->clock;
+  step.restore(active, restored->samples);
+  crossed = std::move(restored->crossed);
+  recorder.resume(active.id);
+  return true;
+}
+
+void WatchedEndpoint::show(const rollout::State& active, const Observation& observation,
+                           const GuardrailWatch::OnBreach& on_breach) {
+  recorder.show(active.id, observation, now);
+  watch.show(observation, on_breach);
 }
 
 double WatchedEndpoint::requests_per_second(Monotonic at) const {

@@ -12,7 +12,9 @@
 #include "monitor/guardrail_watch.hpp"
 #include "monitor/monitor.hpp"
 #include "monitor/recorder.hpp"
+#include "monitor/restore_evidence.hpp"
 #include "monitor/status.hpp"
+#include "ports/predictions.hpp"
 
 namespace backstay::monitor {
 
@@ -24,6 +26,11 @@ class StepCount {
     if (candidate) ++samples_;
   }
   void reset() { samples_ = 0; }
+  /// What an earlier process counted in this step.
+  void restore(const rollout::State& state, std::uint64_t samples) {
+    begin(state);
+    samples_ = samples;
+  }
   std::uint64_t of(const rollout::State& state) const { return counts(state) ? samples_ : 0; }
   /// Whether anything was seen in this step.
   bool counts(const rollout::State& state) const {
@@ -51,6 +58,11 @@ inline double candidate_chance(const traffic::Split& split, const traffic::Outco
   return outcome.candidate_ppm / static_cast<double>(traffic::kWhole);
 }
 
+/// What a label, report or conversion shows the guardrails of the rollout under way, of whose versions one made the
+/// prediction.
+Observation observation_of(const Prediction& prediction, const Label& label, const rollout::State& state,
+                           const RolloutClock& clock, const Clock& machine);
+
 struct VersionCounts {
   VersionTraffic traffic;
   guardrails::LatencySketch latency;
@@ -69,6 +81,11 @@ struct WatchedEndpoint {
 
   /// Evidence begins anew; what the rollout requires is looked at from here on.
   void reset(const rollout::State* active, Monotonic now);
+  /// Evidence goes on where it was when the server ended; false: it has begun anew.
+  bool restore(const rollout::State& active, const RecordingStore& recordings, Monotonic now, Timestamp wall,
+               std::vector<guardrails::Evidence>& crossed);
+  /// Shown to the guardrails of the rollout under way, and recorded. Its times are by `clock`.
+  void show(const rollout::State& active, const Observation& observation, const GuardrailWatch::OnBreach& on_breach);
   /// The evidence for what the rollout's step requires.
   std::vector<rollout::Shown> shown(const rollout::State& state) const;
   /// Of all versions together, since the first one; 0: not known yet.
@@ -80,6 +97,7 @@ struct WatchedEndpoint {
   ErrorAlarms error_alarms;
   std::map<std::string, VersionCounts> versions;
   StepCount step;
+  RolloutClock clock;  ///< Of the rollout under way.
   std::optional<std::chrono::nanoseconds> decision_to_zero;
   std::optional<Monotonic> decided_at;
   Monotonic since;                    ///< When the evidence began.
@@ -88,6 +106,9 @@ struct WatchedEndpoint {
   std::uint64_t labels_joined = 0;
   std::string trouble;          ///< Why a requirement can't be looked at; empty when all can.
   bool wants_feedback = false;  ///< Some guardrail is fed by what users tell.
+
+ private:
+  void require(const rollout::State* active);
 };
 
 }  // namespace backstay::monitor

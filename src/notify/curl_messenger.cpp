@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 64 * 1024;
 constexpr int kMailAccepted = 250;
+constexpr long kAnswerSeconds = 3;
 
 struct CleanUp {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -71,6 +72,8 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, mail ? "smtp,smtps" : "http,https");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(message.timeout.count()));
+  // The farewell of a mail session is waited for outside of that time, by what it may take to answer one command.
+  curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, kAnswerSeconds);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "backstay");
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &sent.body);

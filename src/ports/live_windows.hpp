@@ -22,10 +22,9 @@ struct LiveWindow {
   std::uint64_t requests = 0;                             ///< Sampled.
   std::uint64_t unreadable = 0;                           ///< Of these, bodies that have no rows.
   std::map<std::string, std::uint64_t> unreadable_for{};  ///< By why: "packed", "not_json", "no_rows".
-  std::uint64_t dropped = 0;           ///< Not looked into because too many came at once, on any endpoint.
-  std::vector<std::string> ignored{};  ///< Columns that are not to be compared: as configured, and the segment's.
-  std::string profile;                 ///< wire/profile_json.hpp, of the requests' rows.
-  std::string predictions;             ///< The same of the answers' rows; empty: none were readable.
+  std::uint64_t dropped = 0;  ///< Not looked into because too many came at once, on any endpoint.
+  std::string profile;        ///< wire/profile_json.hpp, of the requests' rows.
+  std::string predictions;    ///< The same of the answers' rows; empty: none were readable.
 };
 
 /// What became of the requests that were sampled of an endpoint.

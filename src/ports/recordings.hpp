@@ -17,16 +17,19 @@ struct Observation {
   enum class Kind : std::uint8_t {
     kOutcome,     ///< `outcome`.
     kLabel,       ///< `label` arrived for `outcome` at `at`.
-    kReset,       ///< What was seen so far no longer counts: another phase with another baseline began.
+    kReset,       ///< What was seen so far no longer counts: the experiment numbered `epoch` began.
     kReport,      ///< A user complained about `outcome` at `at`.
     kConversion,  ///< A user did what was hoped for after `outcome`, at `at`.
     kVerdict,     ///< `label` is what the policy's examiner `examiner` says of `outcome`, at `at`.
+    kRearm,       ///< A further step began: guardrails that flagged or paused look anew.
   };
   Kind kind = Kind::kOutcome;
-  bool candidate = false;     ///< Whose outcome it is: the candidate's, or stable's.
-  double pi = 0;              ///< The chance that the request had of going to the candidate.
-  double label = 0;           ///< kLabel, kVerdict.
-  Monotonic at;               ///< Of all but kOutcome and kReset. An outcome has its own.
+  bool candidate = false;  ///< Whose outcome it is: the candidate's, or stable's.
+  double pi = 0;           ///< The chance that the request had of going to the candidate.
+  double label = 0;        ///< kLabel, kVerdict.
+  /// Of what is told of an outcome. An outcome has its own. Times are by the rollout's clock (monitor::RolloutClock).
+  Monotonic at;
+  std::size_t epoch = 0;      ///< kReset: see rollout::new_epoch. Not kept of others.
   std::uint8_t examiner = 0;  ///< kVerdict: see monitor::ValuePlan.
   traffic::Outcome outcome;   ///< `endpoint` and `version` are not kept: they are numbers of one process.
 };
@@ -39,6 +42,8 @@ class RecordingStore {
   /// that had the same id and never was, and is begun anew. `policy` says which guardrails look on from here
   /// (wire/policy_json.hpp); they begin with nothing seen. kInvalidArgument for an id that is no file name.
   virtual Result<void> begin(const std::string& rollout, const std::string& policy) = 0;
+  /// Goes on with it after a restart: the same guardrails look on with what was recorded so far.
+  virtual Result<void> resume(const std::string& rollout) = 0;
   /// Adds to the end; it outlives the process when this returns, and a power failure once the recording has ended.
   /// kResourceExhausted when the recording is as long as it may be: it ends there.
   virtual Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) = 0;
@@ -50,6 +55,7 @@ class RecordingStore {
   struct Reader {
     std::function<Result<void>(const std::string& policy)> policy;
     std::function<void(const Observation&)> observation;
+    std::function<void()> resumed{};  ///< The server was started again here; may be empty.
   };
   /// All of it, in order. kNotFound: this rollout was not recorded, or the recording was removed to make room.
   /// `complete` is false when something may be missing at the end: the limit was reached, the server was killed, or the

@@ -9,13 +9,14 @@
 #include "services/evaluate_gate.hpp"
 #include "services/find_dependents.hpp"
 #include "services/lineage.hpp"
+#include "services/look_back.hpp"
 #include "wire/scorecard_json.hpp"
 
 namespace backstay::services {
 
 namespace {
 
-constexpr std::size_t kHistory = 100;
+constexpr std::size_t kHistory = 1'000;
 
 template <class T>
 Timestamp newest_of(const std::vector<T>& items) {
@@ -81,22 +82,62 @@ Result<void> check_required(const Records& records, const std::string& endpoint,
   return {};
 }
 
+namespace {
+
+/// What became known of a version since a rollout of it ended.
+struct Since {
+  bool measured = false;
+  bool judged = false;
+};
+
+/// By the log's order, which no clock changes; nullopt: the log does not name the rollout.
+Result<std::optional<Since>> known_since(const Records& records, const rollout::State& state, const std::string& ref) {
+  Since since;
+  const std::string named = fmt::format(R"("rollout":"{}")", state.id);
+  TRY(const bool found, look_back(records.audit, [&](const audit::Entry& entry) {
+        if (entry.draft.subject == ref) {
+          since.measured = since.measured || entry.draft.action == "scorecard.add";
+          since.judged = since.judged || entry.draft.action == "gate.verdict";
+        }
+        const bool ended = entry.draft.action == "rollout.rollback" || entry.draft.action == "rollout.done";
+        return ended && entry.draft.evidence.find(named) != std::string::npos ? Look::kFound : Look::kGoOn;
+      }));
+  return found ? std::optional(since) : std::nullopt;
+}
+
+bool was_taken_back(const rollout::State& state, const std::string& number, TakenBackBy by) {
+  const bool anyone = by == TakenBackBy::kAnyone;
+  if (state.candidate == number && state.cause)
+    return state.cause->trigger == "guardrail" || (anyone && state.cause->trigger != "dependency");
+  // Left by hand for a version before it.
+  const bool left = state.revert && state.phase == rollout::Phase::kDone && state.stable == number;
+  return anyone && left && state.started_by != rollout::kSelf;
+}
+
+}  // namespace
+
 Result<void> check_taken_back(const Records& records, const std::string& endpoint,
-                              const registry::VersionRef& candidate) {
+                              const registry::VersionRef& candidate, TakenBackBy by) {
   const std::string number = candidate.version.str();
   TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
   TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
   TRY(const std::vector<rollout::State> history, records.rollouts.rollouts(endpoint, kHistory));
   for (const rollout::State& state : history) {
-    const bool taken_back = state.candidate == number && state.cause && state.cause->trigger == "guardrail";
-    if (!taken_back) continue;
+    if (!was_taken_back(state, number, by)) continue;
     // The same evidence judged again says the same: what traffic showed is not in it.
-    const bool measured = newest_of(scorecards) > state.phase_since;
-    if (measured && newest_of(verdicts) > state.phase_since) continue;
+    TRY(std::optional<Since> since, known_since(records, state, candidate.str()));
+    if (!since) since = {newest_of(scorecards) > state.phase_since, newest_of(verdicts) > state.phase_since};
+    const bool measured = since->measured;
+    if (measured && since->judged) continue;
     return Unexpected(
         ErrorCode::kFailedPrecondition,
-        fmt::format("A guardrail took {} back in {}, and {} since: {}", candidate.str(), state.id,
-                    measured ? "no gate judged it" : "nothing was measured", state.cause->reason),
+        fmt::format("{} {} in {}, and {} since{}{}",
+                    state.cause && state.cause->trigger != "guardrail" ? state.cause->actor + " took"
+                    : state.cause                                      ? "A guardrail took"
+                                                                       : state.started_by + " left",
+                    state.cause ? candidate.str() + " back" : candidate.str(), state.id,
+                    measured ? "no gate judged it" : "nothing was measured", state.cause ? ": " : ".",
+                    state.cause ? state.cause->reason : ""),
         "Fix it in a new version, or add what was learned to its scorecards (backstay scorecard add) and judge it "
         "again with backstay gate.");
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,11 @@ Result<std::vector<std::string>> weak_evidence(const Records& records, const reg
 Result<void> check_required(const Records& records, const std::string& endpoint, const StoredVersion& candidate,
                             const ReleaseRules& rules);
 
-/// Whether a guardrail took the version back on this endpoint and it was not measured and judged anew since.
+/// Whether a guardrail took the version back on this endpoint and it was not measured and judged anew since. What
+/// nobody orders but Backstay itself is not to bring back what `anyone` took back or left.
+enum class TakenBackBy : std::uint8_t { kGuardrails, kAnyone };
 Result<void> check_taken_back(const Records& records, const std::string& endpoint,
-                              const registry::VersionRef& candidate);
+                              const registry::VersionRef& candidate, TakenBackBy by = TakenBackBy::kGuardrails);
 
 /// Whether the endpoint, or this version on it, was taken back so often of late that a release has to wait
 /// (rollout::damped); kFailedPrecondition says until when. A person may go past it with a reason.

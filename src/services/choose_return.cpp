@@ -135,8 +135,12 @@ Result<ReturnChoice> choose_return(const Records& records, const EndpointRecord&
     if (!number) continue;
     const registry::VersionRef ref{record.model, *number};
     TRY(std::string failed, why_it_failed(records, record, text));
-    targets.push_back({text, reason_of(check_return(records, ref)), not_releasable(records, record, rules, ref),
-                       is_warm(record.endpoint, text), std::move(failed)});
+    const bool warm = is_warm(record.endpoint, text);
+    // It was to be ready all the time: that it isn't is a failure, unlike that of a version nobody has started yet.
+    if (failed.empty() && !warm && text == record.standby)
+      failed = fmt::format("{} is kept running as the standby, and is not ready now", text);
+    targets.push_back({text, reason_of(check_return(records, ref)), not_releasable(records, record, rules, ref), warm,
+                       std::move(failed)});
   }
   return choose_among(targets, record.stable);
 }

@@ -76,13 +76,16 @@ std::string evidence_of(const std::string& policy, bool forced) {
 
 }  // namespace
 
-bool is_rolled_back(const rollout::State& latest) {
+bool is_rolled_back(const rollout::State& latest, Timestamp now) {
+  constexpr std::chrono::minutes kSameOrder{15};
+  if (now - latest.phase_since > kSameOrder) return false;
   if (latest.phase == rollout::Phase::kRolledBack) return !latest.revert;
   return latest.phase == rollout::Phase::kDone && latest.revert && latest.started_by != rollout::kSelf;
 }
 
 void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollout::State>& latest,
-                         std::uint64_t next_number, milliseconds ready_timeout, const std::string& policy) {
+                         std::uint64_t next_number, milliseconds ready_timeout, const std::string& policy,
+                         const rollout::Calendar& calendar) {
   Endpoint& endpoint = endpoints_[record.endpoint];
   endpoint = Endpoint{};
   endpoint.record = record;
@@ -91,8 +94,8 @@ void RolloutDriver::load(const EndpointRecord& record, const std::optional<rollo
   endpoint.rollout = latest;
   if (!record.standby.empty()) world_.ensure_backend(record.endpoint, record.standby);
   if (under_way(latest)) {
-    rollout::Transition restarted =
-        rollout::step(*latest, rollout::Restarted{digest_of(policy), evidence_of(policy, false)}, clock_.now());
+    rollout::Transition restarted = rollout::step(
+        *latest, rollout::Restarted{digest_of(policy), evidence_of(policy, false), calendar}, clock_.now());
     // What it was is what traffic and backends are brought to: that waits for no store.
     for (const rollout::Effect& effect : std::exchange(restarted.after_commit, {})) perform(record.endpoint, effect);
     apply(endpoint, std::move(restarted), {});
@@ -210,7 +213,7 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     return;
   }
   // The same order again: what was to be left was left, and nobody meant to go further back.
-  if (endpoint.rollout && is_rolled_back(*endpoint.rollout)) return answer(done, {});
+  if (endpoint.rollout && is_rolled_back(*endpoint.rollout, clock_.now())) return answer(done, {});
   if (endpoint.record.standby.empty() && target.version.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
@@ -230,6 +233,10 @@ void RolloutDriver::leave_stable(const std::string& name, const Target& target, 
     return;
   }
   const bool busy = endpoint.rollout && (under_way(endpoint.rollout) || !endpoint.pending.empty());
+  // It is on its way already, by an order of before a restart.
+  if (busy && endpoint.rollout->revert && endpoint.rollout->stable == endpoint.record.stable &&
+      endpoint.rollout->phase != rollout::Phase::kRolledBack)
+    return answer_when_stored(endpoint, std::move(done));
   const bool returned =
       endpoint.rollout && endpoint.rollout->revert && endpoint.rollout->phase == rollout::Phase::kDone;
   if (busy || returned)
@@ -339,6 +346,10 @@ void RolloutDriver::perform(const std::string& name, const rollout::Effect& effe
     const EndpointRecord& record = endpoints_.at(name).record;
     if (release->version != record.stable && release->version != record.standby)
       world_.release_backend(name, release->version);
+  } else if (std::holds_alternative<rollout::RearmGuardrails>(effect)) {
+    world_.rearm_guardrails(name);
+  } else if (std::holds_alternative<rollout::RestoreGuardrails>(effect)) {
+    world_.restore_guardrails(name);
   } else {
     world_.reset_guardrails(name);
   }

@@ -22,6 +22,9 @@ class RolloutWorld {
   virtual void ensure_backend(const std::string& endpoint, const std::string& version) = 0;
   virtual void release_backend(const std::string& endpoint, const std::string& version) = 0;
   virtual void reset_guardrails(const std::string& endpoint) = 0;
+  virtual void rearm_guardrails(const std::string& endpoint) = 0;
+  /// See rollout::RestoreGuardrails.
+  virtual void restore_guardrails(const std::string& endpoint) = 0;
 };
 
 /// Makes transitions durable without blocking the caller. `done` is called later, on the driver's thread, in order.
@@ -50,7 +53,8 @@ struct Destination {
 
 /// Whether a rollback that is ordered after `latest` is the same order again: what it was to leave was left, and nobody
 /// meant to go further back. Not after a return that failed, nor after one that nobody ordered.
-bool is_rolled_back(const rollout::State& latest);
+/// Nor after a while: whoever orders a rollback days later means what serves then.
+bool is_rolled_back(const rollout::State& latest, Timestamp now);
 
 /// Runs every endpoint's rollout: feeds events to the pure function, performs its effects in their fixed order
 /// (before_commit, commit, after_commit) and keeps trying until a transition is durable. Taking traffic from a
@@ -67,9 +71,10 @@ class RolloutDriver {
   /// An endpoint as the store knows it: brings traffic and backends to where they were, the rollout too when `latest`
   /// is still under way. A finished one is wanted as well: a rollback that is repeated after a restart must be known.
   /// `ready_timeout`: how long a return waits for the backend of the version that it leads to. `policy`: as
-  /// ReleaseOrder has it; when it is another one than before, the log says so.
+  /// ReleaseOrder has it; when it is another one than before, the log says so. `calendar`: the endpoint's.
   void load(const EndpointRecord& record, const std::optional<rollout::State>& latest, std::uint64_t next_number,
-            milliseconds ready_timeout = rollout::Plan().ready_timeout, const std::string& policy = "");
+            milliseconds ready_timeout = rollout::Plan().ready_timeout, const std::string& policy = "",
+            const rollout::Calendar& calendar = {});
 
   /// Starts a rollout to `candidate`; kConflict while another one is under way. One that has just ended is waited for
   /// until its end is durable; kConflict when a guardrail took this candidate back in it: whoever checked it for this

@@ -24,6 +24,8 @@ class World : public RolloutWorld, public CommitQueue {
   void ensure_backend(const std::string&, const std::string& version) override { backends.insert(version); }
   void release_backend(const std::string&, const std::string& version) override { backends.erase(version); }
   void reset_guardrails(const std::string&) override { ++resets; }
+  void rearm_guardrails(const std::string&) override {}
+  void restore_guardrails(const std::string&) override { ++restored; }
   void submit(const rollout::Transition& transition, const std::string& model, Done done) override {
     queue.push_back({transition, model, std::move(done)});
   }
@@ -51,6 +53,7 @@ class World : public RolloutWorld, public CommitQueue {
   std::set<std::string> backends;
   std::deque<Item> queue;
   int resets = 0;
+  int restored = 0;
 
  private:
   RolloutStore& store_;

@@ -6,6 +6,7 @@
 
 #include "services/accept_scan.hpp"
 #include "services/scan_version.hpp"
+#include "services/void_exceptions.hpp"
 #include "wire/scorecard_json.hpp"
 
 namespace backstay::services {
@@ -80,9 +81,11 @@ Result<void> check_releasable(VersionStore& versions, const StoredVersion& versi
     if (!judged.insert(verdict.gate).second || verdict.verdict == "PASS") continue;
     TRY(const auto exception, exception_for(exceptions, version, verdict));
     if (exception) continue;
-    return Unexpected(ErrorCode::kFailedPrecondition,
-                      fmt::format("Gate '{}' says {} about {}.", verdict.gate, verdict.verdict, name),
-                      "backstay show tells which rule; add the scorecards it needs, or register a better version.");
+    TRY(const std::string but, why_not_covered(exceptions, version, verdict));
+    return Unexpected(
+        ErrorCode::kFailedPrecondition,
+        fmt::format("Gate '{}' says {} about {}.{}", verdict.gate, verdict.verdict, name, but.empty() ? "" : " " + but),
+        "backstay show tells which rule; add the scorecards it needs, or register a better version.");
   }
   return {};
 }

@@ -8,9 +8,9 @@
 #include "domain/registry/measurement.hpp"
 #include "services/add_scorecard.hpp"
 #include "services/ask_model.hpp"
-#include "services/local_files.hpp"
+#include "services/compare_with_golden.hpp"
+#include "services/measure_parts.hpp"
 #include "services/score_texts.hpp"
-#include "wire/answers_jsonl.hpp"
 #include "wire/suite_yaml.hpp"
 
 namespace backstay::services {
@@ -78,8 +78,8 @@ Digest key_of(const StoredVersion& version, const Suite& suite, const Question& 
                   question.set->name, question.set->output.name, question.batch_rows, question.seed, question.name);
   text += text_of(question.change) + '\n';
   const evaluation::BackendChoice& backend = suite.backend;
-  text += fmt::format("{} {} {} {}\n", static_cast<int>(backend.kind), backend.url, fmt::join(backend.command, "\x1f"),
-                      backend.served_as);
+  text += fmt::format("{} {} {} {}\n", static_cast<int>(backend.kind), backend.url_of(version.ref.version.str()),
+                      fmt::join(backend.command, "\x1f"), backend.served_as);
   for (const evaluation::Input& input : question.set->inputs)
     text += fmt::format("{}: {} [{}] {}\n", input.name, fmt::join(input.columns, "\x1f"), fmt::join(input.shape, ","),
                         input.missing ? "'" + *input.missing + "'" : "none");
@@ -227,51 +227,6 @@ class Examination {
   bool refused_ = false;
 };
 
-/// "golden_mismatches": rows whose answers are not, bit by bit, what was recorded.
-Result<registry::Metric> compare_with_golden(const Set& set, const std::filesystem::path& folder,
-                                             const NamedTensor& output, std::uint64_t rows) {
-  const std::filesystem::path path = folder / set.golden;
-  std::vector<bool> seen(rows, false);
-  std::uint64_t line_number = 0;
-  std::uint64_t same = 0;
-  std::string rest;
-  const auto take = [&](std::string_view line) -> Result<void> {
-    ++line_number;
-    if (line.empty()) return {};
-    const std::string name = fmt::format("{} line {}", set.golden, line_number);
-    TRY(const wire::RecordedAnswer recorded, wire::answer_from_json(name, line));
-    if (recorded.set != set.name) return {};
-    if (recorded.row >= rows || seen[recorded.row])
-      return Unexpected(ErrorCode::kInvalidArgument,
-                        fmt::format("{} is for row {}, which is {}.", name, recorded.row + 1,
-                                    recorded.row >= rows ? "beyond the set" : "there twice"),
-                        "Record the answers of this set anew: backstay evaluate --answers FILE.");
-    seen[recorded.row] = true;
-    if (wire::same_answer(output, recorded.row, recorded)) ++same;
-    return {};
-  };
-  const auto each_line = [&](std::span<const std::byte> piece) -> Result<void> {
-    rest.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    std::size_t begin = 0;
-    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
-      TRY_DO(take(std::string_view(rest).substr(begin, end - begin)));
-      begin = end + 1;
-    }
-    rest.erase(0, begin);
-    return {};
-  };
-  TRY_DO(read_file(path, each_line));
-  TRY_DO(take(rest));
-  const auto missing = static_cast<std::uint64_t>(std::count(seen.begin(), seen.end(), false));
-  if (missing > 0)
-    return Unexpected(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{} has no answers for {} of the {} rows of the set '{}'.", set.golden, missing, rows, set.name),
-        "Record the answers of this set anew: backstay evaluate --answers FILE.");
-  const auto mismatches = static_cast<double>(rows - same);
-  return evaluation::metric_of("golden_mismatches", mismatches, rows, {mismatches, mismatches});
-}
-
 /// Why a set lacks figures that others have; empty: it lacks none.
 std::string left_out(const Suite& suite, const Set& set, const Predictions& predictions) {
   if (set.output.kind == evaluation::Output::Kind::kText) return "";
@@ -288,6 +243,13 @@ std::string left_out(const Suite& suite, const Set& set, const Predictions& pred
                      fmt::join(names, ", "));
 }
 
+/// Two versions that stand behind one command or url, by mistake, would pass every rule about a change.
+bool same_answers(const std::vector<SetAnswers>& a, const std::vector<SetAnswers>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const SetAnswers& one, const SetAnswers& other) {
+    return one.output.numbers == other.output.numbers && one.output.texts == other.output.texts;
+  });
+}
+
 /// The scorecards of one set.
 Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const Set& set, const SetFacts& facts,
                                                        const SetAnswers& answers, const SetAnswers* baseline,
@@ -299,11 +261,15 @@ Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const
     if (metrics.empty()) return;
     cards.push_back({kind, set.name, "", std::move(metrics), suite.confidence});
   };
+  const auto measured = [&](const std::vector<evaluation::MeasuredPart>& parts) {
+    return measure_parts(parts, suite.parallel, set.name, request.progress);
+  };
   const bool text = set.output.kind == evaluation::Output::Kind::kText;
   std::vector<registry::Metric> quality;
   if (!text)
-    quality = evaluation::quality_metrics(answers.predictions, baseline != nullptr ? &baseline->predictions : nullptr,
-                                          baseline_name, options, suite.min_group);
+    quality =
+        measured(evaluation::quality_parts(answers.predictions, baseline != nullptr ? &baseline->predictions : nullptr,
+                                           baseline_name, options, suite.min_group));
   std::vector<registry::Metric> safety;
   for (std::size_t i = 0; i < set.safety.size(); ++i)
     for (registry::Metric& metric : evaluation::safety_metrics(
@@ -335,41 +301,24 @@ Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const
         evaluation::latency_metrics(answers.timing->seconds, answers.timing->rows_per_second, suite.confidence));
   if (!text)
     add(ScorecardKind::kBias,
-        evaluation::bias_metrics(answers.predictions, {suite.confidence, suite.min_group, suite.small_groups}));
+        measured(evaluation::bias_parts(answers.predictions, {suite.confidence, suite.min_group, suite.small_groups})));
   add(ScorecardKind::kQuality, std::move(quality));
   return cards;
 }
 
 }  // namespace
 
-namespace {
-
-/// A url is the same for all versions: what answers there would be compared with itself.
-Result<void> drop_baseline_behind_the_url(const Suite& suite, EvaluationRequest& request, Evaluation& done) {
-  if (!request.baseline || suite.backend.kind != evaluation::BackendChoice::Kind::kUrl) return {};
-  const std::string problem = fmt::format("{} and {} would both be asked at {}, which would be compared with itself",
-                                          request.version.str(), request.baseline->str(), suite.backend.url);
-  if (request.baseline_named)
-    return Unexpected(ErrorCode::kInvalidArgument, problem + ".",
-                      "Let the suite start the versions (backend: {kind: model} or process), or use --against none.");
-  done.warnings.push_back(problem +
-                          ": nothing is compared. Rules like max_drop need backend: {kind: model} or process.");
-  request.baseline.reset();
-  return {};
-}
-
-}  // namespace
-
-Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& asked, const Actor& actor) {
-  EvaluationRequest request = asked;
+Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const EvaluationRequest& request,
+                                    const Actor& actor) {
   Evaluation done;
   done.suite_sha256 = sha256(request.suite_text);
   TRY(const wire::Document document, wire::Document::from_yaml(request.suite_name, request.suite_text));
   TRY(done.suite, wire::suite_from(document));
   const Suite& suite = done.suite;
   TRY_DO(ports.registry.versions.version(request.version));
-  TRY_DO(drop_baseline_behind_the_url(suite, request, done));
-  done.baseline = request.baseline;
+  if (request.baseline)
+    TRY_DO(
+        evaluation::check_urls_of_pair(suite.backend, request.version.version.str(), request.baseline->version.str()));
   std::vector<SetFacts> facts;
   for (const Set& set : suite.sets) {
     TRY(SetFacts one, read_facts(set, request.folder));
@@ -384,6 +333,12 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
   if (request.baseline) {
     TRY(before, production.run(*request.baseline, false));
   }
+  if (request.baseline && suite.backend.kind != evaluation::BackendChoice::Kind::kModel &&
+      same_answers(answers, before))
+    done.warnings.push_back(
+        fmt::format("{} and {} gave the same answers to all rows, bit for bit: look whether the suite's backend runs "
+                    "each of them ({{artifacts}} and {{version}} in its command or url).",
+                    request.version.str(), request.baseline->str()));
   done.resumed_rows = candidate.resumed_rows() + production.resumed_rows();
   done.restarts = candidate.restarts() + production.restarts();
   if (done.restarts > 0)

@@ -31,14 +31,12 @@ struct EvaluationRequest {
   std::string suite_text;
   std::filesystem::path folder;                  ///< Files of sets are relative to it.
   std::optional<registry::VersionRef> baseline;  ///< Also measured on the same rows, and compared with.
-  bool baseline_named = false;                   ///< Somebody asked for that one; else it is the usual one.
   std::string program_version;
   OnProgress progress;  ///< Counts rows.
 };
 
 struct Evaluation {
   evaluation::Suite suite;
-  std::optional<registry::VersionRef> baseline;  ///< It was compared with.
   Digest suite_sha256;
   std::vector<registry::StoredScorecard> scorecards;
   std::vector<std::pair<std::string, evaluation::NamedTensor>> answers;  ///< By set, to the rows as they are.

@@ -30,13 +30,20 @@ Result<std::vector<audit::Entry>> entries_of(const AuditLog& log, const rollout:
   constexpr std::size_t kPage = 4096;
   std::vector<audit::Entry> out;
   const std::string subject = "endpoint " + rollout.endpoint;
+  // Entries name their rollout; those of before they did are known by their time, which the clock may have been set
+  // since.
+  const std::string named = fmt::format(R"("rollout":"{}")", rollout.id);
+  const auto is_its_own = [&](const audit::Entry& entry) {
+    if (entry.draft.evidence.find(R"("rollout":")") == std::string::npos) return entry.at >= rollout.started_at;
+    return entry.draft.evidence.find(named) != std::string::npos;
+  };
   for (std::uint64_t from = 1;;) {
     TRY(const std::vector<audit::Entry> page, log.read(from, kPage));
     for (const audit::Entry& entry : page) {
-      if (entry.draft.subject != subject || entry.at < rollout.started_at) continue;
+      if (entry.draft.subject != subject) continue;
       const bool begins = entry.draft.action == "rollout.start" || entry.draft.action == "rollout.revert";
       if (begins && !out.empty()) return out;
-      if (begins || !out.empty()) out.push_back(entry);
+      if (begins ? is_its_own(entry) : !out.empty()) out.push_back(entry);
     }
     if (page.size() < kPage) return out;
     from += page.size();

@@ -50,7 +50,6 @@ Result<LivePeriod> live_period(const LiveWindowStore& store, const std::string& 
     out.unreadable += window.unreadable;
     for (const auto& [why, count] : window.unreadable_for) out.unreadable_for[why] += count;
     out.dropped += window.dropped;
-    out.ignored = {window.ignored.begin(), window.ignored.end()};
     out.parts.push_back({window.from, window.until, std::move(profile)});
   }
   if (!out.parts.empty()) return out;

@@ -25,7 +25,6 @@ struct LivePeriod {
   std::uint64_t unreadable = 0;
   std::map<std::string, std::uint64_t> unreadable_for{};  ///< By why.
   std::uint64_t dropped = 0;
-  std::set<std::string> ignored{};  ///< Columns that are not to be compared, as the newest window says.
 };
 
 /// kFailedPrecondition when there are none, with what to do.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "services/row_order.hpp"
 #include "tables/profile.hpp"
 #include "tables/table_reader.hpp"
 
@@ -255,18 +256,22 @@ Result<void> add_times(const LiveFile& file, LiveRows& out) {
   if (out.errors && out.errors->alarm) wanted.emplace(*out.errors->alarm - 1 + out.left_out, &out.errors->alarm_time);
   std::uint64_t row_number = 0;
   std::size_t time = 0;
-  std::optional<Timestamp> before;
-  return read_file(
+  RowOrder order;
+  TRY_DO(read_file(
       file.path, [&](const std::vector<std::string>& columns) { time = index_of(columns, file.time_column); },
       [&](const tables::Row& row) -> Result<void> {
         const auto [first, last] = wanted.equal_range(row_number++);
         for (auto each = first; each != last; ++each) *each->second = text_at(row, time);
-        const auto at = parse_row_time(std::string(text_at(row, time).substr(0, 64)));
-        if (at && before && *at < *before) out.in_order = false;
-        if (at) before = *at;
+        if (row_number <= out.left_out) return {};
+        const auto at = parse_row_time(std::string(text_at(row, time)));
+        order.add(at ? std::optional(*at) : std::nullopt);
         return {};
       },
-      {}, {});
+      {}, {}));
+  out.in_order = order.in_order();
+  if (out.in_order) return {};
+  for (const auto& [row, text] : wanted) text->clear();
+  return {};
 }
 
 }  // namespace

@@ -40,8 +40,10 @@ struct LiveRows {
   std::vector<ColumnAlarm> alarms;  ///< Earliest first.
   std::uint64_t left_out = 0;       ///< Rows before `since`.
   std::optional<ErrorReport> errors{};
+  /// The rows are in the order of the time column, but for a few. Looked at when there are alarms only: without that
+  /// order since when means nothing, and the alarms have no times.
+  bool in_order = true;
   std::set<std::string> times{};  ///< Columns of texts whose first value is a time.
-  bool in_order = true;           ///< False: there are alarms, and the rows are not in the order of the time column.
 };
 
 /// What is looked for while the rows are read, beside profiling them.

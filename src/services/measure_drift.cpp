@@ -72,6 +72,11 @@ std::string names_of(const drift::Profile& profile) {
   return out + (profile.columns.size() > kShown ? ", ..." : "");
 }
 
+std::string live_names_of(const drift::Profile& live) {
+  if (live.left_out == 0) return names_of(live);
+  return fmt::format("{}, and at least {} more that were left out", names_of(live), live.left_out);
+}
+
 /// Why no column could be compared.
 Unexpected nothing_to_compare(const DriftReport& report, const std::string& where) {
   const drift::Profile& training = report.training.profile;
@@ -91,7 +96,7 @@ Unexpected nothing_to_compare(const DriftReport& report, const std::string& wher
     return Unexpected(ErrorCode::kInvalidArgument, "All columns are left out.", "Leave out fewer of them.");
   return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} has no column of the training data.", where),
                     fmt::format("The training data has: {}; the live data has: {}.", names_of(training),
-                                names_of(report.live.profile)));
+                                live_names_of(report.live.profile)));
 }
 
 /// `predictions`: where the live predictions are.
@@ -131,7 +136,6 @@ Result<DriftReport> measure_drift(const Registry& registry, const registry::Vers
   }
   TRY(out.live, read_live_rows(question.file, watch, on_progress));
   TRY_DO(check_ignored(question.ignored, out.training.profile, out.live.profile));
-  out.ignored = watch.ignored;
   TRY_DO(compare_columns(question, watch.ignored, out.live.profile, question.file.path.string(), out));
   return out;
 }
@@ -144,10 +148,8 @@ Result<DriftReport> measure_live_drift(const Registry& registry, const registry:
   out.unreadable_for = period.unreadable_for;
   out.requests = period.requests;
   out.dropped = period.dropped;
-  out.ignored = question.ignored;
-  out.ignored.insert(period.ignored.begin(), period.ignored.end());
-  TRY_DO(compare_columns(question, out.ignored, period.predictions, "The live data", out));
-  out.since = drifted_since(out.training.profile, period, question.thresholds, out.ignored);
+  TRY_DO(compare_columns(question, question.ignored, period.predictions, "The live data", out));
+  out.since = drifted_since(out.training.profile, period, question.thresholds, question.ignored);
   return out;
 }
 

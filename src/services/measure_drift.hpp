@@ -29,7 +29,6 @@ struct DriftReport {
   std::uint64_t unreadable = 0;                           ///< those without rows,
   std::map<std::string, std::uint64_t> unreadable_for{};  ///< by why, and
   std::uint64_t dropped = 0;                              ///< those that were not looked into; 0 for a file.
-  std::set<std::string> ignored{};                        ///< Columns that were not compared.
   DriftedSince since;  ///< Of what drifted: the first window; empty for a file of rows.
   /// What people should do something about. Not `comparison` alone: a change near the end of the rows is diluted there.
   bool drifted() const;

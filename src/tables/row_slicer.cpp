@@ -184,16 +184,22 @@ std::vector<std::string> RowSlicer::warnings_of(const drift::Profile& profile) c
     out.push_back(
         fmt::format("{} has two columns '{}': profiles tell the first. Give each a name of its own.", name_, *twice));
   if (profile.left_out == 0) return out;
-  const std::size_t slices = by_value_.size() + by_range_.size();
-  const Room* fits = nullptr;
-  for (const Room& room : kRooms)
-    if (names.size() <= room.columns && slices > room.slices) fits = &room;
-  out.push_back(
-      fmt::format("{} has {} columns, and the first {} are profiled{}: drift is not looked for in the others. ", name_,
-                  names.size(), names.size() - profile.left_out,
-                  fits == nullptr ? "" : fmt::format(" in the last of its {} slices", slices)) +
-      (fits == nullptr ? "Leave out columns that are no inputs, or keep vectors as lists of numbers."
-                       : fmt::format("Cut it into at most {} slices.", fits->slices)));
+  const std::size_t profiled = names.size() - profile.left_out;
+  const Room* room =
+      std::find_if(std::begin(kRooms), std::end(kRooms), [&](const Room& each) { return each.columns == profiled; });
+  if (room == std::begin(kRooms) || room == std::end(kRooms)) {
+    out.push_back(
+        fmt::format("{} has {} columns, and the first {} are profiled: drift is not looked for in the others. "
+                    "Leave out columns that are no inputs, or keep vectors as lists of numbers.",
+                    name_, names.size(), profiled));
+  } else {
+    const std::size_t most = std::prev(room)->slices;
+    out.push_back(fmt::format(
+        "{} is cut into {} slices, and of those beyond {} only the first {} of its {} columns are profiled: "
+        "drift is not looked for in the others. Cut it into at most {} slices, such as months instead of "
+        "days, or leave out columns that are no inputs.",
+        name_, by_value_.size() + by_range_.size(), most, profiled, names.size(), most));
+  }
   return out;
 }
 

@@ -234,9 +234,11 @@ std::optional<double> Fields::read_number(const char* key, const json& value) {
     const std::string& text = value.get_ref<const std::string&>();
     double number = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (problem == std::errc{} && end == text.data() + text.size() && std::isfinite(number)) return number;
+    const bool percent = !text.empty() && end == text.data() + text.size() - 1 && *end == '%';
+    if (problem == std::errc{} && std::isfinite(number) && (percent || end == text.data() + text.size()))
+      return percent ? number / 100 : number;
   }
-  fail(key, "is not a number", "Write it like 0.95 or 100.");
+  fail(key, "is not a number", "Write it like 0.95, 95% or 100.");
   return std::nullopt;
 }
 

@@ -146,10 +146,12 @@ Section verdicts(const CardFacts& facts) {
   }
   if (facts.verdicts.empty()) section.lines.emplace_back("No gate has judged this version.");
   for (const CardException& exception : facts.exceptions)
-    section.lines.push_back(fmt::format("Exception from {}, signed by {} on {}, {} {}: {}", exception.from,
-                                        exception.signed_by, exception.at.substr(0, 10),
-                                        exception.expired ? "expired" : "valid until", exception.expires,
-                                        exception.reason));
+    section.lines.push_back(fmt::format("Exception from {}, signed with the key {} by {} on {}, until {}: {}. {}",
+                                        exception.from, exception.key_id.substr(0, 16), exception.signed_by,
+                                        exception.at.substr(0, 10), exception.expires, exception.reason,
+                                        exception.why_void.empty()
+                                            ? "It counts for endpoints whose exception_keys have the key."
+                                            : fmt::format("It counts nowhere: it {}.", exception.why_void)));
   return section;
 }
 

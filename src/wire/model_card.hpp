@@ -22,12 +22,14 @@ struct CardVerdict {
 
 /// That somebody signed for it although a gate did not pass it, or its scan calls it dangerous.
 struct CardException {
-  std::string from;  ///< "gate production" (its digest where no verdict tells the name), or "the scan".
-  std::string signed_by;
+  std::string from;       ///< "gate production" (its digest where no verdict tells the name), or "the scan".
+  std::string signed_by;  ///< The name that who signed it gave.
+  std::string key_id;     ///< Of the key that signed it.
   std::string reason;
   std::string at;
   std::string expires;
-  bool expired = false;
+  std::string
+      why_void;  ///< "expired at ...", "is about an earlier verdict"; empty: it counts where its key is trusted.
 };
 
 struct CardFacts {

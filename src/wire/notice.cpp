@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kSubject = "endpoint ";
 constexpr std::size_t kGithubDescription = 140;  // Its limit.
+constexpr std::size_t kSlackReason = 2'000;      // Its limit is 3,000 for all of it, in which < is four.
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -42,6 +43,16 @@ std::string slack_text(const std::string& text) {
   std::string out;
   for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   return out;
+}
+
+/// So many bytes at most, and no half of a character.
+std::string cut(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const std::string_view dots = "...";
+  std::size_t end = most - dots.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) --end;
+  text.resize(end);
+  return text.append(dots);
 }
 
 /// A header's value can't begin another line.
@@ -152,8 +163,9 @@ std::string slack_body(const Notice& n) {
   const std::string icon = std::string_view(severity(n)) == "error"     ? ":rotating_light:"
                            : std::string_view(severity(n)) == "warning" ? ":warning:"
                                                                         : ":white_check_mark:";
-  const json text{{"type", "mrkdwn"},
-                  {"text", fmt::format("{} *{}*\n{}", icon, slack_text(headline(n)), slack_text(n.reason))}};
+  const json text{
+      {"type", "mrkdwn"},
+      {"text", fmt::format("{} *{}*\n{}", icon, slack_text(headline(n)), slack_text(cut(n.reason, kSlackReason)))}};
   const json context{{"type", "mrkdwn"},
                      {"text", fmt::format("{} by {}, audit entry {}", n.event, slack_text(n.actor), n.sequence)}};
   return dump({{"text", slack_text(headline(n))},
@@ -191,7 +203,7 @@ std::string mail_text(const Notice& n, const std::string& from, const std::vecto
 std::string github_deployment_body(const Notice& n) {
   return dump({{"ref", n.commit},
                {"environment", n.endpoint},
-               {"description", headline(n).substr(0, kGithubDescription)},
+               {"description", cut(headline(n), kGithubDescription)},
                {"auto_merge", false},
                {"required_contexts", json::array()},
                {"payload", {{"rollout", n.rollout}, {"version", n.to}}}});
@@ -200,7 +212,7 @@ std::string github_deployment_body(const Notice& n) {
 std::string github_status_body(const Notice& n) {
   return dump({{"state", github_state(n)},
                {"environment", n.endpoint},
-               {"description", (n.reason.empty() ? headline(n) : n.reason).substr(0, kGithubDescription)}});
+               {"description", cut(n.reason.empty() ? headline(n) : n.reason, kGithubDescription)}});
 }
 
 std::optional<std::uint64_t> github_deployment_id(std::string_view answer) {

@@ -53,10 +53,12 @@ json signal_json(const Signal& signal) {
   if (!signal.tensor.empty()) out["tensor"] = signal.tensor;
   if (guardrails::is_attributed(signal.kind)) out["within"] = to_string(signal.within);
   if (!signal.classifier.empty()) out["classifier"] = signal.classifier;
+  if (signal.right_when == Signal::RightWhen::kSame) out["right_when"] = "same";
   if (signal.difference > 0) out["difference"] = signal.difference;
   if (signal.ok_when) out["ok_when"] = {{word(signal.ok_when->op), signal.ok_when->value}};
   if (signal.per.given()) out["per"] = value_json(signal.per);
   if (signal.segment.given()) out["segment"] = value_json(signal.segment);
+  if (signal.segment_of_request) out["segment"]["of"] = "request";
   if (signal.where) out["segment"][word(signal.where->op)] = signal.where->value;
   return out;
 }

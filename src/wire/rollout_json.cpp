@@ -105,10 +105,18 @@ void read_signal(Fields& fields, Signal& out) {
     signal.object("per", [&](Fields& per) { read_value(per, out.per); });
     signal.object("segment", [&](Fields& segment) {
       read_value(segment, out.segment);
+      std::string of = "response";
+      segment.optional("of", of);
+      read_word<bool>(segment, "of", of, {{"response", false}, {"request", true}}, out.segment_of_request);
       out.where = read_comparison(segment);
     });
     if (out.kind == Signal::Kind::kClassifier && !out.ok_when) out.ok_when = Predicate{Predicate::Op::kBelow, 0.5};
     signal.optional("positive_at", out.positive_at);
+    std::string right_when = "side";
+    signal.optional("right_when", right_when);
+    read_word<Signal::RightWhen>(signal, "right_when", right_when,
+                                 {{"side", Signal::RightWhen::kSameSide}, {"same", Signal::RightWhen::kSame}},
+                                 out.right_when);
     std::string among = "all";
     signal.optional("among", among);
     read_word<Signal::Among>(signal, "among", among,
@@ -143,7 +151,10 @@ void read_objective(Fields& fields, Signal::Kind signal, Objective& out) {
     objective.optional("relative_to", relative);
     if (!relative.empty() && relative != "stable")
       objective.fail("relative_to", "is not 'stable'", "Write relative_to: stable.");
-    if ((at_least ? 1 : 0) + (at_most ? 1 : 0) + (relative.empty() ? 0 : 1) != 1)
+    if (!at_least && !at_most && relative.empty())
+      objective.fail("at_least", "is missing; so are at_most and relative_to",
+                     "Say what the signal must be, like {at_most: 1%} or {relative_to: stable}.");
+    if ((at_least ? 1 : 0) + (at_most ? 1 : 0) + (relative.empty() ? 0 : 1) > 1)
       objective.fail("at_least", "is one of three: at_least, at_most and relative_to", "Give exactly one of them.");
     objective.optional("tolerance", out.tolerance);
     objective.optional("quantile", out.quantile);
@@ -306,9 +317,10 @@ void read_policy(Fields& fields, guardrails::Policy& policy) {
 void read_written_policy(Fields& fields, guardrails::Policy& policy) {
   read_policy(fields, policy);
   if (policy.guardrails.empty())
-    fields.fail("guardrails", "is empty, and a release without guardrails is never taken back",
-                "Leave it out for the usual ones (errors, latency), or write one: guardrails: [{name: errors, signal: "
-                "{kind: error}, objective: {relative_to: stable}}]; `action: flag` only tells.");
+    fields.fail(
+        "guardrails", "is empty, and a release without guardrails is never taken back",
+        "Leave it out for the usual ones (errors, latency, refused), or write one: guardrails: [{name: errors, signal: "
+        "{kind: error}, objective: {relative_to: stable}}]; `action: flag` only tells.");
 }
 
 Result<guardrails::Policy> policy_from_yaml(const std::string& name, const std::string& text) {

@@ -33,6 +33,7 @@ void read_backend_choice(Fields& fields, BackendChoice& out) {
   fields.object("backend", [&](Fields& backend) {
     read_choice(backend, "kind", out.kind, {{"model", Kind::kModel}, {"process", Kind::kProcess}, {"url", Kind::kUrl}});
     backend.optional("url", out.url);
+    backend.flattened("urls", out.urls);
     backend.optional("command", out.command);
     backend.optional("health_path", out.health_path);
     backend.optional("start_timeout", out.start_timeout);
@@ -41,7 +42,7 @@ void read_backend_choice(Fields& fields, BackendChoice& out) {
       backend.fail("answer_timeout", "is not above 0", "Say how long one request may take: answer_timeout: 120s");
     backend.optional("threads", out.threads);
     backend.optional("served_as", out.served_as);
-    if (out.kind == Kind::kUrl && out.url.empty())
+    if (out.kind == Kind::kUrl && out.url.empty() && out.urls.empty())
       backend.fail("url", "is missing", "Say where the server is: url: http://127.0.0.1:9000");
     if (out.kind == Kind::kProcess && out.command.empty())
       backend.fail("command", "is missing", "Give it as a list: command: [python3, serve.py, --port, \"{port}\"]");
@@ -117,7 +118,6 @@ void read_tests(Fields& fields, Set& set) {
     read_choice(item, "expect", test.kind,
                 {{"same", Kind::kSame}, {"not_less", Kind::kNotLess}, {"not_more", Kind::kNotMore}});
     item.optional("tolerance", test.tolerance);
-    if (!(test.tolerance >= 0)) item.fail("tolerance", "is below 0", "Leave it out for none.");
     read_change(item, test.change, false);
   });
   fields.each("safety", [&](Fields& item) {
@@ -149,6 +149,12 @@ void read_set(Fields& fields, Set& set) {
   fields.optional("intersections", set.intersections);
   fields.optional("bins", set.bins);
   fields.optional("clip", set.clip);
+  // Of another task they would be read and not used.
+  if (set.task != Task::kRanking && fields.has("cutoffs"))
+    fields.fail("cutoffs", "is given for a task that ranks nothing", "Leave it out, or use task: ranking.");
+  if (set.task != Task::kClassification)
+    for (const char* key : {"classes", "positive", "bins", "clip"})
+      if (fields.has(key)) fields.fail(key, "is given for a task without classes", "Leave it out.");
   if (fields.has("cutoffs")) set.cutoffs.clear();
   fields.optional("cutoffs", set.cutoffs);
   fields.object("latency", [&](Fields& latency) {

@@ -214,6 +214,37 @@ TEST(SuiteYaml, RefusesALatencyOfNoRequestsAndAnImpossibleClip) {
   EXPECT_EQ(clipped->sets[0].clip, 0.001);
 }
 
+TEST(SuiteYaml, RefusesKeysThatItsTaskWouldNotUse) {
+  const auto read = [](const std::string& more) {
+    return suite_from(
+        Document::from_yaml(
+            "s", "name: s\nsets: [{name: a, files: a.csv, inputs: [{columns: [x]}], label: y, " + more + "}]")
+            .value());
+  };
+  const std::string classes = "classes: [\"0\", \"1\"]";
+  EXPECT_TRUE(read(classes + ", bins: 5"));
+  EXPECT_TRUE(read("task: ranking, query: q, cutoffs: [5]"));
+  for (const std::string& refused :
+       {classes + ", cutoffs: [5]", std::string("task: regression, bins: 5"), "task: regression, " + classes,
+        std::string("task: ranking, query: q, clip: 0.1"), classes + ", output: {kind: label, threshold: 0.3}",
+        std::string("task: regression, output: {threshold: 0.3}")})
+    EXPECT_FALSE(read(refused)) << refused;
+}
+
+TEST(SuiteYaml, ReadsUrlsByVersion) {
+  const auto read = [](const std::string& backend) {
+    return suite_from(Document::from_yaml("s", "name: s\nbackend: {kind: url" + backend +
+                                                   "}\nsets: [{name: a, files: a.csv, inputs: [{columns: [x]}], "
+                                                   "label: y, classes: [\"0\", \"1\"]}]")
+                          .value());
+  };
+  EXPECT_FALSE(read(""));
+  const auto suite = read(", url: \"http://a:1\", urls: {1.0.0: \"http://b:1\"}");
+  ASSERT_TRUE(suite) << suite.error().message;
+  EXPECT_EQ(suite->backend.url_of("1.0.0"), "http://b:1");
+  EXPECT_EQ(suite->backend.url_of("1.1.0"), "http://a:1");
+}
+
 TEST(GuardrailYaml, ReadsASafetyGuardrail) {
   const auto document = Document::from_yaml(
       "f",

@@ -60,7 +60,7 @@ def test_what_the_gateway_kept_is_compared_by_version_and_segment(seasons):
     assert report["live"]["rows"] >= 64
     assert report["drifted"] is False
     north = setup.program("drift", "e", "--segment", "north", "--min-rows", "1", "--json").json
-    assert north["ignored"] == ["site"], "which has one value in its segment"
+    assert north["absent"] == ["site"], "all its rows have one value there, which is no drift"
     assert 0 < north["live"]["rows"] < report["live"]["rows"]
     assert "--live" in setup.program("drift", "e", "--segment", "east", code=10).err
     assert setup.program("suggest", "e", "--json").json["suggested"] is None
@@ -69,14 +69,17 @@ def test_what_the_gateway_kept_is_compared_by_version_and_segment(seasons):
 
 
 def test_the_control_api_answers_what_the_command_line_does(seasons):
-    setup = seasons()
+    setup = seasons(ignore=["site"])  # Need not be said again.
     assert setup.server.api("GET", "/v1/endpoints/e/drift").status == 412, "nothing was kept yet"
     setup.ask(season(120, 3, 0.0))
     setup.server.stop()
     setup.server = setup.serve()
-    told = setup.server.api("GET", "/v1/endpoints/e/drift?ignore=site&since=2d")
+    told = setup.server.api("GET", "/v1/endpoints/e/drift?since=2d")
     assert told.status == 200
-    assert told.json == setup.program("drift", "e", "--ignore", "site", "--json").json
+    assert told.json == setup.program("drift", "e", "--json").json
+    assert "or left out by the endpoint's configuration: site" in setup.program("drift", "e").out
+    without = setup.server.api("GET", "/v1/endpoints/e/drift?ignore=demand&since=2d").json
+    assert {c["column"] for c in without["columns"]} == {"temperature"}
     assert told.json["version"] == "m@2.0.0"
     advice = setup.server.api("GET", "/v1/endpoints/e/suggestion")
     assert {c["column"] for c in told.json["columns"]} == {"temperature", "demand"}

@@ -57,6 +57,26 @@ def test_it_says_when_a_side_has_no_rows(backstay, releases, trained):
     assert "The training data of m@1.1.0 has no rows" in trained("drift", "m@1.1.0", "--live", live(backstay, frame(50, 2)), code=10).err
 
 
+def test_it_says_which_columns_there_are_when_none_is_of_training(trained):
+    other = live(trained, pd.DataFrame({"inputs": [1, 2], "params": ["a", "b"]}))
+    err = trained("drift", "m@1.0.0", "--live", other, code=2).err
+    assert "The training data has: at, x, flag, grade; the live data has: inputs, params." in err
+
+
+def test_since_when_is_not_told_of_rows_that_are_not_in_order(trained):
+    rows = frame(1_500, 2)
+    rows.loc[900:, "x"] += 20
+    moved = ("drift", "m@1.0.0", "--live", live(trained, rows), "--time", "at", "--ignore", "at")
+    done = trained(*moved, code=6)
+    assert "(2026-02-0" in done.out and "not in the order" not in done.out
+    assert trained(*moved, "--json", code=6).json["live"]["in_order"] is True
+    live(trained, rows.sample(frac=1, random_state=1))
+    done = trained(*moved, code=6)
+    assert "the rows are not in the order of their times" in done.out and "(2026-" not in done.out
+    report = trained(*moved, "--json", code=6).json
+    assert report["live"]["in_order"] is False and report["alarms"][0]["since_time"] is None
+
+
 def test_what_is_ignored_must_be_there_and_thresholds_must_be_possible(trained):
     file = live(trained, frame(200, 2))
     for command in ("drift", "suggest"):
@@ -138,10 +158,6 @@ def test_the_alarm_about_errors_has_its_time(trained):
     row = report["errors"]["alarm_at_row"]
     assert 1_500 < row < 1_900
     assert report["errors"]["alarm_time"] == table["at"][row - 1]
-    assert report["in_order"] is True
-    shuffled = live(trained, table.sample(frac=1, random_state=1))
-    assert "not in the order of their times" in trained("drift", "m@1.0.0", "--live", shuffled, *ASK, "--time", "at", code=6).out
-    file = live(trained, table)
     late = trained("drift", "m@1.0.0", "--live", file, *ASK, "--time", "at", "--since", table["at"][700], "--json", code=6).json
     assert late["errors"]["alarm_time"] == table["at"][700 + late["errors"]["alarm_at_row"] - 1]
     assert late["errors"]["alarm_time"] in trained("drift", "m@1.0.0", "--live", file, *ASK, "--time", "at", "--since",

@@ -111,14 +111,18 @@ def test_robustness_and_behaviour_change_rows_before_they_are_sent(backstay, rel
                             {"name": "only-a", "where": {"site": "a"}}],
              "behaviour": [{"name": "dose-blind", "set": "9", "columns": ["dose"]},
                            {"name": "rises-with-age", "add": 1, "columns": ["age"], "expect": "not_less"},
-                           {"name": "falls-with-age", "add": 1, "columns": ["age"], "expect": "not_more"}]}
+                           {"name": "falls-with-age", "add": 1, "columns": ["age"], "expect": "not_more"},
+                           {"name": "steady", "add": 0.02, "columns": ["age"], "tolerance": 0.005}]}
     done = evaluate("m@1.0.0", [{**PLAIN, **tests}])
-    assert done["rows"] == 400 * 6  # As they are, and each of five changes.
+    assert done["rows"] == 400 * 7  # As they are, and each of six changes.
     found = metrics(done["scorecards"], "quality")
     assert found["behaviour_pass_rate", "dose-blind"]["value"] == 1
     assert found["behaviour_pass_rate", "rises-with-age"]["value"] == 1
     assert found["behaviour_pass_rate", "falls-with-age"]["value"] == 0
     close(found["behaviour_pass_rate", "dose-blind"]["lower"], 0.025 ** (1 / 400))
+    score = lambda age: 1 / (1 + np.exp(-(1.5 * age + 0.75 * table.x[:, 2].astype(np.float64) + 0.1)))
+    age = table.x[:, 0].astype(np.float64)
+    close(found["behaviour_pass_rate", "steady"]["value"], (np.abs(score(age + 0.02) - score(age)) <= 0.005).mean())
     for name in ("gaps", "noise"):
         assert found["robustness_accuracy", name]["value"] < found["accuracy", ""]["value"]
         close(found["robustness_accuracy_change", name]["value"],
@@ -167,6 +171,26 @@ def scores(request) -> Reply:
 
 METADATA = {"name": "m", "inputs": [{"name": "x", "datatype": "FP64", "shape": [-1, 3]}],
             "outputs": [{"name": "score", "datatype": "FP64", "shape": [-1]}]}
+
+
+def test_versions_behind_one_url_are_not_compared_and_those_behind_two_are(backstay, releases, backend, evaluate):
+    Table(300).write(backstay.folder / "held_out.csv")
+    served = [backend("m"), backend("m")]
+    for version, server in zip(("1.0.0", "1.1.0"), served):
+        release(releases, version, scorer())
+        server.metadata, server.reply = METADATA, scores
+
+    def sure(request):
+        rows = json.loads(request["body"])["inputs"][0]["shape"][0]
+        return Reply(body={"outputs": [{"name": "score", "datatype": "FP64", "shape": [rows, 1], "data": [0.9] * rows}]})
+
+    served[0].reply = sure
+    one = {"kind": "url", "url": served[1].url}
+    refused = evaluate("m@1.1.0", [PLAIN], "--against", "m@1.0.0", code=2, backend=one)
+    assert "One would be compared with itself" in refused["error"]["message"] and "--against none" in refused["error"]["hint"]
+    two = {"kind": "url", "urls": {"1.0.0": served[0].url, "1.1.0": served[1].url}}
+    found = metrics(evaluate("m@1.1.0", [PLAIN], "--against", "m@1.0.0", backend=two)["scorecards"], "quality")
+    assert found["accuracy_change", ""]["value"] != 0 and served[0].seen and served[1].seen
 
 
 def test_an_evaluation_that_was_killed_goes_on_where_it_was(backstay, releases, backend):

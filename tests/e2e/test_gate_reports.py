@@ -238,14 +238,18 @@ def test_a_signed_exception_of_a_trusted_person_lets_a_version_through(backstay,
     (shown,) = backstay("show", "m@1.0.0", "--json").json["gate_exceptions"]
     assert shown["reason"] == "reviewed" and shown["signed_by"] == "tester" and not shown["expired"]
     card = backstay("card", "m@1.0.0").out
-    assert "Exception from gate production, signed by tester" in card and "valid until" in card and "reviewed" in card
+    assert re.search(r"Exception from gate production, signed with the key [0-9a-f]{16} by tester on .*: reviewed\. It counts "
+                     "for endpoints whose exception_keys have the key", card.replace("\\", ""))
 
 
 def test_an_exception_that_nobody_trusted_signed_or_that_expired_counts_for_nothing(backstay, failed):
     accept(backstay, "mallory.pem")
-    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    err = backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    assert "FAIL" in err and "is signed with a key that is not trusted here" in err
     accept(backstay, "alice.pem", expires="1ms")
-    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    err = backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    assert "FAIL" in err and re.search(r"The exception of tester \(key [0-9a-f]{16}\) expired at 2", err)
+    assert "counts nowhere: it expired at" in backstay("card", "m@1.0.0").out.lower()
 
 
 def test_an_exception_is_about_one_verdict_only(backstay, releases, failed):
@@ -254,7 +258,11 @@ def test_an_exception_is_about_one_verdict_only(backstay, releases, failed):
                                "metrics": [{"name": "accuracy", "value": 0.5, "samples": 2000}]})
     assert "judged" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
     backstay("gate", "m@1.0.0", "--file", failed.gate, code=6)
-    assert "FAIL" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    assert "is about an earlier verdict" in backstay("rollout", "start", "e", "m@1.0.0", code=10).err
+    assert "It counts nowhere: it is about an earlier verdict" in backstay("card", "m@1.0.0").out
+    assert "counts nowhere: it is about an earlier verdict" in backstay("show", "m@1.0.0").out
+    (shown,) = backstay("show", "m@1.0.0", "--json").json["gate_exceptions"]
+    assert shown["why_void"] == "is about an earlier verdict" and not shown["expired"]
 
 
 def test_exceptions_need_a_reason_an_end_and_something_to_except(backstay, releases, failed):

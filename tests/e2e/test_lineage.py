@@ -49,7 +49,7 @@ def test_an_id_that_nobody_gave_is_told_apart(released):
     setup.backstay("trace", "ffffffff" + "0" * 24, code=3)
     # A serving's number with a time in which it served nobody.
     real = setup.server.ask("POST", INFER, b"{}").headers["Backstay-Prediction-Id"]
-    made_up = real[:8] + "00000001" + real[16:]
+    made_up = real[:24] + "00000001"
     assert setup.backstay("trace", made_up, "--json").json["prediction"]["traffic"] is None
     assert "unconfirmed" in setup.backstay("trace", made_up).out
 

@@ -28,18 +28,18 @@ void RowProfile::take(const RowBlock& block) {
   pairs_.add(block);
 }
 
-Profile RowProfile::named(const std::vector<std::string>& names) const {
+Profile RowProfile::named(const std::vector<std::string>& names, const std::set<std::string>& without) const {
   if (pending_.rows() > 0) {
     RowProfile all = *this;
     all.add(RowBlock(0));
-    return all.named(names);
+    return all.named(names, without);
   }
   Profile out;
   out.rows = rows_;
   std::map<std::size_t, std::string> told;
   for (std::size_t i = 0; i < columns_.size() && i < names.size(); ++i) {
     const std::string name = std::string(kept_name(names[i]));
-    if (out.find(name) != nullptr) continue;
+    if (without.contains(name) || out.find(name) != nullptr) continue;
     out.columns.push_back({name, columns_[i]});
     out.columns.back().column.missing = rows_ - columns_[i].present();
     out.columns.back().column.quantiles.settle();

@@ -25,8 +25,8 @@ class RowProfile {
   void add(std::span<const Value> row);
   void add(const RowBlock& block);
   std::uint64_t rows() const { return rows_ + pending_.rows(); }
-  /// With the columns' names (kept_name); of two columns of one name the first is told.
-  Profile named(const std::vector<std::string>& names) const;
+  /// With the columns' names (kept_name), but those in `without`; of two columns of one name the first is told.
+  Profile named(const std::vector<std::string>& names, const std::set<std::string>& without = {}) const;
 
  private:
   void take(const RowBlock& block);

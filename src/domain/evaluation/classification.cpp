@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "domain/evaluation/calibration.hpp"
 #include "domain/evaluation/curves.hpp"
@@ -61,14 +62,32 @@ Measure statistic(std::string name, std::function<double(const Predictions&)> va
 struct ClassCounts {
   double actual = 0, called = 0, right = 0;
 };
-std::vector<ClassCounts> count_classes(const Predictions& p) {
-  std::vector<ClassCounts> counts(p.classes.size());
-  for (std::size_t i = 0; i < p.rows(); ++i) {
-    counts[p.truth[i]].actual += 1;
-    counts[p.predicted[i]].called += 1;
-    if (p.truth[i] == p.predicted[i]) counts[p.truth[i]].right += 1;
-  }
+using Counts = std::vector<ClassCounts>;
+
+void count_row(const Predictions& p, std::size_t row, Counts& counts) {
+  counts[p.truth[row]].actual += 1;
+  counts[p.predicted[row]].called += 1;
+  if (p.truth[row] == p.predicted[row]) counts[p.truth[row]].right += 1;
+}
+
+Counts count_classes(const Predictions& p) {
+  Counts counts(p.classes.size());
+  for (std::size_t i = 0; i < p.rows(); ++i) count_row(p, i, counts);
   return counts;
+}
+
+/// A figure that the counts tell, also of drawn rows.
+Measure by_counts(std::string name, const std::function<double(const Counts&)>& figure, Interval within = kShare) {
+  Measure measure = statistic(
+      std::move(name), [figure](const Predictions& p) { return figure(count_classes(p)); }, {}, within);
+  measure.of_draws = [figure](const Predictions& p) {
+    return [figure, &p](const std::vector<std::uint32_t>& rows) {
+      Counts counts(p.classes.size());
+      for (const std::uint32_t row : rows) count_row(p, row, counts);
+      return figure(counts);
+    };
+  };
+  return measure;
 }
 
 double f1_of(const ClassCounts& c) {
@@ -112,10 +131,10 @@ Interval balanced_accuracy_limits(const Predictions& p, double confidence) {
 }
 
 /// Unweighted means over the classes that occur in truth or predictions; 0 where one is not defined.
-double macro(const Predictions& p, const std::function<double(const ClassCounts&)>& one) {
+double macro(const Counts& counts, double (*one)(const ClassCounts&)) {
   double sum = 0;
   double classes = 0;
-  for (const ClassCounts& c : count_classes(p)) {
+  for (const ClassCounts& c : counts) {
     if (c.actual == 0 && c.called == 0) continue;
     const double value = one(c);
     sum += std::isnan(value) ? 0 : value;
@@ -126,14 +145,15 @@ double macro(const Predictions& p, const std::function<double(const ClassCounts&
 
 /// Matthews' correlation coefficient, for any number of classes (Gorodkin, 2004). 0 where all rows are called the same;
 /// NaN where all rows are of one class, with which nothing correlates.
-double matthews(const Predictions& p) {
-  const auto n = static_cast<double>(p.rows());
-  if (std::equal(p.truth.begin() + (p.truth.empty() ? 0 : 1), p.truth.end(), p.truth.begin())) return kNan;
+double matthews(const Counts& counts) {
+  double n = 0;
+  for (const ClassCounts& c : counts) n += c.actual;
+  if (std::any_of(counts.begin(), counts.end(), [n](const ClassCounts& c) { return c.actual == n; })) return kNan;
   double right = 0;
   double both = 0;
   double called = 0;
   double actual = 0;
-  for (const ClassCounts& c : count_classes(p)) {
+  for (const ClassCounts& c : counts) {
     right += c.right;
     both += c.actual * c.called;
     called += c.called * c.called;
@@ -231,6 +251,10 @@ void add_binary(std::vector<Measure>& all, bool scored) {
         return negatives ? average_precision(p.truth, p.scores) : kNan;
       },
       {}, kShare, unseen_of_positives));
+  all.back().of_draws = [](const Predictions& p) -> OfDraws {
+    const auto draws = std::make_shared<PrecisionOfDraws>(p.truth, p.scores);
+    return [draws](const std::vector<std::uint32_t>& rows) { return (*draws)(rows); };
+  };
 }
 
 }  // namespace
@@ -245,15 +269,15 @@ std::vector<Measure> classification_measures(const Predictions& predictions, con
   if (binary) {
     add_binary(all, scored);
   } else {
-    all.push_back(statistic("precision_macro", [](const Predictions& p) {
-      return macro(p, [](const ClassCounts& c) { return c.called == 0 ? kNan : c.right / c.called; });
+    all.push_back(by_counts("precision_macro", [](const Counts& counts) {
+      return macro(counts, [](const ClassCounts& c) { return c.called == 0 ? kNan : c.right / c.called; });
     }));
-    all.push_back(statistic("recall_macro", [](const Predictions& p) {
-      return macro(p, [](const ClassCounts& c) { return c.actual == 0 ? kNan : c.right / c.actual; });
+    all.push_back(by_counts("recall_macro", [](const Counts& counts) {
+      return macro(counts, [](const ClassCounts& c) { return c.actual == 0 ? kNan : c.right / c.actual; });
     }));
-    all.push_back(statistic("f1_macro", [](const Predictions& p) { return macro(p, f1_of); }));
+    all.push_back(by_counts("f1_macro", [](const Counts& counts) { return macro(counts, f1_of); }));
   }
-  all.push_back(statistic("matthews_correlation", matthews, {}, {-1, 1}));
+  all.push_back(by_counts("matthews_correlation", matthews, {-1, 1}));
   if (!scored) return all;
   all.push_back(log_loss(options.clip));
   all.push_back(per_row("brier_score", Measure::Kind::kBounded, brier_of, binary ? 1 : 2));

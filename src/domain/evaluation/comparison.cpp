@@ -49,9 +49,9 @@ Interval limits_of_pairs(const Measure& measure, const Pairs& pairs, double conf
 
 Interval resampled(const Measure& measure, const Predictions& candidate, const Predictions& baseline,
                    double confidence) {
-  return bootstrap(strata_of(candidate), confidence, [&](const std::vector<std::uint32_t>& rows) {
-    return value_of(measure, select(candidate, rows)) - value_of(measure, select(baseline, rows));
-  });
+  return bootstrap(strata_of(candidate), confidence,
+                   [a = value_of_draws(measure, candidate), b = value_of_draws(measure, baseline)](
+                       const std::vector<std::uint32_t>& rows) { return a(rows) - b(rows); });
 }
 
 /// How far apart two versions may be on rows that were not seen.
@@ -128,21 +128,25 @@ double mcnemar_p_value(std::uint64_t first_only, std::uint64_t second_only) {
   return std::min(1.0, 2 * (1 - incomplete_beta(static_cast<double>(fewer + 1), static_cast<double>(n - fewer), 0.5)));
 }
 
+std::optional<registry::Metric> compare_one(const Measure& measure, const Predictions& candidate,
+                                            const Predictions& baseline, const MeasureOptions& options) {
+  // A version that gives labels only can't be compared in what is measured of scores.
+  const std::vector<Measure> others = measures_for(baseline, options);
+  const auto same = [&](const Measure& other) { return other.name == measure.name; };
+  if (std::none_of(others.begin(), others.end(), same)) return std::nullopt;
+  const double change = value_of(measure, candidate) - value_of(measure, baseline);
+  if (!std::isfinite(change)) return std::nullopt;
+  const bool statistic = measure.kind == Measure::Kind::kStatistic && measure.name != "roc_auc";
+  if (statistic && !options.resample) return std::nullopt;
+  const Change found = change_of(measure, candidate, baseline, change, options.confidence);
+  return metric_of(measure.name + "_change", change, found.samples, found.limits);
+}
+
 std::vector<registry::Metric> compare(const Predictions& candidate, const Predictions& baseline,
                                       const MeasureOptions& options) {
   std::vector<registry::Metric> metrics;
-  for (const Measure& measure : measures_for(candidate, options)) {
-    // A version that gives labels only can't be compared in what is measured of scores.
-    const std::vector<Measure> others = measures_for(baseline, options);
-    const auto same = [&](const Measure& other) { return other.name == measure.name; };
-    if (std::none_of(others.begin(), others.end(), same)) continue;
-    const double change = value_of(measure, candidate) - value_of(measure, baseline);
-    if (!std::isfinite(change)) continue;
-    const bool statistic = measure.kind == Measure::Kind::kStatistic && measure.name != "roc_auc";
-    if (statistic && !options.resample) continue;
-    const Change found = change_of(measure, candidate, baseline, change, options.confidence);
-    metrics.push_back(metric_of(measure.name + "_change", change, found.samples, found.limits));
-  }
+  for (const Measure& measure : measures_for(candidate, options))
+    if (auto metric = compare_one(measure, candidate, baseline, options)) metrics.push_back(*std::move(metric));
   return metrics;
 }
 

@@ -20,7 +20,11 @@ double mcnemar_p_value(std::uint64_t first_only, std::uint64_t second_only);
 /// paired_rates(), bounded means by bounded_mean() of the differences, other means by student_mean() of them, roc_auc
 /// by DeLong, anything else by resampling rows of both. A rate whose denominators differ between the versions
 /// (precision) is resampled. All but the first two are with_unseen(). The predictions must be of the same rows in the
-/// same order.
+/// same order. None: it is not defined, or not measured of both.
+std::optional<registry::Metric> compare_one(const Measure& measure, const Predictions& candidate,
+                                            const Predictions& baseline, const MeasureOptions& options);
+
+/// Of every measure of which there is one.
 std::vector<registry::Metric> compare(const Predictions& candidate, const Predictions& baseline,
                                       const MeasureOptions& options);
 

@@ -136,4 +136,32 @@ double average_precision(std::span<const std::uint32_t> truth, std::span<const d
   return sum / positives;
 }
 
+PrecisionOfDraws::PrecisionOfDraws(std::span<const std::uint32_t> truth, std::span<const double> scores)
+    : places_(truth.size()), positive_(truth.size()), last_(truth.size()), drawn_(truth.size()) {
+  const std::vector<std::uint32_t> order = by_score(scores, true);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    places_[order[i]] = static_cast<std::uint32_t>(i);
+    positive_[i] = truth[order[i]] == 1 ? 1 : 0;
+    last_[i] = i + 1 == order.size() || scores[order[i]] != scores[order[i + 1]] ? 1 : 0;
+  }
+}
+
+double PrecisionOfDraws::operator()(std::span<const std::uint32_t> rows) {
+  std::fill(drawn_.begin(), drawn_.end(), 0U);
+  for (const std::uint32_t row : rows) ++drawn_[places_[row]];
+  double sum = 0;
+  double found = 0;
+  double end = 0;
+  double tied = 0;
+  for (std::size_t i = 0; i < drawn_.size(); ++i) {
+    end += drawn_[i];
+    if (positive_[i] != 0) tied += drawn_[i];
+    if (last_[i] == 0) continue;
+    found += tied;
+    if (tied > 0) sum += tied * (found / end);
+    tied = 0;
+  }
+  return found == 0 || found == end ? kNan : sum / found;
+}
+
 }  // namespace backstay::evaluation

@@ -32,4 +32,18 @@ Interval roc_auc_difference(std::span<const std::uint32_t> truth, std::span<cons
 /// sum (R_n - R_(n-1)) P_n over the thresholds; NaN without a positive, 1 without a negative.
 double average_precision(std::span<const std::uint32_t> truth, std::span<const double> scores);
 
+/// average_precision() of rows that are drawn with replacement, again and again: they are sorted once. NaN without a
+/// positive or a negative among the rows. Not thread-safe.
+class PrecisionOfDraws {
+ public:
+  PrecisionOfDraws(std::span<const std::uint32_t> truth, std::span<const double> scores);
+  double operator()(std::span<const std::uint32_t> rows);
+
+ private:
+  std::vector<std::uint32_t> places_;   ///< Of each row in the order of falling scores.
+  std::vector<std::uint8_t> positive_;  ///< By place.
+  std::vector<std::uint8_t> last_;      ///< Whether the place is the last of its score.
+  std::vector<std::uint32_t> drawn_;    ///< How often, by place.
+};
+
 }  // namespace backstay::evaluation

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numeric>
+#include <optional>
 
 namespace backstay::evaluation {
 
@@ -17,24 +19,35 @@ void append(std::vector<registry::Metric>& to, std::vector<registry::Metric> fro
   }
 }
 
-/// The number that a test is about which does not ask for the same class.
+/// The number that a directional test is about.
 Result<double> score_of(const Behaviour& test, const Predictions& p, std::size_t row) {
   if (p.task != Task::kClassification) return p.value[row];
   if (p.binary() && !p.scores.empty()) return p.scores[row];
   return Unexpected(
       ErrorCode::kInvalidArgument,
       fmt::format("The behaviour test '{}' is about a score, and there is none of two classes.", test.name),
-      "Use expect: same without a tolerance, or an output of kind score or value.");
+      "Use expect: same, or an output of kind score or value.");
+}
+
+/// Whether no probability of the row changed by more.
+bool scores_within(double tolerance, const Predictions& before, const Predictions& after, std::size_t row) {
+  const std::size_t width = before.binary() ? 1 : before.classes.size();
+  for (std::size_t i = row * width; i < (row + 1) * width; ++i)
+    if (std::abs(before.scores[i] - after.scores[i]) > tolerance) return false;
+  return true;
 }
 
 Result<bool> holds(const Behaviour& test, const Predictions& before, const Predictions& after, std::size_t row) {
   const bool classes = before.task == Task::kClassification;
-  if (test.kind == Behaviour::Kind::kSame && classes && test.tolerance == 0)
-    return before.predicted[row] == after.predicted[row];
+  const double tolerance = test.tolerance.value_or(0);
+  if (test.kind == Behaviour::Kind::kSame) {
+    if (classes && test.tolerance) return scores_within(tolerance, before, after, row);
+    if (classes) return before.predicted[row] == after.predicted[row];
+    return std::abs(before.value[row] - after.value[row]) <= tolerance;
+  }
   TRY(const double was, score_of(test, before, row));
   TRY(const double is, score_of(test, after, row));
-  if (test.kind == Behaviour::Kind::kSame) return std::abs(is - was) <= test.tolerance;
-  return test.kind == Behaviour::Kind::kNotLess ? is >= was - test.tolerance : is <= was + test.tolerance;
+  return test.kind == Behaviour::Kind::kNotLess ? is >= was - tolerance : is <= was + tolerance;
 }
 
 }  // namespace
@@ -49,35 +62,64 @@ MeasureOptions measure_options(const Suite& suite, const Set& set) {
   return options;
 }
 
-std::vector<registry::Metric> quality_metrics(const Predictions& predictions, const Predictions* baseline,
-                                              const std::string& baseline_name, const MeasureOptions& options,
-                                              std::size_t min_group) {
-  std::vector<registry::Metric> metrics = measure(predictions, options);
-  const auto changes = [&](const Predictions& a, const Predictions& b) {
-    std::vector<registry::Metric> found = compare(a, b, options);
-    for (registry::Metric& metric : found) metric.baseline = baseline_name;
-    return found;
+namespace {
+
+/// Each measure of these rows, and then each change of it, is a part.
+void add_parts(const std::shared_ptr<const Predictions>& predictions,
+               const std::shared_ptr<const Predictions>& baseline, const std::string& baseline_name,
+               const std::string& group, const MeasureOptions& options, std::vector<MeasuredPart>& parts) {
+  const auto labelled = [group](std::optional<registry::Metric> metric, const std::string& against) {
+    std::vector<registry::Metric> out;
+    if (!metric) return out;
+    metric->group = group;
+    metric->baseline = against;
+    out.push_back(*std::move(metric));
+    return out;
   };
-  if (baseline != nullptr) append(metrics, changes(predictions, *baseline), "");
+  const std::string of = group.empty() ? "" : " of " + group;
+  const std::vector<Measure> measures = measures_for(*predictions, options);
+  for (const Measure& each : measures)
+    parts.push_back(
+        {each.name + of, [=] { return labelled(measure_one(each, *predictions, options.confidence), ""); }});
+  if (!baseline) return;
+  for (const Measure& each : measures)
+    parts.push_back({each.name + " against " + baseline_name + of,
+                     [=] { return labelled(compare_one(each, *predictions, *baseline, options), baseline_name); }});
+}
+
+/// Not owned.
+std::shared_ptr<const Predictions> borrowed(const Predictions* predictions) {
+  return {std::shared_ptr<const Predictions>(), predictions};
+}
+
+}  // namespace
+
+std::vector<MeasuredPart> quality_parts(const Predictions& predictions, const Predictions* baseline,
+                                        const std::string& baseline_name, const MeasureOptions& options,
+                                        std::size_t min_group) {
+  std::vector<MeasuredPart> parts;
+  add_parts(borrowed(&predictions), baseline == nullptr ? nullptr : borrowed(baseline), baseline_name, "", options,
+            parts);
   for (const Attribute& attribute : predictions.attributes) {
     const auto groups = rows_by_value(attribute);
     for (std::size_t i = 0; i < groups.size(); ++i) {
       if (groups[i].size() < min_group) continue;
-      const Predictions part = select(predictions, groups[i]);
-      append(metrics, measure(part, options), attribute.values[i]);
-      if (baseline != nullptr) append(metrics, changes(part, select(*baseline, groups[i])), attribute.values[i]);
+      const auto part = std::make_shared<const Predictions>(select(predictions, groups[i]));
+      const auto before =
+          baseline == nullptr ? nullptr : std::make_shared<const Predictions>(select(*baseline, groups[i]));
+      add_parts(part, before, baseline_name, attribute.values[i], options, parts);
     }
   }
-  return metrics;
+  return parts;
 }
 
-std::vector<registry::Metric> bias_metrics(const Predictions& predictions, const FairnessOptions& options) {
-  std::vector<registry::Metric> metrics;
-  for (const Attribute& attribute : predictions.attributes) {
-    std::vector<registry::Metric> found = measure_fairness(predictions, attribute, options);
-    metrics.insert(metrics.end(), found.begin(), found.end());
-  }
-  return metrics;
+std::vector<MeasuredPart> bias_parts(const Predictions& predictions, const FairnessOptions& options) {
+  std::vector<MeasuredPart> parts;
+  for (const Attribute& attribute : predictions.attributes)
+    parts.push_back({"bias by " + attribute.name, [&predictions, &attribute, options] {
+                       return measure_fairness(predictions, attribute, options);
+                     }});
+  return parts;
 }
 
 std::vector<registry::Metric> latency_metrics(const std::vector<double>& seconds, double rows_per_second,

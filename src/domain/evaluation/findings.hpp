@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "domain/evaluation/comparison.hpp"
@@ -11,14 +13,21 @@ namespace backstay::evaluation {
 
 MeasureOptions measure_options(const Suite& suite, const Set& set);
 
+/// A part of what is to be measured of a set; parts may be measured at once, each by one thread.
+struct MeasuredPart {
+  std::string name;  ///< "log_loss of site=a", for people who wait for it.
+  std::function<std::vector<registry::Metric>()> measure;
+};
+
 /// Of all rows, and of each group that is large enough; with `baseline` (may be null) also the changes from it, which
-/// carry `baseline_name`.
-std::vector<registry::Metric> quality_metrics(const Predictions& predictions, const Predictions* baseline,
-                                              const std::string& baseline_name, const MeasureOptions& options,
-                                              std::size_t min_group);
+/// carry `baseline_name`. The metrics of a scorecard are those of all parts, in this order. Parts must not outlive the
+/// predictions.
+std::vector<MeasuredPart> quality_parts(const Predictions& predictions, const Predictions* baseline,
+                                        const std::string& baseline_name, const MeasureOptions& options,
+                                        std::size_t min_group);
 
 /// Of every attribute; see measure_fairness().
-std::vector<registry::Metric> bias_metrics(const Predictions& predictions, const FairnessOptions& options);
+std::vector<MeasuredPart> bias_parts(const Predictions& predictions, const FairnessOptions& options);
 
 /// latency_p50_seconds, p95, p99 (where there are enough requests to enclose the quantile), the mean (of
 /// gates::kFewestForLimits requests or more), and

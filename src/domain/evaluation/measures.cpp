@@ -79,9 +79,7 @@ Interval limits_of_mean(const Measure& measure, std::vector<double> values, doub
 
 Interval limits_of_statistic(const Measure& measure, const Predictions& predictions, double value, double confidence) {
   if (measure.limits) return measure.limits(predictions, confidence);
-  const Interval drawn = bootstrap(strata_of(predictions), confidence, [&](const std::vector<std::uint32_t>& rows) {
-    return value_of(measure, select(predictions, rows));
-  });
+  const Interval drawn = bootstrap(strata_of(predictions), confidence, value_of_draws(measure, predictions));
   return widened(measure, predictions, value, drawn, confidence);
 }
 
@@ -132,23 +130,34 @@ std::vector<std::string> undefined_measures(const Predictions& predictions, cons
   return names;
 }
 
+OfDraws value_of_draws(const Measure& measure, const Predictions& predictions) {
+  if (!measure.of_draws)
+    return [&](const std::vector<std::uint32_t>& rows) { return value_of(measure, select(predictions, rows)); };
+  return [&measure, value = measure.of_draws(predictions)](const std::vector<std::uint32_t>& rows) {
+    return rounded_into(range_of(measure), value(rows));
+  };
+}
+
+std::optional<registry::Metric> measure_one(const Measure& measure, const Predictions& predictions, double confidence) {
+  const double value = value_of(measure, predictions);
+  if (!std::isfinite(value)) return std::nullopt;
+  std::uint64_t samples = predictions.rows();
+  Interval limits;
+  if (measure.kind == Measure::Kind::kStatistic) {
+    limits = limits_of_statistic(measure, predictions, value, confidence);
+  } else {
+    std::vector<double> units = counted(measure.units(predictions));
+    samples = units.size();
+    limits = limits_of_mean(measure, std::move(units), confidence);
+    if (measure.kind == Measure::Kind::kMean) limits = widened(measure, predictions, value, limits, confidence);
+  }
+  return metric_of(measure.name, value, samples, cut_to(range_of(measure), limits));
+}
+
 std::vector<registry::Metric> measure(const Predictions& predictions, const MeasureOptions& options) {
   std::vector<registry::Metric> metrics;
-  for (const Measure& each : measures_for(predictions, options)) {
-    const double value = value_of(each, predictions);
-    if (!std::isfinite(value)) continue;
-    std::uint64_t samples = predictions.rows();
-    Interval limits;
-    if (each.kind == Measure::Kind::kStatistic) {
-      limits = limits_of_statistic(each, predictions, value, options.confidence);
-    } else {
-      std::vector<double> units = counted(each.units(predictions));
-      samples = units.size();
-      limits = limits_of_mean(each, std::move(units), options.confidence);
-      if (each.kind == Measure::Kind::kMean) limits = widened(each, predictions, value, limits, options.confidence);
-    }
-    metrics.push_back(metric_of(each.name, value, samples, cut_to(range_of(each), limits)));
-  }
+  for (const Measure& each : measures_for(predictions, options))
+    if (auto metric = measure_one(each, predictions, options.confidence)) metrics.push_back(*std::move(metric));
   return metrics;
 }
 

@@ -13,6 +13,8 @@
 /// The metrics of an evaluation, each with its confidence limits.
 namespace backstay::evaluation {
 
+using OfDraws = std::function<double(const std::vector<std::uint32_t>& rows)>;
+
 /// One metric as a function of predictions. What is a mean says what each unit (a row; in ranking a query) contributes,
 /// so that two versions can be compared unit by unit. Figures are scikit-learn's of the same name.
 struct Measure {
@@ -36,7 +38,13 @@ struct Measure {
   /// For kStatistic; NaN where it is not defined.
   std::function<double(const Predictions&)> value{};
   std::function<Interval(const Predictions&, double confidence)> limits{};
+  /// value() of rows drawn from these predictions, for many draws; none: of a copy of the rows. What it returns refers
+  /// to them.
+  std::function<OfDraws(const Predictions&)> of_draws{};
 };
+
+/// A measure of rows that are drawn, of one draw after the other. Must not outlive either. Not thread-safe.
+OfDraws value_of_draws(const Measure& measure, const Predictions& predictions);
 
 /// scikit-learn's: the distance from 1 to the next double.
 inline constexpr double kClip = std::numeric_limits<double>::epsilon();
@@ -56,7 +64,10 @@ std::vector<Measure> measures_for(const Predictions& predictions, const MeasureO
 /// by its definition does so here, whatever rounding does.
 double value_of(const Measure& measure, const Predictions& predictions);
 
-/// Every measure that is defined, with limits and the number of units it rests on.
+/// With limits and the number of units it rests on; none: it is not defined.
+std::optional<registry::Metric> measure_one(const Measure& measure, const Predictions& predictions, double confidence);
+
+/// Every measure that is defined.
 std::vector<registry::Metric> measure(const Predictions& predictions, const MeasureOptions& options);
 
 /// Measures that are not defined for such predictions.

@@ -40,6 +40,18 @@ Result<void> check_change(const Set& set, const std::string& name, const Change&
   return {};
 }
 
+/// `kSame` with a tolerance compares scores; a label has none.
+Result<void> check_tolerance(const Set& set, const Behaviour& test) {
+  if (!test.tolerance) return {};
+  if (!(*test.tolerance >= 0 && std::isfinite(*test.tolerance)))
+    return invalid(fmt::format("The tolerance of '{}' in the set '{}' is {:g}.", test.name, set.name, *test.tolerance),
+                   "It is 0 or more; leave it out for none.");
+  if (set.output.kind == Output::Kind::kLabel)
+    return invalid(fmt::format("'{}' of the set '{}' has a tolerance, and its output is a label.", test.name, set.name),
+                   "Leave it out, or use an output of kind score or probabilities.");
+  return {};
+}
+
 Result<void> check_names(const Set& set) {
   std::set<std::string> names;
   const auto once = [&](const std::string& name) -> Result<void> {
@@ -57,6 +69,7 @@ Result<void> check_names(const Set& set) {
   for (const Behaviour& test : set.behaviour) {
     TRY_DO(once(test.name));
     TRY_DO(check_change(set, test.name, test.change));
+    TRY_DO(check_tolerance(set, test));
     if (test.change.kind == Change::Kind::kNone)
       return invalid(fmt::format("The behaviour test '{}' of the set '{}' changes nothing.", test.name, set.name),
                      "Give it one of missing, noise, set, scale and add.");
@@ -95,6 +108,35 @@ Result<void> check_classification(const Set& set) {
   return {};
 }
 
+/// A threshold tells a class from one probability; elsewhere it would be read and not used.
+Result<void> check_threshold(const Set& set) {
+  const Output& output = set.output;
+  if (!output.threshold || output.kind == Output::Kind::kScore ||
+      (output.kind == Output::Kind::kProbabilities && set.classes.size() == 2))
+    return {};
+  return invalid(fmt::format("The output of the set '{}' has a threshold, and no score that it could be of.", set.name),
+                 "Leave it out, or use kind: score, or probabilities of two classes.");
+}
+
+Result<void> check_groups(const Set& set) {
+  std::set<std::string> seen;
+  for (const std::string& name : set.groups) {
+    if (!set.label.empty() && name == set.label)
+      return invalid(fmt::format("The set '{}' has its label '{}' among its groups.", set.name, name),
+                     "Groups are known before the truth is: name the columns of attributes, like site or sex.");
+    if (!seen.insert(name).second)
+      return invalid(fmt::format("The set '{}' names the group '{}' twice.", set.name, name), "Name each column once.");
+  }
+  return {};
+}
+
+Result<void> check_query(const Set& set) {
+  if ((set.task == Task::kRanking) != set.query.empty()) return {};
+  return invalid(fmt::format("The set '{}' {}.", set.name,
+                             set.query.empty() ? "has no query column" : "has a query column, but ranks nothing"),
+                 "A set with task: ranking names the column that tells queries apart.");
+}
+
 Result<void> check_set(const Set& set) {
   TRY_DO(registry::check_name("set", set.name));
   if (set.files.empty()) return invalid(fmt::format("The set '{}' has no files.", set.name), "files: [held_out.csv]");
@@ -112,6 +154,8 @@ Result<void> check_set(const Set& set) {
   if (set.label.empty() && set.output.kind != Output::Kind::kText)
     return invalid(fmt::format("The set '{}' has no label.", set.name),
                    "Name the column of the truth: label: malignant");
+  TRY_DO(check_query(set));
+  TRY_DO(check_groups(set));
   if (set.output.kind == Output::Kind::kText) {
     if (set.safety.empty() && set.golden.empty() && set.latency.requests == 0)
       return invalid(fmt::format("Nothing is measured of what the model writes in the set '{}'.", set.name),
@@ -127,10 +171,7 @@ Result<void> check_set(const Set& set) {
   } else if (set.output.kind != Output::Kind::kValue) {
     return invalid(fmt::format("The output of the set '{}' is no value.", set.name), "Use kind: value.");
   }
-  if ((set.task == Task::kRanking) == set.query.empty())
-    return invalid(fmt::format("The set '{}' {}.", set.name,
-                               set.query.empty() ? "has no query column" : "has a query column, but ranks nothing"),
-                   "A set with task: ranking names the column that tells queries apart.");
+  TRY_DO(check_threshold(set));
   if (set.bins == 0 || set.bins > 1000) return invalid("bins is outside of 1 to 1000.", "10 is usual.");
   for (const std::int64_t cutoff : set.cutoffs)
     if (cutoff < 1)
@@ -147,6 +188,28 @@ Result<void> check_set(const Set& set) {
 }
 
 }  // namespace
+
+const std::string& BackendChoice::url_of(const std::string& version) const {
+  const auto own = urls.find(version);
+  return own == urls.end() ? url : own->second;
+}
+
+Result<void> check_urls_of_pair(const BackendChoice& backend, const std::string& version, const std::string& other) {
+  if (backend.kind != BackendChoice::Kind::kUrl) return {};
+  for (const std::string& each : {version, other})
+    if (backend.url_of(each).empty())
+      return invalid(fmt::format("The suite's backend has no url for version {}.", each), "Add it to backend.urls.");
+  const std::string& url = backend.url_of(version);
+  // What has the version's name in it is another address for another version.
+  if (url != backend.url_of(other) || url.find("{version}") != std::string::npos) return {};
+  return invalid(
+      fmt::format("The suite's backend has the same url for {} and {}: {}. One would be compared with itself.", version,
+                  other, url),
+      fmt::format(
+          "Give each its own: backend: {{kind: url, urls: {{{}: \"http://...\", {}: \"http://...\"}}}}, or write "
+          "{{version}} into the url; or compare with nothing: --against none.",
+          version, other));
+}
 
 Result<void> validate(const Suite& suite) {
   TRY_DO(registry::check_name("suite", suite.name));

@@ -18,7 +18,8 @@ namespace backstay::evaluation {
 struct BackendChoice {
   enum class Kind : std::uint8_t { kModel, kProcess, kUrl };
   Kind kind = Kind::kModel;
-  std::string url;
+  std::string url;                          ///< kUrl: for every version; {version} stands for it.
+  std::map<std::string, std::string> urls;  ///< kUrl: by version, before `url`.
   std::vector<std::string> command;
   std::string health_path;
   std::string served_as;  ///< The model's name in requests; empty: as it is registered.
@@ -26,7 +27,12 @@ struct BackendChoice {
   milliseconds answer_timeout{120'000};  ///< For one request; what takes longer hangs, and ends the evaluation.
   std::uint64_t threads = 1;
   bool operator==(const BackendChoice&) const = default;
+  /// kUrl: where this version answers, `{version}` not yet filled in; empty: nowhere.
+  const std::string& url_of(const std::string& version) const;
 };
+
+/// kUrl: that both versions have a url, and not the same one, for then one would be compared with itself.
+Result<void> check_urls_of_pair(const BackendChoice& backend, const std::string& version, const std::string& other);
 
 /// One input tensor: a row of it is the row's cells in these columns.
 struct Input {
@@ -83,14 +89,14 @@ struct Robustness {
 /// What must hold of each row when it is changed.
 struct Behaviour {
   enum class Kind : std::uint8_t {
-    kSame,     ///< The same class; with a `tolerance`, and of numbers, the same score or number within it.
+    kSame,     ///< The same class; with a tolerance, and of numbers, every number within it.
     kNotLess,  ///< Score or number does not fall by more than `tolerance`.
     kNotMore,
   };
   std::string name;
   Kind kind = Kind::kSame;
   Change change;
-  double tolerance = 0;
+  std::optional<double> tolerance;  ///< None: 0.
 };
 
 /// A version of the registry that judges what the model wrote.

@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/text.hpp"
 #include "domain/registry/measurement.hpp"
 
 namespace backstay::gates {
@@ -56,6 +57,13 @@ constexpr Reason kReasons[] = {
     {"latency_mean_seconds", "there were too few requests for limits: it takes 30"},
 };
 
+std::string first_of(const std::set<std::string>& names) {
+  constexpr std::ptrdiff_t kShown = 10;
+  const bool more = std::ssize(names) > kShown;
+  return fmt::format("{}{}", fmt::join(names.begin(), more ? std::next(names.begin(), kShown) : names.end(), ", "),
+                     more ? ", ..." : "");
+}
+
 }  // namespace
 
 std::string why_missing(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
@@ -70,9 +78,39 @@ std::string why_missing(const Rule& rule, const std::vector<StoredScorecard>& sc
     const bool same_group = std::any_of(card.metrics.begin(), card.metrics.end(),
                                         [&](const Metric& metric) { return metric.group == rule.group; });
     if (!same_group) continue;
-    return fmt::format("It is not defined on the rows of '{}': {}.", card.dataset, reason->text);
+    // Where there were two groups to compare this is always among the metrics of bias.
+    const std::string always = "demographic_parity_difference";
+    const std::string text =
+        card.kind == registry::ScorecardKind::kBias && !has_metric(card, always, &rule.group)
+            ? fmt::format("fewer than two of the groups of {} have as many rows as min_group asks for", rule.group)
+            : reason->text;
+    return fmt::format("It is not defined on the rows of '{}': {}.", card.dataset, text);
   }
   return "";
+}
+
+std::string measured_elsewhere(const Rule& rule, const std::vector<StoredScorecard>& scorecards) {
+  const std::string name = is_change(rule) ? rule.metric + "_change" : rule.metric;
+  std::set<std::string> groups;
+  std::set<std::string> datasets;
+  std::set<std::string> names;
+  for (const StoredScorecard& stored : scorecards) {
+    const registry::Scorecard& card = stored.scorecard;
+    for (const Metric& metric : card.metrics) {
+      names.insert(metric.name);
+      if (metric.name != name) continue;
+      datasets.insert(card.dataset.empty() ? "data without a name" : "'" + card.dataset + "'");
+      if (rule.dataset.empty() || card.dataset == rule.dataset)
+        groups.insert(metric.group.empty() ? "everyone" : metric.group);
+    }
+  }
+  if (!groups.empty())
+    return fmt::format("It was measured of {}, not of {}. Groups with fewer rows than min_group are not measured.",
+                       first_of(groups), rule.group.empty() ? "everyone" : rule.group);
+  if (!datasets.empty()) return fmt::format("It was measured on {}, not on '{}'.", first_of(datasets), rule.dataset);
+  if (names.contains(rule.metric)) return "";
+  const auto meant = nearest(rule.metric, {names.begin(), names.end()});
+  return meant ? fmt::format("No scorecard has this metric. Did you mean '{}'?", *meant) : "";
 }
 
 bool is_change(const Rule& rule) {

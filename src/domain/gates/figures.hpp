@@ -39,4 +39,8 @@ Figures figures_for(const Rule& rule, const std::vector<registry::StoredScorecar
 /// Empty: nothing else of that group was measured, or it can't be told.
 std::string why_missing(const Rule& rule, const std::vector<registry::StoredScorecard>& scorecards);
 
+/// Of which groups, or on which data sets, a metric was measured that was not where the rule asks for it; or what its
+/// name may be meant to be. Empty: neither.
+std::string measured_elsewhere(const Rule& rule, const std::vector<registry::StoredScorecard>& scorecards);
+
 }  // namespace backstay::gates

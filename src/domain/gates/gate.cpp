@@ -49,7 +49,8 @@ Row not_measured(const Rule& rule, const Figures& figures, const std::vector<Sto
     return row(
         rule, "not measured on the newest data", Decision::kInsufficient,
         fmt::format("Other rows of '{}' were measured since: measure it on the same rows again.", figures.stale));
-  const std::string why = why_missing(rule, scorecards);
+  std::string why = why_missing(rule, scorecards);
+  if (why.empty()) why = measured_elsewhere(rule, scorecards);
   return row(rule, "not measured", Decision::kInsufficient,
              why.empty() ? "No scorecard has this metric: measure it with `backstay evaluate`." : why);
 }
@@ -136,12 +137,15 @@ Row judge_gap(const Rule& rule, const std::map<std::string, Measured>& groups, d
 }
 
 // Against production on the same rows. What robustness tests compare is the version with itself.
-Row judge_change(const Rule& rule, const Figures& figures, double confidence, const std::string& production) {
+Row judge_change(const Rule& rule, const Figures& figures, double confidence,
+                 const std::vector<StoredScorecard>& scorecards, const std::string& production) {
   const Measured* measured = figures.by_group.empty() ? nullptr : &figures.by_group.begin()->second;
   const bool with_itself = rule.metric.starts_with("robustness_");
   if (measured == nullptr && production.empty() && !with_itself)
     return row(rule, "nothing to compare with", Decision::kPass, "No other version is in production.");
   if (measured == nullptr && !figures.stale.empty()) return not_measured(rule, figures, {});
+  if (const std::string where = measured == nullptr ? measured_elsewhere(rule, scorecards) : ""; !where.empty())
+    return row(rule, "not compared", Decision::kInsufficient, where);
   if (measured == nullptr)
     return row(rule, "not compared", Decision::kInsufficient,
                with_itself ? "Run the suite with this robustness test: backstay evaluate."
@@ -172,7 +176,7 @@ Row judge_change(const Rule& rule, const Figures& figures, double confidence, co
 
 Row judge_figures(const Rule& rule, const Figures& figures, double confidence,
                   const std::vector<StoredScorecard>& scorecards, const std::string& production) {
-  if (is_change(rule)) return judge_change(rule, figures, confidence, production);
+  if (is_change(rule)) return judge_change(rule, figures, confidence, scorecards, production);
   const bool gap = rule.kind == Rule::Kind::kMaxGap;
   if (gap && newest_for(rule, scorecards) != nullptr && figures.stale.empty())
     return judge_gap(rule, figures.by_group, confidence);

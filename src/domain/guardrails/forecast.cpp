@@ -118,18 +118,19 @@ Stop run_attributed(const Guardrail& fresh, Source& source, double baseline, dou
   Guardrail guardrail = fresh;
   std::priority_queue<Due> due;
   Stop stop;
+  // What was exposed until then, whatever is known of it.
+  std::uint64_t candidates = 0;
+  std::uint64_t bad_candidates = 0;
   const auto settle_until = [&](double seconds) {
     while (!due.empty() && due.top().seconds <= seconds) {
       const Due next = due.top();
       due.pop();
       if (!guardrail.observe(next.m)) continue;
-      const Evidence evidence = guardrail.evidence();
-      stop = {next.seconds, static_cast<double>(evidence.candidate_n), static_cast<double>(evidence.candidate_bad)};
+      stop = {next.seconds, static_cast<double>(candidates), static_cast<double>(bad_candidates)};
       return true;
     }
     return false;
   };
-  std::uint64_t candidates = 0;
   for (std::uint64_t i = 0; i < requests; ++i) {
     const double seconds = static_cast<double>(i + 1) / rate;
     if (settle_until(seconds)) return stop;
@@ -144,6 +145,7 @@ Stop run_attributed(const Guardrail& fresh, Source& source, double baseline, dou
     m.stage = Stage::kSettled;
     m.value = source.value(m.candidate ? level : baseline);
     const bool bad = is_bad(spec, m.value);
+    bad_candidates += bad && m.candidate ? 1 : 0;
     const bool followed = bad == (spec.signal.kind == Kind::kReport);
     if (absolute ? !bad : !followed) continue;
     const double known = seconds + (followed ? source.random().unit() * within : within);
@@ -206,6 +208,11 @@ double information_bound(const GuardrailSpec& spec, double alpha, const Expectat
       information = rate_information(1 - e.effect, goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound);
       break;
     case TestKind::kRateVsStable:
+      // Of conversions it is stable's that there are too many of.
+      if (spec.signal.kind == Kind::kConversion) {
+        information = relative_information(e.baseline, e.effect, 1 - weight, goal.tolerance) * (1 - weight) / weight;
+        break;
+      }
       information = relative_information(1 - e.effect, 1 - e.baseline, weight, goal.tolerance);
       break;
     default: break;
@@ -269,8 +276,7 @@ Result<void> check(const GuardrailSpec& spec, const Expectation& e, const Traffi
 Verdict judge(const Forecast& f, const GuardrailSpec& spec, const Expectation& e) {
   if (!keeps(spec, e, e.baseline)) return Verdict::kBaselineBreaches;
   if (keeps(spec, e, e.effect)) return Verdict::kAllowed;
-  const bool cannot = f.bound_outcomes > f.candidate_outcomes || f.candidate_outcomes < 1;
-  if (f.detected < kLikely) return cannot || f.detected == 0 ? Verdict::kNever : Verdict::kUnlikely;
+  if (f.detected < kLikely) return f.detected == 0 ? Verdict::kNever : Verdict::kUnlikely;
   return Verdict::kEnough;
 }
 

@@ -22,15 +22,25 @@ double mean_of(double sum, std::uint64_t n) {
   return n == 0 ? 0.0 : sum / static_cast<double>(n);
 }
 
+/// " (12 of them without a number)"
+std::string without_number(std::uint64_t missing) {
+  return missing == 0 ? "" : fmt::format(" ({} of them without a number)", missing);
+}
+
 }  // namespace
 
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label) {
+  if (signal.right_when == Signal::RightWhen::kSame) {
+    // Predictions are kept as floats.
+    return std::abs(predicted_score - label) <= signal.difference + 1e-6 * std::abs(label);
+  }
+  if (!(label >= 0 && label <= 1)) return std::nullopt;  // On no side.
   const bool positive = label >= 0.5;
   if (signal.among == Signal::Among::kPositives && !positive) return std::nullopt;
   if (signal.among == Signal::Among::kNegatives && positive) return std::nullopt;
   // A prediction that held no score was no use to anyone.
   if (std::isnan(predicted_score)) return false;
-  return (predicted_score >= signal.positive_at) == positive;
+  return Predicate{Predicate::Op::kAtLeast, signal.positive_at}.holds(predicted_score) == positive;
 }
 
 bool agree(const Signal& signal, double a, double b) {
@@ -58,87 +68,10 @@ bool is_bad(const GuardrailSpec& spec, double value) {
   return true;
 }
 
-double loss(const GuardrailSpec& spec, double value) {
-  if (std::isnan(value)) return 1.0;
-  return spec.objective.better == Better::kHigher ? 1 - value : value;
-}
-
-void observe_loss(std::optional<Cuped>& cuped, const Measurement& m, double loss, bool as_candidate,
-                  RelativeMeanTest& test) {
-  const double pi = as_candidate == m.candidate ? m.assignment_probability : 1 - m.assignment_probability;
-  test.observe(as_candidate, pi, loss, cuped ? cuped->shift(m.covariate) : 0.0);
-  if (cuped && !m.candidate) cuped->learn(loss, m.covariate);
-}
-
-std::optional<double> adjusted_value(std::optional<Cuped>& cuped, const Measurement& m) {
-  if (!cuped) return m.value;
-  const bool begins = cuped->seen() >= RelativeRatioTest::kWarmUp;
-  const double value = cuped->adjust(m.candidate, m.value, m.covariate);
-  return begins ? std::optional(value) : std::nullopt;
-}
-
 double allowed_bad(const GuardrailSpec& spec) {
   const Objective& goal = spec.objective;
   if (is_duration(spec.signal.kind)) return 1 - goal.quantile;
   return goal.kind == Goal::kAtLeast ? 1 - goal.bound : goal.bound;
-}
-
-std::size_t ClusterSet::place(std::uint64_t key) const {
-  std::size_t i = (key * 0x9e3779b97f4a7c15ULL) >> 48;
-  while (slots_[i] != key && slots_[i] != 0) i = (i + 1) % kSlots;
-  return i;
-}
-
-bool ClusterSet::insert(std::uint64_t key) {
-  if (key == 0) return true;
-  if (slots_.empty()) slots_.assign(kSlots, 0);
-  const std::size_t i = place(key);
-  if (slots_[i] == key || used_ >= kSlots * 3 / 4) return false;
-  slots_[i] = key;
-  ++used_;
-  return true;
-}
-
-bool ClusterSet::contains(std::uint64_t key) const {
-  return key != 0 && !slots_.empty() && slots_[place(key)] == key;
-}
-
-void AtRisk::count(bool candidate) {
-  if (now_.all >= kMany) {
-    before_ = now_;
-    now_ = {};
-  }
-  ++now_.all;
-  if (candidate) ++now_.candidate;
-}
-
-double AtRisk::share(double pi) const {
-  const auto candidate = static_cast<double>(now_.candidate + before_.candidate);
-  return (candidate + kPrior * pi) / (static_cast<double>(now_.all + before_.all) + kPrior);
-}
-
-Guardrail::Test Guardrail::make_test(const GuardrailSpec& spec, double log_limit) {
-  constexpr Direction kAgainst = Direction::kAgainst;
-  const Objective& goal = spec.objective;
-  switch (chosen_test(spec)) {
-    case TestKind::kMean: return BoundedMeanTest(goal.bound, spec.restarts);
-    case TestKind::kMeanVsStable: return RelativeMeanTest(goal.margin, spec.restarts);
-    case TestKind::kValueVsStable: return RelativeValueTest(goal.margin, goal.sigma, goal.better, spec.restarts);
-    case TestKind::kRatioVsStable: return RelativeRatioTest(goal.tolerance, goal.better, spec.restarts);
-    case TestKind::kLatencyVsStable:
-      return RelativeLatencyTest(goal.tolerance, goal.slack_seconds, spec.restarts, kAgainst, log_limit);
-    case TestKind::kPairedRate: return PairedRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
-    case TestKind::kPairedMean: return PairedMeanTest(goal.margin, spec.restarts);
-    case TestKind::kRateVsStable:
-      // What is seldom decides: the hits. "At least 1/t times stable's" is refuted by too few of them.
-      if (spec.signal.kind == Kind::kConversion)
-        return RelativeRateTest(1 / goal.tolerance, spec.restarts, Direction::kFor);
-      return RelativeRateTest(goal.tolerance, spec.restarts, kAgainst, log_limit);
-    case TestKind::kAutomatic:
-    case TestKind::kRate: break;
-  }
-  if (is_attributed(spec.signal.kind)) return UnsettledRateTest(allowed_bad(spec), spec.restarts);
-  return AbsoluteRateTest(allowed_bad(spec), spec.restarts, kAgainst, log_limit);
 }
 
 Guardrail::Guardrail(GuardrailSpec spec, double alpha, std::optional<double> promise)
@@ -146,15 +79,14 @@ Guardrail::Guardrail(GuardrailSpec spec, double alpha, std::optional<double> pro
       kind_(chosen_test(spec_)),
       log_limit_(-std::log(alpha)),
       log_promise_(-std::log(promise.value_or(alpha))),
-      test_(make_test(spec_, log_limit_)) {
-  if (spec_.covariate.given()) cuped_.emplace();
-}
+      trial_(spec_, spec_.restarts, log_limit_) {}
 
 void Guardrail::count(const Measurement& m) {
   ++(m.candidate ? candidate_n_ : stable_n_);
+  now_.n += m.candidate ? 1 : 0;
   if (is_paired(kind_)) ++stable_n_;
   if (std::isnan(m.value)) {
-    missing_ += m.candidate ? 1 : 0;
+    ++(m.candidate ? missing_ : stable_missing_);
     return;
   }
   (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
@@ -192,9 +124,14 @@ bool Guardrail::observe(const Measurement& m) {
     default: may_have_risen = observe_value(m); break;
   }
   // The number of outcomes doesn't look ahead, so neither do the restarts.
-  if (m.candidate && spec_.restarts.every > 0 && candidate_n_ % spec_.restarts.every == 0)
-    std::visit([](auto& test) { test.restart(); }, test_);
+  if (m.candidate && spec_.restarts.every > 0 && candidate_n_ % spec_.restarts.every == 0) restart();
   return may_have_risen && breach_at(log_limit_);
+}
+
+void Guardrail::restart() {
+  trial_.restart();
+  if (renewals_.on()) renewals_.renew(spec_, log_limit_);
+  before_ = std::exchange(now_, {});
 }
 
 bool Guardrail::breach_at(double log_limit) {
@@ -208,28 +145,26 @@ bool Guardrail::breach_at(double log_limit) {
 bool Guardrail::observe_rate(const Measurement& m) {
   const bool bad = is_bad(spec_, m.value);
   if (bad) ++(m.candidate ? candidate_bad_ : stable_bad_);
+  if (bad && m.candidate) ++now_.bad;
   if (kind_ == TestKind::kRateVsStable) {
     const bool conversion = spec_.signal.kind == Kind::kConversion;
     // Of conversions it is stable's that speak against the candidate.
     return observe_hit(m, bad != conversion) && m.candidate != conversion;
   }
-  if (m.candidate) std::get<AbsoluteRateTest>(test_).observe(bad);
+  if (m.candidate) std::get<AbsoluteRateTest>(trial_.test).observe(bad);
   return bad && m.candidate;
 }
 
-/// Hits, the outcomes that are rare, decide; of a sticky user's the first. Whether it was bet on.
 bool Guardrail::observe_hit(const Measurement& m, bool hit) {
-  double pi = m.assignment_probability;
-  if (m.cluster != 0) {
-    if (clusters_.contains(m.cluster)) return false;
-    // Never in favour of what is to be shown: for versions that are alike the draw's chance is exact.
-    const double at_risk = at_risk_.share(pi);
-    if (pi > 0 && pi < 1) pi = spec_.signal.kind == Kind::kConversion ? std::min(pi, at_risk) : std::max(pi, at_risk);
-    at_risk_.count(m.candidate);
-  }
-  if (!hit || !clusters_.insert(m.cluster)) return false;
-  std::get<RelativeRateTest>(test_).observe_bad(m.candidate, pi);
-  return true;
+  const bool few_for = spec_.signal.kind == Kind::kConversion;
+  renew_for(m);
+  const bool bet = trial_.observe_hit(m, hit, few_for);
+  return (renewals_.on() && renewals_.newest().observe_hit(m, hit, few_for)) || bet;
+}
+
+/// From the first sticky user on there are trials that begin anew; without restarts there are none.
+void Guardrail::renew_for(const Measurement& m) {
+  if (m.cluster != 0 && !renewals_.on() && spec_.restarts.every > 0) renewals_.begin(spec_, trial_, log_limit_);
 }
 
 /// Of a user's report, or its absence; see UnsettledRateTest.
@@ -241,7 +176,7 @@ bool Guardrail::observe_attributed(const Measurement& m) {
     if (bad) ++stable_bad_;
     return false;
   }
-  auto& test = std::get<UnsettledRateTest>(test_);
+  auto& test = std::get<UnsettledRateTest>(trial_.test);
   if (m.stage == Stage::kOpened) {
     test.open();
     ++open_;
@@ -254,52 +189,36 @@ bool Guardrail::observe_attributed(const Measurement& m) {
   return bad && test.could_be(log_limit_);
 }
 
-// Also what stable does may add to the evidence of these.
 bool Guardrail::observe_value(const Measurement& m) {
   if (kind_ == TestKind::kMean) {
-    if (m.candidate) std::get<BoundedMeanTest>(test_).observe(std::isnan(m.value) ? 0.0 : m.value);
+    if (m.candidate) std::get<BoundedMeanTest>(trial_.test).observe(std::isnan(m.value) ? 0.0 : m.value);
     return m.candidate;
   }
-  const bool bets = clusters_.insert(m.cluster);
-  if (kind_ == TestKind::kLatencyVsStable) {
-    std::get<RelativeLatencyTest>(test_).observe(m.candidate, m.assignment_probability, m.value, bets);
-    return m.candidate;
-  }
-  if (!bets) return false;
-  if (cuped_ && !std::isfinite(m.covariate)) ++without_covariate_;
-  if (kind_ == TestKind::kMeanVsStable) {
-    observe_loss(cuped_, m, loss(spec_, m.value), m.candidate, std::get<RelativeMeanTest>(test_));
-    return true;
-  }
-  // No number stands for a missing value that may be of any size.
-  if (!std::isfinite(m.value) || !std::isfinite(m.second)) return false;
-  if (kind_ == TestKind::kValueVsStable) {
-    if (const auto value = adjusted_value(cuped_, m)) std::get<RelativeValueTest>(test_).observe(m.candidate, *value);
-  } else {
-    std::get<RelativeRatioTest>(test_).observe(m.candidate, m.value, m.second);
-  }
-  return true;
+  if (trial_.cuped && !std::isfinite(m.covariate)) ++without_covariate_;
+  renew_for(m);
+  const bool may_have_risen = trial_.observe_value(spec_, m);
+  return (renewals_.on() && renewals_.newest().observe_value(spec_, m)) || may_have_risen;
 }
 
 bool Guardrail::observe_pair(const Measurement& m) {
   if (kind_ == TestKind::kPairedMean) {
-    std::get<PairedMeanTest>(test_).observe(loss(spec_, m.value), loss(spec_, m.second));
+    std::get<PairedMeanTest>(trial_.test).observe(loss(spec_, m.value), loss(spec_, m.second));
     return true;
   }
   const bool candidate = is_bad(spec_, m.value);
   const bool stable = is_bad(spec_, m.second);
   candidate_bad_ += candidate ? 1 : 0;
   stable_bad_ += stable ? 1 : 0;
-  std::get<PairedRateTest>(test_).observe(candidate, stable);
+  std::get<PairedRateTest>(trial_.test).observe(candidate, stable);
   return candidate;
 }
 
 double Guardrail::log_e() const {
-  return std::visit([](const auto& test) { return test.log_e(); }, test_);
+  return renewals_.log_e(trial_.log_e());
 }
 
 double Guardrail::log_e_together() const {
-  const auto* unsettled = std::get_if<UnsettledRateTest>(&test_);
+  const auto* unsettled = std::get_if<UnsettledRateTest>(&trial_.test);
   return unsettled == nullptr ? log_e() : unsettled->log_e_of_all();
 }
 
@@ -317,17 +236,22 @@ Evidence Guardrail::evidence() const {
   out.stable_n = stable_n_;
   out.stable_bad = stable_bad_;
   out.missing = missing_;
+  out.stable_missing = stable_missing_;
+  out.newest_n = now_.n + before_.n;
+  out.newest_bad = now_.bad + before_.bad;
   out.open = open_;
   out.outside = outside_;
   out.window_over = window_over_;
-  out.candidate_mean = mean_of(candidate_sum_, candidate_n_);
-  out.stable_mean = mean_of(stable_sum_, stable_n_);
+  // What is missing is 0 to a test of scores, and left out by one of values that may be of any size.
+  const bool left_out = kind_ == TestKind::kValueVsStable;
+  out.candidate_mean = mean_of(candidate_sum_, candidate_n_ - (left_out ? missing_ : 0));
+  out.stable_mean = mean_of(stable_sum_, stable_n_ - (left_out ? stable_missing_ : 0));
   if (kind_ == TestKind::kRatioVsStable) {
     out.candidate_mean = candidate_per_ == 0 ? 0 : candidate_sum_ / candidate_per_;
     out.stable_mean = stable_per_ == 0 ? 0 : stable_sum_ / stable_per_;
   }
   out.breached = breached_;
-  if (cuped_) out.covariate = {cuped_->explained(), without_covariate_};
+  if (trial_.cuped) out.covariate = {trial_.cuped->explained(), without_covariate_};
   out.sentence = sentence(out);
   return out;
 }
@@ -350,14 +274,16 @@ std::string Guardrail::seen(const Evidence& e) const {
     case TestKind::kMeanVsStable:
     case TestKind::kValueVsStable:
     case TestKind::kPairedMean:
-      return fmt::format("the candidate's mean is {:.4g} over {} outcomes, stable's {:.4g} over {}{}", e.candidate_mean,
-                         e.candidate_n, e.stable_mean, e.stable_n,
-                         e.covariate ? fmt::format(" (of stable's variance the covariate explains {:.0f}%)",
-                                                   e.covariate->explained * 100)
-                                     : "");
+      return fmt::format(
+          "the candidate's mean is {:.4g} over {} outcomes{}, stable's {:.4g} over {}{}{}", e.candidate_mean,
+          e.candidate_n, without_number(e.missing), e.stable_mean, e.stable_n, without_number(e.stable_missing),
+          e.covariate
+              ? fmt::format(" (of stable's variance the covariate explains {:.0f}%)", e.covariate->explained * 100)
+              : "");
     case TestKind::kRatioVsStable:
-      return fmt::format("the candidate's ratio is {:.4g} over {} outcomes, stable's {:.4g} over {}", e.candidate_mean,
-                         e.candidate_n, e.stable_mean, e.stable_n);
+      return fmt::format("the candidate's ratio is {:.4g} over {} outcomes{}, stable's {:.4g} over {}{}",
+                         e.candidate_mean, e.candidate_n, without_number(e.missing), e.stable_mean, e.stable_n,
+                         without_number(e.stable_missing));
     case TestKind::kMean:
       return fmt::format("the candidate's mean is {:.3f} over {} outcomes; the objective is at least {:g}",
                          e.candidate_mean, e.candidate_n, spec_.objective.bound);
@@ -380,10 +306,18 @@ std::string Guardrail::seen(const Evidence& e) const {
                      spec_.objective.bound * 100, at_least ? "good" : "bad");
 }
 
+/// What broke late is not to be seen in what all outcomes come to.
+std::string Guardrail::newest(const Evidence& e) const {
+  const bool told = kind_ == TestKind::kRate && !is_attributed_rate() && e.breached && e.newest_n < e.candidate_n;
+  if (!told || static_cast<double>(e.candidate_bad) > allowed_bad(spec_) * static_cast<double>(e.candidate_n))
+    return "";
+  return fmt::format("; of the newest {} it were {}", e.newest_n, e.newest_bad);
+}
+
 std::string Guardrail::sentence(const Evidence& e) const {
   const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e),
+      "{}: {}{}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), newest(e),
       e.outside == 0 ? ""
                      : fmt::format("; {} values are outside of [0, 1] and count as 0 or 1 (compare them with stable by "
                                    "test: value_vs_stable)",

@@ -12,6 +12,9 @@ namespace backstay::guardrails {
 
 namespace {
 
+/// Up to here every whole number is a float.
+constexpr double kLargestWhole = 16'777'216;
+
 using Kind = Signal::Kind;
 using Goal = Objective::Kind;
 
@@ -50,12 +53,23 @@ Result<void> check_values(const GuardrailSpec& spec) {
   if (signal.kind == Kind::kStatus && !signal.ok_when)
     return wrong(spec, "doesn't say which statuses are good", "Write signal: {kind: status, ok_when: {below: 400}}.");
   if (!(signal.difference >= 0)) return wrong(spec, "has a difference below zero", "Write difference: 0.01.");
-  if (signal.difference > 0 && (signal.kind != Kind::kAgreement || signal.ok_when))
+  const bool same = signal.kind == Kind::kFeedback && signal.right_when == Signal::RightWhen::kSame;
+  if (signal.right_when == Signal::RightWhen::kSame && signal.kind != Kind::kFeedback)
+    return wrong(spec, "says when a prediction is right without labels", "Signals of kind feedback take right_when.");
+  if (same && (signal.among != Signal::Among::kAll || signal.positive_at != Signal().positive_at))
+    return wrong(spec, "has two classes and right_when: same", "Leave among and positive_at out.");
+  if (signal.difference > 0 && !same && (signal.kind != Kind::kAgreement || signal.ok_when))
     return wrong(spec, "has a difference that nothing is compared with",
-                 "Signals of kind agreement without ok_when take one.");
+                 "Signals of kind agreement without ok_when, and feedback with right_when: same, take one.");
   for (const Value& value : {signal.value(), signal.per, signal.segment, spec.covariate}) {
     if (!value.json_pointer.empty() && value.json_pointer.front() != '/')
       return wrong(spec, "has a json_pointer that doesn't start with '/'", "Write it like /outputs/0/data/1.");
+    for (std::size_t i = value.json_pointer.find('~'); i != std::string::npos; i = value.json_pointer.find('~', i + 1))
+      if (i + 1 == value.json_pointer.size() || (value.json_pointer[i + 1] != '0' && value.json_pointer[i + 1] != '1'))
+        return wrong(spec, "has a json_pointer with a '~' that is neither ~0 nor ~1",
+                     "In a key write ~0 for ~ and ~1 for /.");
+    if (value.header.find_first_of(" :\t\r\n,;\"") != std::string::npos)
+      return wrong(spec, "names a header that can't be one", "Write its name alone, like X-Group.");
     if (value.ways() > 1)
       return wrong(spec, "has two ways to one value", "Give one of json_pointer, header and tensor.");
     if (value.tensor.empty()) continue;
@@ -69,8 +83,15 @@ Result<void> check_values(const GuardrailSpec& spec) {
                  "Write signal: {kind: classifier, classifier: toxicity, ok_when: {below: 0.5}}.");
   if (signal.ok_when && !is_number(signal.kind) && signal.kind != Kind::kAgreement)
     return wrong(spec, "has an ok_when for a signal that is good or bad already", "Leave it out.");
+  for (const std::optional<Predicate>& predicate : {signal.ok_when, signal.where})
+    if (predicate && predicate->op == Predicate::Op::kIs && std::abs(predicate->value) > kLargestWhole)
+      return wrong(spec, "compares with a number of more than 7 digits, which can't be told from its neighbours",
+                   "Values are kept as 32-bit floats: use a smaller code, or at_least and below.");
   if (signal.segment.given() != signal.where.has_value())
     return wrong(spec, "has half of a segment", "Write segment: {json_pointer: /group, at_least: 1}.");
+  if (signal.segment.given() && !signal.segment_of_request && signal.kind == Kind::kError)
+    return wrong(spec, "has a segment of the answer, which a request that failed has not",
+                 "Take it from the request: segment: {of: request, json_pointer: /group, is: 1}.");
   if (signal.per.given() && (signal.kind != Kind::kResponseValue || signal.ok_when))
     return wrong(spec, "divides something that is no value", "per is for response_value without ok_when.");
   if (signal.per.given() && spec.objective.kind != Goal::kRelativeToStable)
@@ -102,6 +123,13 @@ Result<void> check_relative(const GuardrailSpec& spec) {
   const TestKind test = chosen_test(spec);
   const bool mean =
       test == TestKind::kMeanVsStable || test == TestKind::kValueVsStable || test == TestKind::kPairedMean;
+  const bool has_side = mean || test == TestKind::kRatioVsStable;
+  if (goal.better != Better::kHigher && !has_side)
+    return wrong(spec, "says which side is better of what is good or bad already",
+                 "Leave better out: means and ratios take it.");
+  if (is_duration(spec.signal.kind) && goal.quantile != Objective().quantile)
+    return wrong(spec, "has a quantile relative to stable, where the whole distributions are compared",
+                 "Leave quantile out, or write {at_most: 200ms, quantile: 0.5}.");
   if (goal.tolerance != 1 && mean)
     return wrong(spec, "has a tolerance for a mean", "Means take margin: how much worse than stable nobody minds.");
   if (goal.margin != 0 && !mean)
@@ -116,13 +144,16 @@ Result<void> check_relative(const GuardrailSpec& spec) {
 
 }  // namespace
 
+// Values of requests and responses are kept as floats: 0.95 is not to be below 0.95.
 bool Predicate::holds(double x) const {
+  const auto seen = static_cast<float>(x);
+  const auto limit = static_cast<float>(value);
   switch (op) {
-    case Op::kAtLeast: return x >= value;
-    case Op::kAbove: return x > value;
-    case Op::kAtMost: return x <= value;
-    case Op::kBelow: return x < value;
-    case Op::kIs: return x == value;
+    case Op::kAtLeast: return seen >= limit;
+    case Op::kAbove: return seen > limit;
+    case Op::kAtMost: return seen <= limit;
+    case Op::kBelow: return seen < limit;
+    case Op::kIs: return seen == limit;
   }
   return false;
 }
@@ -243,6 +274,17 @@ Result<void> validate(const Policy& policy) {
     if (!names.insert(spec.name).second) return wrong(spec, "is there a second time", "Give each a name of its own.");
   }
   return {};
+}
+
+std::optional<GuardrailSpec> missing_failure_guardrail(const std::vector<GuardrailSpec>& specs) {
+  const auto looks_at_failures = [](const GuardrailSpec& spec) {
+    return spec.signal.kind == Kind::kError && !spec.signal.segment.given();
+  };
+  if (std::any_of(specs.begin(), specs.end(), looks_at_failures)) return std::nullopt;
+  GuardrailSpec out = default_guardrails().front();
+  const auto is_taken = [&](const GuardrailSpec& spec) { return spec.name == out.name; };
+  while (std::any_of(specs.begin(), specs.end(), is_taken)) out.name = "failed " + out.name;
+  return out;
 }
 
 std::vector<GuardrailSpec> default_guardrails() {

@@ -41,13 +41,18 @@ struct Signal {
     kFeedback,       ///< Whether the prediction was right, known when its label arrives.
     kFirstByte,      ///< Seconds from sending the request to the first byte of the answer's body: of a stream the first
                      ///< token's.
-    kResponseBytes,  ///< How long the answer is, head and framing included.
+    kResponseBytes,  ///< How long the answer's body is.
     kReport,         ///< A user complained about the answer within the attribution window.
     kConversion,     ///< A user did what was hoped for within it.
     kSchema,         ///< The answer is not what the version's signature says; of sampled answers.
     kClassifier,     ///< What a classifier thinks of the answer, in [0, 1], 1 being the worst; of sampled answers.
     kStatus,         ///< The answer's HTTP status: `ok_when` says which are good, like {below: 400}.
     kAgreement,      ///< Shadow steps: whether both versions say the same of the same request (Signal::difference).
+  };
+  /// kFeedback: what makes a prediction right.
+  enum class RightWhen : std::uint8_t {
+    kSameSide,  ///< Of two classes: the score is on the label's side of `positive_at`; labels are in [0, 1].
+    kSame,      ///< It is the label, or no further from it than `difference`: classes by number, values.
   };
   enum class Among : std::uint8_t { kAll, kPositives, kNegatives };
 
@@ -57,18 +62,21 @@ struct Signal {
   std::string tensor{};              ///< Or the element of an output tensor.
   std::optional<Predicate> ok_when;  ///< kResponseValue: good or bad; without it the value is a score in [0, 1].
   double positive_at = 0.5;          ///< kFeedback: a score from here on predicts "positive".
-  Among among = Among::kAll;         ///< kFeedback: judge only cases whose label is so: positives give sensitivity.
-  Value per;                         ///< kResponseValue: divided by this; the ratio of the sums is what is compared.
-  /// Only outcomes of a segment: those whose value at `segment` holds this. It must be something that the version can't
-  /// change, like an echo of the request; an outcome without it is in no segment.
+  RightWhen right_when = RightWhen::kSameSide;
+  Among among = Among::kAll;  ///< kFeedback: judge only cases whose label is so: positives give sensitivity.
+  Value per;                  ///< kResponseValue: divided by this; the ratio of the sums is what is compared.
+  /// Only outcomes of a segment: those whose value at `segment` holds this. It is something that the version can't
+  /// change: of the request, or an echo of it in the answer, which an answer that failed does not have. An outcome
+  /// without it is in no segment.
   Value segment;
+  bool segment_of_request = false;
   std::optional<Predicate> where;
   /// kReport, kConversion: how long after the answer one is put down to it. That there was none counts when this is
   /// over.
   milliseconds within{std::chrono::hours{1}};
   std::string classifier{};  ///< kClassifier: its name in the endpoint's configuration.
-  /// kAgreement: numbers that differ by no more are the same. With ok_when they are when it holds of both or of
-  /// neither.
+  /// kAgreement, RightWhen::kSame: numbers that differ by no more are the same. With ok_when they are when it holds of
+  /// both or of neither.
   double difference = 0;
 
   Value value() const { return {json_pointer, header, tensor}; }
@@ -168,6 +176,11 @@ Result<void> validate(const GuardrailSpec& spec);
 
 /// Errors, latency and refused requests (4xx) against stable: what every rollout has when nothing else is configured.
 std::vector<GuardrailSpec> default_guardrails();
+
+/// The one that looks at failures, for a policy in which none does: what a failed request never gave is not seen by
+/// those that look at values, labels or times, and a version that fails at everything would be healthy to them.
+/// nullopt: there is one of kind error, whatever it does.
+std::optional<GuardrailSpec> missing_failure_guardrail(const std::vector<GuardrailSpec>& specs);
 
 /// What the guardrails of one endpoint may do wrong together.
 struct Family {

@@ -288,6 +288,65 @@ TEST(WasRight, JudgesOnlyTheCasesItIsAbout) {
   EXPECT_EQ(was_right(signal, 0.1, 1), false);
   EXPECT_EQ(was_right(signal, 0.9, 0), std::nullopt);
   EXPECT_EQ(was_right(signal, std::nan(""), 1), false);
+  EXPECT_EQ(was_right(signal, 0.9, 7), std::nullopt) << "A class by number is on neither side.";
+}
+
+TEST(WasRight, OfSeveralClassesAndOfValuesIsWhatIsTheLabel) {
+  Signal signal;
+  signal.right_when = Signal::RightWhen::kSame;
+  EXPECT_EQ(was_right(signal, 3, 7), false);
+  EXPECT_EQ(was_right(signal, 7, 7), true);
+  EXPECT_EQ(was_right(signal, 0.1F, 0.1), true) << "Predictions are kept as floats.";
+  EXPECT_EQ(was_right(signal, std::nan(""), 0), false);
+  signal.difference = 5;
+  EXPECT_EQ(was_right(signal, 104.9, 100), true);
+  EXPECT_EQ(was_right(signal, 105.1, 100), false);
+}
+
+TEST(Guardrail, ValuesThatNeverVaryAreToldApart) {
+  GuardrailSpec spec;
+  spec.name = "items";
+  spec.signal.kind = Signal::Kind::kResponseValue;
+  spec.signal.json_pointer = "/items";
+  spec.test = TestKind::kValueVsStable;
+  spec.objective.margin = 1;
+  const auto outcomes = [&](double candidate) {
+    Guardrail guardrail(spec, 0.01);
+    Random random(3);
+    for (int i = 0; i < 2'000; ++i) {
+      const bool own = random.unit() < 0.5;
+      if (guardrail.observe({own, 0.5, own ? candidate : 10, 0, Monotonic()})) return i;
+    }
+    return 2'000;
+  };
+  EXPECT_LT(outcomes(3), 400);
+  EXPECT_EQ(outcomes(10), 2'000);
+  EXPECT_EQ(outcomes(12), 2'000);
+}
+
+TEST(Guardrail, AMeanIsOfTheValuesThatAreThere) {
+  GuardrailSpec spec;
+  spec.name = "tokens";
+  spec.signal.kind = Signal::Kind::kResponseValue;
+  spec.signal.json_pointer = "/tokens";
+  spec.test = TestKind::kValueVsStable;
+  Guardrail guardrail(spec, 0.01);
+  for (int i = 0; i < 100; ++i) guardrail.observe({true, 0.5, i % 2 == 0 ? 10.0 : std::nan(""), 0, Monotonic()});
+  EXPECT_DOUBLE_EQ(guardrail.evidence().candidate_mean, 10);
+  EXPECT_NE(guardrail.evidence().sentence.find("10 over 100 outcomes (50 of them without a number)"),
+            std::string::npos);
+}
+
+TEST(Guardrail, OfWhatBrokeLateTheSentenceTellsTheNewest) {
+  GuardrailSpec spec;
+  spec.name = "errors";
+  spec.objective = {Objective::Kind::kAtMost, 0.3};
+  Guardrail guardrail(spec, 0.01);
+  int n = 0;
+  while (n < 20'000 && !guardrail.observe({true, 0.5, n < 10'000 ? 0.0 : 1.0, 0, Monotonic()})) ++n;
+  ASSERT_LT(n, 10'200);
+  EXPECT_NE(guardrail.evidence().sentence.find("the objective is at most 30% bad; of the newest"), std::string::npos)
+      << guardrail.evidence().sentence;
 }
 
 // A candidate that needs `extra` seconds more than stable, which is lognormal around a millisecond.

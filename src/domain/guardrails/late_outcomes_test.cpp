@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <deque>
 #include <map>
@@ -234,6 +235,74 @@ TEST(Guardrail, AWindowIsAboutAnswersHoweverLateTheirLabelsCome) {
   bool breached = false;
   for (int i = 0; i < 50 && !breached; ++i) breached = label(59, 20'000 + i);
   EXPECT_TRUE(breached) << "given within it";
+}
+
+/// Some hundred regular users, of whom some always fail, on versions that are alike until the candidate breaks.
+class RegularUsers {
+ public:
+  explicit RegularUsers(Random& random) : random_(random) {
+    for (User& user : users_) {
+      user.candidate = random.unit() < 0.5;
+      user.bad = random.unit() < 0.05 ? 0.9 : 0.01;
+    }
+  }
+  /// Whether the guardrail acted within so many requests. `value`: of a request of a version, good or bad.
+  template <class Value>
+  bool ask(Guardrail& guardrail, int requests, Value value) {
+    for (int i = 0; i < requests; ++i) {
+      const std::uint64_t number = random_.below(users_.size());
+      const User& user = users_[number];
+      const bool bad = random_.unit() < user.bad;
+      if (guardrail.observe({user.candidate, 0.5, value(user.candidate, bad), number + 1, Monotonic()})) return true;
+    }
+    return false;
+  }
+
+ private:
+  struct User {
+    bool candidate = false;
+    double bad = 0;
+  };
+  Random& random_;
+  std::array<User, 300> users_;
+};
+
+TEST(Guardrail, ACandidateThatBreaksIsFoundByUsersWhoWereAllSeenBefore) {
+  Random random(21);
+  for (int run = 0; run < 10; ++run) {
+    RegularUsers users(random);
+    Guardrail guardrail(default_guardrails()[0], 0.01);
+    ASSERT_FALSE(users.ask(guardrail, 60'000, [](bool, bool bad) { return bad ? 1.0 : 0.0; })) << run;
+    EXPECT_TRUE(users.ask(guardrail, 4'000, [](bool candidate, bool bad) { return candidate || bad ? 1.0 : 0.0; }))
+        << run;
+  }
+}
+
+TEST(Guardrail, AScoreThatFallsIsFoundByUsersWhoWereAllSeenBefore) {
+  GuardrailSpec spec;
+  spec.name = "score";
+  spec.signal.kind = Signal::Kind::kResponseValue;
+  spec.signal.json_pointer = "/score";
+  spec.objective.margin = 0.05;
+  ASSERT_EQ(chosen_test(spec), TestKind::kMeanVsStable);
+  Random random(22);
+  for (int run = 0; run < 10; ++run) {
+    RegularUsers users(random);
+    Guardrail guardrail(spec, 0.01);
+    ASSERT_FALSE(users.ask(guardrail, 20'000, [](bool, bool) { return 0.9; })) << run;
+    EXPECT_TRUE(users.ask(guardrail, 4'000, [](bool candidate, bool) { return candidate ? 0.1 : 0.9; })) << run;
+  }
+}
+
+TEST(Guardrail, RegularUsersOfAVersionThatIsAsGoodDoNotTakeItBack) {
+  Random random(23);
+  int taken_back = 0;
+  for (int run = 0; run < 200; ++run) {
+    RegularUsers users(random);
+    Guardrail guardrail(default_guardrails()[0], 0.05);
+    taken_back += users.ask(guardrail, 30'000, [](bool, bool bad) { return bad ? 1.0 : 0.0; }) ? 1 : 0;
+  }
+  EXPECT_LE(taken_back, 10);
 }
 
 }  // namespace

@@ -34,9 +34,13 @@ class RelativeLatencyTest {
   explicit RelativeLatencyTest(double tolerance = 1.0, double slack_seconds = 0.0, const RestartPlan& restarts = {},
                                Direction direction = Direction::kAgainst, double log_limit = kNoLimit)
       : slack_seconds_(slack_seconds), direction_(direction) {
+    tests_.fill(RelativeRateTest(tolerance, restarts, direction));
+    set_limit(log_limit);
+  }
+  void set_limit(double log_limit) {
     // One of the three alone takes their average to the limit when it is three times as high.
     const double each = log_limit + std::log(static_cast<double>(kQuantiles.size()));
-    tests_.fill(RelativeRateTest(tolerance, restarts, direction, each));
+    for (RelativeRateTest& test : tests_) test.set_limit(each);
   }
   /// `bets`: this outcome may count as evidence (it is not the second of its cluster); stable's sketch learns anyway.
   void observe(bool candidate, double pi, double seconds, bool bets = true);

@@ -137,6 +137,7 @@ class RelativeRateTest {
       : capitals_(restarts, kBetShares), tolerance_(tolerance), direction_(direction), log_limit_(log_limit) {}
   /// `pi` outside of (0, 1) tells nothing and is ignored.
   void observe_bad(bool candidate, double pi);
+  void set_limit(double log_limit) { log_limit_ = log_limit; }
   void restart() { capitals_.restart(); }
   double log_e() const { return capitals_.log_e(); }
 

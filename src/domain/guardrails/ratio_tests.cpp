@@ -9,10 +9,13 @@ namespace {
 
 constexpr double kTrusted = 30;  ///< Outcomes of the candidate from which on its own variance counts.
 
-// Of the arm that varies more: the test may be slow, it may not be wrong.
+// Of the arm that varies more: the test may be slow, it may not be wrong. Where nothing varies in either, lists of a
+// fixed length, say, what the two are apart so far is all the spread there is; 0: they are the same.
 double deviation(const Moments& candidate, const Moments& stable) {
   const double own = candidate.count() >= kTrusted ? candidate.variance() : 0.0;
-  return std::sqrt(std::max(own, stable.variance()));
+  const double variance = std::max(own, stable.variance());
+  if (variance > 0) return std::sqrt(variance);
+  return candidate.count() > 0 ? std::abs(candidate.mean() - stable.mean()) : 0.0;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "domain/rollout/progress.hpp"
 
 namespace backstay::rollout {
@@ -81,6 +83,11 @@ bool evidence_begins(const State& state) {
   return state.phase == Phase::kWarming || in_shadow(state);
 }
 
+Effect evidence_of_next(const State& state) {
+  if (evidence_begins(state)) return ResetGuardrails{};
+  return RearmGuardrails{};
+}
+
 Transition enter_watching(const State& state, Timestamp now, const std::string& actor, const std::string& reason) {
   if (state.stable.empty() || state.plan.watch == milliseconds{0}) return finish(state, now, actor, reason);
   Transition out = change(state, {actor, "rollout.watch", reason, "{}"});
@@ -88,7 +95,7 @@ Transition enter_watching(const State& state, Timestamp now, const std::string& 
   out.state.paused = false;
   out.state.phase_since = now;
   out.state.samples = 0;
-  if (evidence_begins(state)) out.after_commit.emplace_back(ResetGuardrails{});
+  out.after_commit.push_back(evidence_of_next(state));
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
@@ -111,7 +118,7 @@ Transition enter_step(const State& state, std::size_t index, Timestamp now) {
   out.state.step_index = index;
   out.state.phase_since = now;
   out.state.samples = 0;
-  if (evidence_begins(state)) out.after_commit.emplace_back(ResetGuardrails{});
+  out.after_commit.push_back(evidence_of_next(state));
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
@@ -184,7 +191,9 @@ Transition on_tick(const State& state, const Tick& tick, Timestamp now) {
   out.state.samples = tick.samples;
   out.state.shown = tick.shown;
   const bool up = state.candidate_ready && tick.candidate_up;
+  if (up && state.away && state.phase != Phase::kWarming) out.state.phase_since += now - state.last_up;
   if (up) out.state.last_up = now;
+  out.state.away = !up;
   if (now - out.state.last_up >= state.plan.ready_timeout) return give_up(state, now);
   if (state.paused || !up || !tick.settled) return out;
   if (state.phase == Phase::kWarming) return go_on(out.state, now);
@@ -207,28 +216,42 @@ Transition on_ready(const State& state, Timestamp now) {
   State ready = state;
   ready.candidate_ready = true;
   ready.last_up = now;
-  if (state.phase != Phase::kWarming) ready.evidence_since = now;
   if (state.phase == Phase::kWarming) {
     // A paused rollout goes on with the first tick after it is resumed. Nothing holds up the return to a standby.
     if (state.paused && !state.revert) return unchanged(ready);
     return state.revert ? enter_step(ready, 0, now) : go_on(ready, now);
   }
-  // Back after a restart of the server: the share it had before.
+  // Back after a restart of the server: the share it had before. How long nobody looked is not known: the step's time
+  // begins anew.
+  ready.phase_since = ready.evidence_since = now;
+  ready.away = false;
   Transition out = change(ready, {kSelf, "rollout.resume_traffic",
                                   fmt::format("{} is ready again and gets its share back.", state.candidate), "{}"});
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
   return out;
 }
 
-Transition approve(const State& state, const Approve& event) {
+/// The step that an approval would be for; nullopt: there is none, or it is approved.
+std::optional<std::size_t> approvable(const State& state) {
   for (std::size_t index = next_index(state); index <= state.plan.steps.size(); ++index) {
     if (state.phase == Phase::kWatching || !state.plan.needs_approval(index)) continue;
-    if (!lacks_approval(state, index)) return unchanged(state);  // Said already, and not meant for what comes after.
-    Transition out = change(state, {event.actor, "rollout.approve", event.reason, "{}"});
-    out.state.approved = index + 1;
-    return out;
+    if (!lacks_approval(state, index)) return std::nullopt;
+    // The step that it is in began with an approval: who says it again may not have seen that.
+    const bool may_be_the_same = state.phase == Phase::kStepping && state.approved == index_of(state) + 1;
+    if (may_be_the_same && state.asked <= index) return std::nullopt;
+    return index;
   }
-  return unchanged(state);
+  return std::nullopt;
+}
+
+Transition approve(const State& state, const Approve& event) {
+  const std::optional<std::size_t> index = approvable(state);
+  if (!index) return unchanged(state);
+  const std::string what = fmt::format("Approved: {}.", step_text(state, *index));
+  const std::string reason = event.reason.empty() ? what : fmt::format("{} {}", what, event.reason);
+  Transition out = change(state, {event.actor, "rollout.approve", reason, "{}"});
+  out.state.approved = *index + 1;
+  return out;
 }
 
 Transition on_clock_set(const State& state, const ClockSet& event) {
@@ -238,10 +261,33 @@ Transition on_clock_set(const State& state, const ClockSet& event) {
                      fmt::format("The machine's clock was set {} {}: the times of this rollout go with it.",
                                  backstay::to_string(by), event.by.count() > 0 ? "ahead" : "back"),
                      "{}"});
+  out.state.started_at += event.by;
   out.state.phase_since += event.by;
   out.state.last_up += event.by;
   if (out.state.evidence_since != Timestamp{}) out.state.evidence_since += event.by;
   return out;
+}
+
+/// Freezes of the endpoint's that the rollout did not begin with: someone wants it to stand still.
+void take_freezes(Transition& out, const Calendar& endpoint) {
+  Calendar& own = out.state.plan.calendar;
+  bool news = false;
+  for (const Freeze& freeze : endpoint.freezes) {
+    if (std::find(own.freezes.begin(), own.freezes.end(), freeze) != own.freezes.end()) continue;
+    own.freezes.push_back(freeze);
+    news = true;
+  }
+  if (!own.hours && endpoint.hours) {
+    own.hours = endpoint.hours;
+    news = true;
+  }
+  if (!news) return;
+  Transition noted = change(out.state, {kSelf, "rollout.calendar",
+                                        "The server was started again with hours or freezes that the rollout did not "
+                                        "know: they hold from now on.",
+                                        "{}"});
+  noted.notes.insert(noted.notes.begin(), out.notes.begin(), out.notes.end());
+  out = std::move(noted);
 }
 
 Transition on_restarted(const State& state, const Restarted& event, Timestamp now) {
@@ -252,13 +298,20 @@ Transition on_restarted(const State& state, const Restarted& event, Timestamp no
                                         event.evidence})
                        : unchanged(state);
   if (other_policy) out.state.policy = event.policy;
+  // A return, and a first deployment, wait for no hours.
+  if (!state.revert && !state.stable.empty()) take_freezes(out, event.calendar);
   out.state.candidate_ready = false;
   out.state.last_up = now;
   if (state.phase != Phase::kWarming) out.state.evidence_since = now;
   if (!state.stable.empty()) out.after_commit.emplace_back(EnsureBackend{state.stable});
   out.after_commit.emplace_back(EnsureBackend{state.candidate});
-  out.after_commit.emplace_back(ResetGuardrails{});
+  // Stable's traffic waits for nothing, and the candidate has none yet.
   out.after_commit.emplace_back(SetTraffic{split_of(out.state)});
+  if (other_policy) {
+    out.after_commit.emplace_back(ResetGuardrails{});
+  } else {
+    out.after_commit.emplace_back(RestoreGuardrails{});
+  }
   return out;
 }
 
@@ -279,6 +332,32 @@ const char* to_string(Phase phase) {
     case Phase::kRolledBack: return "rolled_back";
   }
   return "warming";
+}
+
+Result<void> can_approve(const State& state) {
+  if (!is_final(state.phase) && approvable(state)) return {};
+  std::string why = "no step that is to come needs it.";
+  for (std::size_t index = next_index(state);
+       !is_final(state.phase) && state.phase != Phase::kWatching && index <= state.plan.steps.size(); ++index) {
+    if (!state.plan.needs_approval(index)) continue;
+    why =
+        fmt::format(fmt::runtime(lacks_approval(state, index) ? "{} is not asked for yet." : "{} is approved already."),
+                    step_text(state, index));
+    break;
+  }
+  return Unexpected(ErrorCode::kConflict, "There is nothing to approve: " + why,
+                    "backstay status says what the rollout waits for.");
+}
+
+std::size_t new_epoch(const State& state) {
+  return state.phase == Phase::kWarming ? 0 : index_of(state) + 1;
+}
+
+std::size_t evidence_epoch(const State& state) {
+  if (state.phase == Phase::kWarming) return 0;
+  std::size_t first = index_of(state);
+  while (first > 0 && state.plan.steps[first - 1].kind == Step::Kind::kCanary) --first;
+  return first + 1;
 }
 
 Split split_of(const State& state) {

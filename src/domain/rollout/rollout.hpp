@@ -57,14 +57,17 @@ struct State {
   std::size_t step_index = 0;
   std::string policy;  ///< SHA-256 of the guardrails that decide, as the log has them; empty: of before it was kept.
   Timestamp started_at;
-  Timestamp phase_since;       ///< When the phase or step was entered (restarts keep it).
+  /// When the phase or step was entered. Time in which the candidate was away, or the rollout stood still, is not the
+  /// step's: this moves on by it, and a restart of the server has the step's time begin anew.
+  Timestamp phase_since;
   Timestamp last_up;           ///< When the candidate was last ready, or began to be waited for.
+  bool away = false;           ///< Its backend was not ready when it was last looked at; not stored.
   std::uint64_t samples = 0;   ///< Candidate outcomes in this step, as of the last event that told.
   std::size_t approved = 0;    ///< Steps with a smaller index may begin: a person said so. plan.steps.size() + 1: all.
   std::size_t asked = 0;       ///< A person was asked for the approval of steps below this.
   std::size_t proven = 0;      ///< Steps with a smaller index have shown what they require; it is in the audit log.
   std::vector<Shown> shown{};  ///< Of what this step requires, as of the last event that told; not stored.
-  Timestamp evidence_since{};  ///< When a restart had evidence begin anew; not stored.
+  Timestamp evidence_since{};  ///< When a restart had what `within` is about begin anew; not stored.
   std::uint64_t revision = 0;  ///< Counts transitions: the store's compare-and-set and the idempotency key of effects.
   std::optional<Cause> cause;  ///< Set when rolled back.
   bool operator==(const State&) const = default;
@@ -126,6 +129,7 @@ struct ClockSet {  ///< The machine's time of day was set: the rollout's own tim
 struct Restarted {         ///< The server came back and loaded this state: emit again what makes the world match it.
   std::string policy{};    ///< As State::policy, of the guardrails that decide from now on.
   std::string evidence{};  ///< JSON: them.
+  Calendar calendar{};     ///< The endpoint's. Freezes that the rollout does not know hold from now on.
 };
 using Event = std::variant<Tick, CandidateReady, CandidateFailed, Breach, PauseBreach, RollBack, DependencyLost, Pause,
                            Resume, Approve, Promote, ClockSet, Restarted>;
@@ -151,7 +155,18 @@ struct ReleaseBackend {
 struct ResetGuardrails {
   bool operator==(const ResetGuardrails&) const = default;
 };
-using Effect = std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails>;
+/// A further step of the same experiment: guardrails that flag or pause, and have, look anew. Those that take back keep
+/// their evidence.
+struct RearmGuardrails {
+  bool operator==(const RearmGuardrails&) const = default;
+};
+/// After a restart of the server: have the guardrails see again what was recorded since the evidence began (see
+/// evidence_epoch()). Where that was not recorded, or for other guardrails, it begins anew.
+struct RestoreGuardrails {
+  bool operator==(const RestoreGuardrails&) const = default;
+};
+using Effect =
+    std::variant<SetTraffic, EnsureBackend, ReleaseBackend, ResetGuardrails, RearmGuardrails, RestoreGuardrails>;
 
 /// A change of the registry that commits with the state.
 struct StageMove {
@@ -193,8 +208,19 @@ Transition step(const State& state, const Event& event, Timestamp now);
 /// An entry's evidence, a JSON object, with the rollout and its versions in it.
 std::string with_versions(const State& state, std::string evidence);
 
+/// Whether an approval would approve anything: the next step that needs one, once; kConflict says why not. Who says it
+/// again when the step has begun does not mean the next one: that has to be asked for first.
+Result<void> can_approve(const State& state);
+
 /// What the rollout waits for, a sentence; empty when it is over.
 std::string waiting_for(const State& state, Timestamp now);
+
+/// Which of a rollout's experiments its guardrails look at, as a number that grows: what is seen while the candidate
+/// warms up is 0; shadow steps and canary steps are two experiments, and canary steps continue one another. One more
+/// than the step that the experiment began with, or, after a promotion by hand, might have begun with.
+std::size_t evidence_epoch(const State& state);
+/// The number that an experiment gets which begins now; never below evidence_epoch().
+std::size_t new_epoch(const State& state);
 
 /// The split that belongs to a state: what the gateway must be serving. While the candidate isn't ready (warming, or
 /// after a restart) stable serves everything. Without arms: nothing to serve yet, a first deployment that is warming.

@@ -191,6 +191,62 @@ TEST(RolloutStep, AfterARestartStableServesUntilTheCandidateIsReadyAgain) {
   EXPECT_EQ(candidate_ppm(traffic_of(ready.after_commit)->split), 50'000U);
 }
 
+TEST(RolloutStep, TimeInWhichNobodyLookedOrTheCandidateWasAwayIsNotTheSteps) {
+  const State canary = in_canary();  // Since at(1), for ten minutes.
+  State back = step(step(canary, Restarted{}, at(9)).state, CandidateReady{}, at(200)).state;
+  EXPECT_FALSE(step(back, Tick{9'999}, at(209)).changed);
+  EXPECT_TRUE(step(back, Tick{9'999}, at(210)).changed);
+
+  State away = step(canary, Tick{9'999}, at(5)).state;
+  away = step(away, Tick{9'999, false}, at(5) + seconds(1)).state;
+  away = step(away, Tick{9'999, true}, at(5) + seconds(31)).state;
+  EXPECT_FALSE(step(away, Tick{9'999}, at(11)).changed);
+  EXPECT_TRUE(step(away, Tick{9'999}, at(11) + seconds(31)).changed);
+}
+
+TEST(RolloutStep, EvidenceGoesOnAfterARestartUnlessTheGuardrailsAreOthers) {
+  State canary = in_canary();
+  canary.policy = "a";
+  EXPECT_TRUE(has<RestoreGuardrails>(step(canary, Restarted{"a", "{}"}, at(2)).after_commit));
+  const Transition others = step(canary, Restarted{"b", "{}"}, at(2));
+  EXPECT_FALSE(has<RestoreGuardrails>(others.after_commit));
+  EXPECT_TRUE(has<ResetGuardrails>(others.after_commit));
+}
+
+TEST(RolloutStep, AFurtherStepOfTheSameExperimentHasGuardrailsThatPausedLookAnew) {
+  const Transition next = step(in_canary(), Tick{1'000}, at(20));
+  EXPECT_TRUE(has<RearmGuardrails>(next.after_commit));
+  EXPECT_FALSE(has<ResetGuardrails>(next.after_commit));
+}
+
+TEST(RolloutStep, AFreezeThatTheServerIsStartedWithHoldsARolloutThatIsUnderWay) {
+  const Calendar holidays{std::nullopt, {{at(0), at(5'000), "holidays"}}};
+  const Transition restarted = step(in_canary(), Restarted{"", "{}", holidays}, at(2));
+  ASSERT_EQ(restarted.notes.size(), 1U);
+  EXPECT_EQ(restarted.notes[0].action, "rollout.calendar");
+  const State ready = step(restarted.state, CandidateReady{}, at(3)).state;
+  EXPECT_FALSE(step(ready, Tick{9'999}, at(100)).changed);
+  EXPECT_EQ(step(ready, Breach{}, at(100)).state.phase, Phase::kRolledBack);
+  // It is known from then on.
+  EXPECT_FALSE(step(ready, Restarted{"", "{}", holidays}, at(101)).changed);
+}
+
+TEST(RolloutStep, EvidenceIsNumberedByTheStepThatItBeganWith) {
+  State state = fresh();
+  state.plan.steps = {{Step::Kind::kShadow, kWhole}, {Step::Kind::kCanary, 50'000}, {Step::Kind::kCanary, 250'000}};
+  EXPECT_EQ(evidence_epoch(state), 0U);
+  state.phase = Phase::kStepping;
+  EXPECT_EQ(evidence_epoch(state), 1U);
+  state.step_index = 1;
+  EXPECT_EQ(evidence_epoch(state), 2U);
+  EXPECT_EQ(new_epoch(state), 2U);
+  state.step_index = 2;
+  EXPECT_EQ(evidence_epoch(state), 2U);
+  state.phase = Phase::kWatching;
+  EXPECT_EQ(evidence_epoch(state), 2U);
+  EXPECT_GE(new_epoch(state), evidence_epoch(state));
+}
+
 TEST(RolloutStep, ShadowServesNothingAndItsEvidenceIsNotCarriedOn) {
   State state = fresh();
   state.plan.steps.insert(state.plan.steps.begin(), {Step::Kind::kShadow, kWhole, milliseconds{0}, 10});
@@ -259,7 +315,14 @@ TEST(Approval, SaidTwiceApprovesNothingThatComesLater) {
   State state = step(with_approvals(), Approve{"bob", ""}, at(2)).state;
   EXPECT_FALSE(step(state, Approve{"bob", "a second click"}, at(2)).changed);
   state = tick(state, 20).state;
-  EXPECT_EQ(tick(state, 40).notes.at(0).action, "rollout.ask") << "The promotion is asked for all the same.";
+  // Who clicks late, on the same message, can't have meant the promotion: nobody was asked for it yet.
+  EXPECT_FALSE(step(state, Approve{"eve", "a late click"}, at(21)).changed);
+  const auto late = can_approve(state);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().message, "There is nothing to approve: the promotion of 2.0.0 is not asked for yet.");
+  const Transition asked = tick(state, 40);
+  EXPECT_EQ(asked.notes.at(0).action, "rollout.ask") << "The promotion is asked for all the same.";
+  EXPECT_TRUE(can_approve(asked.state));
 }
 
 TEST(Approval, NeverHoldsUpARollback) {

@@ -35,8 +35,8 @@ struct Outcome {
   bool fallback = false;            ///< This attempt is the replay on the fallback; it says nothing new of the split.
   std::uint32_t candidate_ppm = 0;  ///< The candidate's chance when the version was chosen: pi of the sequential tests.
   std::uint32_t latency_us = 0;     ///< From the first byte sent to the backend to the last byte received.
-  std::uint32_t response_bytes = 0;
-  std::uint32_t first_byte_us = 0;  ///< From the first byte sent to the first byte of the body; 0: none came.
+  std::uint32_t response_bytes = 0;  ///< Of the answer's body, without the framing of chunks.
+  std::uint32_t first_byte_us = 0;   ///< From the first byte sent to the first byte of the body; 0: none came.
   std::array<float, kMaxValues> values{kNoValue, kNoValue, kNoValue, kNoValue};  ///< Extracted signals by slot.
   Monotonic at;
 };

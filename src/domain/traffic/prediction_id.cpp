@@ -1,6 +1,7 @@
 #include "domain/traffic/prediction_id.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace backstay::traffic {
 
@@ -20,14 +21,18 @@ void append_word(std::uint64_t word, std::string& out) {
 
 Result<PredictionId> PredictionId::parse(std::string_view hex) {
   PredictionId id;
-  if (hex.size() == 32 && read(hex.substr(0, 16), id.high) && read(hex.substr(16), id.low)) return id;
+  if (hex.size() == 32 && read(hex.substr(0, 16), id.high) && read(hex.substr(16), id.low)) {
+    if ((id.high & kRandomFirst) != 0) std::swap(id.high, id.low);
+    return id;
+  }
   return Unexpected(ErrorCode::kInvalidArgument, "'" + std::string(hex.substr(0, 64)) + "' is no prediction id.",
                     "Send the 32 hex digits of the Backstay-Prediction-Id header.");
 }
 
 void PredictionId::append_hex(std::string& out) const {
-  append_word(high, out);
-  append_word(low, out);
+  const bool random_first = (low & kRandomFirst) != 0;
+  append_word(random_first ? low : high, out);
+  append_word(random_first ? high : low, out);
 }
 
 }  // namespace backstay::traffic

@@ -37,7 +37,7 @@ std::string head_of(const LiveWindow& window) {
       {"window", kFormat},           {"endpoint", window.endpoint},     {"version", window.version},
       {"segment", window.segment},   {"from", to_rfc3339(window.from)}, {"until", to_rfc3339(window.until)},
       {"requests", window.requests}, {"unreadable", window.unreadable}, {"unreadable_for", window.unreadable_for},
-      {"dropped", window.dropped},   {"ignored", window.ignored}};
+      {"dropped", window.dropped}};
   return head.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -120,9 +120,6 @@ Result<LiveWindow> read_window(const fs::path& path) {
     for (const auto& [why, many] : found->items())
       if (many.is_number_unsigned()) out.unreadable_for[why] = many.get<std::uint64_t>();
   out.dropped = count("dropped");
-  if (const auto found = parsed.find("ignored"); found != parsed.end() && found->is_array())
-    for (const json& name : *found)
-      if (name.is_string()) out.ignored.push_back(name.get<std::string>());
   return out;
 }
 

@@ -22,7 +22,6 @@ class LiveWindows : public testing::Test {
     out.from = Timestamp(std::chrono::minutes(minute));
     out.until = out.from + seconds(59);
     out.requests = 7;
-    out.ignored = {"id", "site"};
     out.profile = R"({"profile":"backstay-profile/2"})";
     return out;
   }
@@ -38,7 +37,6 @@ TEST_F(LiveWindows, ComeBackOldestFirstAndOnlyThoseAfterAMoment) {
   ASSERT_EQ(all->size(), 3u);
   EXPECT_EQ((*all)[0].from, Timestamp(std::chrono::minutes(1)));
   EXPECT_EQ((*all)[0].requests, 7u);
-  EXPECT_EQ((*all)[0].ignored, window(1).ignored);
   EXPECT_EQ((*all)[0].profile, window(1).profile);
   EXPECT_EQ(store.windows("e", Timestamp(std::chrono::minutes(3)))->size(), 1u);
   EXPECT_TRUE(store.windows("other", std::nullopt)->empty());

@@ -161,6 +161,10 @@ Result<void> MemoryLedger::commit(const rollout::Transition& transition, const s
                       "Try again.");
   std::vector<std::pair<Held*, std::string>> moves;
   for (const rollout::StageMove& move : transition.stage_moves) {
+    const bool serves_elsewhere = std::any_of(endpoints_.begin(), endpoints_.end(), [&](const auto& each) {
+      return each.first != state.endpoint && each.second.model == model && each.second.stable == move.version;
+    });
+    if (serves_elsewhere && move.stage == "Archived") continue;
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
     TRY(Held * held, find(registry::VersionRef{model, std::move(version)}));
     moves.emplace_back(held, move.stage);

@@ -30,6 +30,7 @@ Result<std::vector<PredictionStore::Joined>> MemoryPredictions::label(const std:
     if (joined.fate == Fate::kDuplicate) continue;
     told = true;
     joined.prediction = found->second.prediction;
+    joined.prediction.outcome.at = {};
     LabelTotal& total = totals_[{joined.prediction.endpoint, joined.prediction.version}];
     total.endpoint = joined.prediction.endpoint;
     total.version = joined.prediction.version;

@@ -55,7 +55,12 @@ void each_column(unsigned format, Column&& column) {
     column([slot](const O& o) { return o.outcome.values[slot]; },
            [slot](O& o, float v) { o.outcome.values[slot] = v; });
   column([](const O& o) { return o.pi; }, [](O& o, double v) { o.pi = v; });
-  column([](const O& o) { return o.label; }, [](O& o, double v) { o.label = v; });
+  column([](const O& o) { return o.kind == O::Kind::kReset ? static_cast<double>(o.epoch) : o.label; },
+         [](O& o, double v) {
+           o.label = v;
+           // As far as there can be steps: what is in a file could be any number.
+           if (o.kind == O::Kind::kReset && v >= 0 && v < 1e9) o.epoch = static_cast<std::size_t>(v);
+         });
   column([](const O& o) { return o.outcome.prediction.high; },
          [](O& o, std::uint64_t v) { o.outcome.prediction.high = v; });
   column([](const O& o) { return o.outcome.prediction.low; },
@@ -107,7 +112,7 @@ Unexpected damaged(const char* what) {
 }
 
 bool in_range(const Observation& o) {
-  return o.kind <= Observation::Kind::kVerdict && o.outcome.role <= traffic::Role::kHoldback &&
+  return o.kind <= Observation::Kind::kRearm && o.outcome.role <= traffic::Role::kHoldback &&
          o.outcome.ending <= traffic::Ending::kClientAbandoned;
 }
 
@@ -144,7 +149,7 @@ Result<BlockHead> decode_head(std::span<const std::byte, kBlockHead> bytes) {
   const auto kind = get<std::uint8_t>(bytes.data() + 4);
   head.payload_bytes = get<std::uint32_t>(bytes.data() + 8);
   head.checksum = get<std::uint64_t>(bytes.data() + 12);
-  if (kind < 1 || kind > 4) return damaged("is of no known kind");
+  if (kind < 1 || kind > kLastKind) return damaged("is of no known kind");
   if (head.payload_bytes > kMaxPayload) return damaged("is longer than any");
   head.kind = static_cast<BlockKind>(kind);
   return head;

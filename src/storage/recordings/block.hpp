@@ -17,10 +17,12 @@
 ///     payload kPolicy:      the policy's text kObservations zstd of: count u32 | each field of all observations after
 ///     one another (columns compress better) kEnd:         why something is missing at the end, a sentence; empty:
 ///     nothing is
-///     kPause:       nothing: the server stopped in good order, and another policy block follows
+///     kPause:       nothing: the server stopped in good order; kPolicy or kResume follows
+///     kResume:      nothing: the server was started again, and the guardrails went on with what is before this
 namespace backstay::recordings {
 
-enum class BlockKind : std::uint8_t { kPolicy = 1, kObservations = 2, kEnd = 3, kPause = 4 };
+enum class BlockKind : std::uint8_t { kPolicy = 1, kObservations = 2, kEnd = 3, kPause = 4, kResume = 5 };
+inline constexpr unsigned kLastKind = 5;
 
 inline constexpr unsigned kFormat = 2;
 inline constexpr std::size_t kBlockHead = 20;

@@ -155,6 +155,15 @@ Result<void> LocalRecordings::begin(const std::string& rollout, const std::strin
   return {};
 }
 
+Result<void> LocalRecordings::resume(const std::string& rollout) {
+  const std::lock_guard lock(mutex_);
+  open_.erase(rollout);
+  TRY(Open opened, open(rollout));
+  if (!opened.ended) TRY_DO(write(opened, rollout, recordings::encode_block(BlockKind::kResume, "")));
+  open_.emplace(rollout, std::move(opened));
+  return {};
+}
+
 Result<void> LocalRecordings::append(const std::string& rollout, const std::vector<Observation>& observations) {
   const std::lock_guard lock(mutex_);
   auto found = open_.find(rollout);
@@ -225,12 +234,15 @@ Result<RecordingStore::Recorded> LocalRecordings::read(const std::string& rollou
     if (!*block) return Recorded{false, "It has no end yet: the rollout is under way, or the server was killed."};
     const std::vector<std::byte>& payload = (*block)->payload;
     const BlockKind kind = (*block)->head.kind;
-    if (kind == BlockKind::kPolicy && !paused)
+    if ((kind == BlockKind::kPolicy || kind == BlockKind::kResume) && !paused)
       gap = "The server was killed in between: what came just before that is missing.";
     paused = kind == BlockKind::kPause;
     switch (kind) {
       case BlockKind::kPolicy: TRY_DO(reader.policy(text_of(payload))); break;
       case BlockKind::kPause: break;
+      case BlockKind::kResume:
+        if (reader.resumed) reader.resumed();
+        break;
       case BlockKind::kEnd: {
         const std::string why = payload.empty() ? gap : text_of(payload);
         return Recorded{why.empty(), why};

@@ -22,6 +22,7 @@ class LocalRecordings : public RecordingStore {
   explicit LocalRecordings(std::filesystem::path root) : LocalRecordings(std::move(root), Limits{}) {}
 
   Result<void> begin(const std::string& rollout, const std::string& policy) override;
+  Result<void> resume(const std::string& rollout) override;
   Result<void> append(const std::string& rollout, const std::vector<Observation>& observations) override;
   Result<void> suspend(const std::string& rollout) override;
   Result<void> end(const std::string& rollout, const std::string& why) override;

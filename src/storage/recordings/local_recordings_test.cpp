@@ -151,6 +151,43 @@ TEST_F(LocalRecordingsTest, AnIdThatIsGivenOutAgainIsRecordedAnew) {
   EXPECT_EQ(read("e-1").observations.size(), 2u);
 }
 
+TEST_F(LocalRecordingsTest, GoesOnAfterARestartAndSaysWhereAndWhetherSomethingIsMissing) {
+  Observation began;
+  began.kind = Observation::Kind::kReset;
+  began.epoch = 3;
+  {
+    LocalRecordings store(root);
+    ASSERT_TRUE(store.begin("e-1", "policy"));
+    ASSERT_TRUE(store.append("e-1", {began}));
+    ASSERT_TRUE(store.suspend("e-1"));
+  }
+  std::vector<std::size_t> resumed;  // After so many observations.
+  std::size_t seen = 0;
+  const auto read_again = [&] {
+    resumed.clear();
+    seen = 0;
+    return LocalRecordings(root).read("e-1", {[](const std::string&) { return Result<void>(); },
+                                              [&](const Observation&) { ++seen; }, [&] { resumed.push_back(seen); }});
+  };
+  {
+    LocalRecordings store(root);
+    ASSERT_TRUE(store.resume("e-1"));
+    ASSERT_TRUE(store.append("e-1", some(0, 2)));
+  }  // Killed.
+  ASSERT_TRUE(read_again());
+  EXPECT_EQ(resumed, std::vector<std::size_t>{1});
+  EXPECT_EQ(read("e-1").observations.front().epoch, 3U);
+  LocalRecordings store(root);
+  ASSERT_TRUE(store.resume("e-1"));
+  ASSERT_TRUE(store.end("e-1", ""));
+  const auto back = read_again();
+  ASSERT_TRUE(back);
+  EXPECT_EQ(resumed, (std::vector<std::size_t>{1, 3}));
+  EXPECT_EQ(seen, 3U);
+  EXPECT_FALSE(back->complete);
+  EXPECT_NE(back->why_not.find("killed in between"), std::string::npos);
+}
+
 TEST_F(LocalRecordingsTest, AnyChangedByteEndsWhatIsRead) {
   LocalRecordings store(root);
   ASSERT_TRUE(store.begin("e-1", "policy"));

@@ -260,6 +260,13 @@ Result<std::vector<rollout::State>> read_states(Statement& select) {
 
 namespace {
 
+/// Whether the version that leaves one endpoint is what another serves.
+Result<bool> serves_elsewhere(const Database& database, const std::string& endpoint, const std::string& model,
+                              const std::string& version) {
+  Statement find = database.prepare("SELECT 1 FROM endpoints WHERE model = ? AND stable = ? AND name <> ?");
+  return find.bind(model, version, endpoint).step();
+}
+
 /// The notes as audit entries; what moves with them is sealed in the last.
 Result<void> append_notes(const Database& database, Timestamp now, const std::string& model,
                           const rollout::Transition& transition) {
@@ -271,6 +278,8 @@ Result<void> append_notes(const Database& database, Timestamp now, const std::st
   if (notes.empty()) return {};
   TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(database));
   for (const rollout::StageMove& move : transition.stage_moves) {
+    TRY(const bool serves, serves_elsewhere(database, transition.state.endpoint, model, move.version));
+    if (serves && move.stage == "Archived") continue;
     TRY(registry::SemanticVersion version, registry::SemanticVersion::parse(move.version));
     TRY_DO(sqlite::move_stage(database, {model, std::move(version)}, move.stage, sequence));
   }
