@@ -1,8 +1,10 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "base/digest.hpp"
 #include "tables/profile.hpp"
