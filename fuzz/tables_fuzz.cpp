@@ -3,6 +3,7 @@
 
 #include "fuzz/check.hpp"
 #include "tables/row_slicer.hpp"
+#include "wire/profile_json.hpp"
 
 using namespace backstay;
 using tables::Format;
@@ -20,7 +21,8 @@ std::string digest_of(Format format, std::string_view text, std::size_t piece, c
   const auto slices = slicer.finish();
   if (!slices) return "";
   std::string out = "read";
-  for (const tables::RowSlice& slice : *slices) out += slice.value + slice.sha256.hex() + slice.profile;
+  for (const tables::RowSlice& slice : *slices)
+    out += slice.value + slice.sha256.hex() + (slice.profile ? wire::to_json(*slice.profile) : "");
   return out;
 }
 

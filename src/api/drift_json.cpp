@@ -100,6 +100,7 @@ json to_json(const services::DriftReport& report) {
            {"absent", report.comparison.absent},
            {"not_in_training", report.comparison.not_in_training},
            {"not_compared", report.comparison.not_compared},
+           {"heavy_tailed", report.comparison.heavy_tailed},
            {"times", report.live.times},
            {"alarms", std::move(alarms)},
            {"prediction", report.prediction ? column_json(*report.prediction) : json(nullptr)},

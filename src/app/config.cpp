@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "domain/registry/metric_pooling.hpp"
 #include "domain/registry/metric_scale.hpp"
 #include "domain/registry/semantic_version.hpp"
 #include "monitor/requirements.hpp"
@@ -114,9 +115,12 @@ void read_drift(Fields& fields, DriftConfig& out) {
     std::optional<bool> lower;
     drift.optional("lower_is_better", lower);
     if (lower) out.response.better = *lower ? registry::Better::kLower : registry::Better::kHigher;
-    if (!out.response.metric.empty())
-      if (const auto scale = registry::scale_of(out.response.metric, out.response.better); !scale)
-        drift.fail("metric", "is refused: " + scale.error().message, scale.error().hint);
+    if (!out.response.metric.empty()) {
+      const auto scale = registry::scale_of(out.response.metric, out.response.better);
+      const auto pooling = registry::pooling_for_mixtures(out.response.metric);
+      if (!scale) drift.fail("metric", "is refused: " + scale.error().message, scale.error().hint);
+      if (scale && !pooling) drift.fail("metric", "is refused: " + pooling.error().message, pooling.error().hint);
+    }
     drift.optional("look_back", out.response.look_back);
     if (act == "suggest") {
       out.response.act = live::ResponsePolicy::Act::kSuggest;

@@ -133,6 +133,7 @@ TEST(Config, SaysWhatIsWrong) {
            {"endpoints: [{name: a, model: m, sticky: {header: X, cookie: y}}]", "not both"},
            {"endpoints: [{name: a, model: m, deadline: 5}]", "deadline"},
            {"endpoints: [{name: a, model: m, rollout: {steps: [{canary: 0.5}, {canary: 0.2}]}}]", "step"},
+           {"endpoints: [{name: a, model: m, drift: {sample: 10%, act: rollout, metric: r2}}]", "is no mean over rows"},
            {"endpoints: [{name: a, model: m, drift: {sample: 10%, act: rollout, metric: usefulness}}]",
             "lower_is_better"},
            {"endpoints: [{name: a, model: m, drift: {sample: 10%, metric: log_loss, lower_is_better: false}}]",

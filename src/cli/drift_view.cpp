@@ -161,6 +161,10 @@ std::string drift_text(const services::DriftReport& report, const std::string& l
   for (const ColumnDrift& each : found.columns)
     if (!trouble(each, {}).empty() && charts++ < kMaxCharts) out += chart(each, report.live.times.contains(each.name));
   out += pairs_text(found, all);
+  if (!found.heavy_tailed.empty())
+    out += coloured(Colour::kDim, fmt::format("relations with {} are not tested: single rows weigh too much there",
+                                              names(found.heavy_tailed))) +
+           "\n";
   for (const auto& [column, at] : report.since.columns)
     out += fmt::format("  {}: since the window that began at {}\n", column, to_rfc3339(at).substr(0, 19));
   for (const auto& [pair, at] : report.since.pairs)

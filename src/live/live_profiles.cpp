@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "domain/drift/shared_categories.hpp"
 #include "domain/drift/window_watch.hpp"
 #include "live/request_rows.hpp"
 #include "live/unpack_body.hpp"
@@ -113,6 +114,7 @@ class LiveProfiles::Endpoint {
     std::map<std::string, Open, std::less<>> open;  ///< By segment.
     std::optional<drift::StreamWatch> watch;
     std::optional<drift::WindowWatch> windows;  ///< Of relations and embeddings.
+    drift::SharedCategories shared{};           ///< That its windows tell also of few rows.
     bool window_alarm = false;
     std::size_t columns = 0;        ///< That the watch knows.
     std::size_t told = 0;           ///< Alarms.
@@ -166,6 +168,7 @@ class LiveProfiles::Endpoint {
     if (!config_.segment_column.empty()) rows_.expect_column(config_.segment_column);
     const auto training = ports_.training(config_.name, name);
     if (!training) return;
+    version.shared = drift::SharedCategories(*training);
     for (const drift::Profile::Named& column : training->columns) rows_.expect_column(column.name);
     for (const drift::Profile::Named& column : training->columns)
       if (column.column.vectors.count() > 0) rows_.expect_vector(column.name);
@@ -220,8 +223,9 @@ class LiveProfiles::Endpoint {
     // segment have one value in its column, which would be drift for ever.
     std::set<std::string> without = config_.ignored;
     if (!segment.empty()) without.insert(config_.segment_column);
-    out.profile = wire::to_json(named(window.rows, rows_, without));
-    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_, {}));
+    const drift::SharedCategories& shared = versions_.find(version)->second.shared;
+    out.profile = wire::to_json(named(window.rows, rows_, without), shared);
+    if (window.answers.rows() > 0) out.predictions = wire::to_json(named(window.answers, answers_, {}), shared);
     // A disk that is full loses a window; the next one tries again.
     static_cast<void>(ports_.windows.keep(out));
   }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "base/random.hpp"
+#include "domain/drift/bins.hpp"
 #include "live/drift_responder.hpp"
 #include "storage/memory/memory_ledger.hpp"
 #include "wire/profile_json.hpp"
@@ -108,6 +110,26 @@ TEST_F(Live, RequestsAreProfiledByVersionAndSegmentAndKeptWhenTheWindowEnds) {
   EXPECT_EQ(windows_.kept[1].segment, "a");
   EXPECT_EQ(profile(1).rows, 1u);
   EXPECT_NE(whole.predictions, "");
+}
+
+TEST_F(Live, AShortWindowTellsOfEachCategoryThatTheTrainingDataShares) {
+  training_.columns.push_back({"site", drift::ColumnProfile()});
+  for (int i = 0; i < 5'000; ++i)
+    training_.columns[1].column.add_text(i < 3 ? "rare" : "site " + std::to_string(i % 30));
+  LiveProfiles live = make();
+  for (int i = 0; i < 12; ++i) ask(50, "site " + std::to_string(2 * i));
+  ask(50, "rare");
+  live.turn();
+  clock_.offset = seconds(601);
+  live.turn();
+  const drift::Profile window = profile(0);
+  const drift::Bins bins(training_.columns[1].column);
+  const std::vector<double> counts = bins.counts(*window.find("site"));
+  EXPECT_EQ(std::count(counts.begin(), counts.end() - 1, 1.0), 12);
+  EXPECT_EQ(counts.back(), 1) << "three rows of the training data are no crowd";
+  EXPECT_EQ(bins.slack(*window.find("site")).back(), 0) << "that the others were not asked for is told as well";
+  EXPECT_EQ(windows_.kept[0].profile.find(fmt::format("{:08x}", drift::category_of(drift::hash_of_text("rare")))),
+            std::string::npos);
 }
 
 TEST_F(Live, AnOpenWindowIsKeptEveryMinuteAndReplacedByItself) {

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
+#include "domain/drift/whole_profile.hpp"
 #include "services/folder_rows.hpp"
 #include "services/parquet_slices.hpp"
 #include "services/table_slices.hpp"
 #include "tables/row_slicer.hpp"
+#include "wire/profile_json.hpp"
 
 namespace backstay::services {
 
@@ -31,10 +34,16 @@ Result<void> set_rows(DataSlice& slice, std::uint64_t counted, const std::string
   return {};
 }
 
+/// Of a data set's slices together.
+struct Whole {
+  drift::WholeProfile profile;
+  bool rows_unread = false;  ///< Of some slice only a footer is known.
+};
+
 class Measurement {
  public:
-  Measurement(const PlannedSlices& plan, const DataSinks& sinks, registry::Manifest& manifest)
-      : plan_(plan), sinks_(sinks), slices_(manifest.data[plan.data_set].slices) {}
+  Measurement(const PlannedSlices& plan, const DataSinks& sinks, registry::Manifest& manifest, Whole& whole)
+      : plan_(plan), sinks_(sinks), slices_(manifest.data[plan.data_set].slices), whole_(whole) {}
 
   Result<void> run() {
     if (plan_.folders) return measure_folder();
@@ -56,10 +65,16 @@ class Measurement {
     for (const std::string& each : rows.warnings)
       if (std::find(sinks_.warnings.begin(), sinks_.warnings.end(), each) == sinks_.warnings.end())
         sinks_.warnings.push_back(each);
-    return keep_profile(rows.profile, slice);
+    if (!rows.profile) return {};
+    whole_.profile.add(*rows.profile);
+    return keep_json(wire::to_json(*rows.profile), slice);
   }
-  Result<void> keep_profile(const std::string& json, DataSlice& slice) {
+  Result<void> keep_footer(const std::string& json, DataSlice& slice) {
     if (!plan_.profile) return {};
+    whole_.rows_unread = whole_.rows_unread || slice.rows > 0;
+    return keep_json(json, slice);
+  }
+  Result<void> keep_json(const std::string& json, DataSlice& slice) {
     TRY(const Digest digest, sinks_.keep_profile(json));
     slice.profile_sha256 = digest.hex();
     return {};
@@ -121,7 +136,7 @@ class Measurement {
     slice.sources = sources();
     TRY_DO(set_rows(slice, parquet->footer.rows, plan_.files[0].name));
     TRY(const std::vector<tables::RowSlice> rows, profiles_of_rows(std::move(tables), {}));
-    return rows.empty() ? keep_profile(parquet->footer.profile(std::nullopt), slice) : keep_profile(rows[0], slice);
+    return rows.empty() ? keep_footer(parquet->footer.profile(std::nullopt), slice) : keep_profile(rows[0], slice);
   }
 
   Result<void> measure_arrow() {
@@ -178,7 +193,7 @@ class Measurement {
       slice.rule = {"row-group/1", "", "", i, i};
       slice.sources = sources();
       const bool has_rows = groups[i].rows > 0 && !rows.empty();
-      TRY_DO(has_rows ? keep_profile(rows[next++], slice) : keep_profile(parquet.footer.profile(i), slice));
+      TRY_DO(has_rows ? keep_profile(rows[next++], slice) : keep_footer(parquet.footer.profile(i), slice));
     }
     return {};
   }
@@ -201,7 +216,7 @@ class Measurement {
       // A value's row groups are looked for in all of them again.
       slice.sources = sources();
       const bool has_rows = rows.size() == found->size() && rows[i].value == each.value;
-      TRY_DO(has_rows ? keep_profile(rows[i], slice) : keep_profile(each.profile, slice));
+      TRY_DO(has_rows ? keep_profile(rows[i], slice) : keep_footer(each.profile, slice));
     }
     return {};
   }
@@ -241,7 +256,7 @@ class Measurement {
     TRY(const std::optional<tables::RowSlice> whole, rows.finish(sinks_.warnings));
     if (!whole) return {};
     slice.rows = whole->rows;
-    return whole->profile.empty() ? Result<void>() : keep_profile(*whole, slice);
+    return keep_profile(*whole, slice);
   }
 
   /// Of a table whose rows can't be told apart its bytes can still be one slice.
@@ -283,13 +298,20 @@ class Measurement {
   const PlannedSlices& plan_;
   const DataSinks& sinks_;
   std::vector<DataSlice>& slices_;
+  Whole& whole_;
 };
 
 }  // namespace
 
 Result<void> measure_data(const std::vector<PlannedSlices>& plan, const DataSinks& sinks,
                           registry::Manifest& manifest) {
-  for (const PlannedSlices& part : plan) TRY_DO(Measurement(part, sinks, manifest).run());
+  std::map<std::size_t, Whole> wholes;
+  for (const PlannedSlices& part : plan) TRY_DO(Measurement(part, sinks, manifest, wholes[part.data_set]).run());
+  for (const auto& [data_set, whole] : wholes) {
+    if (whole.profile.parts() < 2 || whole.rows_unread) continue;
+    TRY(const Digest digest, sinks.keep_profile(wire::to_json(whole.profile.profile())));
+    manifest.data[data_set].profile_sha256 = digest.hex();
+  }
   return {};
 }
 

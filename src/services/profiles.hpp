@@ -17,7 +17,8 @@ struct DataProfile {
   std::vector<std::string> without;  ///< Of those that have none.
 };
 
-/// Of the data sets of one role ("training"). kFailedPrecondition when no slice has a profile.
+/// Of the data sets of one role ("training"): a data set's own profile where it has one, for it tells more categories
+/// than those of its slices (drift::WholeProfile). kFailedPrecondition when no slice has a profile.
 Result<DataProfile> data_profile(const BlobStore& blobs, const registry::Manifest& manifest, const std::string& role);
 
 }  // namespace backstay::services

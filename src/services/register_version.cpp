@@ -127,12 +127,15 @@ Error with_differences(Error conflict, const VersionStore& versions, const regis
 
 /// Whether `now` is what is registered, as far as `taken_as` asks.
 bool is_taken(const registry::Manifest& stored, registry::Manifest now, TakenAs taken_as) {
-  for (std::size_t i = 0; i < std::min(stored.data.size(), now.data.size()); ++i)
+  for (std::size_t i = 0; i < std::min(stored.data.size(), now.data.size()); ++i) {
+    // Versions of before have no profile of a whole data set.
+    if (!now.data[i].profile_sha256.empty()) now.data[i].profile_sha256 = stored.data[i].profile_sha256;
     for (std::size_t j = 0; j < std::min(stored.data[i].slices.size(), now.data[i].slices.size()); ++j) {
       const std::string& profile = stored.data[i].slices[j].profile_sha256;
       std::string& made_now = now.data[i].slices[j].profile_sha256;
       if (!profile.empty() && !made_now.empty()) made_now = profile;
     }
+  }
   if (taken_as == TakenAs::kSameContent) {
     now.code.repository = stored.code.repository;
     now.code.commit = stored.code.commit;

@@ -6,7 +6,9 @@
 #include <map>
 #include <set>
 
+#include "domain/drift/comparison.hpp"
 #include "domain/gates/intervals.hpp"
+#include "domain/registry/metric_pooling.hpp"
 #include "services/check_rollout.hpp"
 #include "services/measure_drift.hpp"
 
@@ -197,6 +199,11 @@ Result<Advice> suggest_version(const Registry& registry, const Records& records,
   drift::SuggestionRules rules = question.rules;
   rules.higher_is_better = out.scale.better == registry::Better::kHigher;
   rules.share = out.scale.share;
+  const drift::Comparison now_and_then =
+      drift::compare(candidates.front().training.profile, live, {}, question.ignored);
+  rules.drifted = now_and_then.drifted() > 0 || now_and_then.broken() > 0;
+  TRY(const registry::Pooling pooling, registry::pooling_for_mixtures(out.metric));
+  rules.root = pooling == registry::Pooling::kRootOfMean;
   MeasuredSlices slices;
   for (const Candidate& each : candidates) TRY_DO(slices.add(registry.blobs, each.manifest, candidates.front().scores));
   out.slices = slices.names();

@@ -49,7 +49,8 @@ struct Advice {
 /// and each version's metric on them is weighted accordingly. A metric is about a slice when its scorecard is about the
 /// slice's data set and its group is the slice's name or, of a slice that was cut by a column, COLUMN=VALUE as
 /// `backstay evaluate` writes it; or when its group is DATA_SET/SLICE. kNotFound when a metric was asked for that no
-/// scorecard has, kInvalidArgument when whether more or less of it is better is not known.
+/// scorecard has, kInvalidArgument when whether more or less of it is better is not known, or when it is no mean over
+/// rows (registry::Pooling).
 Result<Advice> suggest_version(const Registry& registry, const Records& records, const SuggestQuestion& question,
                                const drift::Profile& live);
 

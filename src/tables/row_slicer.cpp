@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "tables/value_text.hpp"
-#include "wire/profile_json.hpp"
 
 namespace backstay::tables {
 
@@ -208,9 +207,9 @@ RowSlice RowSlicer::closed(Open& slice) const {
   RowSlice out;
   out.rows = slice.rows;
   if (slice.profile) {
-    const drift::Profile profile = slice.profile->named(columns());
-    out.warnings = warnings_of(profile);
-    out.profile = wire::to_json(profile);
+    out.profile = slice.profile->named(columns());
+    out.warnings = warnings_of(*out.profile);
+    slice.profile.reset();  // Of many slices one of the two is in memory.
   }
   out.sha256 = slice.hash.finish();
   return out;

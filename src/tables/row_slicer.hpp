@@ -31,8 +31,8 @@ struct RowSlice {
   /// SHA-256 over the canonical head and the canonical forms of the slice's rows, in the files' order ("rows/1").
   Digest sha256;
   std::uint64_t rows = 0;
-  std::string profile;                  ///< JSON; empty when none was asked for.
-  std::vector<std::string> warnings{};  ///< What the profile lacks, in sentences.
+  std::optional<drift::Profile> profile;  ///< Nothing when none was asked for.
+  std::vector<std::string> warnings{};    ///< What the profile lacks, in sentences.
 };
 
 /// Digests and profiles the slices of one table, which may be several files, in one pass.

@@ -82,6 +82,7 @@ json data_json(const std::vector<DataSet>& data) {
     json object{{"name", set.name}, {"role", set.role}};
     put(object, "uri", set.uri);
     put(object, "slices", std::move(slices));
+    put(object, "profile_sha256", set.profile_sha256);
     list.push_back(std::move(object));
   }
   return list;
@@ -171,7 +172,7 @@ Result<Manifest> manifest_from_json(const std::string& name, std::string_view te
                             code.optional("dirty_diff_kept", manifest.code.dirty_diff_kept);
                           },
                           [&](Fields& slice) { read_slice(slice, manifest.data.back().slices.back()); },
-                          {},
+                          [&](Fields& set) { set.optional("profile_sha256", manifest.data.back().profile_sha256); },
                           [&](Fields& environment) {
                             read_files(environment, "lock_files", manifest.environment.lock_files);
                             environment.optional("pinning", manifest.environment.pinning);

@@ -22,16 +22,31 @@ namespace {
 using Reader = ProfileReader;
 using wire::json_of;
 
-json json_of(const CategorySketch& sketch) {
-  json entries = json::array();
+/// `compared`: shared categories of the column, ascending.
+json json_of(const CategorySketch& sketch, const drift::SharedCategories& shared,
+             const std::vector<std::uint32_t>& compared) {
+  std::vector<CategorySketch::Entry> told;
   std::uint64_t floor = sketch.floor();
   for (const CategorySketch::Entry& entry : sketch.entries()) {
-    if (entry.certain() >= drift::kLeastShared) {
-      entries.push_back({fmt::format("{:08x}", entry.hash), entry.count, entry.error});
+    if (entry.certain() >= drift::kLeastShared || shared.contains(entry.hash)) {
+      told.push_back(entry);
     } else {
       floor = std::max(floor, entry.count);
     }
   }
+  if (floor > 0 && sketch.exact()) {
+    const auto by_hash = [](const CategorySketch::Entry& a, const CategorySketch::Entry& b) { return a.hash < b.hash; };
+    const auto size = static_cast<std::ptrdiff_t>(told.size());
+    for (const std::uint32_t hash : compared) {
+      const CategorySketch::Entry none{hash, 0, 0};
+      const bool is_told = std::binary_search(told.begin(), told.begin() + size, none, by_hash);
+      if (!is_told && told.size() < 2 * CategorySketch::kKept) told.push_back(none);
+    }
+    std::inplace_merge(told.begin(), told.begin() + size, told.end(), by_hash);
+  }
+  json entries = json::array();
+  for (const CategorySketch::Entry& entry : told)
+    entries.push_back({fmt::format("{:08x}", entry.hash), entry.count, entry.error});
   return {{"floor", floor}, {"entries", std::move(entries)}};
 }
 
@@ -42,7 +57,7 @@ json json_of(const drift::TextProfile& text) {
   return {{"lengths", json_of(text.lengths)}, {"scripts", std::move(scripts)}, {"words", text.words}};
 }
 
-json json_of(const std::string& name, const ColumnProfile& c) {
+json json_of(const std::string& name, const ColumnProfile& c, const drift::SharedCategories& shared) {
   json out{{"name", drift::kept_name(name)}, {"type", c.type()}, {"missing", c.missing}};
   if (c.present() > 0) {
     json kinds = json::object();
@@ -63,7 +78,8 @@ json json_of(const std::string& name, const ColumnProfile& c) {
     if (std::isfinite(c.mean())) out["mean"] = c.mean();
   }
   if (c.quantiles.count() > 0) out["quantiles"] = json_of(c.quantiles);
-  if (!c.categories.entries().empty() || c.categories.floor() > 0) out["categories"] = json_of(c.categories);
+  if (!c.categories.entries().empty() || c.categories.floor() > 0)
+    out["categories"] = json_of(c.categories, shared, shared.compared(name));
   if (c.many_numbers) out["many_numbers"] = true;
   const std::vector<std::uint8_t>& registers = c.distinct_values.registers();
   if (!registers.empty())
@@ -216,7 +232,9 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
   } else {
     assume_kinds(type->get<std::string>(), rows - column.missing, column);
   }
-  if (read.ok() && column.rows() != rows) read.fail("a column's counts are not those of its rows");
+  // Of a data set whose slices have other columns, a column has the rows of those that have it.
+  if (read.ok() && (has_sketches ? column.rows() > rows : column.rows() != rows))
+    read.fail("a column's counts are not those of its rows");
   column.distinct_counted = read.count(read.member(value, "distinct"), "distinct");
   const json* min = read.member(value, "min");
   const json* max = read.member(value, "max");
@@ -235,9 +253,9 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 
 }  // namespace
 
-std::string to_json(const drift::Profile& profile) {
+std::string to_json(const drift::Profile& profile, const drift::SharedCategories& shared) {
   json columns = json::array();
-  for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column));
+  for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column, shared));
   json root{{"profile", "backstay-profile/3"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
   if (profile.left_out > 0) root["left_out"] = profile.left_out;
   if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);

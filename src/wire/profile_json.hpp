@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
-#include "domain/drift/column_profile.hpp"
+#include "domain/drift/shared_categories.hpp"
 
 namespace backstay::wire {
 
@@ -30,7 +30,8 @@ namespace backstay::wire {
 /// least drift::kLeastShared rows share; words are counts in 64 buckets. Of numbers the quantile sketch holds a sample
 /// of at most 4,096 values. left_out counts columns that the rows had beyond those. Equal profiles give equal bytes.
 /// Names are cut at 256 bytes.
-std::string to_json(const drift::Profile& profile);
+/// Of `shared` categories fewer rows may be told, also none ([hash, 0, 0]) where the profile does not tell all others.
+std::string to_json(const drift::Profile& profile, const drift::SharedCategories& shared = {});
 
 /// Reads backstay-profile/3; /2, whose sketches are coarser; and /1, of which only counts and extremes are known.
 /// `name` is what errors call it.

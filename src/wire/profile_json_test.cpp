@@ -1,10 +1,12 @@
 #include "wire/profile_json.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/random.hpp"
+#include "domain/drift/bins.hpp"
 #include "domain/drift/row_profile.hpp"
 
 namespace backstay::wire {
@@ -112,6 +114,33 @@ TEST(ProfileJson, RefusesVectorsThatCanNotBe) {
   });
 }
 
+/// Likelihoods: their squares are nothing, their products with the other column are something.
+TEST(ProfileJson, WhatItWritesOfTinyNumbersItReads) {
+  Random random(3);
+  for (const double tiny : {1e-100, 1e-155, 1e-162, 1e-200, 1e-300}) {
+    drift::RowProfile rows;
+    for (int i = 0; i < 300; ++i) {
+      const std::vector<double> vector{tiny * random.unit(), random.unit(), tiny * random.unit()};
+      const std::vector<drift::Value> row{{drift::Value::Kind::kNumber, false, random.unit()},
+                                          {drift::Value::Kind::kNumber, false, random.unit() * tiny},
+                                          {drift::Value::Kind::kNested, false, 0, {}, vector}};
+      rows.add(row);
+    }
+    const std::string text = to_json(rows.named({"a", "likelihood", "vector"}));
+    const auto again = profile_from_json("p", text);
+    ASSERT_TRUE(again) << tiny << ": " << again.error().message;
+    EXPECT_EQ(to_json(*again), text) << tiny;
+  }
+}
+
+TEST(ProfileJson, PairsOfTinyNumbersThatWereWrittenBeforeAreLeftOut) {
+  json old = json::parse(to_json(with_pairs()));
+  old["pairs"]["moments"][0][6] = 0;
+  const auto got = profile_from_json("p", old.dump());
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->pairs.find("x", "y").rows, 0u);
+}
+
 TEST(ProfileJson, ProfilesWithoutPairsAreRead) {
   json old = json::parse(to_json(with_pairs()));
   old.erase("pairs");
@@ -151,6 +180,55 @@ TEST(ProfileJson, SaysNothingOfWhatFewRowsShare) {
   const auto& site = root["columns"][1]["categories"]["entries"];
   EXPECT_EQ(site.size(), 2u) << "the hash of a rare value would tell whether a value that one guesses is there";
   EXPECT_TRUE(root["columns"][3]["categories"]["entries"].empty());
+}
+
+/// Rows in which all wards are as frequent.
+drift::Profile wards(std::uint64_t seed, int rows) {
+  Random random(seed);
+  drift::Profile out;
+  out.rows = static_cast<std::uint64_t>(rows);
+  out.columns.push_back({"ward", drift::ColumnProfile()});
+  for (int i = 0; i < rows; ++i) out.columns[0].column.add_text("ward " + std::to_string(random.below(30)));
+  return out;
+}
+
+TEST(ProfileJson, ShortTimesTellOfCategoriesThatTheTrainingDataShares) {
+  const drift::Profile training = wards(1, 3'000);
+  const drift::SharedCategories shared(training);
+  drift::Profile strict;
+  drift::Profile exact;
+  drift::Profile all;
+  for (std::uint64_t seed = 2; seed < 14; ++seed) {
+    drift::Profile window = wards(seed, 80);
+    window.columns[0].column.add_text("a name that nobody else has");
+    ++window.rows;
+    all.merge(window);
+    strict.merge(*profile_from_json("p", to_json(window)));
+    const std::string text = to_json(window, shared);
+    EXPECT_EQ(text.find(fmt::format("{:08x}", drift::category_of(drift::hash_of_text("a name that nobody else has")))),
+              std::string::npos);
+    const auto read = profile_from_json("p", text);
+    ASSERT_TRUE(read) << read.error().message;
+    exact.merge(*read);
+  }
+  const drift::Bins bins(*training.find("ward"));
+  EXPECT_EQ(bins.counts(*exact.find("ward")), bins.counts(*all.find("ward")));
+  EXPECT_EQ(bins.slack(*exact.find("ward")).back(), 0);
+  EXPECT_GT(bins.slack(*strict.find("ward")).back(), 500) << "most of what is not told may be anything";
+}
+
+TEST(ProfileJson, ColumnsThatOnlySomeSlicesHaveComeBack) {
+  drift::Profile whole = wards(1, 40);
+  drift::Profile other;
+  other.rows = 9;
+  other.columns.push_back({"price", drift::ColumnProfile()});
+  for (int i = 0; i < 9; ++i) other.columns[0].column.add_number(i, false);
+  whole.merge(other, drift::Profile::Absent::kUnknown);
+  const auto got = profile_from_json("p", to_json(whole));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->rows, 49u);
+  EXPECT_EQ(got->find("ward")->rows(), 40u);
+  EXPECT_EQ(got->find("price")->missing, 0u);
 }
 
 TEST(ProfileJson, ReadsProfilesOfTheFirstForm) {

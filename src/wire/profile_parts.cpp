@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/base64.hpp"
@@ -65,7 +66,7 @@ json json_of(const drift::PairProfile& pairs) {
   for (std::size_t y = 1; y < pairs.columns().size(); ++y) {
     for (std::size_t x = 0; x < y; ++x) {
       const drift::PairMoments& m = pairs.at(x, y);
-      if (m.rows == 0 || !m.finite()) continue;
+      if (m.rows == 0 || !m.possible()) continue;
       moments.push_back({x, y, m.rows, m.mean_x, m.mean_y, m.xx, m.yy, m.xy, m.blocks, m.weight, m.mean_z, m.spread});
     }
   }
@@ -89,12 +90,15 @@ drift::PairMoments read_moments(ProfileReader& read, const json& value, std::uin
   const auto n = static_cast<double>(out.rows);
   constexpr double kRounding = 1 + 1e-6;
   if (out.rows == 0 || out.rows > rows) read.fail("a pair has no rows, or more than the profile");
-  if (out.xx < 0 || out.yy < 0 || std::abs(out.xy) > std::sqrt(out.xx) * std::sqrt(out.yy) * kRounding)
-    read.fail("a pair's moments can't be");
+  // Profiles of before have pairs of numbers whose squares are rounded to nothing.
+  constexpr double kTold = std::numeric_limits<double>::min();
+  const bool untold = out.xx >= 0 && out.yy >= 0 && (out.xx < kTold || out.yy < kTold);
+  if (!out.possible() && !untold) read.fail("a pair's moments can't be");
   if (out.blocks > out.rows || out.weight < static_cast<double>(out.blocks) || out.weight > n || out.spread < 0 ||
       (out.blocks == 0 && (out.weight != 0 || out.mean_z != 0 || out.spread != 0)) ||
       std::abs(out.mean_z) > drift::fisher_z(1) * kRounding)
     read.fail("a pair's blocks can't be");
+  if (!out.possible()) return {};
   return out;
 }
 

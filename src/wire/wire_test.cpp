@@ -54,6 +54,7 @@ TEST(ManifestJson, KeepsHowASliceWasMade) {
   m.data[0].slices[0].rule = {"rows/1", "site", "a b", 0, 0};
   m.data[0].slices[0].sources = {"data/b.csv", "data/a.csv"};
   m.data[0].slices[0].profile_sha256 = sha256("p").hex();
+  m.data[0].profile_sha256 = sha256("whole").hex();
   m.data[0].slices.push_back({"first", sha256("f"), 1, "", {"rows/1", "", "", 0, 0}});
   m.data[0].slices.push_back({"next", sha256("n"), 9, "", {"rows/1", "", "", 1, 9}});
   m.environment.python = "3.11.2";

@@ -44,10 +44,9 @@ def test_figures_of_thousands_of_rows_are_those_of_scipy(backstay, releases, row
     train(backstay, releases, "1.0.0", before, files="train.csv", by="part")
     found = columns_of(backstay, "1.0.0", now, "--ignore", "part")
     for name in ("plain", "ties", "skewed", "tiny", "moved"):
-        theirs = scipy.stats.ks_2samp(before[name], now[name], method="exact" if rows * live_rows <= 4_000_000 else "asymp")
+        theirs = scipy.stats.ks_2samp(before[name], now[name], method="exact")
         assert found[name]["ks"] == pytest.approx(theirs.statistic, abs=TOLERANCE)
-        # Beyond four million pairs of rows both are limits, scipy's of one sample, ours with Stephens' correction.
-        assert found[name]["p_value"] == pytest.approx(theirs.pvalue, abs=TOLERANCE if rows * live_rows <= 4_000_000 else 0.01)
+        assert found[name]["p_value"] == pytest.approx(theirs.pvalue, abs=TOLERANCE)
         wasserstein = scipy.stats.wasserstein_distance(before[name], now[name])
         assert found[name]["wasserstein"] == pytest.approx(wasserstein, rel=TOLERANCE, abs=TOLERANCE)
         if name != "tiny":
@@ -57,6 +56,53 @@ def test_figures_of_thousands_of_rows_are_those_of_scipy(backstay, releases, row
     assert found["kind"]["statistic"] == pytest.approx(chi2.statistic, rel=TOLERANCE)
     assert found["kind"]["p_value"] == pytest.approx(chi2.pvalue, abs=TOLERANCE)
     assert found["kind"]["js"] == pytest.approx(scipy.spatial.distance.jensenshannon(*counts), abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("how", ["by", "files", "row_groups"])
+def test_categories_of_many_small_slices_are_compared_as_those_of_one(backstay, releases, how):
+    """Of 160 rows a category of 40 has 4: no slice tells it, and all of them together do."""
+    random = np.random.default_rng(5)
+    before, now = (pd.DataFrame({"kind": random.choice([f"k{i}" for i in range(40)], rows), "moved": random.normal(shift, 1, rows),
+                                 "part": np.arange(rows) % 25}) for rows, shift in ((4_000, 0), (6_000, 1)))
+    slices = {"by": {"files": "train.csv", "by": "part"}, "row_groups": {"files": "train.parquet", "row_groups": True},
+              "files": {"slices": [{"name": f"p{i}", "file": f"p{i}.csv"} for i in range(25)]}}[how]
+    folder = backstay.folder / "m-1.0.0"
+    folder.mkdir()
+    before.to_csv(folder / "train.csv", index=False)
+    before.to_parquet(folder / "train.parquet", row_group_size=160)
+    for part, rows in before.groupby("part"):
+        rows.to_csv(folder / f"p{part}.csv", index=False)
+    register(backstay, releases, "1.0.0", **slices)
+    found = columns_of(backstay, "1.0.0", now, "--ignore", "part")["kind"]
+    names = sorted(set(before["kind"]))
+    counts = [table["kind"].value_counts().reindex(names).to_numpy() for table in (before, now)]
+    assert found["p_value"] == pytest.approx(scipy.stats.chi2_contingency(counts, correction=False).pvalue, abs=TOLERANCE)
+    assert found["js"] == pytest.approx(scipy.spatial.distance.jensenshannon(*counts), abs=TOLERANCE)
+    assert not found["drifted"] and not found["quality"]
+    backstay("fsck")
+    whole = next(each for each in backstay("show", "m@1.0.0", "--json").json["manifest"]["data"])["profile_sha256"]
+    assert whole in backstay.blobs()
+
+
+def test_a_shift_has_the_same_size_in_any_unit(backstay, releases):
+    random = np.random.default_rng(4)
+    z, moved = random.normal(size=4_000), random.normal(size=5_000) + 0.24
+    units = {"z": (0, 1), "pascal": (101_325, 20), "latitude": (47.3769, 0.01), "farad": (5e-12, 1e-12), "epoch_ns": (1.7e18, 8.64e13)}
+    before, now = (pd.DataFrame({name: zero + one * values for name, (zero, one) in units.items()}) for values in (z, moved))
+    train(backstay, releases, "1.0.0", before)
+    found = columns_of(backstay, "1.0.0", now)
+    theirs = scipy.stats.wasserstein_distance(z, moved) / z.std()
+    for name in units:
+        assert found[name]["shift"] == pytest.approx(theirs, rel=1e-5), name
+        assert found[name]["drifted"], name
+
+
+def test_columns_of_tiny_numbers_are_compared(backstay, releases):
+    random = np.random.default_rng(6)
+    before, now = (pd.DataFrame({"a": random.normal(size=500), "likelihood": random.normal(shift, 1, size=500) * 1e-200})
+                   for shift in (0, 1))
+    train(backstay, releases, "1.0.0", before)
+    assert columns_of(backstay, "1.0.0", now)["likelihood"]["drifted"]
 
 
 def test_figures_of_many_rows_are_within_the_bounds_that_the_documentation_gives(backstay, releases):

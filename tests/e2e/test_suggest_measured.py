@@ -65,6 +65,8 @@ def test_what_evaluate_measured_by_season_decides(backstay, releases, layout):
     loss = backstay("suggest", "m@2.0.0", "--live", "live.csv", "--metric", "log_loss", "--json").json
     assert loss["suggested"] == "m@1.3.0" and loss["ranking"][0]["expected"]["value"] < loss["ranking"][1]["expected"]["value"]
     assert backstay("suggest", "m@1.3.0", "--live", "live.csv", "--metric", "log_loss", "--json").json["suggested"] is None
+    told = backstay("suggest", "m@2.0.0", "--live", "live.csv", "--metric", "roc_auc", code=2).err
+    assert "'roc_auc' is no mean over rows" in told and "log_loss" in told
 
 
 def test_a_suite_whose_set_is_no_data_set_is_told(backstay, releases):

@@ -1,6 +1,8 @@
 #include "domain/drift/bins.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace backstay::drift {
 
@@ -38,8 +40,13 @@ double certain_total(const ColumnProfile& column) {
 bool is_categorical(const ColumnProfile& column) {
   const std::uint64_t values = column.numbers + column.booleans + column.texts;
   if (values == 0 || column.categories.entries().empty()) return false;
-  if (column.texts == 0) return !column.many_numbers && column.categories.entries().size() <= kMaxClasses;
+  // Of a stored profile the entries are only those that enough rows share: it says how many different there were.
+  if (column.texts == 0) return !column.many_numbers && column.distinct() <= kMaxClasses;
   return certain_total(column) >= kCategorical * static_cast<double>(values);
+}
+
+bool are_quantities(const ColumnProfile& training, const ColumnProfile& live) {
+  return live.many_numbers && training.quantiles.count() > 0 && training.texts + training.booleans == 0;
 }
 
 Bins::Bins(const ColumnProfile& training) {
@@ -55,6 +62,10 @@ Bins::Bins(const ColumnProfile& training) {
     std::sort(categories_.begin(), categories_.end());
     return;
   }
+  cut_into_tenths(training);
+}
+
+void Bins::cut_into_tenths(const ColumnProfile& training) {
   if (training.quantiles.count() == 0) return;
   kind_ = Kind::kQuantiles;
   const std::vector<Weighted> sorted = training.quantiles.sorted();
@@ -63,6 +74,42 @@ Bins::Bins(const ColumnProfile& training) {
     // A last bin that nothing can be in tells nothing.
     if ((edges_.empty() || edge > edges_.back()) && edge < sorted.back().value) edges_.push_back(edge);
   }
+}
+
+Bins::Bins(const ColumnProfile& training, const ColumnProfile& live) : Bins(training) {
+  const auto values = [](const ColumnProfile& column) {
+    return static_cast<double>(column.numbers + column.booleans + column.texts);
+  };
+  if (kind_ != Kind::kCategories || values(live) <= 0) return;
+  if (are_quantities(training, live)) {
+    *this = Bins();
+    cut_into_tenths(training);
+    return;
+  }
+  // Of so many rows training has hardly ever as few as its profile does not tell.
+  const auto untold = static_cast<double>(std::max<std::uint64_t>(training.categories.floor(), kLeastShared - 1));
+  const double least =
+      std::ceil((untold + 3 * std::sqrt(untold) + 3) * (values(training) + values(live)) / values(training));
+  std::map<std::uint32_t, double> sums;
+  for (const ColumnProfile* column : {&training, &live})
+    for (const CategorySketch::Entry& entry : column->categories.entries())
+      sums[entry.hash] += static_cast<double>(entry.certain());
+  std::vector<std::pair<double, std::uint32_t>> frequent;
+  for (const auto& [hash, sum] : sums)
+    if (sum >= least) frequent.emplace_back(-sum, hash);
+  std::sort(frequent.begin(), frequent.end());
+  if (frequent.size() > kMaxCompared) frequent.resize(kMaxCompared);
+  categories_.clear();
+  for (const auto& [sum, hash] : frequent) categories_.push_back(hash);
+  std::sort(categories_.begin(), categories_.end());
+}
+
+Bins Bins::of_told(const ColumnProfile& training) {
+  Bins out;
+  out.kind_ = Kind::kCategories;
+  for (const CategorySketch::Entry& entry : training.categories.entries())
+    if (entry.certain() >= kLeastShared) out.categories_.push_back(entry.hash);
+  return out;
 }
 
 std::size_t Bins::bin_of(double number) const {
@@ -98,6 +145,42 @@ std::vector<double> Bins::counts(const ColumnProfile& column) const {
     known += static_cast<double>(entry.certain());
   }
   out.back() = static_cast<double>(column.numbers + column.booleans + column.texts) - known;
+  return out;
+}
+
+std::vector<double> Bins::slack(const ColumnProfile& column) const {
+  std::vector<double> out(size(), 0.0);
+  if (kind_ != Kind::kCategories) return out;
+  double untold = static_cast<double>(column.numbers + column.booleans + column.texts);
+  std::fill(out.begin(), out.end() - 1, static_cast<double>(column.categories.floor()));
+  for (const CategorySketch::Entry& entry : column.categories.entries()) {
+    untold -= static_cast<double>(entry.certain());
+    if (const std::size_t bin = bin_of(entry.hash); bin < categories_.size())
+      out[bin] = static_cast<double>(entry.error);
+  }
+  untold = std::max(0.0, untold);
+  double all = 0;
+  for (double& each : out) all += each = std::min(each, untold);
+  out.back() = std::min(all, untold);
+  return out;
+}
+
+std::vector<double> Bins::counts_like(const ColumnProfile& column, const std::vector<double>& like) const {
+  std::vector<double> out = counts(column);
+  const std::vector<double> most = slack(column);
+  if (most.back() <= 0) return out;
+  double total = 0;
+  double total_like = 0;
+  for (const double each : out) total += each;
+  for (const double each : like) total_like += each;
+  if (total_like <= 0) return out;
+  std::vector<double> wanted(out.size() - 1);
+  double all = 0;
+  for (std::size_t bin = 0; bin < wanted.size(); ++bin)
+    all += wanted[bin] = std::clamp(total * like[bin] / total_like - out[bin], 0.0, most[bin]);
+  const double part = all > most.back() ? most.back() / all : 1;
+  for (std::size_t bin = 0; bin < wanted.size(); ++bin) out[bin] += part * wanted[bin];
+  out.back() -= part * all;
   return out;
 }
 

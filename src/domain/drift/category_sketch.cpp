@@ -62,7 +62,7 @@ void CategorySketch::merge(const CategorySketch& other) {
 std::optional<CategorySketch> CategorySketch::from_entries(std::vector<Entry> entries, std::uint64_t floor) {
   if (entries.size() > 2 * kKept) return std::nullopt;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (entries[i].count == 0 || entries[i].error > entries[i].count) return std::nullopt;
+    if (entries[i].error > entries[i].count) return std::nullopt;
     if (i > 0 && entries[i - 1].hash >= entries[i].hash) return std::nullopt;
   }
   CategorySketch out;

@@ -32,7 +32,7 @@ class CategorySketch {
   std::uint64_t floor() const { return floor_; }
   bool exact() const { return floor_ == 0; }
   void clear() { *this = {}; }
-  /// Nothing when the entries are not in order, too many, or counts lie.
+  /// Nothing when the entries are not in order, too many, or counts lie. A count of 0 says that no value is of it.
   static std::optional<CategorySketch> from_entries(std::vector<Entry> entries, std::uint64_t floor);
 
  private:

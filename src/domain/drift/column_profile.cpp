@@ -263,8 +263,10 @@ void ColumnProfile::merge(const ColumnProfile& other) {
   distinct_values.merge(other.distinct_values);
   text.merge(other.text);
   vectors.merge(other.vectors);
+  const auto different = std::count_if(categories.entries().begin(), categories.entries().end(),
+                                       [](const CategorySketch::Entry& entry) { return entry.count > 0; });
   many_numbers = many_numbers || other.many_numbers ||
-                 (numbers > 0 && texts == 0 && categories.entries().size() > kMaxNumberCategories);
+                 (numbers > 0 && texts == 0 && different > static_cast<std::ptrdiff_t>(kMaxNumberCategories));
   if (many_numbers && texts == 0) categories.clear();
 }
 
@@ -303,7 +305,8 @@ const ColumnProfile* Profile::find(std::string_view name) const {
   return nullptr;
 }
 
-void Profile::merge(const Profile& other) {
+void Profile::merge(const Profile& other, Absent absent) {
+  const bool is_missing = absent == Absent::kMissing;
   const std::uint64_t there_were = std::max(columns.size() + left_out, other.columns.size() + other.left_out);
   std::uint64_t beyond = 0;
   if (other.left_out > 0 && rows > 0)
@@ -320,10 +323,10 @@ void Profile::merge(const Profile& other) {
       continue;
     }
     columns.push_back(theirs);
-    columns.back().column.missing += rows;
+    if (is_missing) columns.back().column.missing += rows;
   }
   for (Named& mine : columns)
-    if (other.find(mine.name) == nullptr) mine.column.missing += other.rows;
+    if (is_missing && other.find(mine.name) == nullptr) mine.column.missing += other.rows;
   rows += other.rows;
   if (left_out + other.left_out + beyond > 0)
     left_out = std::max<std::uint64_t>(there_were, columns.size() + beyond) - columns.size();

@@ -120,9 +120,12 @@ class Profile {
   PairProfile pairs;
 
   const ColumnProfile* find(std::string_view name) const;
-  /// Columns that one of them lacks count as missing there, unless it left some out: of a column that was profiled for
-  /// a part of the rows only nothing is known, so it is left out too. Beyond kMaxColumns nothing is added.
-  void merge(const Profile& other);
+  /// What a column is in rows whose profile lacks it: missing, as in those of one stream; or not known, as in those of
+  /// another table.
+  enum class Absent : std::uint8_t { kMissing, kUnknown };
+  /// Columns that one of them lacks count as missing there (`absent`), unless it left some out: of a column that was
+  /// profiled for a part of the rows only nothing is known, so it is left out too. Beyond kMaxColumns nothing is added.
+  void merge(const Profile& other, Absent absent = Absent::kMissing);
 };
 
 }  // namespace backstay::drift

@@ -273,6 +273,21 @@ TEST(Profile, RowsWithoutAColumnCountAsMissingThere) {
   EXPECT_EQ(a.find("z"), nullptr);
 }
 
+TEST(Profile, OfAnotherTableColumnsAreNotMissingButNotKnown) {
+  Profile a;
+  a.rows = 2;
+  a.columns.push_back({"x", ColumnProfile()});
+  for (const double value : {1.0, 2.0}) a.columns[0].column.add_number(value, true);
+  Profile b;
+  b.rows = 1;
+  b.columns.push_back({"y", ColumnProfile()});
+  b.columns[0].column.add_missing();
+  a.merge(b, Profile::Absent::kUnknown);
+  EXPECT_EQ(a.rows, 3u);
+  EXPECT_EQ(a.find("x")->missing, 0u);
+  EXPECT_EQ(a.find("y")->missing, 1u);
+}
+
 /// Rows of columns c0, c1, ...
 Profile wide(std::size_t columns, std::size_t max_columns) {
   RowProfile rows(max_columns);

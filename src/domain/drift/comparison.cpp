@@ -42,6 +42,14 @@ std::vector<double> five_quantiles(std::span<const Weighted> sample) {
   return out;
 }
 
+/// What a shift is measured in: the training deviation. Of a column that was constant but for rounding (`noise`, beside
+/// its values) any change is as large as it is beside the value itself.
+double scale_of(double deviation, double level, double noise) {
+  constexpr double kBesideAConstant = 1e-3;
+  if (deviation > std::abs(level) * noise) return deviation;
+  return level == 0 ? 1 : std::abs(level) * kBesideAConstant;
+}
+
 void compare_numbers(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins,
                      const Thresholds& limits, ColumnDrift& out) {
   const std::vector<Weighted> a = training.quantiles.sorted();
@@ -51,9 +59,8 @@ void compare_numbers(const ColumnProfile& training, const ColumnProfile& live, c
   out.ks = out.statistic = kolmogorov_smirnov(a, b);
   out.p_value = ks_p_value(*out.ks, training.quantiles.effective_count(), live.quantiles.effective_count());
   out.wasserstein = wasserstein(a, b);
-  // A column that was constant has no deviation: any change is then as large as it is beside the value itself.
-  const double scale = std::max({deviation(a), std::abs(training.mean()) * 1e-3, 1e-9});
-  out.shift = *out.wasserstein / scale;
+  constexpr double kNoise = 1e-12;
+  out.shift = *out.wasserstein / scale_of(deviation(a), training.mean(), kNoise);
   const std::vector<double> counts_a = bins.counts(training);
   const std::vector<double> counts_b = bins.counts(live);
   out.psi = psi(counts_a, counts_b);
@@ -66,10 +73,21 @@ void compare_numbers(const ColumnProfile& training, const ColumnProfile& live, c
   out.drifted = *out.shift >= limits.shift || *out.psi >= limits.psi;
 }
 
-void compare_categories(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins,
-                        const Thresholds& limits, ColumnDrift& out) {
-  const std::vector<double> a = bins.counts(training);
-  const std::vector<double> b = bins.counts(live);
+/// Over the bins. What neither profile tells is no difference.
+struct CategoryCounts {
+  std::vector<double> training, live;
+};
+
+CategoryCounts category_counts(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins) {
+  CategoryCounts out;
+  out.live = bins.counts_like(live, bins.counts(training));
+  out.training = bins.counts_like(training, out.live);
+  return out;
+}
+
+void compare_categories(const CategoryCounts& counts, const Thresholds& limits, ColumnDrift& out) {
+  const std::vector<double>& a = counts.training;
+  const std::vector<double>& b = counts.live;
   const TestResult test = chi_squared(a, b);
   out.test = "chi_squared";
   out.statistic = test.statistic;
@@ -140,8 +158,10 @@ void compare_vectors(const ColumnProfile& training, const ColumnProfile& live, c
   out.mmd = mmd.squared;
   out.ks = kolmogorov_smirnov(a, b);
   const double p_norms = ks_p_value(*out.ks, before.norms().effective_count(), now.norms().effective_count());
-  const double norm_scale = std::max({deviation(a), quantile(a, 0.5) * 1e-3, 1e-9});
-  const double scale = std::max({std::sqrt(before.moments().trace()), quantile(a, 0.5) * 1e-3, 1e-9});
+  // Vectors of one length are so up to the rounding of floats, written with six digits or so.
+  constexpr double kNoise = 1e-5;
+  const double norm_scale = scale_of(deviation(a), quantile(a, 0.5), kNoise);
+  const double scale = scale_of(std::sqrt(before.moments().trace()), quantile(a, 0.5), kNoise);
   out.wasserstein = frechet_distance(before.moments(), now.moments());
   out.shift = *out.wasserstein / scale;
   out.drifted = *out.shift >= limits.shift || mmd.squared >= limits.mmd * limits.mmd ||
@@ -212,12 +232,19 @@ void find_range(const ColumnProfile& training, const ColumnProfile& live, Column
                    part * 100, training.min, training.max, live.min, live.max)});
 }
 
-void find_unseen(const ColumnProfile& training, const ColumnProfile& live, const Bins& bins, ColumnDrift& out) {
-  if (bins.kind() != Bins::Kind::kCategories) return;
+/// Categories that training had rarely or never: those that its profile does not tell. What share they have in other
+/// rows is estimated as Good and Turing do: of categories that had fewer than k rows it is that of what had k or fewer.
+void find_unseen(const ColumnProfile& training, const ColumnProfile& live, ColumnDrift& out) {
   const double before_n = count(training.numbers + training.booleans + training.texts);
   const double now_n = count(live.numbers + live.booleans + live.texts);
-  const double rare = bins.counts(training).back();
-  const double other = bins.counts(live).back();
+  if (now_n <= 0) return;
+  const Bins told = Bins::of_told(training);
+  const std::vector<double> then = told.counts(training);
+  const double other = told.counts_like(live, then).back();
+  const std::uint64_t as_rare = std::max(kLeastShared, training.categories.floor() + 1);
+  double rare = then.back();
+  for (const CategorySketch::Entry& entry : training.categories.entries())
+    if (entry.certain() >= kLeastShared && entry.certain() <= as_rare) rare += count(entry.certain());
   const double before = share(rare, before_n);
   const double now = share(other, now_n);
   if (now - before < kMoreUnseen) return;
@@ -233,10 +260,11 @@ ColumnDrift compare_column(const std::string& name, const ColumnProfile& trainin
   out.name = name;
   out.training_rows = training.present();
   out.live_rows = live.present();
-  const Bins bins(training);
+  const Bins bins(training, live);
   if (bins.kind() == Bins::Kind::kCategories) {
     out.measure = Measure::kCategory;
-    if (live.numbers + live.booleans + live.texts > 0) compare_categories(training, live, bins, limits, out);
+    if (live.numbers + live.booleans + live.texts > 0)
+      compare_categories(category_counts(training, live, bins), limits, out);
   } else if (bins.kind() == Bins::Kind::kQuantiles) {
     out.measure = Measure::kNumber;
     compare_numbers(training, live, bins, limits, out);
@@ -251,7 +279,7 @@ ColumnDrift compare_column(const std::string& name, const ColumnProfile& trainin
   find_types(training, live, out);
   find_dimensions(training, live, out);
   find_range(training, live, out);
-  find_unseen(training, live, bins, out);
+  if (bins.kind() == Bins::Kind::kCategories) find_unseen(training, live, out);
   return out;
 }
 
@@ -358,7 +386,12 @@ Comparison compare(const Profile& training, const Profile& live, const Threshold
   for (const Profile::Named& column : live.columns)
     if (!ignored.contains(column.name) && training.find(column.name) == nullptr)
       (training.left_out > 0 ? out.not_compared : out.not_in_training).push_back(column.name);
-  out.pairs = compare_pairs(training.pairs, live.pairs, thresholds, ignored);
+  std::set<std::string> untested = heavy_tailed(training);
+  untested.merge(heavy_tailed(live));
+  for (const std::string& name : training.pairs.columns())
+    if (untested.contains(name) && !ignored.contains(name)) out.heavy_tailed.push_back(name);
+  untested.insert(ignored.begin(), ignored.end());
+  out.pairs = compare_pairs(training.pairs, live.pairs, thresholds, untested);
   control_findings(thresholds, out.columns, out.pairs);
   std::stable_sort(out.columns.begin(), out.columns.end(), [](const ColumnDrift& a, const ColumnDrift& b) {
     if (a.drifted != b.drifted) return a.drifted;
@@ -382,7 +415,11 @@ std::optional<double> distance(const ColumnProfile& a, const ColumnProfile& b) {
     return pooled > 0 ? apart / pooled : 1.0;
   };
   const Bins bins(a);
-  if (bins.kind() == Bins::Kind::kCategories) return jensen_shannon(bins.counts(a), bins.counts(b));
+  if (bins.kind() == Bins::Kind::kCategories && are_quantities(a, b)) return of_samples(a.quantiles, b.quantiles);
+  if (bins.kind() == Bins::Kind::kCategories) {
+    const CategoryCounts counts = category_counts(a, b, bins);
+    return jensen_shannon(counts.training, counts.live);
+  }
   if (bins.kind() == Bins::Kind::kQuantiles) return of_samples(a.quantiles, b.quantiles);
   if (a.text.lengths.count() == 0 && a.vectors.count() > 0) return vector_distance(a.vectors, b.vectors);
   return of_samples(a.text.lengths, b.text.lengths);

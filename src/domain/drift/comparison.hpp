@@ -90,6 +90,8 @@ struct Comparison {
   std::vector<PairDrift> pairs;              ///< Drifted first, by the difference of the correlations.
   std::vector<std::string> not_in_training;  ///< Columns of the live data that training had not.
   std::vector<std::string> absent;           ///< The other way round.
+  /// Columns whose relations are not tested (pair_drift.hpp).
+  std::vector<std::string> heavy_tailed;
   /// Columns of one side that may be among those that the other side's profile leaves out.
   std::vector<std::string> not_compared;
   bool enough = true;  ///< Live rows for a verdict.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/random.hpp"
 #include "domain/drift/bins.hpp"
@@ -37,6 +39,30 @@ TEST(Distances, AgreeWithPublishedValues) {
   EXPECT_DOUBLE_EQ(kolmogorov_smirnov(x, y), 0.625);
   EXPECT_NEAR(ks_p_value(0.625, 8, 8), 0.0870240, 1e-7);
   EXPECT_NEAR(wasserstein(x, y), 4.1625, 1e-12);
+}
+
+TEST(Distances, ChancesOfFewRowsAreThoseOfAllWaysToShareThemOut) {
+  using Counts = std::vector<double>;
+  const TestResult one = chi_squared(Counts{4'985, 15}, Counts{29, 1});
+  EXPECT_NEAR(one.statistic, 8.653567926472544, 1e-9) << "the statistic is Pearson's";
+  EXPECT_NEAR(one.p_value, 0.031809076844863615, 1e-9) << "the limit distribution says 0.003; one row in ten draws";
+  EXPECT_NEAR(chi_squared(Counts{40, 30, 3, 2}, Counts{10, 5, 4, 6}).p_value, 0.0004823754479870904, 1e-9);
+  Random random(3);
+  int rejected = 0;
+  for (int run = 0; run < 400; ++run) {
+    std::array<double, 3> a{0, 0, 0};
+    std::array<double, 3> b{0, 0, 0};
+    const auto draw = [&](std::array<double, 3>& counts, int rows) {
+      for (int i = 0; i < rows; ++i) {
+        const double u = random.unit();
+        counts[u < 0.003 ? 0 : u < 0.007 ? 1 : 2] += 1;
+      }
+    };
+    draw(a, 5'000);
+    draw(b, 30);
+    rejected += chi_squared(a, b).p_value < 0.01 ? 1 : 0;
+  }
+  EXPECT_LE(rejected, 10) << "of 400; the limit distribution alone rejects a twelfth of them";
 }
 
 TEST(Distances, WeightsCountAsThatManyRows) {
@@ -125,6 +151,133 @@ TEST(Comparison, NamesTheColumnThatMovedAndByHowMuch) {
   EXPECT_LT(got.columns[0].adjusted_p, 1e-6);
   EXPECT_FALSE(got.columns[1].drifted);
   EXPECT_EQ(got.drifted(), 1u);
+}
+
+TEST(Comparison, AShiftIsTheSameInAnyUnitAndFromAnyZero) {
+  struct Unit {
+    double zero, one;
+  };
+  std::optional<double> first;
+  for (const Unit unit : {Unit{0, 1}, {101'325, 20}, {47.3769, 0.01}, {5e-12, 1e-12}, {1.7e18, 8.64e13}, {-40, 1e9}}) {
+    ColumnProfile training(QuantileSketch::kFine);
+    ColumnProfile live(QuantileSketch::kFine);
+    Random random(4);
+    for (int i = 0; i < 4'000; ++i) training.add_number(unit.zero + unit.one * normal(random), false);
+    for (int i = 0; i < 4'000; ++i) live.add_number(unit.zero + unit.one * (normal(random) + 0.24), false);
+    const Comparison got = compare(profile_of({{"x", training}}), profile_of({{"x", live}}), {});
+    if (!first) first = got.columns[0].shift;
+    EXPECT_NEAR(*got.columns[0].shift, *first, 1e-6) << unit.zero;
+    EXPECT_NEAR(*got.columns[0].shift, 0.24, 0.07);
+    EXPECT_EQ(got.drifted(), 1u) << unit.zero;
+  }
+}
+
+/// What a stored profile tells of a column.
+ColumnProfile stored(ColumnProfile column) {
+  std::vector<CategorySketch::Entry> entries;
+  std::uint64_t floor = column.categories.floor();
+  for (const CategorySketch::Entry& entry : column.categories.entries()) {
+    if (entry.certain() >= kLeastShared) {
+      entries.push_back(entry);
+    } else {
+      floor = std::max(floor, entry.count);
+    }
+  }
+  column.categories = *CategorySketch::from_entries(std::move(entries), floor);
+  return column;
+}
+
+ColumnProfile wards(std::uint64_t seed, std::size_t rows, std::uint64_t first, std::uint64_t count) {
+  Random random(seed);
+  ColumnProfile out;
+  for (std::size_t i = 0; i < rows; ++i) out.add_text("ward " + std::to_string(first + random.below(count)));
+  return out;
+}
+
+TEST(Comparison, CategoriesThatPartsDoNotTellAreNoDrift) {
+  ColumnProfile training;
+  ColumnProfile live;
+  for (std::uint64_t part = 0; part < 25; ++part) training.merge(stored(wards(part, 160, 0, 40)));
+  for (std::uint64_t part = 0; part < 12; ++part) live.merge(stored(wards(100 + part, 80, 0, 40)));
+  const ColumnProfile whole_training = wards(1, 4'000, 0, 40);
+  const ColumnProfile whole_live = wards(2, 960, 0, 40);
+  for (const auto& [a, b] : {std::pair{training, whole_live}, {whole_training, live}, {training, live}}) {
+    EXPECT_TRUE(compare(profile_of({{"ward", a}}), profile_of({{"ward", b}}), {}).clean());
+    EXPECT_LT(*distance(a, b), 0.1);
+  }
+  EXPECT_EQ(
+      compare(profile_of({{"ward", whole_training}}), profile_of({{"ward", wards(3, 960, 20, 40)}}), {}).drifted(), 1u)
+      << "half of the rows are of wards that training had not";
+  ColumnProfile few;
+  for (std::uint64_t part = 0; part < 25; ++part) few.merge(stored(wards(part, 160, 0, 5)));
+  EXPECT_EQ(compare(profile_of({{"ward", few}}), profile_of({{"ward", wards(3, 960, 3, 5)}}), {}).drifted(), 1u);
+}
+
+/// Categories of which number k is 1/k^slope as frequent as the first.
+ColumnProfile ranked(std::uint64_t seed, std::size_t rows, std::size_t categories, double slope) {
+  Random random(seed);
+  std::vector<double> below;
+  double sum = 0;
+  for (std::size_t k = 1; k <= categories; ++k) below.push_back(sum += std::pow(static_cast<double>(k), -slope));
+  ColumnProfile out;
+  for (std::size_t i = 0; i < rows; ++i)
+    out.add_text("c" +
+                 std::to_string(std::lower_bound(below.begin(), below.end(), random.unit() * sum) - below.begin()));
+  return out;
+}
+
+TEST(Comparison, ManyCategoriesMakeFewFindingsWhereNothingChanged) {
+  struct Kind {
+    std::size_t categories;
+    double slope;
+  };
+  for (const Kind kind : {Kind{60, 0}, {100, 1}, {250, 1}, {2'000, 1}, {30, 2}}) {
+    int alarms = 0;
+    int unseen = 0;
+    constexpr int kRuns = 40;
+    for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+      const Profile training = profile_of({{"c", stored(ranked(seed, 5'000, kind.categories, kind.slope))}});
+      for (const std::size_t rows : {30, 200, 5'000}) {
+        const Comparison got =
+            compare(training, profile_of({{"c", ranked(1'000 + seed, rows, kind.categories, kind.slope)}}), {});
+        alarms += got.clean() ? 0 : 1;
+        unseen += got.broken() > 0 ? 1 : 0;
+      }
+    }
+    EXPECT_LE(alarms, 5) << "of " << 3 * kRuns << ", " << kind.categories;
+    EXPECT_LE(unseen, 3) << kind.categories;
+  }
+  const Profile training = profile_of({{"c", stored(ranked(1, 5'000, 60, 0))}});
+  EXPECT_EQ(compare(training, profile_of({{"c", ranked(2, 200, 60, 1)}}), {}).drifted(), 1u);
+  EXPECT_EQ(compare(training, profile_of({{"c", ranked(2, 30, 60, 2)}}), {}).drifted(), 1u);
+  EXPECT_EQ(compare(training, profile_of({{"c", ranked(2, 1'000, 70, 0)}}), {}).broken(), 1u)
+      << "ten categories are new";
+}
+
+/// Counts of something rare that is sometimes frequent, or of something that is frequent.
+ColumnProfile counted(std::uint64_t seed, std::size_t rows, double mean, double power) {
+  Random random(seed);
+  ColumnProfile out;
+  for (std::size_t i = 0; i < rows; ++i)
+    out.add_number(std::floor(mean + std::sqrt(mean) * normal(random) + std::pow(random.unit(), -power)), true);
+  return out;
+}
+
+TEST(Comparison, CountsOfWhichAStoredProfileTellsFewAreNoCategories) {
+  for (const auto& [mean, power] : {std::pair{50.0, 0.0}, {0.0, 0.9}, {0.0, 0.4}}) {
+    for (const std::size_t rows : {40, 100, 500}) {
+      int alarms = 0;
+      for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+        const ColumnProfile training = stored(counted(seed, rows, mean, power));
+        alarms +=
+            compare(profile_of({{"n", training}}), profile_of({{"n", counted(99 + seed, 2'000, mean, power)}}), {})
+                    .clean()
+                ? 0
+                : 1;
+      }
+      EXPECT_LE(alarms, 1) << mean << " " << power << " " << rows;
+    }
+  }
 }
 
 TEST(Comparison, AManyRowsButATrivialDifferenceIsNoDrift) {

@@ -9,7 +9,10 @@ namespace backstay::drift {
 
 namespace {
 
-constexpr double kExactCells = 4e6;
+// What a stored profile and a file of rows have at most while both are exact.
+constexpr double kExactCells = 4'096.0 * 8'192;
+// Beyond it chances are below 1e-13, and neither way of telling them matters.
+constexpr double kFarOut = 4;
 
 double total(std::span<const double> counts) {
   return std::accumulate(counts.begin(), counts.end(), 0.0);
@@ -136,11 +139,34 @@ TestResult chi_squared_fit(std::span<const double> observed, std::span<const dou
   return out;
 }
 
+namespace {
+
+/// Of the statistic's distribution over all ways to share out the rows, with the exact mean and variance: Dawson, "A
+/// simple expression for the variance of chi-squared on a contingency table" (1954); a gamma distribution with these.
+double few_rows_tail(double statistic, double bins, double sum_of_inverses, double n, double m) {
+  const double all = n + m;
+  if (all <= 3 || bins < 2) return 1;
+  const double mean = all * (bins - 1) / (all - 1);
+  const double rows = (all - 2) / (all - 1);
+  const double columns = (bins - 1) * (all - bins) / (all - 1);
+  const double row_spread = (all * (1 / n + 1 / m) - 4) / (all - 2);
+  const double column_spread = (all * sum_of_inverses - bins * bins) / (all - 2);
+  const double variance = 2 * all / (all - 3) * (rows - row_spread) * (columns - column_spread) +
+                          all * all / (all - 1) * row_spread * column_spread;
+  if (!(variance > 0)) return 1;
+  return chi_squared_tail(2 * statistic * mean / variance, 2 * mean * mean / variance);
+}
+
+}  // namespace
+
 TestResult chi_squared(std::span<const double> a, std::span<const double> b) {
+  constexpr double kEnoughExpected = 5;
   const double n = total(a);
   const double m = total(b);
   TestResult out;
   if (n <= 0 || m <= 0) return out;
+  double least_due = kEnoughExpected;
+  double sum_of_inverses = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double both = a[i] + b[i];
     if (both <= 0) continue;
@@ -148,9 +174,13 @@ TestResult chi_squared(std::span<const double> a, std::span<const double> b) {
     const double due_b = both * m / (n + m);
     out.statistic += (a[i] - due_a) * (a[i] - due_a) / due_a + (b[i] - due_b) * (b[i] - due_b) / due_b;
     out.degrees += 1;
+    least_due = std::min({least_due, due_a, due_b});
+    sum_of_inverses += 1 / both;
   }
   out.degrees -= 1;
-  if (out.degrees > 0) out.p_value = chi_squared_tail(out.statistic, out.degrees);
+  if (out.degrees <= 0) return out;
+  out.p_value = least_due < kEnoughExpected ? few_rows_tail(out.statistic, out.degrees + 1, sum_of_inverses, n, m)
+                                            : chi_squared_tail(out.statistic, out.degrees);
   return out;
 }
 
@@ -169,15 +199,17 @@ TestResult psi_test(std::span<const double> a, std::span<const double> b) {
 
 double ks_p_value(double d, double n, double m) {
   if (!(n >= 1 && m >= 1) || d <= 0) return 1;
-  if (n * m > kExactCells || n != std::floor(n) || m != std::floor(m)) {
-    const double root = std::sqrt(n * m / (n + m));
+  const double root = std::sqrt(n * m / (n + m));
+  if (n * m > kExactCells || n != std::floor(n) || m != std::floor(m) || root * d > kFarOut)
     return kolmogorov_tail((root + 0.12 + 0.11 / root) * d);
-  }
   // All orders of n + m rows are equally likely; inside[j] is the chance to be at (i, j) without having left the band.
   const auto rows = static_cast<std::size_t>(n);
   const auto columns = static_cast<std::size_t>(m);
-  const double limit = d - 1e-12;
+  const double limit = (d - 1e-12) * n * m;
   std::vector<double> inside(columns + 1, 0.0);
+  std::vector<double> chance(rows + columns + 1, 0.0);  // Of one of the rows that are left, by how many were taken.
+  for (std::size_t taken = 1; taken < chance.size(); ++taken)
+    chance[taken] = 1 / (n + m - static_cast<double>(taken) + 1);
   for (std::size_t i = 0; i <= rows; ++i) {
     // Only what is near the diagonal can be inside; what is left of it was, one row above.
     const double middle = static_cast<double>(i) / n * m;
@@ -191,10 +223,9 @@ double ks_p_value(double d, double n, double m) {
         inside[0] = 1;
         continue;
       }
-      const double left_before = n + m - at - over + 1;
-      const double from_above = i > 0 ? inside[j] * (n - at + 1) / left_before : 0;
-      const double from_left = j > 0 ? inside[j - 1] * (m - over + 1) / left_before : 0;
-      inside[j] = std::abs(at / n - over / m) >= limit ? 0.0 : from_above + from_left;
+      const double from_above = i > 0 ? inside[j] * (n - at + 1) : 0;
+      const double from_left = j > 0 ? inside[j - 1] * (m - over + 1) : 0;
+      inside[j] = std::abs(at * m - over * n) >= limit ? 0.0 : (from_above + from_left) * chance[i + j];
     }
   }
   return std::clamp(1 - inside[columns], 0.0, 1.0);

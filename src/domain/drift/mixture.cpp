@@ -38,12 +38,12 @@ std::vector<Table> tables_of(const std::vector<const Profile*>& slices, const Pr
     const Bins bins(all);
     if (bins.kind() == Bins::Kind::kNone) continue;
     Table table;
-    table.live = bins.counts(named.column);
+    table.live = bins.counts_like(named.column, bins.counts(all));
     double total = 0;
     for (const double each : table.live) total += each;
     if (total <= 0) continue;
     for (const Profile* slice : slices) {
-      std::vector<double> shares = bins.counts(*slice->find(named.name));
+      std::vector<double> shares = bins.counts_like(*slice->find(named.name), table.live);
       double sum = 0;
       for (double& each : shares) sum += each += kSmoothing;
       for (double& each : shares) each /= sum;

@@ -24,6 +24,30 @@ double dispersion_of(const PairMoments& a, const PairMoments& b) {
   return std::max(1.0, spread / all);
 }
 
+std::set<std::string> heavy_tailed(const Profile& profile) {
+  // The largest square of n normal numbers is about 2 log(2n) of n: of exponential ones up to 8 times as much, of
+  // lognormal ones (sigma 1) from 12 times on. Of few rows any distribution has a large part in one.
+  constexpr double kLarge = 12;
+  constexpr double kLargeOfFew = 4;
+  constexpr double kTenth = 0.1;
+  std::set<std::string> out;
+  const PairProfile& pairs = profile.pairs;
+  for (const std::string& name : pairs.columns()) {
+    const ColumnProfile* column = profile.find(name);
+    PairMoments most;  // The column's own, over the most rows.
+    for (const std::string& other : pairs.columns())
+      if (const PairMoments pair = pairs.find(name, other); pair.rows > most.rows) most = pair;
+    if (column == nullptr || column->numbers == 0 || most.rows < kLeastPairRows || !most.possible() ||
+        !varies(most.xx, most.mean_x, most.rows))
+      continue;
+    const auto n = static_cast<double>(most.rows);
+    const double usual = 2 * std::log(2 * n) / n;
+    const double far = std::max(column->max - most.mean_x, most.mean_x - column->min);
+    if (far * far / most.xx > std::max(kLargeOfFew * usual, std::min(kLarge * usual, kTenth))) out.insert(name);
+  }
+  return out;
+}
+
 std::vector<PairDrift> compare_pairs(const PairProfile& training, const PairProfile& live, const Thresholds& limits,
                                      const std::set<std::string>& ignored) {
   std::vector<PairDrift> out;

@@ -18,6 +18,11 @@ TestResult correlation_test(double r_a, double n, double r_b, double m, double d
 /// heavy tails and rows that depend on each other would be findings.
 double dispersion_of(const PairMoments& a, const PairMoments& b);
 
+/// Columns of a profile's pairs in which single rows weigh so much that correlations with them tell of these rows:
+/// whose number furthest from the mean has a larger part of the sum of squares than normal rows, or even exponential
+/// ones, have. Such a row is in one block only, so dispersion_of() can't show it.
+std::set<std::string> heavy_tailed(const Profile& profile);
+
 /// Pairs that both profiles know with at least kLeastPairRows rows; not yet adjusted for how many they are: `drifted`
 /// says that the difference is one that matters.
 std::vector<PairDrift> compare_pairs(const PairProfile& training, const PairProfile& live, const Thresholds& limits,

@@ -35,11 +35,12 @@ void PairMoments::merge(const PairMoments& other) {
 
 bool varies(double squares, double mean, std::uint64_t rows) {
   constexpr double kRounding = 1e-28;
-  return rows > 1 && squares > kRounding * static_cast<double>(rows) * mean * mean;
+  return rows > 1 && squares >= std::numeric_limits<double>::min() &&
+         squares > kRounding * static_cast<double>(rows) * mean * mean;
 }
 
 double PairMoments::correlation() const {
-  if (!finite() || !varies(xx, mean_x, rows) || !varies(yy, mean_y, rows))
+  if (!possible() || !varies(xx, mean_x, rows) || !varies(yy, mean_y, rows))
     return std::numeric_limits<double>::quiet_NaN();
   return std::clamp(xy / std::sqrt(xx) / std::sqrt(yy), -1.0, 1.0);
 }
@@ -47,6 +48,11 @@ double PairMoments::correlation() const {
 bool PairMoments::finite() const {
   return std::isfinite(mean_x) && std::isfinite(mean_y) && std::isfinite(xx) && std::isfinite(yy) &&
          std::isfinite(xy) && std::isfinite(spread) && std::isfinite(mean_z);
+}
+
+bool PairMoments::possible() const {
+  constexpr double kRounding = 1 + 1e-6;
+  return finite() && xx >= 0 && yy >= 0 && std::abs(xy) <= std::sqrt(xx) * std::sqrt(yy) * kRounding;
 }
 
 double fisher_z(double correlation) {

@@ -28,10 +28,14 @@ struct PairMoments {
   /// Pearson's; not a number when a column is constant, or there are no rows.
   double correlation() const;
   bool finite() const;
+  /// Whether the moments can be those of rows. Of numbers so small that their squares are rounded to nothing they
+  /// can't.
+  bool possible() const;
   bool operator==(const PairMoments&) const = default;
 };
 
-/// Whether squared deviations are more than what rounding leaves of a constant column's mean.
+/// Whether squared deviations are more than what rounding leaves of a constant column's mean, and not too small to be
+/// told.
 bool varies(double squares, double mean, std::uint64_t rows);
 
 /// Fisher's z, artanh(r), finite also where rounding made a correlation 1.

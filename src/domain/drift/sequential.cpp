@@ -20,6 +20,26 @@ double relative_entropy(double p, double q) {
   return part(p, q) + part(1 - p, 1 - q);
 }
 
+/// How many more rows OTHER may have, if nothing changed, than training's rows say: categories that are not in it were
+/// the most frequent ones there, which they are partly by chance. By Good and Turing, where OTHER is what the profile
+/// does not tell; else by four fifths of a standard deviation of each category, as when the larger half is chosen.
+double rarer_than_they_are(const ColumnProfile& training, const Bins& bins) {
+  if (bins.kind() != Bins::Kind::kCategories) return 0;
+  constexpr double kOfTheLargerHalf = 0.8;
+  const std::uint64_t as_rare = std::max(kLeastShared, training.categories.floor() + 1);
+  double rare = 0;
+  double deviations = 0;
+  std::size_t told = 0;
+  for (const CategorySketch::Entry& entry : training.categories.entries()) {
+    if (entry.certain() < kLeastShared) continue;
+    ++told;
+    const auto rows = static_cast<double>(entry.certain());
+    if (entry.certain() <= as_rare) rare += rows;
+    if (bins.bin_of(entry.hash) < bins.categories().size()) deviations += std::sqrt(rows);
+  }
+  return told > bins.categories().size() ? kOfTheLargerHalf * deviations : rare;
+}
+
 }  // namespace
 
 ColumnWatch::ColumnWatch(const ColumnProfile& training, const WatchPlan& plan)
@@ -32,6 +52,9 @@ ColumnWatch::ColumnWatch(const ColumnProfile& training, const WatchPlan& plan)
   for (const double each : counts) total += each;
   const double worth = bins_.kind() == Bins::Kind::kQuantiles ? training.quantiles.effective_count() : total;
   const double eps = plan.tolerance + std::sqrt(std::log(2 / plan.delta) / (2 * worth));
+  // Where a profile does not tell which category values were of, a share may be more, and that of OTHER less.
+  const std::vector<double> slack = bins_.slack(training);
+  const double regression = rarer_than_they_are(training, bins_);
   std::vector<std::pair<double, std::size_t>> events;  // Share in training, bin.
   double below = 0;
   for (std::size_t bin = 0; bin < counts.size(); ++bin) {
@@ -49,9 +72,13 @@ ColumnWatch::ColumnWatch(const ColumnProfile& training, const WatchPlan& plan)
   }
   for (const auto& [share, bin] : events) {
     for (const bool upwards : {true, false}) {
-      const double null = (upwards ? share : 1 - share) + eps;
+      double most = share;
+      if (bins_.kind() == Bins::Kind::kCategories && upwards != (bin + 1 == counts.size()))
+        most += (upwards ? slack[bin] : -slack[bin]) / total;
+      if (bins_.kind() == Bins::Kind::kCategories && upwards && bin + 1 == counts.size()) most += regression / total;
+      const double null = (upwards ? most : 1 - most) + eps;
       if (null < kMostCertain)
-        processes_.push_back({bin, upwards, share, guardrails::AbsoluteRateTest(null, plan.restarts)});
+        processes_.push_back({bin, upwards, most, guardrails::AbsoluteRateTest(null, plan.restarts)});
     }
   }
 }

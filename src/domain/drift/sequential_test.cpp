@@ -87,6 +87,20 @@ TEST(ColumnWatch, WatchesCategoriesAndThoseItNeverSaw) {
   EXPECT_EQ(other.alarm()->training, 0);
 }
 
+TEST(ColumnWatch, OfManyCategoriesThoseThatAreNotToldApartGiveNoAlarm) {
+  int alarms = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Random random(seed);
+    ColumnProfile training;
+    for (int i = 0; i < 1'000; ++i) training.add_text("c" + std::to_string(random.below(100)));
+    ColumnWatch watch(training, {});
+    for (int i = 0; i < 5'000; ++i)
+      watch.observe_category(category_of(hash_of_text("c" + std::to_string(random.below(100)))));
+    alarms += watch.alarm() ? 1 : 0;
+  }
+  EXPECT_LE(alarms, 1);
+}
+
 TEST(ColumnWatch, AProfileWithoutSketchesWatchesNothing) {
   ColumnWatch watch_none(ColumnProfile(), {});
   watch_none.observe_number(1);

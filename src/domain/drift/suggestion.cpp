@@ -26,22 +26,30 @@ Expected around(double value, std::vector<double> draws) {
   return {value, std::min(value, at(0.025)), std::max(value, at(0.975))};
 }
 
-double weighted(const std::vector<SliceScore>& scores, const std::vector<double>& weights) {
+/// The metric on a mixture of slices: a mean over all rows is the mean of the slices' means. `value_of` a slice's
+/// score.
+template <class ValueOf>
+double mixed(const std::vector<SliceScore>& scores, const std::vector<double>& weights, bool root,
+             const ValueOf& value_of) {
   double out = 0;
-  for (const SliceScore& score : scores) out += weights[score.slice] * score.value;
-  return out;
+  for (const SliceScore& score : scores) {
+    const double value = value_of(score);
+    out += weights[score.slice] * (root ? std::pow(std::max(value, 0.0), 2) : value);
+  }
+  return root ? std::sqrt(out) : out;
+}
+
+double weighted(const std::vector<SliceScore>& scores, const std::vector<double>& weights, bool root) {
+  return mixed(scores, weights, root, [](const SliceScore& score) { return score.value; });
 }
 
 /// One draw per resampled weights: the scores with their own errors, on those weights.
-std::vector<double> draws_of(const Contender& contender, const Mixture& mixture, std::uint64_t seed) {
+std::vector<double> draws_of(const Contender& contender, const Mixture& mixture, bool root, std::uint64_t seed) {
   Random random(seed);
   std::vector<double> out;
-  for (const std::vector<double>& weights : mixture.resampled) {
-    double sum = 0;
-    for (const SliceScore& score : contender.scores)
-      sum += weights[score.slice] * (score.value + score.error * normal(random));
-    out.push_back(sum);
-  }
+  for (const std::vector<double>& weights : mixture.resampled)
+    out.push_back(mixed(contender.scores, weights, root,
+                        [&](const SliceScore& score) { return score.value + score.error * normal(random); }));
   return out;
 }
 
@@ -58,7 +66,7 @@ Suggestion by_distance(const std::vector<Contender>& contenders, std::size_t cur
     out.reason = "the versions' training data has no profiles that could be compared with the live data";
     return out;
   }
-  if (*now < rules.least_distance) {
+  if (*now < rules.least_distance || !rules.drifted) {
     out.reason =
         fmt::format("the live data is like the training data of {} (distance {:.2f})", contenders[current].name, *now);
     return out;
@@ -125,16 +133,18 @@ Suggestion suggest(const std::vector<Contender>& contenders, std::size_t current
   Suggestion out;
   const double sign = rules.higher_is_better ? 1 : -1;
   const bool comparable = scored(contenders[current], mixture);
-  const std::vector<double> now = comparable ? draws_of(contenders[current], mixture, kSeed) : std::vector<double>();
+  const std::vector<double> now =
+      comparable ? draws_of(contenders[current], mixture, rules.root, kSeed) : std::vector<double>();
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     Ranked ranked{i, contenders[i].distance, std::nullopt, std::nullopt};
     if (scored(contenders[i], mixture)) {
-      std::vector<double> draws = draws_of(contenders[i], mixture, kSeed + i + 1);
-      const double value = weighted(contenders[i].scores, mixture.weights);
+      std::vector<double> draws = draws_of(contenders[i], mixture, rules.root, kSeed + i + 1);
+      const double value = weighted(contenders[i].scores, mixture.weights, rules.root);
       ranked.expected = around(value, draws);
       if (comparable && i != current) {
         for (std::size_t d = 0; d < draws.size(); ++d) draws[d] = sign * (draws[d] - now[d]);
-        ranked.gain = around(sign * (value - weighted(contenders[current].scores, mixture.weights)), std::move(draws));
+        ranked.gain = around(sign * (value - weighted(contenders[current].scores, mixture.weights, rules.root)),
+                             std::move(draws));
       }
     }
     out.ranking.push_back(ranked);
@@ -158,7 +168,7 @@ Suggestion suggest(const std::vector<Contender>& contenders, std::size_t current
     return out;
   }
   if (use_scores)
-    return by_performance(contenders, current, weighted(contenders[current].scores, mixture.weights), rules,
+    return by_performance(contenders, current, weighted(contenders[current].scores, mixture.weights, rules.root), rules,
                           std::move(out));
   const bool has_scores = comparable && !explained;
   out = by_distance(contenders, current, rules, std::move(out));

@@ -34,6 +34,9 @@ struct Ranked {
 };
 
 struct SuggestionRules {
+  /// Whether the live data differs from the current training data by more than chance (compare()): without scores
+  /// nothing is suggested otherwise.
+  bool drifted = true;
   double closer = 0.8;          ///< Without scores: only a version at less than this times the current distance, and
   double least_distance = 0.1;  ///< only when that is at least this: below it chance decides who is closer.
   double least_gain = 0.005;    ///< With scores: the gain's lower limit must be above 0 and the gain at least this; of
@@ -42,6 +45,7 @@ struct SuggestionRules {
   std::uint64_t min_rows = 100;
   bool higher_is_better = true;
   bool share = true;  ///< The metric lies in [0, 1] or [-1, 1].
+  bool root = false;  ///< It is the root of a mean over rows (of squared errors), not such a mean itself.
 };
 
 struct Suggestion {
@@ -60,7 +64,7 @@ std::optional<double> profile_distance(const Profile& training, const Profile& l
 
 /// `current` is an index into `contenders`. Where the current version and another have scores on all slices of the
 /// mixture, expected performance decides; else the distance, which is a match of features only. The interval comes from
-/// resampled weights and normal errors of the scores.
+/// resampled weights and normal errors of the scores. The metric must be a mean over rows, or the root of one.
 Suggestion suggest(const std::vector<Contender>& contenders, std::size_t current, const Mixture& mixture,
                    std::uint64_t live_rows, const SuggestionRules& rules);
 

@@ -115,6 +115,9 @@ TEST(Suggestion, GoesByTheDistanceWhereNothingWasMeasuredAndSaysSo) {
   const Suggestion got = without.got();
   ASSERT_TRUE(got.best);
   EXPECT_NE(got.reason.find("was not measured"), std::string::npos);
+  SuggestionRules by_chance;
+  by_chance.drifted = false;
+  EXPECT_FALSE(without.got(by_chance).best) << "of few rows any distance is large";
   without.contenders[1].distance = *without.contenders[0].distance * 0.85;
   EXPECT_FALSE(without.got().best);
 }
@@ -159,6 +162,22 @@ TEST(Suggestion, LowerIsBetterForErrors) {
   ASSERT_TRUE(got.best);
   EXPECT_EQ(*got.best, 1u);
   EXPECT_GT(got.ranking[0].gain->lower, 0);
+}
+
+TEST(Suggestion, OfARootTheSquaresAreAveraged) {
+  Case half = cold_snap();
+  half.live = season(9, 2'000, 0.5);
+  half.contenders[0].scores = {{0, 1, 0.01}, {1, 1, 0.01}};
+  half.contenders[1].scores = {{0, 0, 0.01}, {1, 1.7, 0.01}};
+  SuggestionRules rules;
+  rules.higher_is_better = rules.share = false;
+  ASSERT_TRUE(half.got(rules).best) << "a mean error of 0.85 is less than 1";
+  rules.root = true;
+  const Suggestion got = half.got(rules);
+  EXPECT_FALSE(got.best) << "a root mean squared error of 1.2 is not";
+  EXPECT_NEAR(got.ranking[0].expected->value, 1, 1e-9);
+  EXPECT_NEAR(got.ranking[1].expected->value, 1.7 * std::sqrt(0.5), 0.05);
+  EXPECT_LT(got.ranking[1].expected->upper, 1.4);
 }
 
 TEST(Suggestion, SmallNumbersOfAnErrorCountByTheirProportion) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 
 namespace backstay::drift {
 
@@ -152,6 +153,7 @@ std::vector<VectorProfile::Sampled> VectorProfile::sample() const {
 
 std::optional<VectorProfile> VectorProfile::from_parts(Parts parts) {
   constexpr double kRounding = 1 + 1e-6;
+  constexpr double kTold = std::numeric_limits<double>::min();  // Squares below it are rounded.
   const ProjectedMoments& moments = parts.moments;
   const auto is_finite = [](float x) { return std::isfinite(x); };
   if (parts.dimension == 0 || parts.dimension > kMaxDimension || moments.rows == 0 || !moments.finite() ||
@@ -162,7 +164,8 @@ std::optional<VectorProfile> VectorProfile::from_parts(Parts parts) {
     const auto square = [&](std::size_t k) { return moments.products[k * (k + 1) / 2 + k]; };
     if (square(i) < 0) return std::nullopt;
     for (std::size_t j = 0; j < i; ++j)
-      if (std::abs(moments.products[i * (i + 1) / 2 + j]) > std::sqrt(square(i)) * std::sqrt(square(j)) * kRounding)
+      if (std::abs(moments.products[i * (i + 1) / 2 + j]) > std::sqrt(square(i)) * std::sqrt(square(j)) * kRounding &&
+          std::min(square(i), square(j)) >= kTold)
         return std::nullopt;
   }
   for (const Sampled& each : parts.sample)

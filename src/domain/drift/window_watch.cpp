@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "domain/drift/pair_drift.hpp"
+
 namespace backstay::drift {
 
 WindowWatch::WindowWatch(const Profile& training, double alpha, std::set<std::string> ignored)
@@ -10,6 +12,7 @@ WindowWatch::WindowWatch(const Profile& training, double alpha, std::set<std::st
   training_.pairs = training.pairs;
   for (const Profile::Named& column : training.columns)
     if (column.column.vectors.count() > 0 && !ignored_.contains(column.name)) training_.columns.push_back(column);
+  ignored_.merge(heavy_tailed(training));  // Whose columns of numbers are not kept here.
 }
 
 WindowWatch::Alarms WindowWatch::judge(const Profile& window) {

@@ -223,6 +223,7 @@ Result<void> validate(const Manifest& manifest) {
     if (set.role != "training" && set.role != "validation" && set.role != "test")
       return invalid(fmt::format("The data set '{}' has the role '{}'.", set.name, set.role),
                      "Use training, validation or test.");
+    if (!set.profile_sha256.empty()) TRY_DO(Digest::from_hex(set.profile_sha256));
     std::set<std::string> names;
     for (const DataSlice& slice : set.slices) {
       if (!slice.profile_sha256.empty()) TRY_DO(Digest::from_hex(slice.profile_sha256));
@@ -254,10 +255,13 @@ std::vector<BlobOfVersion> blobs_of(const Manifest& manifest) {
     blobs.push_back({file.sha256, "lock file " + file.path});
   if (const auto diff = Digest::from_hex(manifest.code.dirty_diff_sha256))
     blobs.push_back({*diff, "uncommitted changes", manifest.code.dirty_diff_kept});
-  for (const DataSet& set : manifest.data)
+  for (const DataSet& set : manifest.data) {
+    if (const auto profile = Digest::from_hex(set.profile_sha256))
+      blobs.push_back({*profile, "profile of " + set.name});
     for (const DataSlice& slice : set.slices)
       if (const auto profile = Digest::from_hex(slice.profile_sha256))
         blobs.push_back({*profile, fmt::format("profile of {}/{}", set.name, slice.name)});
+  }
   return blobs;
 }
 

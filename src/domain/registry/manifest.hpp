@@ -66,6 +66,7 @@ struct DataSet {
   std::string role;  ///< "training", "validation" or "test".
   std::string uri;
   std::vector<DataSlice> slices;
+  std::string profile_sha256{};  ///< Blob with the profile of all slices together; empty when there is none of its own.
   bool operator==(const DataSet&) const = default;
 };
 

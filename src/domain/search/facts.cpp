@@ -69,6 +69,7 @@ std::vector<Fact> facts_of(const registry::Manifest& manifest) {
     facts.add("data.set", set.name);
     facts.add("data.role", set.role);
     facts.add("data.uri", set.uri);
+    facts.add("data.profile_sha256", set.profile_sha256);
     for (const registry::DataSlice& slice : set.slices) {
       facts.add("data.slice", slice.name);
       facts.add("data.slice", set.name + "/" + slice.name);
