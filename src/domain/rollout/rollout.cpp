@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "domain/rollout/progress.hpp"
+#include "domain/rollout/transitions.hpp"
 
 namespace backstay::rollout {
 
@@ -20,24 +21,6 @@ struct overloaded : Ts... {
 };
 template <class... Ts>
 overloaded(Ts...) -> overloaded<Ts...>;
-
-Transition unchanged(const State& state) {
-  Transition out;
-  out.state = state;
-  return out;
-}
-
-/// What every change has: the next revision, and a note.
-Transition change(const State& state, Note note) {
-  note.evidence = with_versions(state, std::move(note.evidence));
-  Transition out;
-  out.state = state;
-  out.state.revision = state.revision + 1;
-  out.state.shown.clear();
-  out.changed = true;
-  out.notes.push_back(std::move(note));
-  return out;
-}
 
 Split all_to(const std::string& version) {
   Split split;
@@ -231,29 +214,6 @@ Transition on_ready(const State& state, Timestamp now) {
   return out;
 }
 
-/// The step that an approval would be for; nullopt: there is none, or it is approved.
-std::optional<std::size_t> approvable(const State& state) {
-  for (std::size_t index = next_index(state); index <= state.plan.steps.size(); ++index) {
-    if (state.phase == Phase::kWatching || !state.plan.needs_approval(index)) continue;
-    if (!lacks_approval(state, index)) return std::nullopt;
-    // The step that it is in began with an approval: who says it again may not have seen that.
-    const bool may_be_the_same = state.phase == Phase::kStepping && state.approved == index_of(state) + 1;
-    if (may_be_the_same && state.asked <= index) return std::nullopt;
-    return index;
-  }
-  return std::nullopt;
-}
-
-Transition approve(const State& state, const Approve& event) {
-  const std::optional<std::size_t> index = approvable(state);
-  if (!index) return unchanged(state);
-  const std::string what = fmt::format("Approved: {}.", step_text(state, *index));
-  const std::string reason = event.reason.empty() ? what : fmt::format("{} {}", what, event.reason);
-  Transition out = change(state, {event.actor, "rollout.approve", reason, "{}"});
-  out.state.approved = *index + 1;
-  return out;
-}
-
 Transition on_clock_set(const State& state, const ClockSet& event) {
   const auto by = std::chrono::duration_cast<milliseconds>(std::chrono::abs(event.by));
   Transition out =
@@ -332,21 +292,6 @@ const char* to_string(Phase phase) {
     case Phase::kRolledBack: return "rolled_back";
   }
   return "warming";
-}
-
-Result<void> can_approve(const State& state) {
-  if (!is_final(state.phase) && approvable(state)) return {};
-  std::string why = "no step that is to come needs it.";
-  for (std::size_t index = next_index(state);
-       !is_final(state.phase) && state.phase != Phase::kWatching && index <= state.plan.steps.size(); ++index) {
-    if (!state.plan.needs_approval(index)) continue;
-    why =
-        fmt::format(fmt::runtime(lacks_approval(state, index) ? "{} is not asked for yet." : "{} is approved already."),
-                    step_text(state, index));
-    break;
-  }
-  return Unexpected(ErrorCode::kConflict, "There is nothing to approve: " + why,
-                    "backstay status says what the rollout waits for.");
 }
 
 std::size_t new_epoch(const State& state) {
