@@ -138,6 +138,9 @@ Result<std::vector<notify::Target>> load_targets(const std::vector<NotificationC
     }
     if (!config.secret_file.empty()) {
       TRY(target.secret, read_secret(config.secret_file));
+      if (target.kind == Kind::kWebhook)
+        if (auto fits = notify::check_webhook_secret(target.secret); !fits)
+          return Unexpected(std::move(fits).error().within(config.secret_file.string()));
     }
     out.push_back(std::move(target));
   }

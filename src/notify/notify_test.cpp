@@ -79,6 +79,14 @@ bool has(const Message& message, const std::string& header) {
   return std::find(message.headers.begin(), message.headers.end(), header) != message.headers.end();
 }
 
+TEST(Webhook, ASecretThatOthersWouldReadDifferentlyIsRefused) {
+  EXPECT_TRUE(check_webhook_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+  EXPECT_TRUE(check_webhook_secret("any text"));
+  for (const char* bad :
+       {"whsec_", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2La-_Sw", "whsec_AAAA"})
+    EXPECT_FALSE(check_webhook_secret(bad)) << bad;
+}
+
 TEST(Webhook, IsSignedAsStandardWebhooksSays) {
   // Computed with the reference library, standardwebhooks 1.1.0.
   EXPECT_EQ(webhook_signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,

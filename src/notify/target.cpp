@@ -126,6 +126,17 @@ Target log_target() {
   return out;
 }
 
+Result<void> check_webhook_secret(const std::string& secret) {
+  constexpr std::size_t kFewest = 16;
+  if (secret.compare(0, kSecretPrefix.size(), kSecretPrefix) != 0) return {};
+  const auto key = from_base64(std::string_view(secret).substr(kSecretPrefix.size()));
+  if (key && key->size() >= kFewest) return {};
+  return Unexpected(ErrorCode::kInvalidArgument,
+                    key ? fmt::format("A webhook's secret has {} bytes; {} is the least.", key->size(), kFewest)
+                        : std::string("A webhook's secret begins with whsec_ and goes on with what is no Base64."),
+                    "Copy it as the receiver shows it, or make one: echo whsec_$(openssl rand -base64 32)");
+}
+
 std::string webhook_signature(const std::string& secret, const std::string& id, std::int64_t seconds,
                               const std::string& body) {
   std::string key = secret;
