@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
@@ -203,6 +204,30 @@ class Server {
         config_.control_listen.str());
   }
 
+  /// What traffic will miss: a slip in a name, a stable version that can't be served.
+  Result<void> warn_of_endpoints() {
+    TRY(const std::vector<EndpointRecord> known, records().rollouts.endpoints());
+    for (const EndpointRecord& record : known) {
+      if (endpoint_of(record.endpoint)) continue;
+      fmt::print(stderr,
+                 "warning: the endpoint '{}' of the registry, which serves {}@{}, is not in the configuration: nothing "
+                 "is served there, and a rollout of it stands still.\n",
+                 record.endpoint, record.model, record.stable);
+    }
+    const monitor::Status status = monitor_->status().get();
+    for (const monitor::EndpointStatus& item : status.endpoints) {
+      if (item.stable.empty()) continue;
+      const auto backend = std::find_if(item.backends.begin(), item.backends.end(),
+                                        [&](const auto& each) { return each.version == item.stable; });
+      const bool there = backend != item.backends.end();
+      if (there && backend->state == BackendState::kReady) continue;
+      fmt::print(stderr, "warning: endpoint '{}': {}, which is stable, is not ready{}{}: its requests fail.\n",
+                 item.endpoint, item.stable, there && !backend->detail.empty() ? ": " : "",
+                 there ? backend->detail : "");
+    }
+    return {};
+  }
+
   void print_addresses() const {
     fmt::print("gateway  http://{}\n", gateway_->address().str());
     for (const EndpointConfig& endpoint : config_.endpoints)
@@ -368,6 +393,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   Server server(std::move(config));
   TRY_DO(server.start());
   server.warn_of_open_control();
+  TRY_DO(server.warn_of_endpoints());
   server.print_addresses();
   int number = 0;
   sigwait(&signals, &number);

@@ -49,7 +49,8 @@ struct Delivery {
 /// Sends a notice to a target once. `now` is the time in a webhook's signature.
 Delivery deliver(const Messenger& messenger, const Target& target, const wire::Notice& notice, Timestamp now);
 
-/// Whether a webhook's secret is a key: after "whsec_" it is Base64 of 16 bytes or more, any other text is the key itself.
+/// Whether a webhook's secret is a key: after "whsec_" it is Base64 of 16 bytes or more, any other text is the key
+/// itself.
 Result<void> check_webhook_secret(const std::string& secret);
 /// The signature of Standard Webhooks: "v1," and base 64 of HMAC-SHA256 over "id.seconds.body".
 std::string webhook_signature(const std::string& secret, const std::string& id, std::int64_t seconds,

@@ -5,7 +5,7 @@ import resource
 import pytest
 
 from backend import answers
-from program import wait_until
+from program import Server, wait_until
 from released import INFER, LONG, QUICK
 
 def test_a_version_without_a_verdict_or_an_incomplete_one_is_not_rolled_out(backstay, releases, released):
@@ -271,3 +271,15 @@ def test_wrong_hours_are_told_with_how_to_write_them(released):
                        ("freezes: [{from: 2026-01-02T00:00:00Z, until: 2026-01-01T00:00:00Z}]", "ends before it begins")]:
         refused = setup.backstay("rollout", "start", "e", "m@2.0.0", "--plan", setup.plan(text + "\n"), code=2)
         assert part in refused.err
+
+
+def test_a_server_says_at_its_start_what_traffic_will_miss(released):
+    setup = released()
+    setup.server.stop()
+    renamed = {"endpoints": [{**setup.config["endpoints"][0], "name": "f"}]}
+    slip = Server(setup.backstay, renamed)
+    slip.stop()
+    assert "the endpoint 'e' of the registry, which serves m@1.0.0, is not in the configuration" in "".join(slip.errors)
+    setup.server = Server(setup.backstay, setup.config)
+    setup.server.stop()
+    assert "warning" not in "".join(setup.server.errors)
