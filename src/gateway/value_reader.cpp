@@ -204,7 +204,6 @@ void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource
   std::memset(padded.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
   const char* tensors = of == ValueSource::Of::kRequest ? "inputs" : "outputs";
   simdjson::ondemand::document document;
-  const bool escapes = body.find('\\') != std::string_view::npos;
   bool begun = false;
   const auto begin = [&] {
     return parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) == simdjson::SUCCESS;
@@ -216,7 +215,7 @@ void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource
     values[i] = in_tensor ? from_tensor(document, tensors, sources[i]) : from_json(document, sources[i].json_pointer);
     // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
     begun = !std::isnan(values[i]);
-    if (begun || in_tensor || !escapes) continue;
+    if (begun || in_tensor || body.find('\\') == std::string_view::npos) continue;
     if (!begin()) return;
     values[i] = from_json_with_escapes(document, sources[i].json_pointer);
   }

@@ -10,13 +10,12 @@ namespace backstay::monitor {
 void Monitor::Loop::restore_guardrails(const std::string& name) {
   WatchedEndpoint& endpoint = find(name);
   const rollout::State* state = driver_.active(name);
-  std::vector<guardrails::Evidence> crossed;
-  const bool restored =
-      state != nullptr && ports_.recordings != nullptr &&
-      endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now(), crossed);
-  if (!restored) return reset_guardrails(name);
+  std::optional<std::vector<guardrails::Evidence>> crossed;
+  if (state != nullptr && ports_.recordings != nullptr)
+    crossed = endpoint.restore(*state, *ports_.recordings, ports_.clock.monotonic(), ports_.clock.now());
+  if (!crossed) return reset_guardrails(name);
   if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
-  for (const guardrails::Evidence& evidence : crossed)
+  for (const guardrails::Evidence& evidence : *crossed)
     inbox_.post([this, name, evidence] { breached_before(name, evidence); });
 }
 

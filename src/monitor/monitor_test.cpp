@@ -174,6 +174,14 @@ class MonitorTest : public ::testing::Test {
     }
     until([&] { return status().stable == version; });
   }
+  /// One guardrail, on failures of which so many may be, and a server that has it.
+  void guard_failures(double at_most, double alpha = 0.01) {
+    guardrails.resize(1);
+    guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
+    guardrails[0].objective.bound = at_most;
+    guardrails[0].alpha = alpha;
+    restart();
+  }
   void start_canary(const std::string& version) {
     ASSERT_TRUE(monitor->start_rollout("e", version, {}, {"alice", ""}).get());
     until([&] { return share(version) == 50'000; });
@@ -265,10 +273,7 @@ TEST_F(MonitorTest, ACandidateWhoseBackendFailsNeverGetsTraffic) {
 }
 
 TEST_F(MonitorTest, ABreachTakesTheTrafficAndSaysWhichMomentDecided) {
-  guardrails.resize(1);
-  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
-  guardrails[0].objective.bound = 0.1;
-  restart();
+  guard_failures(0.1);
   deploy("1.0.0");
   ASSERT_TRUE(monitor->start_rollout("e", "1.1.0", rollout::blue_green_plan(), {"alice", ""}).get());
   until([&] { return share("1.1.0") == traffic::kWhole; });
@@ -286,10 +291,7 @@ TEST_F(MonitorTest, ABreachTakesTheTrafficAndSaysWhichMomentDecided) {
 }
 
 TEST_F(MonitorTest, ARecordedRolloutIsDecidedAgainBitForBitAlsoAfterARestart) {
-  guardrails.resize(1);
-  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
-  guardrails[0].objective.bound = 0.1;
-  restart();
+  guard_failures(0.1);
   deploy("1.0.0");
   start_canary("1.1.0");
   for (int i = 0; i < 200; ++i) request_that_fails();
@@ -315,11 +317,7 @@ TEST_F(MonitorTest, ARecordedRolloutIsDecidedAgainBitForBitAlsoAfterARestart) {
 }
 
 TEST_F(MonitorTest, EvidenceGoesOnAfterARestartUnlessTheGuardrailsAreOthers) {
-  guardrails.resize(1);
-  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
-  guardrails[0].objective.bound = 0.9;
-  guardrails[0].alpha = 1e-300;
-  restart();
+  guard_failures(0.9, 1e-300);
   deploy("1.0.0");
   start_canary("1.1.0");
   until([&] {
@@ -338,10 +336,7 @@ TEST_F(MonitorTest, EvidenceGoesOnAfterARestartUnlessTheGuardrailsAreOthers) {
 }
 
 TEST_F(MonitorTest, WhatWasDecidedAndNotStoredIsDecidedAgainByTheNextServer) {
-  guardrails.resize(1);
-  guardrails[0].objective.kind = guardrails::Objective::Kind::kAtMost;
-  guardrails[0].objective.bound = 0.1;
-  restart();
+  guard_failures(0.1);
   deploy("1.0.0");
   start_canary("1.1.0");
   disk.set_full(true);

@@ -100,17 +100,17 @@ void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
   recorder.show(active->id, began, at);
 }
 
-bool WatchedEndpoint::restore(const rollout::State& active, const RecordingStore& recordings, Monotonic at,
-                              Timestamp wall, std::vector<guardrails::Evidence>& crossed) {
+std::optional<std::vector<guardrails::Evidence>> WatchedEndpoint::restore(const rollout::State& active,
+                                                                          const RecordingStore& recordings,
+                                                                          Monotonic at, Timestamp wall) {
   require(&active);
   auto restored = restore_evidence(recordings, active, policy_text(config), watch, at, wall);
-  if (!restored) return false;
+  if (!restored) return std::nullopt;
   since = at;
   clock = restored->clock;
   step.restore(active, restored->samples);
-  crossed = std::move(restored->crossed);
   recorder.resume(active.id);
-  return true;
+  return std::move(restored->crossed);
 }
 
 void WatchedEndpoint::show(const rollout::State& active, const Observation& observation,

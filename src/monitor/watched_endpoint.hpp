@@ -81,9 +81,11 @@ struct WatchedEndpoint {
 
   /// Evidence begins anew; what the rollout requires is looked at from here on.
   void reset(const rollout::State* active, Monotonic now);
-  /// Evidence goes on where it was when the server ended; false: it has begun anew.
-  bool restore(const rollout::State& active, const RecordingStore& recordings, Monotonic now, Timestamp wall,
-               std::vector<guardrails::Evidence>& crossed);
+  /// Evidence goes on where it was when the server ended: what had crossed its limit; nullopt: it can't, and has seen
+  /// nothing.
+  std::optional<std::vector<guardrails::Evidence>> restore(const rollout::State& active,
+                                                           const RecordingStore& recordings, Monotonic now,
+                                                           Timestamp wall);
   /// Shown to the guardrails of the rollout under way, and recorded. Its times are by `clock`.
   void show(const rollout::State& active, const Observation& observation, const GuardrailWatch::OnBreach& on_breach);
   /// The evidence for what the rollout's step requires.

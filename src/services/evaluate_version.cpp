@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "domain/evaluation/findings.hpp"
 #include "domain/registry/measurement.hpp"
@@ -262,7 +263,10 @@ Result<std::vector<registry::Scorecard>> scorecards_of(const Suite& suite, const
     cards.push_back({kind, set.name, "", std::move(metrics), suite.confidence});
   };
   const auto measured = [&](const std::vector<evaluation::MeasuredPart>& parts) {
-    return measure_parts(parts, suite.parallel, set.name, request.progress);
+    // Unlike asking a model, which waits, measuring computes.
+    const std::uint64_t threads =
+        std::min<std::uint64_t>(suite.parallel, std::max(1U, std::thread::hardware_concurrency()));
+    return measure_parts(parts, threads, set.name, request.progress);
   };
   const bool text = set.output.kind == evaluation::Output::Kind::kText;
   std::vector<registry::Metric> quality;
@@ -322,8 +326,8 @@ Result<Evaluation> evaluate_version(const EvaluationPorts& ports, const Evaluati
     if (!apart && !request.baseline_by_default) return Unexpected(std::move(apart).error());
     if (!apart) {
       request.baseline.reset();
-      done.warnings.push_back(fmt::format("It is compared with no other version: {} {}", apart.error().message,
-                                          apart.error().hint));
+      done.warnings.push_back(
+          fmt::format("It is compared with no other version: {} {}", apart.error().message, apart.error().hint));
     }
   }
   std::vector<SetFacts> facts;

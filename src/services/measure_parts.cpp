@@ -49,8 +49,7 @@ std::vector<registry::Metric> measure_parts(const std::vector<evaluation::Measur
       count.end(parts[i].name);
     }
   };
-  const std::uint64_t threads =
-      std::min<std::uint64_t>({parallel, std::max(1U, std::thread::hardware_concurrency()), parts.size()});
+  const std::uint64_t threads = std::min<std::uint64_t>(parallel, parts.size());
   {
     std::vector<std::jthread> others;
     for (std::uint64_t i = 1; i < threads; ++i) others.emplace_back(work);

@@ -8,7 +8,7 @@
 
 namespace backstay::services {
 
-/// Measures parts on as many threads as `parallel` says, or as the machine has: the metrics of all parts, in their
+/// Measures parts on as many threads as `parallel` says, at most one for each: the metrics of all parts, in their
 /// order, whatever the number of threads. `on_progress` (may be empty) counts parts, from one thread at a time; `what`
 /// is that of which they are.
 std::vector<registry::Metric> measure_parts(const std::vector<evaluation::MeasuredPart>& parts, std::uint64_t parallel,

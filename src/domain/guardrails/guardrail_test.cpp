@@ -303,12 +303,17 @@ TEST(WasRight, OfSeveralClassesAndOfValuesIsWhatIsTheLabel) {
   EXPECT_EQ(was_right(signal, 105.1, 100), false);
 }
 
-TEST(Guardrail, ValuesThatNeverVaryAreToldApart) {
+GuardrailSpec a_number() {
   GuardrailSpec spec;
-  spec.name = "items";
+  spec.name = "number";
   spec.signal.kind = Signal::Kind::kResponseValue;
-  spec.signal.json_pointer = "/items";
+  spec.signal.json_pointer = "/number";
   spec.test = TestKind::kValueVsStable;
+  return spec;
+}
+
+TEST(Guardrail, ValuesThatNeverVaryAreToldApart) {
+  GuardrailSpec spec = a_number();
   spec.objective.margin = 1;
   const auto outcomes = [&](double candidate) {
     Guardrail guardrail(spec, 0.01);
@@ -325,12 +330,7 @@ TEST(Guardrail, ValuesThatNeverVaryAreToldApart) {
 }
 
 TEST(Guardrail, AMeanIsOfTheValuesThatAreThere) {
-  GuardrailSpec spec;
-  spec.name = "tokens";
-  spec.signal.kind = Signal::Kind::kResponseValue;
-  spec.signal.json_pointer = "/tokens";
-  spec.test = TestKind::kValueVsStable;
-  Guardrail guardrail(spec, 0.01);
+  Guardrail guardrail(a_number(), 0.01);
   for (int i = 0; i < 100; ++i) guardrail.observe({true, 0.5, i % 2 == 0 ? 10.0 : std::nan(""), 0, Monotonic()});
   EXPECT_DOUBLE_EQ(guardrail.evidence().candidate_mean, 10);
   EXPECT_NE(guardrail.evidence().sentence.find("10 over 100 outcomes (50 of them without a number)"),

@@ -143,6 +143,10 @@ void Trial::set_limit(double log_limit) {
   if (auto* latency = std::get_if<RelativeLatencyTest>(&test)) latency->set_limit(log_limit);
 }
 
+// Who is whose was drawn once, so a later trial is an e-process by itself and not given what the trials before it told
+// of that draw: their sum is bounded by how often any of them alone gets there, which is at most sum_k alpha rho w_k,
+// and not by one stop of all. docs/statistics.md has what that comes to (regular users). A trial allocates once, when
+// the first sticky user bets in it.
 void Renewals::begin(const GuardrailSpec& spec, Trial& first, double log_limit) {
   log_part_ = std::log(kPart) + first.log_e();
   log_ended_ = -kNoLimit;

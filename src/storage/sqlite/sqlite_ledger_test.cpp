@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -230,26 +231,28 @@ TEST_F(SqliteLedgerTest, KillingTheProcessAtAnyMomentLosesNothingThatWasAcknowle
   for (int round = 0; round < 25; ++round) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
+    const auto wanted = static_cast<int>(random.below(6));
+    const itimerval then{{0, 0}, {0, static_cast<suseconds_t>(1 + random.below(3000))}};
     const pid_t child = fork();
     if (child == 0) {
       close(pipe_ends[0]);
       auto ledger = open();
       for (int i = acknowledged;; ++i) {
+        // SIGALRM, which nobody handles, ends the process somewhere inside of the next transactions.
+        if (i == acknowledged + wanted && setitimer(ITIMER_REAL, &then, nullptr) != 0) _exit(1);
         if (!add(*ledger, i, std::string(5000, 'y'))) _exit(1);
         if (write(pipe_ends[1], "x", 1) != 1) _exit(1);
       }
     }
     close(pipe_ends[1]);
-    const auto wanted = static_cast<int>(random.below(6));
     char byte = 0;
     int seen = 0;
-    while (seen < wanted && read(pipe_ends[0], &byte, 1) == 1) ++seen;
-    // Then somewhere inside the next transactions.
-    usleep(static_cast<useconds_t>(random.below(3000)));
-    kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
     while (read(pipe_ends[0], &byte, 1) == 1) ++seen;
     close(pipe_ends[0]);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+    ASSERT_GE(seen, wanted);
 
     auto ledger = open();
     const auto stored = static_cast<int>(ledger->versions("m")->size());
