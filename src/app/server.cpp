@@ -159,6 +159,9 @@ class Server {
             },
             [this](const std::string& endpoint, const std::string& version) {
               if (live::LiveProfiles* live = watching_.load()) live->errors_rose(endpoint, version);
+            },
+            [this](const EndpointRecord& record, const services::IsWarm& is_warm) {
+              return services::choose_return(records(), record, release_rules(record.endpoint), is_warm);
             }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));

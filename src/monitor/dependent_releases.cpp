@@ -32,18 +32,18 @@ Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std
 void DependentReleases::after(const rollout::State& state, const KnownBackends& known, bool again) {
   if (!ports_.find || !leaves_a_version(state)) return;
   // The thread that stores has a copy: the original is this thread's.
-  ports_.storing.post([this, state, &original = known, known, again] {
+  ports_.threads.storing([this, state, &original = known, known, again] {
     auto found = ports_.find(state, [&known](const std::string& endpoint, const std::string& version) {
       return known.ready(endpoint, version);
     });
     if (!found) {
-      ports_.inbox.post([this, state, &original, again] {
+      ports_.threads.loop([this, state, &original, again] {
         try_again([this, state, &original, again] { after(state, original, again); });
       });
       return;
     }
     if (found->empty()) return;
-    ports_.inbox.post([this, again, found = *std::move(found)] {
+    ports_.threads.loop([this, again, found = *std::move(found)] {
       for (const services::Dependent& dependent : found) take(dependent, again);
     });
   });
@@ -90,14 +90,14 @@ void DependentReleases::flag(const services::Dependent& dependent, const std::st
 }
 
 void DependentReleases::append(const audit::Draft& draft, const services::Dependent& dependent, bool again) {
-  ports_.storing.post([this, draft, dependent, again] {
+  ports_.threads.storing([this, draft, dependent, again] {
     const Result<bool> told = again ? is_told(ports_.audit, draft, dependent.because_of) : Result<bool>(false);
     if (told && *told) return;
     if (told && ports_.audit.append(draft)) {
       if (ports_.stored) ports_.stored();
       return;
     }
-    ports_.inbox.post([this, draft, dependent, again] { try_again([=, this] { append(draft, dependent, again); }); });
+    ports_.threads.loop([this, draft, dependent, again] { try_again([=, this] { append(draft, dependent, again); }); });
   });
 }
 

@@ -4,9 +4,8 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "monitor/inbox.hpp"
 #include "monitor/known_backends.hpp"
-#include "monitor/task_thread.hpp"
+#include "monitor/threads.hpp"
 #include "ports/ledger.hpp"
 #include "services/drive_rollout.hpp"
 #include "services/find_dependents.hpp"
@@ -21,11 +20,10 @@ class DependentReleases {
  public:
   struct Ports {
     services::RolloutDriver& driver;
-    TaskThread& storing;
-    Inbox& inbox;
+    Threads threads;
     AuditLog& audit;
     const Clock& clock;
-    /// services::find_dependents with its records; called on `storing`. May be empty: nothing is taken back.
+    /// services::find_dependents with its records; called on the thread that stores. May be empty: nothing is taken back.
     std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)> find;
     std::function<void()> stored;  ///< Told when an entry was; may be empty.
   };

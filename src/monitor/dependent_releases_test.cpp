@@ -5,6 +5,8 @@
 #include <atomic>
 #include <future>
 
+#include "monitor/inbox.hpp"
+#include "monitor/task_thread.hpp"
 #include "storage/memory/memory_ledger.hpp"
 
 /// What a rollback elsewhere does to endpoints, turn by turn: settle() is what the threads do until nothing is left.
@@ -112,8 +114,8 @@ class DependentReleasesTest : public ::testing::Test {
   std::atomic<int> looks{0};
   TaskThread storing;
   DependentReleases dependents{{driver,
-                                storing,
-                                inbox,
+                                {[this](auto task) { storing.post(std::move(task)); },
+                                 [this](auto task) { inbox.post(std::move(task)); }},
                                 log,
                                 clock,
                                 [this](const rollout::State&, const services::IsWarm&) {

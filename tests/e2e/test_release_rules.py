@@ -96,6 +96,56 @@ def test_a_return_says_which_version_was_chosen_and_why(released, releases):
 
 
 @pytest.fixture
+def three_versions(released, releases, backend):
+    """1.0.0 is the standby of 2.0.0, and 3.0.0 serves half of the requests as a candidate; each has a backend of its own."""
+    setup = released(rollout=LONG)
+    third = backend("third")
+    releases.release("3.0.0")
+    setup.config["endpoints"][0]["backend"]["urls"]["3.0.0"] = third.url
+    setup.server.stop()
+    setup.server = setup.server.__class__(setup.backstay, setup.config)
+    try:
+        setup.start("--blue-green")
+        setup.server.wait_for_phase("e", "watching")
+        setup.backstay("rollout", "promote", "e")
+        setup.server.wait_for("e", lambda s: s["stable"] == "2.0.0", "2.0.0 serves")
+        setup.backstay("rollout", "start", "e", "m@3.0.0", "--reason", "next")
+        setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+        yield setup
+    finally:
+        setup.server.stop()
+
+
+def states(setup: Released) -> dict:
+    return {b["version"]: b["state"] for b in setup.server.status("e")["backends"]}
+
+
+def test_a_ready_version_takes_the_place_of_a_stable_one_that_is_down(three_versions):
+    setup = three_versions
+    setup.candidate.healthy = False  # The backend of 2.0.0, which is stable.
+    wait_until(lambda: states(setup)["2.0.0"] == "unhealthy", "stable is down")
+    setup.backstay("rollback", "e", "--reason", "complaints")
+    setup.server.wait_for("e", lambda s: s["stable"] == "1.0.0", "the standby")
+    assert setup.shares() == {"1.0.0": 1.0}
+    (entry,) = entries(setup, "rollout.revert")
+    assert entry["actor"] == "backstay" and "led to 2.0.0, which is not ready: 1.0.0 takes its place" in entry["reason"]
+    assert entry["evidence"]["chosen"] == "1.0.0"
+    setup.backstay("rollback", "e", "--reason", "complaints")  # Said twice it means the same.
+    assert setup.server.status("e")["stable"] == "1.0.0"
+
+
+def test_when_nothing_is_ready_the_log_says_so_and_what_gets_ready_first_serves(three_versions):
+    setup = three_versions
+    setup.candidate.healthy = setup.stable.healthy = False
+    wait_until(lambda: (states(setup)["2.0.0"], states(setup)["1.0.0"]) == ("unhealthy", "unhealthy"), "both are down")
+    setup.backstay("rollback", "e", "--reason", "complaints")
+    (entry,) = wait_until(lambda: entries(setup, "rollout.no_target"), "the entry")
+    assert "no version that served before it is" in entry["reason"]
+    setup.stable.healthy = True
+    setup.server.wait_for("e", lambda s: s["stable"] == "1.0.0", "the standby")
+
+
+@pytest.fixture
 def two_models(backstay, releases, server, backend):
     """Endpoint `tags` serves ner 1.1.0, with 1.0.0 as its standby; `triage` goes from 1.0.0 to 2.0.0, which needs ner >=1.1."""
     one = backend("any")
@@ -142,6 +192,16 @@ def test_a_rollback_takes_back_what_serves_and_needs_the_version(two_models, bac
                                     and e["subject"] == "endpoint triage"], "the return to be recorded")
     assert revert["actor"] == "backstay" and "needs the model 'ner' >=1.1" in revert["reason"]
     assert revert["evidence"]["chosen"] == "1.0.0"
+
+
+def test_a_release_past_what_others_need_is_warned_of(two_models, backstay, releases):
+    server, deploy = two_models
+    releases.release("3.0.0", model="triage", dependencies=[
+        {"name": "ner", "kind": "model", "direction": "upstream", "version": "<2"}])
+    releases.release("2.0.0", model="ner")
+    deploy("triage", "triage@3.0.0", "3.0.0")
+    said = backstay("rollout", "start", "tags", "ner@2.0.0", "--reason", "next").err
+    assert "Once ner@2.0.0 is stable, triage@3.0.0 on 'triage' needs the model 'ner' <2" in said, said
 
 
 def test_what_can_go_nowhere_goes_on_and_the_log_says_so(two_models, backstay):
