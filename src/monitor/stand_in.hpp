@@ -40,15 +40,18 @@ class StandIn {
   /// A rollback whose stable version has not been seen ready since.
   struct Open {
     rollout::State ended;
-    Monotonic due{};       ///< Not looked up before this.
-    bool looking = false;  ///< It is being looked up.
-    bool told = false;     ///< The log says that nothing can take its place.
+    std::string latest;  ///< The endpoint's newest rollout: the rollback, or a return that could not be done.
+    Monotonic due{};     ///< Not looked up before this.
+    bool busy = false;   ///< It is being looked up, or left.
+    bool told = false;   ///< The log says that nothing can take its place.
   };
   /// nullptr: the endpoint is elsewhere by now.
   Open* find(const std::string& endpoint, const std::string& rollout);
   void look(Open& open, const KnownBackends& known);
   void take(Open& open, const services::ReturnChoice& choice, const KnownBackends& known);
   void tell(Open& open, const services::ReturnChoice& choice);
+  /// The endpoint has left stable, or could not.
+  void left(const std::string& endpoint, const std::string& rollout, const Result<void>& result);
 
   Ports ports_;
   std::map<std::string, Open> open_;  ///< By endpoint.

@@ -26,6 +26,7 @@ class World : public services::RolloutWorld, public services::CommitQueue {
   void rearm_guardrails(const std::string&) override {}
   void restore_guardrails(const std::string&) override {}
   void submit(const rollout::Transition&, const std::string&, Done done) override { queue.push_back(std::move(done)); }
+  bool full = false;
   traffic::Split serving;
   std::deque<Done> queue;
 };
@@ -49,7 +50,7 @@ class StandInTest : public ::testing::Test {
     while (!world.queue.empty()) {
       const World::Done done = std::move(world.queue.front());
       world.queue.pop_front();
-      done({});
+      done(world.full ? Result<void>(Unexpected(ErrorCode::kResourceExhausted, "The disk is full.")) : Result<void>());
     }
   }
   /// 3.0.0 gets as far as serving, and is taken back.
@@ -175,6 +176,40 @@ TEST_F(StandInTest, WhoeverOrderedTheRollbackMeansNothingMoreBySayingItAgain) {
   driver.roll_back("e", "bob", "complaints", [&](const Result<void>& result) { answer = result; }, {"0.9.0"});
   EXPECT_TRUE(answer);
   EXPECT_EQ(driver.active("e"), nullptr);
+}
+
+TEST_F(StandInTest, TriesAgainWhatCouldNotBeStored) {
+  is("2.0.0", BackendState::kFailed);
+  is("1.0.0", BackendState::kReady);
+  take_back();
+  stand_in.after(*driver.decided("e"), known);
+  settle();
+  world.full = true;
+  commit_all();
+  EXPECT_EQ(driver.active("e"), nullptr);
+  world.full = false;
+  turn();
+  commit_all();
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
+}
+
+TEST_F(StandInTest, TriesAnotherWhenTheOneThatWasToTakeOverGoesDownToo) {
+  is("2.0.0", BackendState::kFailed);
+  is("1.0.0", BackendState::kReady);
+  take_back();
+  stand_in.after(*driver.decided("e"), known);
+  settle();
+  commit_all();
+  driver.handle("e", rollout::CandidateFailed{"It ended."});
+  commit_all();
+  ASSERT_EQ(driver.record("e").stable, "2.0.0");
+  choice.version = "0.9.0";
+  is("0.9.0", BackendState::kReady);
+  turn();
+  commit_all();
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->candidate, "0.9.0");
 }
 
 TEST_F(StandInTest, LeavesAlonePeopleWhoDecidedSomethingElseMeanwhile) {
