@@ -6,6 +6,7 @@
 #include "api/answer.hpp"
 #include "api/json.hpp"
 #include "api/routes.hpp"
+#include "domain/traffic/text_value.hpp"
 #include "services/accept_scan.hpp"
 #include "services/check_rollout.hpp"
 #include "services/choose_return.hpp"
@@ -62,7 +63,10 @@ void read_feedback(wire::Fields& fields, const char* list, const char* value, Fe
     label.value = 1;
     item.required("prediction_id", id);
     if (kind == FeedbackKind::kLabel) {
-      item.required(value, label.value);
+      std::string text;
+      if (!item.has(value)) item.fail(value, "is missing", fmt::format("Add {}.", value));
+      item.optional_number_or_text(value, label.value, text);
+      if (!text.empty()) label.value = traffic::text_number(text);
     } else {
       item.optional(value, label.value);
     }
