@@ -1,9 +1,12 @@
 """What a rollout requires before it goes on, what a rollback takes with it, and what stands before the next try."""
 
+import resource
+import socket
+
 import pytest
 
 from backend import answers
-from program import wait_until
+from program import Server, wait_until
 from released import LONG, Released
 
 
@@ -76,7 +79,7 @@ def test_a_return_says_which_version_was_chosen_and_why(released, releases):
     releases.release("3.0.0")
     setup.config["endpoints"][0]["backend"]["urls"]["3.0.0"] = setup.candidate.url
     setup.server.stop()
-    server = setup.server = setup.server.__class__(setup.backstay, setup.config)
+    server = setup.server = Server(setup.backstay, setup.config)
     try:
         for version in ("2.0.0", "3.0.0"):
             setup.backstay("rollout", "start", "e", f"m@{version}", "--blue-green", "--reason", "next")
@@ -103,7 +106,7 @@ def three_versions(released, releases, backend):
     releases.release("3.0.0")
     setup.config["endpoints"][0]["backend"]["urls"]["3.0.0"] = third.url
     setup.server.stop()
-    setup.server = setup.server.__class__(setup.backstay, setup.config)
+    setup.server = Server(setup.backstay, setup.config)
     try:
         setup.start("--blue-green")
         setup.server.wait_for_phase("e", "watching")
@@ -219,3 +222,25 @@ def test_a_control_api_that_others_can_reach_is_warned_of(backstay, server):
         {"name": "e", "model": "m", "backend": {"kind": "url", "url": "http://127.0.0.1:9"}}]})
     open_to_all.stop()
     assert "WARNING: the control API listens on 0.0.0.0" in "".join(open_to_all.errors)
+
+
+def test_clients_that_take_every_descriptor_keep_nobody_from_taking_a_release_back(released):
+    setup = released(rollout=LONG)
+    setup.server.stop()
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))  # noqa: E731
+    setup.server = Server(setup.backstay, setup.config, preexec_fn=few)
+    clients = []
+    try:
+        setup.start()
+        setup.server.wait_for_phase("e", "stepping")
+        host, port = setup.server.addresses["gateway"].split(":")
+        for _ in range(500):
+            client = socket.create_connection((host, int(port)), timeout=5)
+            client.sendall(b"POST / HTTP/1.1\r\n")
+            clients.append(client)
+        setup.backstay("rollback", "e", "--reason", "complaints")
+        assert entries(setup, "rollout.rollback")[-1]["reason"] == "complaints"
+    finally:
+        for client in clients:
+            client.close()
+        setup.server.stop()
