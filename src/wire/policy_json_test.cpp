@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/rollout_json.hpp"
+
 namespace backstay::wire {
 namespace {
 
