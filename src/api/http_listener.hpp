@@ -29,7 +29,7 @@ class HttpListener : public httplib::Server {
   static constexpr seconds kIdleTime{5};  ///< Without a byte of a request.
   static constexpr seconds kHeadTime{5};
   static constexpr std::size_t kMostHead = 64 * 1024;
-  static constexpr std::size_t kMostWaiting = 512;  ///< Then the one that has waited longest goes.
+  static constexpr std::size_t kMostWaiting = 256;  ///< Then the one that has waited longest goes.
   /// After so many requests a connection ends.
   static constexpr std::size_t kRequestsPerConnection = 100;
 

@@ -158,14 +158,14 @@ bool Target::wants(const std::string& event) const {
 std::vector<std::string> usual_events(Target::Kind kind) {
   switch (kind) {
     case Target::Kind::kPagerDuty:
-      return {"rollout.rollback", "rollout.pause",     "rollout.resume",
-              "guardrail.flag",   "dependency.broken", "dependency.unknown"};
+      return {"rollout.rollback",  "rollout.pause",      "rollout.resume",   "guardrail.flag",
+              "dependency.broken", "dependency.unknown", "rollout.no_target"};
     case Target::Kind::kGithub:
       return {"rollout.start", "rollout.advance", "rollout.watch", "rollout.done", "rollout.rollback"};
     default:
-      return {"rollout.start",    "rollout.done",      "rollout.rollback",  "rollout.revert",
-              "rollout.pause",    "rollout.ask",       "guardrail.flag",    "drift.alarm",
-              "drift.suggestion", "dependency.broken", "dependency.unknown"};
+      return {"rollout.start",    "rollout.done",      "rollout.rollback",   "rollout.revert",
+              "rollout.pause",    "rollout.ask",       "guardrail.flag",     "drift.alarm",
+              "drift.suggestion", "dependency.broken", "dependency.unknown", "rollout.no_target"};
   }
 }
 

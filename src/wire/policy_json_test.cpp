@@ -65,6 +65,8 @@ guardrails::Policy one_of_each() {
   explained.name = "basket";
   explained.objective.sigma = 0;
   explained.covariate.json_pointer = "/price";
+  explained.signal.segment.header = "X-Site";
+  explained.signal.where = Predicate::is("berlin");
   out.push_back(explained);
   policy.family = {guardrails::Family::Control::kEBh, 0.03};
   return policy;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "domain/traffic/text_value.hpp"
+
 namespace backstay::guardrails {
 
 namespace {
@@ -31,6 +33,7 @@ std::string without_number(std::uint64_t missing) {
 
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label) {
   if (signal.right_when == Signal::RightWhen::kSame) {
+    if (traffic::is_text(label)) return predicted_score == label;
     // Predictions are kept as floats.
     return std::abs(predicted_score - label) <= signal.difference + 1e-6 * std::abs(label);
   }
@@ -39,7 +42,7 @@ std::optional<bool> was_right(const Signal& signal, double predicted_score, doub
   if (signal.among == Signal::Among::kPositives && !positive) return std::nullopt;
   if (signal.among == Signal::Among::kNegatives && positive) return std::nullopt;
   // A prediction that held no score was no use to anyone.
-  if (std::isnan(predicted_score)) return false;
+  if (std::isnan(predicted_score) || traffic::is_text(predicted_score)) return false;
   return Predicate{Predicate::Op::kAtLeast, signal.positive_at}.holds(predicted_score) == positive;
 }
 
