@@ -144,11 +144,12 @@ class Server {
     TRY(std::vector<notify::Target> targets, load_targets(config_.notifications));
     targets.push_back(notify::log_target());
     dispatcher_ = std::make_unique<notify::Dispatcher>(
-        notify::Dispatcher::Ports{
+        notify::Ports{
             data_->ledger(), data_->ledger(), messenger_, system_clock(),
-            [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); }},
+            [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); },
+            [](const std::string& line) { fmt::print(stderr, "{}\n", line); }},
         std::move(targets));
-    dispatcher_->start();
+    TRY_DO(dispatcher_->start());
     monitor_ = std::make_unique<monitor::Monitor>(
         monitor::Monitor::Ports{
             *gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(), *predictions_,
@@ -383,7 +384,7 @@ Result<void> test_notification(const std::filesystem::path& config_file, const s
     notice.endpoint = config.endpoints.front().name;
     notice.actor = "backstay";
     notice.reason = "This is a test of the notification target " + name + ": nothing was released.";
-    const notify::Delivery delivery = notify::deliver(notify::CurlMessenger(), target, notice, notice.at);
+    const notify::Delivery delivery = notify::deliver(notify::CurlMessenger(), target, notice, system_clock());
     if (delivery.delivered) return {};
     return Unexpected(ErrorCode::kUnavailable, fmt::format("{} was not told. {}", name, delivery.why_not),
                       "Check its address and secret in the configuration.");
