@@ -27,9 +27,8 @@ CsvReader::CsvReader(bool tabs, std::string name, OnRow on_row, Canonical canoni
       on_row_(std::move(on_row)),
       canonical_wanted_(canonical == Canonical::kWanted) {}
 
-Unexpected CsvReader::wrong(const std::string& what) const {
-  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: {}.", name_, line_, what),
-                    "Write the table again with a library for it.");
+Unexpected CsvReader::wrong(const std::string& what, const char* hint) const {
+  return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: {}.", name_, line_, what), hint);
 }
 
 Result<void> CsvReader::feed(std::span<const std::byte> bytes) {
@@ -129,7 +128,9 @@ Result<void> CsvReader::take_plain(char c) {
 }
 
 Result<void> CsvReader::take(char c) {
-  if (c == '\0') return wrong("a zero byte is no text");
+  if (c == '\0')
+    return wrong(in_head_ ? "there are zero bytes in the head: it looks like UTF-16" : "a zero byte is no text",
+                 in_head_ ? "Save it as UTF-8." : kWriteAgain);
   if (text_.size() > kMaxRowBytes || ends_.size() > kMaxColumns)
     return wrong("a row is longer than 16 MiB or has more than 16384 cells");
   switch (state_) {
@@ -207,6 +208,9 @@ Result<void> CsvReader::give_row() {
     canonical_ += "]\n";
   }
   if (in_head_) {
+    const bool one = !tabs_ && cells_.size() == 1;
+    if (one && cells_.front().text.find(';') != std::string_view::npos)
+      return wrong("the columns are separated by ';'", "Write them with commas, or save the table as Parquet.");
     if (head_.empty()) {
       head_ = canonical_;
       for (const Cell& cell : cells_) columns_.emplace_back(cell.text);

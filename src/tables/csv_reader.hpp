@@ -27,7 +27,8 @@ class CsvReader : public RowReader {
   /// Of what is in cells_.
   Result<void> give_row();
   Result<void> end_line();
-  Unexpected wrong(const std::string& what) const;
+  static constexpr const char* kWriteAgain = "Write the table again with a library for it.";
+  Unexpected wrong(const std::string& what, const char* hint = kWriteAgain) const;
 
   const bool tabs_;
   const char delimiter_;

@@ -62,13 +62,19 @@ Result<void> JsonlReader::take_line() {
   text_.erase(text_.find_last_not_of(kBlanks) + 1);
   text_.erase(0, first);
   bool deep = false;
-  const json value = json::parse(
-      text_,
-      [&](int depth, json::parse_event_t, const json&) {
-        deep = deep || depth > kMaxDepth;
-        return !deep;
-      },
-      false);
+  json value = json::value_t::discarded;
+  try {
+    value = json::parse(text_, [&](int depth, json::parse_event_t, const json&) {
+      deep = deep || depth > kMaxDepth;
+      return !deep;
+    });
+  } catch (const json::out_of_range&) {
+    return Unexpected(ErrorCode::kInvalidArgument,
+                      fmt::format("{} line {}: a number is larger than any 64-bit float.", name_, line_),
+                      "Write it as a text, or leave it out.");
+  } catch (const json::parse_error&) {
+    value = json::value_t::discarded;  // Told below.
+  }
   if (deep || !value.is_object())
     return Unexpected(ErrorCode::kInvalidArgument, fmt::format("{} line {}: the line is no JSON object.", name_, line_),
                       "Write one object per line, nested at most 64 deep.");

@@ -61,6 +61,11 @@ TEST(CsvReader, RefusesWhatReadersDisagreeAbout) {
       {"a\n\"x\ny", "line 3: the file ends inside quotes"},
       {"a\rb\n", "line 1: a carriage return"},
       {std::string("a\n\0\n", 4), "line 2: a zero byte"},
+      {std::string("\xff\xfe"
+                   "a\0,\0b\0",
+                   8),
+       "line 1: there are zero bytes in the head: it looks like UTF-16"},
+      {"a;b\n1;2\n", "line 1: the columns are separated by ';'"},
       {"a\n\xff\n", "line 2: the row is not UTF-8"},
       {"a,b\n\xc3,\xa9\n", "line 2: the row is not UTF-8"},
       {"", "has no head"},
@@ -133,6 +138,7 @@ TEST(JsonlReader, KeepsLinesAndRefusesOtherThings) {
   for (const std::string& text : {std::string("[1]"), std::string("{"), std::string("{\"a\":\"\xff\"}"),
                                   "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"})
     EXPECT_NE(read(Format::kJsonl, text).error, "") << text;
+  EXPECT_NE(read(Format::kJsonl, R"({"a":1e999})").error.find("line 1: a number is larger"), std::string::npos);
 }
 
 std::vector<RowSlice> slices(Format format, std::string_view text, Partition partition, std::string* error = nullptr) {

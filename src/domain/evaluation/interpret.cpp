@@ -81,7 +81,10 @@ Result<void> take_probabilities(const Set& set, const NamedTensor& answers, Pred
     if (out.binary()) {
       out.scores.push_back(row[1]);
       out.complements.push_back(row[0]);
-      const bool positive = set.output.threshold ? row[1] >= *set.output.threshold : row[1] > row[0];
+      // A tie is the class's that is named first, as in scikit-learn.
+      const bool first = index.front() == 1;
+      const bool more = row[1] > row[0] || (first && row[1] == row[0]);
+      const bool positive = set.output.threshold ? row[1] >= *set.output.threshold : more;
       out.predicted.push_back(positive ? 1 : 0);
       continue;
     }

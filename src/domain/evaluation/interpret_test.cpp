@@ -44,6 +44,16 @@ TEST(Interpret, ProbabilitiesComeInTheOrderOfTheClasses) {
   EXPECT_EQ(found->predicted, (std::vector<std::uint32_t>{1, 0}));
 }
 
+TEST(Interpret, ATieIsTheClassThatIsNamedFirstWhicheverIsThePositiveOne) {
+  Set set = set_of(Output::Kind::kProbabilities, {"a", "b"});
+  for (const char* positive : {"a", "b"}) {
+    set.positive = positive;
+    const auto found = interpret(set, truth_of(set, {"a"}), numbers(2, {0.5, 0.5}));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->predicted, found->truth) << positive;
+  }
+}
+
 TEST(Interpret, ANumberIsTheSameClassHoweverItIsWritten) {
   const Set set = set_of(Output::Kind::kLabel, {"0", "1"});
   const auto found = interpret(set, truth_of(set, {"1.0", "0"}), numbers(2, {1, 1}));
