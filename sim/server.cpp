@@ -250,6 +250,7 @@ void Server::take_feedback(const Label& label) {
   const rollout::State* state = driver_.active(endpoint.config.name);
   const std::string& version = one.prediction.version;
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  if (!endpoint.looks_at(*state)) return;
   watcher_of_(endpoint.config.name).feedback_counted(label.prediction, label.kind);
   show(endpoint, *state, monitor::observation_of(one.prediction, label, *state, endpoint.clock, world_.timeline));
 }
@@ -279,6 +280,7 @@ void Server::take(const Outcome& outcome) {
   const std::string& version = directory_.named(outcome.version).version;
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  if (!endpoint.is_of_experiment(*state, outcome)) return;
   const bool candidate = version == state->candidate;
   endpoint.step.add(*state, candidate);
   Observation observation;
@@ -379,7 +381,10 @@ void Server::restore_guardrails(const std::string& name) {
   world_.trace.line("restore guardrails of {}, {} samples", name, endpoint.step.of(*state));
   watcher_of_(name).guardrails_restored(bad_answers(world_.recordings, state->id));
   for (const guardrails::Evidence& evidence : *crossed)
-    post(inbox_, [this, name, evidence] { on_breach(find(name), evidence); });
+    post(inbox_, [this, name, id = state->id, evidence] {
+      const rollout::State* still = driver_.active(name);
+      if (still != nullptr && still->id == id) on_breach(find(name), evidence);
+    });
 }
 
 void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {

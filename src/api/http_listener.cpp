@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <string_view>
 
 #include "api/answer.hpp"
@@ -41,6 +43,31 @@ void refuse(int socket, int status, const char* reason, const Error& error) {
   ::send(socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/// "Content-Length: 12" in a head, in any letter case.
+std::string_view header(std::string_view head, std::string_view name) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  for (std::size_t line = head.find("\r\n"); line != std::string_view::npos; line = head.find("\r\n", line + 2)) {
+    const std::string_view rest = head.substr(line + 2);
+    if (rest.size() <= name.size() || rest[name.size()] != ':' ||
+        !std::equal(name.begin(), name.end(), rest.begin(), [&](char a, char b) { return same(b, a); }))
+      continue;
+    std::string_view value = rest.substr(name.size() + 1, rest.find("\r\n") - name.size() - 1);
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+    return value;
+  }
+  return {};
+}
+
+/// A file comes or goes: it takes as long as the line does.
+bool is_transfer(std::string_view head) {
+  if (head.starts_with("GET /v1/blobs")) return true;
+  if (!header(head, "transfer-encoding").empty()) return true;
+  std::size_t length = 0;
+  const std::string_view text = header(head, "content-length");
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  return length > HttpListener::kSmallBody;
+}
+
 void name_of(const sockaddr_storage& address, socklen_t size, std::string& ip, int& port) {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> service{};
@@ -67,11 +94,10 @@ class AtOnce : public httplib::TaskQueue {
 /// A connection as the library reads it: first the bytes that came while it waited.
 class HttpListener::Buffered : public httplib::Stream {
  public:
-  explicit Buffered(Connection& connection) : connection_(connection) {}
+  /// `deadline`: no more of the request is waited for after this.
+  Buffered(Connection& connection, Monotonic deadline) : connection_(connection), deadline_(deadline) {}
 
-  bool is_readable() const override {
-    return at_ < connection_.unread.size() || waits_for(socket(), POLLIN, kTransferTime);
-  }
+  bool is_readable() const override { return at_ < connection_.unread.size() || waits_for(socket(), POLLIN, left()); }
   bool is_writable() const override { return waits_for(socket(), POLLOUT, kTransferTime); }
   ssize_t read(char* into, std::size_t size) override {
     std::string& unread = connection_.unread;
@@ -120,20 +146,27 @@ class HttpListener::Buffered : public httplib::Stream {
   ssize_t receive(char* into, std::size_t size) const {
     ssize_t got = -1;
     do {
-      if (!waits_for(socket(), POLLIN, kTransferTime)) return -1;
+      if (!waits_for(socket(), POLLIN, left())) return -1;
       got = recv(socket(), into, size, MSG_DONTWAIT);
     } while (got < 0 && (errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK));
     return got;
   }
 
+  milliseconds left() const {
+    const auto time = std::chrono::ceil<milliseconds>(deadline_ - Steady::now());
+    return std::clamp(time, milliseconds(0), kTransferTime);
+  }
+
   Connection& connection_;
+  Monotonic deadline_;
   std::size_t at_ = 0;  ///< In what is unread.
 };
 
-HttpListener::HttpListener(std::size_t threads) : woken_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+HttpListener::HttpListener(std::size_t threads)
+    : woken_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), threads_(std::max(threads, kNoTransfers + 1)) {
   new_task_queue = [this] { return new AtOnce([this] { stop_threads(); }); };
   waiter_ = std::thread([this] { wait_for_heads(); });
-  for (std::size_t i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  for (std::size_t i = 0; i < threads_; ++i) workers_.emplace_back([this] { work(); });
 }
 
 HttpListener::~HttpListener() {
@@ -147,11 +180,17 @@ void HttpListener::stop_threads() {
   }
   changed_.notify_all();
   wake();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kEndTime, [this] { return answering_.empty(); });
+    for (const int socket : answering_) ::shutdown(socket, SHUT_RDWR);
+  }
   if (waiter_.joinable()) waiter_.join();
   for (std::thread& worker : workers_)
     if (worker.joinable()) worker.join();
   arrived_.clear();
   ready_.clear();
+  transfers_.clear();
 }
 
 void HttpListener::wake() const {
@@ -204,7 +243,7 @@ void HttpListener::look_at(std::vector<Connection>& waiting, Monotonic now) {
   {
     const std::lock_guard lock(mutex_);
     for (auto left = stays; left != waiting.end(); ++left)
-      if (left->socket) ready_.push_back(std::move(*left));
+      if (left->socket) (is_transfer(left->unread) ? transfers_ : ready_).push_back(std::move(*left));
   }
   changed_.notify_all();
   waiting.erase(stays, waiting.end());
@@ -243,20 +282,33 @@ bool HttpListener::has_left(Connection& connection, Monotonic now) {
   return true;
 }
 
+bool HttpListener::has_work() const {
+  return !ready_.empty() || (!transfers_.empty() && transferring_ < threads_ - kNoTransfers);
+}
+
 void HttpListener::work() {
   while (true) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return stopping_ || !ready_.empty(); });
-    if (ready_.empty()) return;
-    Connection next = std::move(ready_.front());
-    ready_.pop_front();
+    changed_.wait(lock, [this] { return stopping_ || has_work(); });
+    if (stopping_) return;
+    const bool transfer = ready_.empty();
+    std::deque<Connection>& queue = transfer ? transfers_ : ready_;
+    Connection next = std::move(queue.front());
+    queue.pop_front();
+    const int socket = next.socket.get();
+    answering_.insert(socket);
+    transferring_ += transfer ? 1 : 0;
     lock.unlock();
-    answer(std::move(next));
+    answer(std::move(next), transfer);
+    lock.lock();
+    answering_.erase(answering_.find(socket));
+    transferring_ -= transfer ? 1 : 0;
+    changed_.notify_all();
   }
 }
 
-void HttpListener::answer(Connection connection) {
-  Buffered stream(connection);
+void HttpListener::answer(Connection connection, bool transfer) {
+  Buffered stream(connection, transfer ? Monotonic::max() : Steady::now() + kBodyTime);
   bool closed = false;
   const bool last = --connection.requests_left == 0;
   const bool done = process_request(stream, last, closed, nullptr);

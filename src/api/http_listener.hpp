@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,7 +18,9 @@ namespace backstay::api {
 
 /// cpp-httplib's server, but a connection has a thread only while a request is answered: until the request's head is
 /// there, one thread waits for all connections. So clients that are slow, or send half a request, hold up no other.
-/// A head has kHeadTime from its first byte on, and at most kMostHead bytes; 408 and 431 tell who needs more.
+/// A head has kHeadTime from its first byte on, and at most kMostHead bytes; 408 and 431 tell who needs more. Transfers
+/// of files take as long as they take, and leave some threads to everything else, whose bodies are small and have
+/// kBodyTime.
 class HttpListener : public httplib::Server {
  public:
   explicit HttpListener(std::size_t threads);
@@ -28,6 +31,10 @@ class HttpListener : public httplib::Server {
 
   static constexpr seconds kIdleTime{5};  ///< Without a byte of a request.
   static constexpr seconds kHeadTime{5};
+  static constexpr seconds kBodyTime{10};
+  static constexpr std::size_t kSmallBody = 1024 * 1024;  ///< What is longer is a transfer.
+  static constexpr std::size_t kNoTransfers = 6;          ///< Threads that are kept from them.
+  static constexpr seconds kEndTime{2};                   ///< At the end, for requests that are being answered.
   static constexpr std::size_t kMostHead = 64 * 1024;
   static constexpr std::size_t kMostWaiting = 256;  ///< Then the one that has waited longest goes.
   /// After so many requests a connection ends.
@@ -51,7 +58,9 @@ class HttpListener : public httplib::Server {
   /// Reads what has come. True: it is for a thread that answers, or ended when it has no socket any more.
   bool has_left(Connection& connection, Monotonic now);
   void work();
-  void answer(Connection connection);
+  /// Whether there is something to answer for one more thread.
+  bool has_work() const;
+  void answer(Connection connection, bool transfer);
   void stop_threads();
   void wake() const;
 
@@ -60,8 +69,12 @@ class HttpListener : public httplib::Server {
   std::condition_variable changed_;
   std::vector<Connection> arrived_;
   std::deque<Connection> ready_;
+  std::deque<Connection> transfers_;
+  std::size_t transferring_ = 0;
+  std::multiset<int> answering_;  ///< Sockets of requests that are being answered.
   bool stopping_ = false;
   std::thread waiter_;
+  std::size_t threads_;
   std::vector<std::thread> workers_;
 };
 

@@ -66,7 +66,7 @@ void read_feedback(wire::Fields& fields, const char* list, const char* value, Fe
       std::string text;
       if (!item.has(value)) item.fail(value, "is missing", fmt::format("Add {}.", value));
       item.optional_number_or_text(value, label.value, text);
-      if (!text.empty()) label.value = traffic::text_number(text);
+      if (!text.empty()) label.value = traffic::value_of(text);
     } else {
       item.optional(value, label.value);
     }

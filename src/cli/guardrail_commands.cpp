@@ -142,6 +142,9 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   if (a.runs == 0 || a.runs > kMostRuns)
     return refuse("--runs", std::to_string(a.runs), fmt::format("It is from 1 to {}.", kMostRuns));
   TRY(const std::vector<GuardrailSpec> specs, asked(policy, a, baseline));
+  // What an endpoint adds shares the family's alpha.
+  Policy whole = policy;
+  if (auto added = guardrails::missing_failure_guardrail(policy.guardrails)) whole.guardrails.push_back(*added);
   TRY(const std::optional<double> explained, read_covariate_r2(a, specs));
 
   json all = json::array();
@@ -151,7 +154,7 @@ Result<ExitCode> simulate(const Context& context, const Arguments& a) {
   for (const GuardrailSpec& spec : specs) {
     const bool explains = spec.covariate.given() && explained;
     const ForecastQuestion question{spec,
-                                    guardrails::alpha_of(policy, spec),
+                                    guardrails::alpha_of(whole, spec),
                                     {baseline.value, effect.value, a.spread, explains ? explained : std::nullopt},
                                     traffic};
     TRY(const Forecast found,

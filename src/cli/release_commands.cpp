@@ -3,7 +3,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -121,10 +120,9 @@ Result<ExitCode> status(const Context& context, const Arguments& a) {
 Result<ExitCode> feedback(const Context& context, const Arguments& a) {
   TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
   json item{{"prediction_id", a.prediction}};
-  double number = 0;
-  const auto [end, problem] = std::from_chars(a.label.data(), a.label.data() + a.label.size(), number);
-  const bool is_number = problem == std::errc{} && end == a.label.data() + a.label.size();
-  const json value = is_number ? json(number) : json(a.label);
+  const json parsed = json::parse(a.label, nullptr, false);
+  const bool is_number = parsed.is_number();
+  const json value = is_number || parsed.is_string() ? parsed : json(a.label);
   const char* list = a.report ? "reports" : a.conversion ? "conversions" : "labels";
   if (a.report || a.conversion) {
     if (!a.label.empty() && !is_number)
@@ -193,7 +191,8 @@ void add_release_commands(const Context& context) {
   command = context.add(context.app, "feedback", "Tell what a prediction should have been",
                         "backstay feedback 5f2e9c0d4b7a41c6a3d8e1f00b9c7d21 1");
   command->add_option("PREDICTION", a.prediction, "The Backstay-Prediction-Id of the answer")->required();
-  command->add_option("LABEL", a.label, "1 or 0, a value, or a class by its name");
+  command->add_option("LABEL", a.label,
+                      "1 or 0, a value, or a class by its name ('\"254837009\"' if that is a number)");
   CLI::Option* report = command->add_flag("--report", a.report, "A user complained about the answer");
   command->add_flag("--conversion", a.conversion, "A user did what was hoped for")->excludes(report);
   context.on(command, [context, arguments] { return feedback(context, *arguments); });

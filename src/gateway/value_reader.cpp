@@ -27,15 +27,6 @@ float single(double number) {
   return std::abs(number) <= kLargest && !traffic::is_text(number) ? static_cast<float>(number) : traffic::kNoValue;
 }
 
-/// A text that is a number is one, and true and false are what they are in JSON.
-float from_text(std::string_view text) {
-  if (text == "true" || text == "false") return text == "true" ? 1.0F : 0.0F;
-  double value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = problem == std::errc{} && end == text.data() + text.size();
-  return whole ? single(value) : traffic::text_number(text);
-}
-
 float from_value(simdjson::ondemand::value& found) {
   simdjson::ondemand::json_type type{};
   if (found.type().get(type) != simdjson::SUCCESS) return traffic::kNoValue;
@@ -47,7 +38,7 @@ float from_value(simdjson::ondemand::value& found) {
     if (found.get_bool().get(truth) == simdjson::SUCCESS) return truth ? 1.0F : 0.0F;
   } else if (type == simdjson::ondemand::json_type::string) {
     std::string_view text;
-    if (found.get_string().get(text) == simdjson::SUCCESS) return from_text(text);
+    if (found.get_string().get(text) == simdjson::SUCCESS) return traffic::value_of(text);
   }
   return traffic::kNoValue;
 }
@@ -169,7 +160,8 @@ void read_head(const std::vector<ValueSource>& sources, ValueSource::Of of, cons
                ValueReader::Values& values) {
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
     if (sources[i].of == of && !sources[i].header.empty())
-      if (const std::string_view text = head.find(sources[i].header); !text.empty()) values[i] = from_text(text);
+      if (const std::string_view text = head.find(sources[i].header); !text.empty())
+        values[i] = traffic::value_of_header(text);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST_F(ValueReaderTest, ATextIsTheNumberThatItIsOrTheOneThatStandsForIt) {
   const std::string body =
       R"({"site":"K\u00f6ln","code":"007","beta":"true","outputs":[{"name":"c","shape":[2],"data":["cat","dog"]}]})";
   EXPECT_EQ(read({"/site", ""}, body), traffic::text_number("Köln"));
-  EXPECT_EQ(read({"/code", ""}, body), 7);
+  EXPECT_EQ(read({"/code", ""}, body), traffic::text_number("007"));
   EXPECT_EQ(read({"/beta", ""}, body), 1);
   EXPECT_EQ(element("c", {1}, body), traffic::text_number("dog"));
   EXPECT_TRUE(std::isnan(read({"/x", ""}, R"({"x":-2e30})"))) << "No number is taken for a text.";

@@ -16,13 +16,16 @@ void Monitor::Loop::restore_guardrails(const std::string& name) {
   if (!crossed) return reset_guardrails(name);
   if (!endpoint.trouble.empty()) stand_still(name, endpoint.trouble);
   for (const guardrails::Evidence& evidence : *crossed)
-    inbox_.post([this, name, evidence] { breached_before(name, evidence); });
+    inbox_.post([this, name, id = state->id, evidence] { breached_before(name, id, evidence); });
 }
 
-void Monitor::Loop::breached_before(const std::string& name, const guardrails::Evidence& evidence) {
+void Monitor::Loop::breached_before(const std::string& name, const std::string& rollout,
+                                    const guardrails::Evidence& evidence) {
   const rollout::State* state = driver_.active(name);
-  if (state == nullptr) return;
-  const auto act = [this, name, evidence] {
+  if (state == nullptr || state->id != rollout) return;  // Another guardrail was first.
+  const auto act = [this, name, rollout, evidence] {
+    const rollout::State* still = driver_.active(name);
+    if (still == nullptr || still->id != rollout) return;
     WatchedEndpoint& endpoint = find(name);
     endpoint.now = ports_.clock.monotonic();
     breached(endpoint, evidence);
@@ -31,7 +34,7 @@ void Monitor::Loop::breached_before(const std::string& name, const guardrails::E
   if (evidence.action == guardrails::Action::kRollBack) return act();
   // The same evidence gives the same text.
   const std::string done = rollout::with_versions(*state, wire::to_json(evidence));
-  commit_thread_.post([this, act, done, id = state->id] {
+  commit_thread_.post([this, act, done, id = rollout] {
     const auto look = [&](const audit::Entry& entry) {
       const bool began = entry.draft.action == "rollout.start" || entry.draft.action == "rollout.revert";
       if (began && entry.draft.evidence.find(fmt::format(R"("rollout":"{}")", id)) != std::string::npos)

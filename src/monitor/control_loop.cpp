@@ -245,6 +245,7 @@ void Monitor::Loop::take(const Outcome& outcome) {
 
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  if (!endpoint.is_of_experiment(*state, outcome)) return;
   const bool candidate = version == state->candidate;
   endpoint.step.add(*state, candidate);
   endpoint.now = outcome.at;
@@ -280,6 +281,7 @@ void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& lab
   if (label.kind == FeedbackKind::kLabel && serves) watch_errors(endpoint, version, outcome, label.value);
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
+  if (!endpoint.looks_at(*state)) return;
   endpoint.now = ports_.clock.monotonic();
   show(endpoint, *state, observation_of(prediction, label, *state, endpoint.clock, ports_.clock));
 }
@@ -325,7 +327,7 @@ void Monitor::Loop::take_verdict(const Outcome& outcome, std::size_t examiner, d
   const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   // Verdicts are late: one of an answer of before this step of the experiment is evidence of another one.
-  if (outcome.at < endpoint.since || outcome.fallback) return;
+  if (!endpoint.is_of_experiment(*state, outcome) || outcome.fallback) return;
   endpoint.now = ports_.clock.monotonic();
   Observation observation;
   observation.kind = Observation::Kind::kVerdict;

@@ -94,7 +94,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   void show(WatchedEndpoint& endpoint, const rollout::State& state, const Observation& observation);
   void breached(WatchedEndpoint& endpoint, const guardrails::Evidence& evidence);
   /// By what an earlier process saw. Whether it did what the guardrail asks for is in the log.
-  void breached_before(const std::string& name, const guardrails::Evidence& evidence);
+  void breached_before(const std::string& name, const std::string& rollout, const guardrails::Evidence& evidence);
 
   /// Whether candidates' backends are where their rollouts need them.
   void check_candidates();

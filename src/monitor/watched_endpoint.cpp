@@ -91,6 +91,7 @@ void WatchedEndpoint::require(const rollout::State* active) {
 
 void WatchedEndpoint::reset(const rollout::State* active, Monotonic at) {
   since = at;
+  rollout_ = active == nullptr ? "" : active->id;
   require(active);
   watch.reset();
   step.reset();
@@ -108,6 +109,7 @@ std::optional<std::vector<guardrails::Evidence>> WatchedEndpoint::restore(const 
   auto restored = restore_evidence(recordings, active, policy_text(config), watch, at, wall);
   if (!restored) return std::nullopt;
   since = at;
+  rollout_ = active.id;
   clock = restored->clock;
   step.restore(active, restored->samples);
   recorder.resume(active.id);
@@ -118,6 +120,12 @@ void WatchedEndpoint::show(const rollout::State& active, const Observation& obse
                            const GuardrailWatch::OnBreach& on_breach) {
   recorder.show(active.id, observation, now);
   watch.show(observation, on_breach);
+}
+
+bool WatchedEndpoint::is_of_experiment(const rollout::State& active, const traffic::Outcome& outcome) const {
+  // While it warms up it has no traffic, and stable's is compared with nothing.
+  if (!looks_at(active) || active.phase == rollout::Phase::kWarming) return false;
+  return outcome.at - microseconds(outcome.latency_us) >= since;
 }
 
 double WatchedEndpoint::requests_per_second(Monotonic at) const {

@@ -89,6 +89,12 @@ struct WatchedEndpoint {
                                                            Timestamp wall);
   /// Shown to the guardrails of the rollout under way, and recorded. Its times are by `clock`.
   void show(const rollout::State& active, const Observation& observation, const GuardrailWatch::OnBreach& on_breach);
+  /// Whether the guardrails look at this rollout: from when its start is durable. What came before that is evidence of
+  /// another one.
+  bool looks_at(const rollout::State& active) const { return active.id == rollout_; }
+  /// Whether an outcome is of the rollout's experiment: its request was given since that began. One that took long may
+  /// be of an earlier rollout of the same version.
+  bool is_of_experiment(const rollout::State& active, const traffic::Outcome& outcome) const;
   /// The evidence for what the rollout's step requires.
   std::vector<rollout::Shown> shown(const rollout::State& state) const;
   /// Of all versions together, since the first one; 0: not known yet.
@@ -112,6 +118,8 @@ struct WatchedEndpoint {
 
  private:
   void require(const rollout::State* active);
+
+  std::string rollout_;  ///< That the guardrails look at; empty: none.
 };
 
 }  // namespace backstay::monitor

@@ -256,15 +256,13 @@ void Fields::optional(const char* key, double& out) {
 void Fields::optional_number_or_text(const char* key, double& number, std::string& text) {
   const json* value = find(key);
   if (value == nullptr) return;
-  if (!value->is_string()) return optional(key, number);
-  const std::string& written = value->get_ref<const std::string&>();
-  double parsed = 0;
-  const auto [end, problem] = std::from_chars(written.data(), written.data() + written.size(), parsed);
-  if (problem == std::errc{} && end == written.data() + written.size() && std::isfinite(parsed)) {
-    number = parsed;
-  } else {
-    text = written;
+  if (value->is_number()) {
+    number = value->get<double>();
+  } else if (is_scalar(*value)) {
+    text = scalar_text(*value);
     if (text.empty()) fail(key, "is empty", "Give it a value.");
+  } else {
+    fail(key, "is neither a number nor a text", "Write one of them, like 2 or berlin.");
   }
 }
 

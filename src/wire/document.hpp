@@ -56,7 +56,7 @@ class Fields {
   void optional(const char* key, std::string& out);
   void required(const char* key, double& out);
   void optional(const char* key, double& out);
-  /// A number, also one that is written as a text, or else a text; left alone is what it isn't.
+  /// A number, or a text or truth value as a text, as every scalar of YAML; left alone is what it isn't.
   void optional_number_or_text(const char* key, double& number, std::string& text);
   void optional(const char* key, std::uint64_t& out);
   void optional(const char* key, bool& out);

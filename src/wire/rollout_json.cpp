@@ -63,8 +63,7 @@ std::optional<Predicate> read_comparison(Fields& fields) {
     }
     if (std::isnan(value) && text.empty()) continue;
     if (out) fields.fail(key, "is a second comparison", "Only one is looked at: for a range, make two guardrails.");
-    if (text == "true" || text == "false") value = text == "true" ? 1 : 0;  // As values of requests and answers are.
-    out = std::isnan(value) ? Predicate::is(text) : Predicate{op, value};
+    out = text.empty() ? Predicate{op, value} : Predicate::is(text);
   }
   if (!out)
     fields.fail("at_least", "is missing; so are above, at_most, below and is",

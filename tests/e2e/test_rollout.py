@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from backend import answers
+from backend import Reply, answers
 from program import Server, wait_until
 from released import INFER, LONG, QUICK
 
@@ -283,3 +283,26 @@ def test_a_server_says_at_its_start_what_traffic_will_miss(released):
     setup.server = Server(setup.backstay, setup.config)
     setup.server.stop()
     assert "warning" not in "".join(setup.server.errors)
+
+
+def test_requests_of_before_a_rollout_are_not_held_against_it(released):
+    setup = released(rollout={"steps": [{"canary": "50%", "for": "1h"}], "watch": "1h"}, deadline="3s")
+    setup.candidate.reply = lambda request: Reply(hang=True)
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping")
+    with setup.traffic(clients=16) as traffic:
+        wait_until(lambda: len(setup.candidate.seen) > 6, "requests that hang")
+        setup.backstay("rollback", "e", "--reason", "it hangs")
+        hung = len(setup.candidate.seen)
+        setup.candidate.reply = setup.stable.reply  # It is mended; what hangs goes on hanging.
+        setup.start()
+        setup.server.wait_for("e", lambda s: s["rollout"]["id"] == "e-3" and s["rollout"]["phase"] == "stepping", "e-3")
+        # All that hung has met its deadline by now, which is when a version used to pay for it.
+        setup.server.wait_for("e", lambda s: of(s, "2.0.0")["errors"] >= hung, "the deadlines")
+        setup.server.wait_for("e", lambda s: s["rollout"]["samples"] > 50, "answers of this rollout")
+    assert setup.server.status("e")["rollout"]["phase"] == "stepping"
+    assert traffic.failures == []
+
+
+def of(status: dict, version: str) -> dict:
+    return next(v for v in status["versions"] if v["version"] == version)

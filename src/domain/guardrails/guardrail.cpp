@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "domain/traffic/text_value.hpp"
+
 namespace backstay::guardrails {
 
 namespace {
@@ -44,6 +46,7 @@ void Guardrail::count(const Measurement& m) {
     ++(m.candidate ? missing_ : stable_missing_);
     return;
   }
+  if (traffic::is_text(m.value)) return;
   (m.candidate ? candidate_sum_ : stable_sum_) += m.value;
   const bool scores = kind_ == TestKind::kMean || kind_ == TestKind::kMeanVsStable || kind_ == TestKind::kPairedMean;
   if (scores && (m.value < 0 || m.value > 1)) ++outside_;
@@ -205,6 +208,8 @@ Evidence Guardrail::evidence() const {
     out.candidate_mean = candidate_per_ == 0 ? 0 : candidate_sum_ / candidate_per_;
     out.stable_mean = stable_per_ == 0 ? 0 : stable_sum_ / stable_per_;
   }
+  if (spec_.signal.ok_when && !spec_.signal.ok_when->text.empty())
+    out.candidate_mean = out.stable_mean = std::nan("");  // Texts have none.
   out.breached = breached_;
   if (trial_.cuped) out.covariate = {trial_.cuped->explained(), without_covariate_};
   out.sentence = sentence(out);

@@ -35,7 +35,7 @@ struct Evidence {
   std::uint64_t newest_n = 0, newest_bad = 0;
   std::uint64_t outside = 0;  ///< Values of either version outside of [0, 1], which a test of scores takes for 0 or 1.
   std::uint64_t open = 0;     ///< Of candidate_n: what may still turn out to be bad (attributed signals).
-  double candidate_mean = 0;  ///< Of scores and latencies.
+  double candidate_mean = 0;  ///< Of scores and latencies; NaN: of texts, which have none.
   double stable_mean = 0;
   bool breached = false;
   bool window_over = false;  ///< Nothing counts any more.

@@ -13,9 +13,6 @@ namespace backstay::guardrails {
 
 namespace {
 
-/// Up to here every whole number is a float.
-constexpr double kLargestWhole = 16'777'216;
-
 using Kind = Signal::Kind;
 using Goal = Objective::Kind;
 
@@ -38,6 +35,13 @@ std::vector<TestKind> fitting(const GuardrailSpec& spec) {
   if (!relative) return {TestKind::kRate};
   if (is_told(spec.signal.kind) || is_examined(spec.signal.kind)) return {TestKind::kRateVsStable};
   return {TestKind::kRateVsStable, TestKind::kPairedRate};
+}
+
+/// Of codes that are numbers: a header has no texts to tell them by.
+bool is_too_long(const std::optional<Predicate>& predicate, const Value& value) {
+  if (!predicate || predicate->op != Predicate::Op::kIs) return false;
+  if (predicate->text.empty()) return std::abs(predicate->value) > traffic::kLargestWhole;
+  return !value.header.empty() && !traffic::is_text(traffic::value_of_header(predicate->text));
 }
 
 Result<void> check_values(const GuardrailSpec& spec) {
@@ -84,11 +88,10 @@ Result<void> check_values(const GuardrailSpec& spec) {
                  "Write signal: {kind: classifier, classifier: toxicity, ok_when: {below: 0.5}}.");
   if (signal.ok_when && !is_number(signal.kind) && signal.kind != Kind::kAgreement)
     return wrong(spec, "has an ok_when for a signal that is good or bad already", "Leave it out.");
-  for (const std::optional<Predicate>& predicate : {signal.ok_when, signal.where})
-    if (predicate && predicate->op == Predicate::Op::kIs && predicate->text.empty() &&
-        std::abs(predicate->value) > kLargestWhole)
-      return wrong(spec, "compares with a number of more than 7 digits, which can't be told from its neighbours",
-                   "Values are kept as 32-bit floats: use a smaller code, or at_least and below.");
+  if (is_too_long(signal.ok_when, signal.value()) || is_too_long(signal.where, signal.segment))
+    return wrong(spec, "compares with a number of more than 7 digits, which can't be told from its neighbours",
+                 "Values are kept as 32-bit floats: use a smaller code, a text that is one in JSON, or at_least and "
+                 "below.");
   if (signal.ok_when && !signal.ok_when->text.empty() && !takes_value)
     return wrong(spec, "compares with a text what is a number", "Write ok_when with a number, like {below: 400}.");
   if (signal.segment.given() != signal.where.has_value())
@@ -150,7 +153,8 @@ Result<void> check_relative(const GuardrailSpec& spec) {
 
 // Values of requests and responses are kept as floats: 0.95 is not to be below 0.95.
 Predicate Predicate::is(const std::string& text) {
-  return {Op::kIs, traffic::text_number(text), text};
+  const double value = traffic::value_of(text);
+  return {Op::kIs, value, traffic::is_text(value) ? text : ""};
 }
 
 bool Predicate::holds(double x) const {

@@ -18,6 +18,7 @@ struct Predicate {
   Op op = Op::kAtLeast;
   double value = 0;
   std::string text{};  ///< kIs: of texts, which `value` stands for (traffic::text_number); empty: of numbers.
+  /// `text` as values are (traffic::value_of): of a text that is a number it is of that number.
   static Predicate is(const std::string& text);
   /// A text is neither above nor below anything.
   bool holds(double x) const;

@@ -297,6 +297,8 @@ TEST(WasRight, OfSeveralClassesAndOfValuesIsWhatIsTheLabel) {
   EXPECT_EQ(was_right(signal, 3, 7), false);
   EXPECT_EQ(was_right(signal, 7, 7), true);
   EXPECT_EQ(was_right(signal, 0.1F, 0.1), true) << "Predictions are kept as floats.";
+  EXPECT_EQ(was_right(signal, 3'141'592, 3'141'593), false) << "A class is no value: its neighbour is another one.";
+  EXPECT_EQ(was_right(signal, 254'837'008, 254'837'009), std::nullopt) << "Floats can't tell.";
   EXPECT_EQ(was_right(signal, std::nan(""), 0), false);
   signal.difference = 5;
   EXPECT_EQ(was_right(signal, 104.9, 100), true);

@@ -10,8 +10,12 @@ using Kind = Signal::Kind;
 
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label) {
   if (signal.right_when == Signal::RightWhen::kSame) {
-    if (traffic::is_text(label)) return predicted_score == label;
     // Predictions are kept as floats.
+    if (signal.difference == 0 || traffic::is_text(label) || traffic::is_text(predicted_score)) {
+      const bool told_apart = traffic::is_text(label) || std::abs(label) <= traffic::kLargestWhole;
+      return told_apart ? std::optional(static_cast<float>(predicted_score) == static_cast<float>(label))
+                        : std::nullopt;
+    }
     return std::abs(predicted_score - label) <= signal.difference + 1e-6 * std::abs(label);
   }
   if (!(label >= 0 && label <= 1)) return std::nullopt;  // On no side.

@@ -7,7 +7,8 @@
 /// What a specification says of one value.
 namespace backstay::guardrails {
 
-/// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
+/// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged, or its
+/// label is a class by a number of more than 7 digits, which can't be told from its neighbours.
 std::optional<bool> was_right(const Signal& signal, double predicted_score, double label);
 
 /// For kAgreement: whether both numbers say the same.
