@@ -48,9 +48,6 @@ struct TextProfile {
   void add(std::string_view utf8, std::uint64_t times = 1);
   void merge(const TextProfile& other);
   std::uint64_t word_count() const;
-
- private:
-  void add_length(std::size_t code_points, std::uint64_t times);
 };
 
 /// What the values of one column look like. All of it merges. A plain value. Not thread-safe.
@@ -93,6 +90,7 @@ struct ColumnProfile {
   const char* type() const;
 
  private:
+  /// At most RowBlock::kRows of them.
   void add_numbers(std::span<const double> values, std::uint64_t integers);
   void add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times);
   void add_texts(const RowBlock& block, const RowBlock::Column& values);

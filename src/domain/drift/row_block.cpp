@@ -42,11 +42,19 @@ void RowBlock::put_nested(std::size_t column, std::span<const double> vector, st
 void RowBlock::put_numbers(std::size_t column, std::span<const double> numbers, bool integers) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  std::uint64_t present = 0;
+  double* const to = into->values.data() + rows_;
+  double nothing = 0;  // Not a number as soon as one of them is not finite.
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const bool there = std::isfinite(numbers[i]);
-    into->values[rows_ + i] = there ? numbers[i] + 0.0 : 0;
-    present |= std::uint64_t{there} << i;
+    to[i] = numbers[i] + 0.0;  // -0 becomes 0.
+    nothing += numbers[i] * 0;
+  }
+  std::uint64_t present = first_rows(numbers.size());
+  if (nothing != 0) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (std::isfinite(numbers[i])) continue;
+      to[i] = 0;
+      present &= ~(1ULL << i);
+    }
   }
   into->numbers |= present << rows_;
   if (integers) into->integers |= present << rows_;

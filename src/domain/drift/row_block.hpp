@@ -68,7 +68,7 @@ class RowBlock {
 
   std::size_t rows() const { return rows_; }
   /// The mask that has each of them.
-  std::uint64_t all_rows() const { return rows_ == kRows ? ~0ULL : (1ULL << rows_) - 1; }
+  std::uint64_t all_rows() const { return first_rows(rows_); }
   /// As many as any row had since this was made.
   std::span<const Column> columns() const { return columns_; }
   std::string_view text_at(const Column& column, std::size_t row) const {
@@ -80,6 +80,7 @@ class RowBlock {
 
  private:
   static constexpr std::size_t kMaxBytes = 1 << 20;
+  static std::uint64_t first_rows(std::size_t count) { return count == kRows ? ~0ULL : (1ULL << count) - 1; }
   std::uint64_t bit(std::size_t ahead) const { return 1ULL << (rows_ + ahead); }
   bool widen(std::size_t column);
   Column* column_for(std::size_t column) {
