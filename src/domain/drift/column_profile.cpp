@@ -148,29 +148,15 @@ void ColumnProfile::add_category(std::uint64_t hash, std::uint64_t times) {
   categories.add(category_of(hash), times);
 }
 
-/// Categories come again and again: each is looked at once. Of free text the first few cost that in vain.
+/// Categories come again and again: each is looked at once.
 void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values) {
-  struct Seen {
-    std::uint64_t hash;
-    std::size_t row;
-    std::uint64_t times;
-  };
-  std::array<Seen, 16> seen;
-  std::size_t kinds = 0;
+  std::array<std::uint8_t, RowBlock::kRows> times{};
+  std::uint64_t firsts = 0;
   for_each_row(values.texts, [&](std::size_t row) {
-    const std::uint64_t hash = values.hashes[row];
-    std::size_t kind = 0;
-    while (kind < kinds && seen[kind].hash != hash) ++kind;
-    if (kind < kinds) {
-      ++seen[kind].times;
-    } else if (kinds < seen.size()) {
-      seen[kinds++] = {hash, row, 1};
-    } else {
-      add_text(block.text_at(values, row), hash, 1);
-    }
+    ++times[values.same[row]];
+    firsts |= 1ULL << values.same[row];
   });
-  for (std::size_t kind = 0; kind < kinds; ++kind)
-    add_text(block.text_at(values, seen[kind].row), seen[kind].hash, seen[kind].times);
+  for_each_row(firsts, [&](std::size_t row) { add_text(block.text_at(values, row), values.hashes[row], times[row]); });
 }
 
 void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {

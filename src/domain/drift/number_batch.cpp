@@ -94,11 +94,39 @@ template <class Vectors>
   return out;
 }
 
+template <class Vectors>
+[[gnu::always_inline]] inline bool copy_in(std::span<const double> numbers, double* to) {
+  using Numbers = typename Vectors::Numbers;
+  constexpr std::size_t kLanes = sizeof(Numbers) / sizeof(double);
+  Numbers nothing{};  // 0, and not a number as soon as one of them is not finite.
+  std::size_t i = 0;
+  for (; i + kLanes <= numbers.size(); i += kLanes) {
+    Numbers some;
+    std::memcpy(&some, &numbers[i], sizeof some);
+    nothing += some * 0;
+    some += 0;
+    std::memcpy(to + i, &some, sizeof some);
+  }
+  std::array<double, kLanes> lanes;
+  std::memcpy(lanes.data(), &nothing, sizeof nothing);
+  double all = 0;
+  for (const double lane : lanes) all += lane;
+  for (; i < numbers.size(); ++i) {
+    all += numbers[i] * 0;
+    to[i] = numbers[i] + 0.0;
+  }
+  return all == 0;
+}
+
 struct Functions {
+  bool (*copy)(std::span<const double>, double*);
   void (*extent)(std::span<const double>, Extent&);
   std::uint64_t (*hash)(std::span<const double>, std::uint64_t, std::uint64_t*);
 };
 
+bool copy_any(std::span<const double> numbers, double* to) {
+  return copy_in<Vectors128>(numbers, to);
+}
 void extent_any(std::span<const double> numbers, Extent& out) {
   extent_in<Vectors128>(numbers, out);
 }
@@ -106,6 +134,9 @@ std::uint64_t hash_any(std::span<const double> numbers, std::uint64_t bits, std:
   return hash_in<Vectors128>(numbers, bits, hashes);
 }
 #ifdef __x86_64__
+[[gnu::target("avx2")]] bool copy_avx2(std::span<const double> numbers, double* to) {
+  return copy_in<Vectors256>(numbers, to);
+}
 [[gnu::target("avx2")]] void extent_avx2(std::span<const double> numbers, Extent& out) {
   extent_in<Vectors256>(numbers, out);
 }
@@ -125,13 +156,17 @@ std::uint64_t hash_any(std::span<const double> numbers, std::uint64_t bits, std:
 const Functions functions = [] {
 #ifdef __x86_64__
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
-    return Functions{extent_avx512, hash_avx512};
-  if (__builtin_cpu_supports("avx2")) return Functions{extent_avx2, hash_avx2};
+    return Functions{copy_avx2, extent_avx512, hash_avx512};
+  if (__builtin_cpu_supports("avx2")) return Functions{copy_avx2, extent_avx2, hash_avx2};
 #endif
-  return Functions{extent_any, hash_any};
+  return Functions{copy_any, extent_any, hash_any};
 }();
 
 }  // namespace
+
+bool copy_finite(std::span<const double> numbers, double* to) {
+  return functions.copy(numbers, to);
+}
 
 Extent extent_of(std::span<const double> numbers) {
   Extent out;

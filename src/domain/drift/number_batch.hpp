@@ -24,6 +24,9 @@ template <class Number>
   sum = total;
 }
 
+/// Copies them, -0 as 0. Whether all are finite.
+bool copy_finite(std::span<const double> numbers, double* to);
+
 /// hash_of_number() of each of up to 64 numbers, none of them -0. The answer has bit i when hash i has none of `bits`.
 std::uint64_t hash_numbers(std::span<const double> numbers, std::uint64_t bits, std::uint64_t* hashes);
 

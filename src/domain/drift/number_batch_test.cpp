@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "base/random.hpp"
@@ -17,6 +19,24 @@ std::vector<double> some_numbers(std::size_t count) {
   std::vector<double> out(count);
   for (double& number : out) number = 1e3 * (random.unit() - 0.5);
   return out;
+}
+
+TEST(NumberBatch, CopiesAnyCountAndSaysWhetherAllAreFinite) {
+  for (std::size_t count = 0; count <= 64; ++count) {
+    std::vector<double> numbers = some_numbers(count);
+    if (count > 0) numbers[count / 2] = -0.0;
+    std::vector<double> copy(count, 1);
+    EXPECT_TRUE(copy_finite(numbers, copy.data())) << count;
+    EXPECT_EQ(copy, numbers);
+    for (std::size_t i = 0; i < count; ++i) {
+      EXPECT_FALSE(copy[i] == 0 && std::signbit(copy[i])) << count;
+      for (const double wrong : {std::numeric_limits<double>::infinity(), std::nan("")}) {
+        std::vector<double> others = numbers;
+        others[i] = wrong;
+        EXPECT_FALSE(copy_finite(others, copy.data())) << count;
+      }
+    }
+  }
 }
 
 TEST(NumberBatch, HashesAnyCountAsOneByOne) {

@@ -37,6 +37,13 @@ class RowBlock {
     std::array<std::uint64_t, kRows> hashes{};   ///< Where it is a text or a boolean (value_hash.hpp).
     std::array<std::uint32_t, kRows> begins{};   ///< Where it is a text or nested: its place and size ...
     std::array<std::uint32_t, kRows> lengths{};  ///< ... for text_at() and vector_at().
+    /// Where it is a text: a row that has the same one, itself or one before. Texts that come often have the same.
+    std::array<std::uint8_t, kRows> same{};
+
+   private:
+    friend class RowBlock;
+    /// By some bits of a text's hash: a row that has it, and one more; 0: none.
+    std::array<std::uint8_t, 64> seen{};
   };
 
   /// Columns from max_columns on are left out.

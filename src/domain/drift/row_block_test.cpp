@@ -43,11 +43,14 @@ TEST(RowBlock, HoldsCopiesOfWhatARowHas) {
 
 TEST(RowBlock, IsFullOfLongTextsBeforeItHasManyRows) {
   RowBlock block(1);
-  const std::string long_text(300'000, 'x');
-  for (int i = 0; i < 3; ++i) block.add(std::vector{text(long_text)});
+  const auto long_text = [](char letter) { return std::string(300'000, letter); };
+  for (const char letter : {'a', 'b', 'c'}) block.add(std::vector{text(long_text(letter))});
+  block.add(std::vector{text(long_text('a'))});  // Is there already.
   EXPECT_FALSE(block.full());
-  block.add(std::vector{text(long_text)});
+  block.add(std::vector{text(long_text('d'))});
   EXPECT_TRUE(block.full());
+  for (const auto& [row, letter] : {std::pair{1, 'b'}, {3, 'a'}, {4, 'd'}})
+    EXPECT_EQ(block.text_at(block.columns()[0], static_cast<std::size_t>(row)), long_text(letter));
 }
 
 /// 1000 rows in which every kind of value comes, and none.
