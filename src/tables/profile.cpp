@@ -146,15 +146,19 @@ bool is_plain_number(const ColumnValues& column) {
          (column.form.as == As::kPlain || column.form.as == As::kUnsigned);
 }
 
+/// Has the values fetched that come next: so many columns at once are more than a processor foresees.
+template <class Value>
+void fetch(const std::vector<Value>& values, std::size_t first, std::size_t count) {
+  constexpr std::size_t kInALine = 64 / sizeof(Value);
+  for (std::size_t i = first; i < std::min(first + count, values.size()); i += kInALine) __builtin_prefetch(&values[i]);
+}
+
 void put_column(const ColumnValues& column, std::size_t first, std::size_t count, std::size_t place,
                 drift::RowBlock& block) {
   if (is_plain_number(column)) {
     const bool whole = column.kept == ColumnValues::Kept::kIntegers;
     if (!whole && column.present.empty()) {
-      // The next rows' are fetched meanwhile: so many columns at once are more than a processor foresees.
-      constexpr std::size_t kLine = 64 / sizeof(double);
-      for (std::size_t i = first + count; i < std::min(first + 2 * count, column.rows); i += kLine)
-        __builtin_prefetch(&column.doubles[i]);
+      fetch(column.doubles, first + count, count);
       return block.put_numbers(place, std::span(column.doubles).subspan(first, count), false);
     }
     std::array<double, drift::RowBlock::kRows> numbers;
@@ -164,6 +168,7 @@ void put_column(const ColumnValues& column, std::size_t first, std::size_t count
   if (column.kept == ColumnValues::Kept::kTexts && column.type == ColumnType::kText &&
       column.form.as == ValueForm::As::kPlain) {
     block.put(place, {});  // All may be missing.
+    fetch(column.texts, first + count, count);
     for (std::size_t i = 0; i < count; ++i)
       if (!column.missing(first + i)) put_text(place, column.texts[first + i], block, i);
     return;

@@ -215,7 +215,7 @@ TEST(Profile, TellsTypesMissingExtremesAndDistinctValues) {
             (i == 0 ? "word" : "1") + ",\n";
   const auto got = slices(Format::kCsv, text, {""});
   const auto profile = stored(got);
-  EXPECT_EQ(profile["profile"], "backstay-profile/3");
+  EXPECT_EQ(profile["profile"], "backstay-profile/4");
   EXPECT_EQ(profile["rows"], 150);
   const auto& columns = profile["columns"];
   EXPECT_EQ(columns[0]["type"], "integer");

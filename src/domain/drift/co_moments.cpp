@@ -12,33 +12,46 @@ namespace backstay::drift {
 namespace {
 
 // Several numbers at once, as many as the processor takes, and 8 sums side by side: one alone would wait for each
-// addition. The sums are the same whichever function makes them, because none fuses multiplication and addition.
+// addition. The sums are the same whichever function makes them, because none fuses multiplication and addition
+// (CMakeLists.txt).
 constexpr std::size_t kSums = 8;
 /// So many products with one column are made together: its numbers are fetched once for all of them.
 constexpr std::size_t kTogether = 8;
 using Sources = std::array<const double*, kTogether>;
-using Dots = std::array<double, kTogether>;
 
+/// The sums of one column's products with another, which are added up in the end.
+using Sums = std::array<double, kSums>;
+
+/// Adds the products of `a` with the first `count` of kColumns columns to their sums.
 template <class Lanes, std::size_t kColumns>
-[[gnu::always_inline]] inline void dots_in(const double* a, const double* const* b, std::size_t size, double* out) {
+[[gnu::always_inline]] inline void dots_in(const double* a, const double* const* b, std::size_t count, std::size_t size,
+                                           Sums* out) {
   constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(double);
   constexpr std::size_t kSets = kSums / kLanes;
+  // Loops over columns and sets are written out, so that all sums stay in the processor's registers.
   Lanes sums[kColumns][kSets] = {};
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < kColumns; ++c)
+    if (c < count) std::memcpy(sums[c], &out[c], sizeof sums[c]);
   for (std::size_t i = 0; i < size; i += kSums) {
+#pragma GCC unroll 8
     for (std::size_t k = 0; k < kSets; ++k) {
       Lanes left, right;
       std::memcpy(&left, a + i + kLanes * k, sizeof left);
+#pragma GCC unroll 8
       for (std::size_t c = 0; c < kColumns; ++c) {
         std::memcpy(&right, b[c] + i + kLanes * k, sizeof right);
         sums[c][k] += left * right;
       }
     }
   }
-  for (std::size_t c = 0; c < kColumns; ++c) {
-    double each[kSums];
-    std::memcpy(each, sums[c], sizeof each);
-    out[c] = ((each[0] + each[4]) + (each[2] + each[6])) + ((each[1] + each[5]) + (each[3] + each[7]));
-  }
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < kColumns; ++c)
+    if (c < count) std::memcpy(&out[c], sums[c], sizeof sums[c]);
+}
+
+double total(const Sums& each) {
+  return ((each[0] + each[4]) + (each[2] + each[6])) + ((each[1] + each[5]) + (each[3] + each[7]));
 }
 
 /// `numbers` less `by`, and 0 where nothing is present.
@@ -55,50 +68,51 @@ template <class Lanes>
 
 /// Over a multiple of kSums numbers.
 struct Functions {
-  double (*dot)(const double* a, const double* b, std::size_t size);
-  /// Products of `a` with the first `count` columns of `b`, which all are some.
-  void (*dots)(const double* a, const Sources& b, std::size_t count, std::size_t size, Dots& out);
+  void (*dot)(const double* a, const double* b, std::size_t size, Sums& out);
+  /// `a` with the first `count` columns of `b`, which all are some.
+  void (*dots)(const double* a, const Sources& b, std::size_t count, std::size_t size, Sums* out);
   void (*move)(double by, const double* present, double* numbers, std::size_t size);
 };
 
 /// Half of them at a time, where more sums than that have no place in the processor.
 constexpr std::size_t kHalf = kTogether / 2;
 
-using Two = double __attribute__((vector_size(16)));
-double dot_any(const double* a, const double* b, std::size_t size) {
-  double out = 0;
-  dots_in<Two, 1>(a, &b, size, &out);
-  return out;
+template <class Lanes>
+[[gnu::always_inline]] inline void dots_by_halves(const double* a, const Sources& b, std::size_t count,
+                                                  std::size_t size, Sums* out) {
+  dots_in<Lanes, kHalf>(a, b.data(), std::min(count, kHalf), size, out);
+  if (count > kHalf) dots_in<Lanes, kHalf>(a, b.data() + kHalf, count - kHalf, size, out + kHalf);
 }
-void dots_any(const double* a, const Sources& b, std::size_t count, std::size_t size, Dots& out) {
-  dots_in<Two, kHalf>(a, b.data(), size, out.data());
-  if (count > kHalf) dots_in<Two, kHalf>(a, b.data() + kHalf, size, out.data() + kHalf);
+
+using Two = double __attribute__((vector_size(16)));
+void dot_any(const double* a, const double* b, std::size_t size, Sums& out) {
+  dots_in<Two, 1>(a, &b, 1, size, &out);
+}
+void dots_any(const double* a, const Sources& b, std::size_t count, std::size_t size, Sums* out) {
+  dots_by_halves<Two>(a, b, count, size, out);
 }
 void move_any(double by, const double* present, double* numbers, std::size_t size) {
   move_in<Two>(by, present, numbers, size);
 }
 #ifdef __x86_64__
 using Four = double __attribute__((vector_size(32)));
-[[gnu::target("avx2")]] double dot_avx2(const double* a, const double* b, std::size_t size) {
-  double out = 0;
-  dots_in<Four, 1>(a, &b, size, &out);
-  return out;
+[[gnu::target("avx2")]] void dot_avx2(const double* a, const double* b, std::size_t size, Sums& out) {
+  dots_in<Four, 1>(a, &b, 1, size, &out);
 }
 [[gnu::target("avx2")]] void dots_avx2(const double* a, const Sources& b, std::size_t count, std::size_t size,
-                                       Dots& out) {
-  dots_in<Four, kHalf>(a, b.data(), size, out.data());
-  if (count > kHalf) dots_in<Four, kHalf>(a, b.data() + kHalf, size, out.data() + kHalf);
+                                       Sums* out) {
+  dots_by_halves<Four>(a, b, count, size, out);
 }
 [[gnu::target("avx2")]] void move_avx2(double by, const double* present, double* numbers, std::size_t size) {
   move_in<Four>(by, present, numbers, size);
 }
 using Eight = double __attribute__((vector_size(64)));
 [[gnu::target("avx512f")]] void dots_avx512(const double* a, const Sources& b, std::size_t count, std::size_t size,
-                                            Dots& out) {
+                                            Sums* out) {
   if (count > kHalf) {
-    dots_in<Eight, kTogether>(a, b.data(), size, out.data());
+    dots_in<Eight, kTogether>(a, b.data(), count, size, out);
   } else {
-    dots_in<Eight, kHalf>(a, b.data(), size, out.data());
+    dots_in<Eight, kHalf>(a, b.data(), count, size, out);
   }
 }
 #endif
@@ -111,7 +125,9 @@ const Functions functions = [] {
 }();
 
 double dot(const double* a, const double* b, std::size_t size) {
-  return functions.dot(a, b, size);
+  Sums sums{};
+  functions.dot(a, b, size, sums);
+  return total(sums);
 }
 
 template <class Mask>
@@ -236,18 +252,25 @@ void CoMoments::merge_piece() {
     columns.push_back(centre(gathered_[slot], size, partly));
     gathered_[slot].mask.fill(0);
   }
-  std::size_t next = 0;
-  for (std::size_t y = 1; y < columns.size(); ++y) {
-    for (std::size_t begin = 0; begin < y; begin += kTogether) {
-      const std::size_t several = std::min(kTogether, y - begin);
-      Sources with;
-      for (std::size_t i = 0; i < kTogether; ++i) with[i] = columns[begin + std::min(i, several - 1)].values;
-      Dots xy;
-      functions.dots(columns[y].values, with, several, size, xy);
-      for (std::size_t i = 0; i < several; ++i, ++next)
-        moments_[next].merge(pair_of(columns[begin + i], columns[y], xy[i], size));
+  // Some rows at a time, so that the numbers that all columns have in them stay in the processor's nearest memory.
+  constexpr std::size_t kPart = 2 * RowBlock::kRows;
+  std::vector<Sums> sums(moments_.size(), Sums{});
+  for (std::size_t begin = 0; begin < size; begin += kPart) {
+    std::size_t next = 0;
+    for (std::size_t y = 1; y < columns.size(); ++y) {
+      for (std::size_t x = 0; x < y; x += kTogether) {
+        const std::size_t several = std::min(kTogether, y - x);
+        Sources with;
+        for (std::size_t i = 0; i < kTogether; ++i) with[i] = columns[x + std::min(i, several - 1)].values + begin;
+        functions.dots(columns[y].values + begin, with, several, std::min(kPart, size - begin), &sums[next]);
+        next += several;
+      }
     }
   }
+  std::size_t next = 0;
+  for (std::size_t y = 1; y < columns.size(); ++y)
+    for (std::size_t x = 0; x < y; ++x, ++next)
+      moments_[next].merge(pair_of(columns[x], columns[y], total(sums[next]), size));
   gathered_blocks_ = 0;
   ++pieces_;
 }
