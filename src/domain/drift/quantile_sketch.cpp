@@ -202,7 +202,8 @@ std::optional<QuantileSketch> QuantileSketch::from_levels(std::uint32_t k, std::
   out.levels_ = std::move(levels);
   out.coins_.resize(out.levels_.size());
   for (std::size_t level = 0; level < out.levels_.size(); ++level) {
-    const std::vector<double>& values = out.levels_[level];
+    std::vector<double>& values = out.levels_[level];
+    for (double& value : values) value += 0.0;  // -0 becomes 0.
     if (level > 0 && !std::is_sorted(values.begin(), values.end())) return std::nullopt;
     if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) return std::nullopt;
     out.held_ += values.size();
