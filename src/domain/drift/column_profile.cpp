@@ -137,8 +137,7 @@ void ColumnProfile::add_boolean(bool value) {
   add_category(hash_of_boolean(value), 1);
 }
 
-void ColumnProfile::add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times) {
-  texts += times;
+void ColumnProfile::sketch_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times) {
   add_category(hash, times);
   text.add(utf8, times);
 }
@@ -148,18 +147,33 @@ void ColumnProfile::add_category(std::uint64_t hash, std::uint64_t times) {
   categories.add(category_of(hash), times);
 }
 
+void ColumnProfile::add(const FrequentTexts& frequent) {
+  for (const FrequentTexts::Text& each : frequent.texts()) sketch_text(each.utf8, each.hash, each.times);
+}
+
 /// Categories come again and again: each is looked at once.
-void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values) {
+void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent) {
   std::array<std::uint8_t, RowBlock::kRows> times{};
   std::uint64_t firsts = 0;
   for_each_row(values.texts, [&](std::size_t row) {
     ++times[values.same[row]];
     firsts |= 1ULL << values.same[row];
   });
-  for_each_row(firsts, [&](std::size_t row) { add_text(block.text_at(values, row), values.hashes[row], times[row]); });
+  texts += static_cast<std::uint64_t>(std::popcount(values.texts));
+  // Before the sketch of categories leaves any out it has to know of all, so that its counts stay exact.
+  const bool has_room = categories.entries().size() + RowBlock::kRows <= CategorySketch::kKept;
+  if (!has_room) {
+    add(frequent);
+    frequent.clear();
+  }
+  for_each_row(firsts, [&](std::size_t row) {
+    const std::string_view utf8 = block.text_at(values, row);
+    if (!has_room || !frequent.count(values.hashes[row], utf8, times[row]))
+      sketch_text(utf8, values.hashes[row], times[row]);
+  });
 }
 
-void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
+void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent) {
   const auto integer_values = static_cast<std::uint64_t>(std::popcount(values.integers));
   if (values.numbers == block.all_rows() && values.numbers != 0) {
     add_numbers(std::span(values.values).first(block.rows()), integer_values);
@@ -170,7 +184,7 @@ void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
     add_numbers(std::span(dense).first(count), integer_values);
   }
   for_each_row(values.booleans, [&](std::size_t row) { add_boolean(values.values[row] != 0); });
-  if (values.texts != 0) add_texts(block, values);
+  if (values.texts != 0) add_texts(block, values, frequent);
   for_each_row(values.nested, [&](std::size_t row) { add_nested(block.vector_at(values, row)); });
 }
 
