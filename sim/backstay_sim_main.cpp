@@ -22,7 +22,7 @@ constexpr const char* kUsage =
     "  --seed N         the first seed (default 1)\n"
     "  --runs N         how many seeds, one after another (default 1)\n"
     "  --story FILE     a scenario of sim/scenarios, with each of its seeds\n"
-    "  --scenario NAME  breach or standby, without faults\n"
+    "  --scenario NAME  breach, standby, cascade or stand-in, without faults\n"
     "  --crash K        ends the server at the scenario's boundary K; again for more\n"
     "  --torn-holds     what is being written when the server ends is durable (default: it is lost)\n"
     "  --trace          print what happened, not only what broke\n"
@@ -39,6 +39,15 @@ struct Arguments {
   bool torn_holds = false;
   bool trace = false;
 };
+
+const std::map<std::string, backstay::sim::Scenario (*)()>& scenarios() {
+  using namespace backstay::sim;
+  static const std::map<std::string, Scenario (*)()> all{{"breach", breach_scenario},
+                                                         {"standby", standby_scenario},
+                                                         {"cascade", cascade_scenario},
+                                                         {"stand-in", stand_in_scenario}};
+  return all;
+}
 
 bool read_number(const std::string& text, std::uint64_t& out) {
   if (text.empty() || text.size() > 19 || text.find_first_not_of("0123456789") != std::string::npos) return false;
@@ -62,7 +71,7 @@ bool read_arguments(const std::vector<std::string>& words, Arguments& out) {
       if (!read_number(words[++i], out.runs)) return false;
     } else if (words[i] == "--scenario" && more) {
       out.scenario = words[++i];
-      if (out.scenario != "breach" && out.scenario != "standby") return false;
+      if (!scenarios().contains(out.scenario)) return false;
     } else if (words[i] == "--crash" && more) {
       if (!read_number(words[++i], crash)) return false;
       out.crashes.insert(crash);
@@ -76,12 +85,12 @@ bool read_arguments(const std::vector<std::string>& words, Arguments& out) {
 
 int run_scenario(const Arguments& arguments) {
   using namespace backstay;
-  sim::Scenario scenario = arguments.scenario == "breach" ? sim::breach_scenario() : sim::standby_scenario();
+  sim::Scenario scenario = scenarios().at(arguments.scenario)();
   scenario.boundary_crashes = arguments.crashes;
   scenario.torn_commit_holds = arguments.torn_holds ? 1 : 0;
   const sim::Report report = sim::run(scenario, arguments.trace);
   fmt::print("{}{}; {} boundaries; {} is stable\n", report.trace, report.failure.empty() ? "fine" : report.failure,
-             report.boundaries, report.stable);
+             report.boundaries, report.stable.at(sim::kEndpoint));
   return report.failure.empty() ? 0 : 1;
 }
 

@@ -36,8 +36,7 @@ traffic::Split allowed_by(rollout::State state) {
 }  // namespace
 
 void Checker::fail(const std::string& promise, const std::string& what) const {
-  world_.trace.line("BROKEN: {}: {}", promise, what);
-  throw Violation{promise + ": " + what};
+  sim::fail(world_, promise, what);
 }
 
 void Checker::life_begins(const Server& server) {
@@ -55,12 +54,12 @@ void Checker::life_ends() {
 }
 
 void Checker::loaded() {
-  const auto stored = world_.disk.ledger().rollouts(kEndpoint, durable_.size() + 1).value();
+  const auto stored = world_.disk.ledger().rollouts(endpoint_, durable_.size() + 1).value();
   if (stored.size() != durable_.size()) fail("nothing durable is lost", "the store has other rollouts than before");
   for (const rollout::State& state : stored) {
     if (durable_.at(state.id) != state) fail("nothing durable is lost", state.id + " is not what it was");
   }
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   if (newest() == nullptr) return;
   if (latest == nullptr || latest->id != newest()->id || latest->phase != newest()->phase)
     fail("a restart forgets nothing",
@@ -75,12 +74,14 @@ void Checker::committed(const rollout::Transition& transition) {
     fail("a restart forgets nothing", state.id + " ended and was changed after that");
   if (known == durable_.end()) order_.push_back(state.id);
   durable_.insert_or_assign(state.id, state);
-  record_ = world_.disk.ledger().endpoint(kEndpoint).value().value_or(EndpointRecord{kEndpoint, kModel, "", ""});
+  record_ = world_.disk.ledger().endpoint(endpoint_).value().value_or(EndpointRecord{endpoint_, endpoint_, "", ""});
   if (state.revert && state.phase == Phase::kRolledBack && state.cause->trigger == "manual")
     fail("a rollback may be repeated", "repeating it took the return to standby back");
-  if (world_.disk.ledger().active_rollouts().value().size() > 1) fail("one rollout at a time", "two are under way");
+  const auto active = world_.disk.ledger().active_rollouts().value();
+  if (std::count_if(active.begin(), active.end(), [&](const auto& one) { return one.endpoint == endpoint_; }) > 1)
+    fail("one rollout at a time", "two are under way");
   check_audit(transition);
-  const auto versions = world_.disk.ledger().versions(kModel);
+  const auto versions = world_.disk.ledger().versions(endpoint_);
   for (const StoredVersion& version : *versions) {
     if ((version.stage == "Production") != (version.ref.version.str() == record_.stable))
       fail("Production is what is stable", version.ref.str() + " is in stage " + version.stage);
@@ -88,13 +89,13 @@ void Checker::committed(const rollout::Transition& transition) {
 }
 
 void Checker::check_audit(const rollout::Transition& transition) {
-  const auto entries =
-      world_.disk.ledger().read(last_entry_ ? last_entry_->sequence + 1 : 1, world_.scenario.versions.size() + 10);
+  const auto entries = world_.disk.ledger().read(last_entry_ ? last_entry_->sequence + 1 : 1, 10'000);
   if (const auto chain = audit::verify(*entries, last_entry_ ? &*last_entry_ : nullptr); !chain)
     fail("the audit chain verifies", chain.error().message);
   bool told = false;
   for (const audit::Entry& entry : *entries) {
-    if (entry.draft.subject != std::string("endpoint ") + kEndpoint) continue;
+    const bool ours = entry.draft.subject == "endpoint " + endpoint_ && entry.draft.action.starts_with("rollout.");
+    if (!ours || entry.draft.action == "rollout.no_target") continue;
     told = true;
     if (gives_traffic(entry.draft.action)) ++traffic_entries_;
     if (transition.state.phase == Phase::kRolledBack && entry.draft.action != "rollout.rollback")
@@ -116,7 +117,7 @@ void Checker::traffic_set(const traffic::Split& split, bool loading) {
     if (!version.empty() && !wanted_.contains(version))
       fail("a ready version takes the traffic", "nobody asked for a backend of " + version);
   }
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   const traffic::Split stable = all_to(record_.stable);
   if (loading && split != stable) fail("a candidate gets traffic when it is ready", "a restart gave it some at once");
   if (latest != nullptr && latest->phase == Phase::kRolledBack && split != all_to(latest->stable))
@@ -128,7 +129,7 @@ void Checker::traffic_set(const traffic::Split& split, bool loading) {
 }
 
 void Checker::check_explained(const traffic::Split& split) {
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   // Its entry comes with its commit: see check_rollback_is_stored.
   if (latest != nullptr && latest->phase == Phase::kRolledBack) return;
   if (traffic_entries_ == 0) fail("every traffic change has an audit entry", describe(split) + " has none");
@@ -145,17 +146,18 @@ void Checker::backend_released(const std::string& version) {
 }
 
 void Checker::breached(const std::string& rollout_id) {
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   if (latest == nullptr || latest->id != rollout_id || latest->phase != Phase::kRolledBack)
     fail("a breach ends in rollback", rollout_id + " goes on");
-  if (share_of(server_->split(), latest->candidate) != 0 || server_->split().shadow == latest->candidate)
+  if (share_of(server_->split(endpoint_), latest->candidate) != 0 ||
+      server_->split(endpoint_).shadow == latest->candidate)
     fail("a breach takes the traffic at once", latest->candidate + " still has some");
 }
 
 void Checker::served(const traffic::Split& table, const std::string& version, bool bad) {
   ++served_[version];
   if (!traffic::is_valid(table)) fail("shares add up", describe(table));
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   if (latest == nullptr || version != latest->candidate || version == latest->stable) return;
   // What goes on beside a partition is not known to the monitor.
   if (world_.partitioned()) return;
@@ -203,12 +205,13 @@ void Checker::answered(const OrderRecord& record) {
 void Checker::after_event() {
   const bool by_hand = std::exchange(by_hand_, false);
   if (server_ == nullptr) return;
-  const rollout::State* latest = server_->driver().decided(kEndpoint);
+  const rollout::State* latest = server_->driver().decided(endpoint_);
   // The number of one that could not be stored is used again.
   const bool same =
       latest != nullptr && decided_ && decided_->id == latest->id && decided_->started_at == latest->started_at;
   if (same && !by_hand) check_decision(*decided_, *latest);
-  if (latest != nullptr && latest->phase == Phase::kRolledBack && share_of(server_->split(), latest->candidate) > 0)
+  if (latest != nullptr && latest->phase == Phase::kRolledBack &&
+      share_of(server_->split(endpoint_), latest->candidate) > 0)
     fail("a rollback takes the traffic at once", latest->candidate + " still has some");
   check_rollback_is_stored(latest);
   check_shown();
@@ -226,7 +229,7 @@ void Checker::check_decision(const rollout::State& before, const rollout::State&
   if (now.phase == Phase::kRolledBack || (before.phase == now.phase && before.step_index == now.step_index)) return;
   if (before.paused && !before.revert) fail("a paused rollout stands still", now.id + " went on");
   // What the server knows is a moment old; what it has asked the supervisor to stop it must know itself.
-  if (!server_->knows_ready(now.candidate) || !world_.fleet.wanted(now.candidate))
+  if (!server_->known().ready(endpoint_, now.candidate) || !world_.fleet.wanted(now.candidate))
     fail("a rollout goes on with a ready candidate", now.id + " went on without");
   const bool entered = before.phase == Phase::kWarming;
   if (before.revert) return;  // Nothing holds up the return to a version that was good.
@@ -259,7 +262,7 @@ void Checker::check_replays() const {
 
 // What people are shown is in force: a rollback from when it is decided, everything else from when it is durable.
 void Checker::check_shown() {
-  const rollout::State* shown = server_->driver().latest(kEndpoint);
+  const rollout::State* shown = server_->driver().latest(endpoint_);
   if (shown == nullptr || shown->phase == Phase::kRolledBack) return;
   const auto known = durable_.find(shown->id);
   if (known == durable_.end() || known->second.revision < shown->revision)
@@ -282,10 +285,10 @@ void Checker::check_rollback_is_stored(const rollout::State* latest) {
 void Checker::settled() {
   check_replays();
   const services::RolloutDriver& driver = server_->driver();
-  if (!driver.trouble(kEndpoint).empty()) fail("everything settles", driver.trouble(kEndpoint));
+  if (!driver.trouble(endpoint_).empty()) fail("everything settles", driver.trouble(endpoint_));
   if (newest() != nullptr && !rollout::is_final(newest()->phase)) fail("everything settles", newest()->id + " goes on");
-  if (server_->split() != all_to(record_.stable))
-    fail("everything settles", "traffic is " + describe(server_->split()) + ", stable is " + record_.stable);
+  if (server_->split(endpoint_) != all_to(record_.stable))
+    fail("everything settles", "traffic is " + describe(server_->split(endpoint_)) + ", stable is " + record_.stable);
   for (const std::string& version : {record_.stable, record_.standby}) {
     if (!version.empty() && !world_.fleet.wanted(version)) fail("stable and standby are kept warm", version + " isn't");
   }

@@ -6,16 +6,13 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 
+#include "sim/release_checker.hpp"
 #include "sim/server.hpp"
 #include "sim/world.hpp"
 
 namespace backstay::sim {
-
-/// A promise that was broken; ends the run.
-struct Violation {
-  std::string what;
-};
 
 /// What an operator asked for and what an answer of "ok" promises about it.
 struct OrderRecord {
@@ -28,11 +25,12 @@ struct OrderRecord {
   std::optional<Result<void>> answer;
 };
 
-/// Watches a run and fails it at the first broken promise. It keeps its own account of what is durable, from what the
-/// disk wrote, and never asks the driver what the truth is.
+/// Watches one endpoint and fails the run at the first broken promise. It keeps its own account of what is durable,
+/// from what the disk wrote, and never asks the driver what the truth is.
 class Checker : public ServerWatcher {
  public:
-  explicit Checker(World& world) : world_(world) {}
+  Checker(World& world, std::string endpoint)
+      : world_(world), endpoint_(std::move(endpoint)), record_{endpoint_, endpoint_, "", ""} {}
 
   // What happens, in order.
   void life_begins(const Server& server);
@@ -74,6 +72,7 @@ class Checker : public ServerWatcher {
   void check_rollback_is_stored(const rollout::State* latest);
 
   World& world_;
+  std::string endpoint_;
   const Server* server_ = nullptr;
   std::map<std::string, rollout::State> durable_;
   std::vector<std::string> order_;  ///< Ids, oldest first.

@@ -126,9 +126,10 @@ void Fleet::tell(const std::string& version, BackendState state) {
   backends_.at(version).told = state;
   trace_.line("backend {} is {}", version, backstay::to_string(state));
   BackendStatus status;
-  status.endpoint = kEndpoint;
+  status.endpoint = script(version).endpoint;
   status.version = version;
   status.state = state;
+  status.restarts = backends_.at(version).life.restarts();
   status.host = "127.0.0.1";
   status.port = 9000;
   if (on_change_) on_change_(status);

@@ -123,8 +123,12 @@ void add_orders(Draw& draw, Scenario& scenario) {
     order.kind = draw.one_of({Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kStart, Kind::kPromote,
                               Kind::kPromote, Kind::kRollBack, Kind::kRollBack, Kind::kReturnTo, Kind::kReturnTo,
                               Kind::kPause, Kind::kResume, Kind::kApprove, Kind::kApprove});
-    order.version = scenario.versions[draw.upto(scenario.versions.size() - 1)].version;
+    const VersionScript& version = scenario.versions[draw.upto(scenario.versions.size() - 1)];
+    order.version = version.version;
+    order.endpoint = version.endpoint;
     order.plan = random_plan(draw);
+    order.prepared = draw.chance(0.8);
+    order.forced = draw.chance(0.3);
     scenario.orders.push_back(order);
     // People press a button twice.
     if (draw.chance(0.25)) {
@@ -132,6 +136,25 @@ void add_orders(Draw& draw, Scenario& scenario) {
       scenario.orders.push_back(order);
     }
   }
+}
+
+/// A second endpoint, some of whose versions need some of the first one's.
+void add_dependents(Draw& draw, Scenario& scenario) {
+  scenario.endpoints.emplace_back("triage");
+  for (const char* name : {"2.0.0", "2.1.0", "2.2.0"}) {
+    VersionScript script = random_version(draw, name);
+    script.endpoint = scenario.endpoints.back();
+    const bool first = script.version == "2.0.0";
+    if (first) script.habit = Habit::kSteady;
+    if (!first) script.needs = draw.one_of({"", ">=1.1", ">=1.2", "<1.2", "<1.1"});
+    scenario.versions.push_back(script);
+  }
+  OperatorOrder deploy;
+  deploy.at = milliseconds(300);
+  deploy.version = "2.0.0";
+  deploy.endpoint = scenario.endpoints.back();
+  deploy.plan.ready_timeout = seconds(5);
+  scenario.orders.push_back(deploy);
 }
 
 void add_network_faults(Draw& draw, Scenario& scenario) {
@@ -205,6 +228,7 @@ Scenario random_scenario(std::uint64_t seed) {
   deploy.version = "1.0.0";
   deploy.plan.ready_timeout = seconds(5);
   scenario.orders.push_back(deploy);
+  if (draw.chance(0.5)) add_dependents(draw, scenario);
   const bool labelled = std::any_of(scenario.guardrails.begin(), scenario.guardrails.end(),
                                     [](const auto& spec) { return spec.name == "right"; });
   if (labelled) scenario.feedback.positives = 0.5;
@@ -212,6 +236,7 @@ Scenario random_scenario(std::uint64_t seed) {
   add_orders(draw, scenario);
   add_faults(draw, scenario);
   scenario.calm_from = kFaultTime + seconds(8);
+  if (scenario.endpoints.size() > 1) scenario.settle_time *= 3;  // Its requests are fewer.
   scenario.requests_per_second = draw.one_of({5U, 20U, 40U});
   return scenario;
 }
@@ -245,6 +270,60 @@ Scenario standby_scenario() {
   plan.watch = milliseconds(500);
   scenario.orders.push_back({seconds(7), Kind::kRollBack, "", {}});
   scenario.calm_from = seconds(8);
+  return scenario;
+}
+
+Scenario cascade_scenario() {
+  Scenario scenario = breach_scenario();
+  scenario.seed = 3;
+  scenario.endpoints.emplace_back("triage");
+  VersionScript one = scenario.versions.front();
+  scenario.versions[1].error_ratio = 0;
+  one.endpoint = "triage";
+  one.version = "2.0.0";
+  scenario.versions.push_back(one);
+  one.version = "2.1.0";
+  one.needs = ">=1.1";
+  scenario.versions.push_back(one);
+  rollout::Plan plan = rollout::blue_green_plan();
+  plan.watch = milliseconds(300);
+  scenario.orders.clear();
+  for (const char* version : {"1.0.0", "2.0.0", "1.1.0", "2.1.0"}) {
+    OperatorOrder order;
+    order.at = seconds(2) * static_cast<int>(scenario.orders.size());
+    order.version = version;
+    order.endpoint = version[0] == '1' ? kEndpoint : "triage";
+    order.plan = plan;
+    scenario.orders.push_back(order);
+  }
+  OperatorOrder back;
+  back.at = seconds(9);
+  back.kind = Kind::kRollBack;
+  scenario.orders.push_back(back);
+  scenario.calm_from = seconds(10);
+  return scenario;
+}
+
+Scenario stand_in_scenario() {
+  Scenario scenario = breach_scenario();
+  scenario.seed = 4;
+  VersionScript bad = scenario.versions[1];
+  bad.version = "1.2.0";
+  scenario.versions.push_back(bad);
+  VersionScript& dies = scenario.versions[1];
+  dies.error_ratio = 0;
+  dies.habit = Habit::kDiesServing;
+  dies.lifetime = milliseconds(3'400);
+  scenario.versions[2].error_ratio = 0;
+  OperatorOrder release = scenario.orders[1];
+  scenario.orders[1].plan = rollout::blue_green_plan();
+  scenario.orders[1].plan.watch = milliseconds(300);
+  release.at = seconds(5);
+  release.version = "1.2.0";
+  release.plan.steps.erase(release.plan.steps.begin());
+  scenario.orders.push_back(release);
+  scenario.orders.push_back({seconds(6), Kind::kRollBack, "", {}});
+  scenario.calm_from = seconds(7);
   return scenario;
 }
 

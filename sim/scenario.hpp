@@ -23,6 +23,9 @@ enum class Habit : std::uint8_t {
 };
 const char* to_string(Habit habit);
 
+/// What is served under one name: its model is called like it. Version numbers are unique in a scenario.
+inline constexpr const char* kEndpoint = "diagnosis";
+
 struct VersionScript {
   std::string version;
   Habit habit = Habit::kSteady;
@@ -34,6 +37,8 @@ struct VersionScript {
   double reported = 0;                     ///< and by a complaint.
   std::map<std::string, double> values{};  ///< By JSON pointer: the share of answers in which it is 1; 0 in the others.
   std::vector<double> sensitivity{};       ///< By group of cases: the share of the positives that it finds.
+  std::string endpoint = kEndpoint;
+  std::string needs{};  ///< Which versions of the first endpoint's model it needs, like ">=1.1"; empty: none.
 };
 
 struct OperatorOrder {
@@ -42,6 +47,10 @@ struct OperatorOrder {
   Kind kind = Kind::kStart;
   std::string version;  ///< kStart, kReturnTo.
   rollout::Plan plan;   ///< kStart.
+  std::string endpoint = kEndpoint;
+  bool prepared = true;  ///< kStart: what stands against the release is answered first: the version is restored,
+                         ///< measured and judged again.
+  bool forced = false;   ///< kStart: although it was taken back again and again.
 };
 const char* to_string(OperatorOrder::Kind kind);
 
@@ -92,12 +101,17 @@ enum class Sabotage : std::uint8_t {
   kKeepsOldTable,           ///< The gateway goes on by the table of before a rollback.
   kLosesAShare,             ///< The gateway's shares don't add up.
   kCountsTwice,             ///< Feedback that comes twice is evidence twice.
+  kStoresUnchecked,         ///< What is started is not checked, neither where it is ordered nor where it is stored.
+  kLeavesDependents,        ///< What needs a version that was taken back is left alone.
+  kStaysOnWhatIsDown,       ///< A rollback to a stable version that is down is left at that.
+  kReturnsAnywhere,         ///< A return leads to the oldest version that served.
   kResumesWithoutReadiness  ///< After a restart the candidate gets its share before it is ready.
 };
 
 /// Everything that is going to happen in a run, apart from how the program answers it.
 struct Scenario {
   std::uint64_t seed = 0;
+  std::vector<std::string> endpoints{kEndpoint};
   std::vector<VersionScript> versions;  ///< The first one is deployed first.
   std::vector<guardrails::GuardrailSpec> guardrails;
   guardrails::Family family;
@@ -126,5 +140,10 @@ Scenario random_scenario(std::uint64_t seed);
 Scenario breach_scenario();
 /// Deploys 1.0.0, then 1.1.0 up to the end of its watch, then an operator returns to the standby version.
 Scenario standby_scenario();
+/// Deploys two versions on each of two endpoints, the second one's newest needs the first one's newest; then an
+/// operator takes the first one back, and what needs it has to go with it.
+Scenario cascade_scenario();
+/// 1.1.0 is stable and dies, and 1.2.0, its candidate, is taken back by hand: 1.0.0 has to take over.
+Scenario stand_in_scenario();
 
 }  // namespace backstay::sim

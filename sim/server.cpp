@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "wire/policy_json.hpp"
+#include "services/find_dependents.hpp"
 #include "wire/rollout_json.hpp"
 
 namespace backstay::sim {
@@ -23,15 +23,46 @@ std::uint64_t bad_answers(const RecordingStore& recordings, const std::string& r
   return bad;
 }
 
+monitor::EndpointConfig config_of(const World& world, const std::string& endpoint) {
+  monitor::EndpointConfig out;
+  out.name = out.model = endpoint;
+  out.guardrails = world.scenario.guardrails;
+  out.slots = world.values.slots;
+  out.family = world.scenario.family;
+  return out;
+}
+
 }  // namespace
 
-Server::Server(World& world, ServerWatcher& watcher)
+Server::Server(World& world, WatcherOf watcher_of)
     : world_(world),
-      watcher_(watcher),
-      directory_(cell_, {kEndpoint}),
-      policy_(wire::to_json(guardrails::Policy{world.scenario.guardrails, world.scenario.family})),
-      watch_(world.scenario.guardrails, world.values.slots, world.scenario.family),
-      driver_(*this, *this, world.timeline) {
+      watcher_of_(std::move(watcher_of)),
+      directory_(cell_, world.scenario.endpoints),
+      driver_(*this, *this, world.timeline),
+      dependents_({driver_,
+                   threads(),
+                   world.disk.log(),
+                   world.timeline,
+                   [this](const rollout::State& ended,
+                          const services::IsWarm& is_warm) -> Result<std::vector<services::Dependent>> {
+                     if (world_.scenario.sabotage == Sabotage::kLeavesDependents)
+                       return std::vector<services::Dependent>();
+                     return services::find_dependents(world_.disk.records(), ended, {}, is_warm);
+                   },
+                   {}}),
+      stand_in_(
+          {driver_,
+           threads(),
+           world.disk.log(),
+           world.timeline,
+           [this](const EndpointRecord& record, const services::IsWarm& is_warm) -> Result<services::ReturnChoice> {
+             if (world_.scenario.sabotage == Sabotage::kStaysOnWhatIsDown)
+               return Unexpected(ErrorCode::kUnavailable, "Nobody looks.");
+             return services::choose_return(world_.disk.records(), record, {}, is_warm);
+           },
+           {}}) {
+  for (const std::string& endpoint : world.scenario.endpoints)
+    endpoints_.emplace_back(config_of(world, endpoint), &world.recordings, [](const auto& write) { write(); });
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
 }
@@ -44,42 +75,80 @@ void Server::post(Queue& queue, std::function<void()> task) {
   world_.timeline.after(queue.last - world_.timeline.elapsed(), life_, std::move(task));
 }
 
+monitor::Threads Server::threads() {
+  return {[this](auto task) { world_.disk.post(life_, std::move(task)); },
+          [this](auto task) { post(inbox_, std::move(task)); }};
+}
+
+Server::Watched& Server::find(const std::string& endpoint) {
+  return *std::find_if(endpoints_.begin(), endpoints_.end(),
+                       [&](const Watched& watched) { return watched.config.name == endpoint; });
+}
+
 void Server::load(const std::optional<rollout::State>& forget) {
   const MemoryLedger& ledger = world_.disk.ledger();
-  const auto record = ledger.endpoint(kEndpoint).value();
-  const auto history = ledger.rollouts(kEndpoint, 1).value();
-  std::optional<rollout::State> latest;
-  if (!history.empty()) latest = history.front();
-  if (forget) latest = forget;
+  std::vector<rollout::State> ended;
   loading_ = true;
-  driver_.load(record.value_or(EndpointRecord{kEndpoint, kModel, "", ""}), latest,
-               ledger.next_rollout_number(kEndpoint).value());
-  if (world_.scenario.sabotage == Sabotage::kResumesWithoutReadiness && driver_.active(kEndpoint) != nullptr) {
-    rollout::State state = *driver_.active(kEndpoint);
-    state.candidate_ready = true;
-    publish(rollout::split_of(state));
+  for (const std::string& endpoint : world_.scenario.endpoints) {
+    const auto record = ledger.endpoint(endpoint).value();
+    const auto history = ledger.rollouts(endpoint, 1).value();
+    std::optional<rollout::State> latest;
+    if (!history.empty()) latest = history.front();
+    if (forget && forget->endpoint == endpoint) latest = forget;
+    driver_.load(record.value_or(EndpointRecord{endpoint, endpoint, "", ""}), latest,
+                 ledger.next_rollout_number(endpoint).value());
+    if (world_.scenario.sabotage == Sabotage::kResumesWithoutReadiness && driver_.active(endpoint) != nullptr) {
+      rollout::State state = *driver_.active(endpoint);
+      state.candidate_ready = true;
+      publish(endpoint, rollout::split_of(state));
+    }
+    if (latest) ended.push_back(*latest);
   }
   loading_ = false;
+  for (const rollout::State& state : ended) follow(state, true);
+}
+
+void Server::follow(const rollout::State& state, bool again) {
+  dependents_.after(state, backends_, again);
+  stand_in_.after(state, backends_);
 }
 
 void Server::turn() {
   if (!world_.partitioned()) drain();
-  check_candidate();
-  if (!waiting_.empty() && world_.timeline.monotonic() - oldest_ >= seconds(1)) write_recording();
-  const rollout::State* state = driver_.active(kEndpoint);
-  const bool watching = state != nullptr && state->phase == rollout::Phase::kWatching;
-  std::vector<rollout::Shown> shown;
-  if (state != nullptr) shown = watch_.shown(watching ? state->plan.steps.size() : state->step_index);
-  driver_.tick(kEndpoint,
-               {state != nullptr ? step_.of(*state) : 0, state != nullptr && knows_ready(state->candidate), shown});
+  dependents_.tick();
+  stand_in_.tick(backends_);
+  for (Watched& endpoint : endpoints_) {
+    check_candidate(endpoint.config.name);
+    tick(endpoint);
+  }
+}
+
+void Server::tick(Watched& endpoint) {
+  const std::string& name = endpoint.config.name;
+  const rollout::State* recorded = driver_.pending(name) > 0 ? driver_.decided(name) : driver_.active(name);
+  endpoint.recorder.tick(recorded != nullptr ? recorded->id : std::string(), world_.timeline.monotonic());
+  const rollout::State* state = driver_.active(name);
+  rollout::Tick tick;
+  tick.candidate_up = state != nullptr && backends_.ready(name, state->candidate);
+  if (state != nullptr) {
+    tick.samples = endpoint.step.of(*state);
+    tick.shown = endpoint.shown(*state);
+  }
+  driver_.tick(name, tick);
 }
 
 void Server::serve_request() {
-  const bool keeps = world_.scenario.sabotage == Sabotage::kKeepsOldTable && table_ != nullptr &&
-                     driver_.decided(kEndpoint) != nullptr &&
-                     driver_.decided(kEndpoint)->phase == rollout::Phase::kRolledBack;
+  // The first endpoint has most of the requests.
+  const std::size_t count = endpoints_.size();
+  serve(count == 1 || world_.random.below(3) != 0 ? 0 : 1 + world_.random.below(count - 1));
+}
+
+void Server::serve(std::size_t endpoint) {
+  const rollout::State* decided = driver_.decided(endpoints_[endpoint].config.name);
+  const bool keeps = world_.scenario.sabotage == Sabotage::kKeepsOldTable && table_ != nullptr && decided != nullptr &&
+                     decided->phase == rollout::Phase::kRolledBack;
   if (table_ == nullptr || (!world_.partitioned() && !keeps)) table_ = cell_.table();
-  const gateway::EndpointRouting& routing = table_->endpoints.front();
+  const gateway::EndpointRouting& routing = table_->endpoints[endpoint];
   if (routing.arms.empty()) return;
   const auto draw = static_cast<std::uint32_t>(world_.random.below(traffic::kWhole));
   const std::size_t index = traffic::choose(routing.split, draw);
@@ -89,26 +158,27 @@ void Server::serve_request() {
   const std::uint32_t chance =
       routing.shadow ? static_cast<std::uint32_t>(mirrored * traffic::kWhole / (traffic::kWhole + mirrored))
                      : routing.candidate_ppm;
-  Outcome first = attempt(arm, chance);
+  Outcome first = attempt(endpoint, arm, chance);
   first.replayed = traffic::is_error(first) && arm.role == traffic::Role::kCandidate && index != routing.fallback;
   traffic::Split split = routing.split;
   if (world_.scenario.sabotage == Sabotage::kLosesAShare) split.arms.front().ppm /= 2;
-  watcher_.served(split, arm.version, traffic::is_error(first));
+  watcher_of_(endpoints_[endpoint].config.name).served(split, arm.version, traffic::is_error(first));
   deliver(first);
   if (first.replayed) {
-    Outcome second = attempt(routing.arms[routing.fallback], chance);
+    Outcome second = attempt(endpoint, routing.arms[routing.fallback], chance);
     second.fallback = true;
     deliver(second);
   }
   if (routing.shadow && world_.random.below(traffic::kWhole) < routing.split.shadow_ppm)
-    deliver(attempt(*routing.shadow, chance));
+    deliver(attempt(endpoint, *routing.shadow, chance));
 }
 
-Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
+Outcome Server::attempt(std::size_t endpoint, const gateway::Arm& arm, std::uint32_t candidate_ppm) {
   const VersionScript& script = world_.fleet.script(arm.version);
   Outcome outcome;
   const auto second = std::chrono::duration_cast<seconds>(world_.timeline.now().time_since_epoch());
   outcome.prediction = traffic::PredictionId::make(1, static_cast<std::uint32_t>(second.count()), world_.random.next());
+  outcome.endpoint = static_cast<std::uint32_t>(endpoint);
   outcome.version = arm.number;
   outcome.role = arm.role;
   outcome.candidate_ppm = candidate_ppm;
@@ -126,7 +196,7 @@ Outcome Server::attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm) {
     u -= feedback.groups[group];
   const bool positive = world_.random.unit() < feedback.positives;
   draw_values(outcome, script, group, positive);
-  if (arm.role != traffic::Role::kShadow && outcome.status < 400) expect_feedback(outcome, script, group, positive);
+  if (arm.role != traffic::Role::kShadow && outcome.status < 400) expect_feedback(outcome, script, positive);
   return outcome;
 }
 
@@ -145,12 +215,13 @@ void Server::draw_values(Outcome& outcome, const VersionScript& script, std::siz
   }
 }
 
-void Server::expect_feedback(const Outcome& outcome, const VersionScript& script, std::size_t, bool positive) {
+void Server::expect_feedback(const Outcome& outcome, const VersionScript& script, bool positive) {
   const Feedback& feedback = world_.scenario.feedback;
   const bool anything = feedback.positives > 0 || script.converts > 0 || script.reported > 0;
   if (!anything) return;
-  // A stored prediction has no name of its version's number; the simulation's store is of one endpoint.
-  Prediction prediction{kEndpoint, directory_.named(outcome.version).version, outcome};
+  // A stored prediction has no name of its version's number.
+  const Prediction prediction{endpoints_[outcome.endpoint].config.name, directory_.named(outcome.version).version,
+                              outcome};
   static_cast<void>(world_.predictions.remember({prediction}));
   const auto tell = [&](FeedbackKind kind, double value) {
     if (world_.random.unit() < feedback.lost) return;
@@ -171,33 +242,21 @@ void Server::take_feedback(const Label& label) {
   const auto joined = world_.predictions.label({label}, world_.timeline.now());
   const PredictionStore::Joined& one = joined->front();
   const bool again = one.fate == PredictionStore::Fate::kDuplicate;
+  // The store does not say whose it was.
   if (again && world_.scenario.sabotage == Sabotage::kCountsTwice)
-    watcher_.feedback_counted(label.prediction, label.kind);
+    watcher_of_(kEndpoint).feedback_counted(label.prediction, label.kind);
   if (one.fate != PredictionStore::Fate::kJoined) return;
-  const rollout::State* state = driver_.active(kEndpoint);
+  Watched& endpoint = find(one.prediction.endpoint);
+  const rollout::State* state = driver_.active(endpoint.config.name);
   const std::string& version = one.prediction.version;
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
-  watcher_.feedback_counted(label.prediction, label.kind);
-  show(*state, monitor::observation_of(one.prediction, label, *state, clock_, world_.timeline));
+  watcher_of_(endpoint.config.name).feedback_counted(label.prediction, label.kind);
+  show(endpoint, *state, monitor::observation_of(one.prediction, label, *state, endpoint.clock, world_.timeline));
 }
 
-void Server::show(const rollout::State& state, const Observation& observation) {
-  record(state, observation);
-  watch_.show(observation, [this](const guardrails::Evidence& evidence) { on_breach(evidence); });
-}
-
-void Server::record(const rollout::State& state, const Observation& observation) {
-  if (recorded_ != state.id) {
-    write_recording();
-    recorded_ = state.id;
-    static_cast<void>(world_.recordings.begin(recorded_, policy_));
-  }
-  if (waiting_.empty()) oldest_ = world_.timeline.monotonic();
-  waiting_.push_back(observation);
-}
-
-void Server::write_recording() {
-  if (!waiting_.empty()) static_cast<void>(world_.recordings.append(recorded_, std::exchange(waiting_, {})));
+void Server::show(Watched& endpoint, const rollout::State& state, const Observation& observation) {
+  endpoint.now = world_.timeline.monotonic();
+  endpoint.show(state, observation, [&](const guardrails::Evidence& evidence) { on_breach(endpoint, evidence); });
 }
 
 void Server::deliver(const Outcome& outcome) {
@@ -216,129 +275,121 @@ void Server::drain() {
 }
 
 void Server::take(const Outcome& outcome) {
+  Watched& endpoint = endpoints_[outcome.endpoint];
   const std::string& version = directory_.named(outcome.version).version;
-  const rollout::State* state = driver_.active(kEndpoint);
+  const rollout::State* state = driver_.active(endpoint.config.name);
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   const bool candidate = version == state->candidate;
-  step_.add(*state, candidate);
+  endpoint.step.add(*state, candidate);
   Observation observation;
   observation.candidate = candidate;
-  observation.pi = monitor::candidate_chance(split(), outcome);
+  observation.pi = monitor::candidate_chance(split(endpoint.config.name), outcome);
   observation.outcome = outcome;
-  observation.outcome.at = clock_.at(outcome.at);
-  show(*state, observation);
+  observation.outcome.at = endpoint.clock.at(outcome.at);
+  show(endpoint, *state, observation);
 }
 
-void Server::on_breach(const guardrails::Evidence& evidence) {
-  const rollout::State* state = driver_.active(kEndpoint);
+void Server::on_breach(Watched& endpoint, const guardrails::Evidence& evidence) {
+  const std::string& name = endpoint.config.name;
+  const rollout::State* state = driver_.active(name);
   if (state == nullptr) return;
   const std::string id = state->id;
   world_.trace.line("breach of {} by {}", evidence.name, id);
-  write_recording();
+  endpoint.recorder.decided();
   const bool ignored = world_.scenario.sabotage == Sabotage::kIgnoresBreach;
   if (evidence.action == guardrails::Action::kPause) {
-    driver_.handle(kEndpoint, rollout::PauseBreach{evidence.name, evidence.sentence, wire::to_json(evidence)});
+    driver_.handle(name, rollout::PauseBreach{evidence.name, evidence.sentence, wire::to_json(evidence)});
     return;
   }
-  if (!ignored) driver_.handle(kEndpoint, rollout::Breach{evidence.name, evidence.sentence, wire::to_json(evidence)});
-  watcher_.breached(id);
+  if (!ignored) driver_.handle(name, rollout::Breach{evidence.name, evidence.sentence, wire::to_json(evidence)});
+  watcher_of_(name).breached(id);
 }
 
-void Server::check_candidate() {
-  const rollout::State* state = driver_.active(kEndpoint);
+void Server::check_candidate(const std::string& endpoint) {
+  const rollout::State* state = driver_.active(endpoint);
   if (state == nullptr) return;
   const std::optional<rollout::Event> news = backends_.news_of_candidate(*state);
-  if (news) driver_.handle(kEndpoint, *news);
+  if (news) driver_.handle(endpoint, *news);
 }
 
 void Server::take_status(const BackendStatus& status) {
   backends_.take(status);
-  directory_.set_address(kEndpoint, status.version, monitor::address_of(status));
+  directory_.set_address(status.endpoint, status.version, monitor::address_of(status));
 }
 
-void Server::set_traffic(const std::string&, const traffic::Split& split) {
+void Server::set_traffic(const std::string& endpoint, const traffic::Split& split) {
   world_.boundary.pass("before traffic is set");
   if (world_.scenario.sabotage == Sabotage::kTakesTrafficLate) {
-    world_.timeline.after(milliseconds(500), life_, [this, split] { publish(split); });
+    world_.timeline.after(milliseconds(500), life_, [this, endpoint, split] { publish(endpoint, split); });
     return;
   }
-  publish(split);
+  publish(endpoint, split);
 }
 
-void Server::publish(const traffic::Split& split) {
-  world_.trace.line("traffic: {}", describe(split));
-  directory_.publish(kEndpoint, split);
-  watcher_.traffic_set(split, loading_);
+void Server::publish(const std::string& endpoint, const traffic::Split& split) {
+  world_.trace.line("traffic of {}: {}", endpoint, describe(split));
+  directory_.publish(endpoint, split);
+  watcher_of_(endpoint).traffic_set(split, loading_);
 }
 
-void Server::ensure_backend(const std::string&, const std::string& version) {
+void Server::ensure_backend(const std::string& endpoint, const std::string& version) {
   world_.boundary.pass("before a backend is started");
   world_.trace.line("ensure backend {}", version);
-  backends_.forget_failure(kEndpoint, version);
-  watcher_.backend_ensured(version);
+  backends_.forget_failure(endpoint, version);
+  watcher_of_(endpoint).backend_ensured(version);
   post(backend_thread_, [this, version] { world_.fleet.ensure(version); });
 }
 
-void Server::release_backend(const std::string&, const std::string& version) {
+void Server::release_backend(const std::string& endpoint, const std::string& version) {
   world_.boundary.pass("before a backend is released");
   std::vector<std::string> versions{version};
-  const std::string& stable = driver_.record(kEndpoint).stable;
+  const std::string& stable = driver_.record(endpoint).stable;
   if (world_.scenario.sabotage == Sabotage::kReleasesStable && !stable.empty()) versions.push_back(stable);
   for (const std::string& each : versions) {
     world_.trace.line("release backend {}", each);
-    watcher_.backend_released(each);
-    backends_.forget(kEndpoint, each);
+    watcher_of_(endpoint).backend_released(each);
+    backends_.forget(endpoint, each);
     post(backend_thread_, [this, each] { world_.fleet.release(each); });
   }
 }
 
-void Server::reset_guardrails(const std::string&) {
+void Server::reset_guardrails(const std::string& name) {
   world_.boundary.pass("before guardrails are reset");
-  world_.trace.line("reset guardrails");
-  const rollout::State* state = driver_.active(kEndpoint);
-  watch_.require(state == nullptr ? std::vector<monitor::Required>()
-                                  : monitor::resolve(state->plan, world_.scenario.guardrails).value());
-  watch_.reset();
-  step_.reset();
-  watcher_.guardrails_reset();
-  if (state == nullptr) return;
-  Observation began;
-  began.kind = Observation::Kind::kReset;
-  began.epoch = rollout::new_epoch(*state);
-  record(*state, began);
+  world_.trace.line("reset guardrails of {}", name);
+  find(name).reset(driver_.active(name), world_.timeline.monotonic());
+  watcher_of_(name).guardrails_reset();
 }
 
-void Server::rearm_guardrails(const std::string&) {
+void Server::rearm_guardrails(const std::string& name) {
   world_.boundary.pass("before guardrails are armed again");
-  const rollout::State* state = driver_.active(kEndpoint);
+  const rollout::State* state = driver_.active(name);
   if (state == nullptr) return;
   Observation rearmed;
   rearmed.kind = Observation::Kind::kRearm;
-  show(*state, rearmed);
+  show(find(name), *state, rearmed);
 }
 
-void Server::restore_guardrails(const std::string& endpoint) {
+void Server::restore_guardrails(const std::string& name) {
   world_.boundary.pass("before guardrails are restored");
-  const rollout::State* state = driver_.active(kEndpoint);
-  if (state == nullptr) return reset_guardrails(endpoint);
-  watch_.require(monitor::resolve(state->plan, world_.scenario.guardrails).value());
-  auto restored = monitor::restore_evidence(world_.recordings, *state, policy_, watch_, world_.timeline.monotonic(),
-                                            world_.timeline.now());
-  if (!restored) return reset_guardrails(endpoint);
-  world_.trace.line("restore guardrails, {} samples", restored->samples);
-  clock_ = restored->clock;
-  step_.restore(*state, restored->samples);
-  recorded_ = state->id;
-  static_cast<void>(world_.recordings.resume(recorded_));
-  watcher_.guardrails_restored(bad_answers(world_.recordings, recorded_));
-  for (const guardrails::Evidence& evidence : restored->crossed)
-    post(inbox_, [this, evidence] { on_breach(evidence); });
+  const rollout::State* state = driver_.active(name);
+  if (state == nullptr) return reset_guardrails(name);
+  Watched& endpoint = find(name);
+  const auto crossed = endpoint.restore(*state, world_.recordings, world_.timeline.monotonic(), world_.timeline.now());
+  if (!crossed) return reset_guardrails(name);
+  world_.trace.line("restore guardrails of {}, {} samples", name, endpoint.step.of(*state));
+  watcher_of_(name).guardrails_restored(bad_answers(world_.recordings, state->id));
+  for (const guardrails::Evidence& evidence : *crossed)
+    post(inbox_, [this, name, evidence] { on_breach(find(name), evidence); });
 }
 
 void Server::submit(const rollout::Transition& transition, const std::string& model, Done done) {
   world_.boundary.pass("before a commit is asked for");
-  if (world_.scenario.sabotage == Sabotage::kGivesTrafficEarly) publish(rollout::split_of(transition.state));
-  world_.disk.submit(life_, transition, model, std::move(done));
+  const rollout::State& state = transition.state;
+  if (world_.scenario.sabotage == Sabotage::kGivesTrafficEarly) publish(state.endpoint, rollout::split_of(state));
+  world_.disk.submit(life_, transition, model, [this, done = std::move(done), state](const Result<void>& result) {
+    done(result);
+    if (result) follow(state, false);
+  });
 }
 
 std::string describe(const traffic::Split& split) {

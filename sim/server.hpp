@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "gateway/routing.hpp"
-#include "monitor/guardrail_watch.hpp"
+#include "monitor/dependent_releases.hpp"
 #include "monitor/known_backends.hpp"
+#include "monitor/stand_in.hpp"
 #include "monitor/watched_endpoint.hpp"
 #include "ports/backends.hpp"
 #include "ports/predictions.hpp"
@@ -17,7 +19,7 @@
 
 namespace backstay::sim {
 
-/// Sees what the server does to the world while it does it.
+/// Sees what the server does to one endpoint while it does it.
 class ServerWatcher {
  public:
   virtual ~ServerWatcher() = default;
@@ -39,21 +41,23 @@ class ServerWatcher {
 /// them, with the threads' queues replaced by events. Its events die with it.
 class Server : public services::RolloutWorld, public services::CommitQueue {
  public:
-  Server(World& world, ServerWatcher& watcher);
+  using WatcherOf = std::function<ServerWatcher&(const std::string& endpoint)>;
+  Server(World& world, WatcherOf watcher_of);
 
-  /// Reads where everything was and brings it back. `forget`: what a sabotaged start takes for the newest rollout.
+  /// Reads where everything was and brings it back. `forget`: what a sabotaged start takes for the first endpoint's
+  /// newest rollout.
   void load(const std::optional<rollout::State>& forget);
   /// One turn of the control loop.
   void turn();
-  /// One client's request.
+  /// One client's request, to any endpoint.
   void serve_request();
 
   services::RolloutDriver& driver() { return driver_; }
   const services::RolloutDriver& driver() const { return driver_; }
-  const traffic::Split& split() const { return directory_.split(kEndpoint); }
+  const traffic::Split& split(const std::string& endpoint) const { return directory_.split(endpoint); }
   Timeline::Owner life() const { return life_; }
   /// As far as the server knows.
-  bool knows_ready(const std::string& version) const { return backends_.ready(kEndpoint, version); }
+  const monitor::KnownBackends& known() const { return backends_; }
 
   // RolloutWorld
   void set_traffic(const std::string& endpoint, const traffic::Split& split) override;
@@ -72,44 +76,44 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
     microseconds held_up;
     microseconds last{0};
   };
+  using Watched = monitor::WatchedEndpoint;
   void post(Queue& queue, std::function<void()> task);
-  void publish(const traffic::Split& split);
+  monitor::Threads threads();
+  void follow(const rollout::State& state, bool again);
+  Watched& find(const std::string& endpoint);
+  void publish(const std::string& endpoint, const traffic::Split& split);
   void take_status(const BackendStatus& status);
+  void serve(std::size_t endpoint);
   /// Outcomes are on their way through a ring.
   void deliver(const traffic::Outcome& outcome);
   void drain();
   void take(const traffic::Outcome& outcome);
   /// What the users of an answer are going to tell.
-  void expect_feedback(const traffic::Outcome& outcome, const VersionScript& script, std::size_t group, bool positive);
+  void expect_feedback(const traffic::Outcome& outcome, const VersionScript& script, bool positive);
   void tell_later(const Label& label, microseconds after);
   void take_feedback(const Label& label);
   void draw_values(traffic::Outcome& outcome, const VersionScript& script, std::size_t group, bool positive);
-  traffic::Outcome attempt(const gateway::Arm& arm, std::uint32_t candidate_ppm);
-  void show(const rollout::State& state, const Observation& observation);
-  void record(const rollout::State& state, const Observation& observation);
-  void write_recording();
-  void on_breach(const guardrails::Evidence& evidence);
-  void check_candidate();
+  traffic::Outcome attempt(std::size_t endpoint, const gateway::Arm& arm, std::uint32_t candidate_ppm);
+  void show(Watched& endpoint, const rollout::State& state, const Observation& observation);
+  void on_breach(Watched& endpoint, const guardrails::Evidence& evidence);
+  void check_candidate(const std::string& endpoint);
+  void tick(Watched& endpoint);
 
   World& world_;
-  ServerWatcher& watcher_;
+  WatcherOf watcher_of_;
   std::shared_ptr<const int> life_ = std::make_shared<const int>(0);
   gateway::RoutingCell cell_;
   gateway::RoutingDirectory directory_;
-  std::string policy_;  ///< A scenario's guardrails stay what they are.
-  monitor::GuardrailWatch watch_;
+  std::vector<Watched> endpoints_;
   monitor::KnownBackends backends_;
   Queue inbox_{microseconds(1'000), microseconds(5'000)};
   Queue backend_thread_{microseconds(5'000), microseconds(400'000)};  ///< Checking artifacts out takes its time.
-  monitor::StepCount step_;
-  monitor::RolloutClock clock_;
-  std::string recorded_;              ///< The rollout that is being recorded.
-  std::vector<Observation> waiting_;  ///< To be written.
-  Monotonic oldest_;                  ///< Of what is waiting.
   std::deque<traffic::Outcome> ring_;
   std::shared_ptr<const gateway::RoutingTable> table_;  ///< That the gateway goes by.
   bool loading_ = false;
   services::RolloutDriver driver_;
+  monitor::DependentReleases dependents_;
+  monitor::StandIn stand_in_;
 };
 
 /// "1.0.0 90%, 1.1.0 10%".

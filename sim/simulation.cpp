@@ -10,11 +10,15 @@ namespace backstay::sim {
 
 namespace {
 
-constexpr microseconds kQuiet = seconds(1);
+/// What the store could not do is tried again after 5 s.
+constexpr microseconds kQuiet = seconds(8);
 
 class Simulation {
  public:
   Simulation(const Scenario& scenario, bool keep_trace) : world_(scenario, keep_trace) {
+    for (const std::string& endpoint : scenario.endpoints)
+      checkers_.emplace(std::piecewise_construct, std::forward_as_tuple(endpoint),
+                        std::forward_as_tuple(world_, endpoint));
     world_.disk.on_commit([this](const rollout::Transition& transition) { committed(transition); });
     begin_life();
     for (const OperatorOrder& order : scenario.orders)
@@ -43,7 +47,8 @@ class Simulation {
         if (!settled()) quiet_from_.reset();
         if (settled() && !quiet_from_) quiet_from_ = world_.timeline.elapsed();
       }
-      checker_.settled();
+      for (auto& [endpoint, checker] : checkers_) checker.settled();
+      releases_.settled(*server_);
     } catch (const Violation& violation) {
       report.failure = violation.what;
     }
@@ -51,7 +56,8 @@ class Simulation {
     report.trace = world_.trace.text();
     report.digest = world_.trace.finish();
     report.boundaries = world_.boundary.passed();
-    report.stable = checker_.record().stable;
+    for (const auto& [endpoint, checker] : checkers_) report.stable[endpoint] = checker.record().stable;
+    counts_["refused"] += operators_.refused();
     report.counts = std::move(counts_);
     report.endings = std::move(endings_);
     return report;
@@ -60,34 +66,40 @@ class Simulation {
  private:
   void do_event() {
     if (world_.timeline.elapsed() > world_.scenario.calm_from + world_.scenario.settle_time)
-      checker_.fail("everything settles", "it doesn't");
+      fail(world_, "everything settles", "it doesn't");
     try {
       world_.timeline.step();
       operators_.read_answers();
-      checker_.after_event();
+      for (auto& [endpoint, checker] : checkers_) checker.after_event();
+      if (server_) releases_.after_event(*server_);
     } catch (const CrashSignal&) {
       end_life();
     }
   }
 
   bool settled() const {
-    return world_.timeline.elapsed() > world_.scenario.calm_from && server_ && !operators_.waiting() &&
-           server_->driver().active(kEndpoint) == nullptr && server_->driver().pending(kEndpoint) == 0;
+    if (world_.timeline.elapsed() <= world_.scenario.calm_from || !server_ || operators_.waiting()) return false;
+    const services::RolloutDriver& driver = server_->driver();
+    return std::all_of(checkers_.begin(), checkers_.end(), [&](const auto& item) {
+      return driver.active(item.first) == nullptr && driver.pending(item.first) == 0;
+    });
   }
 
   void begin_life() {
-    server_ = std::make_unique<Server>(world_, checker_);
-    checker_.life_begins(*server_);
+    server_ = std::make_unique<Server>(
+        world_, [this](const std::string& endpoint) -> ServerWatcher& { return checkers_.at(endpoint); });
+    for (auto& [endpoint, checker] : checkers_) checker.life_begins(*server_);
     world_.trace.line("server starts");
     try {
-      const bool forget = world_.scenario.sabotage == Sabotage::kForgetsRollback && checker_.newest() != nullptr &&
-                          checker_.newest()->phase == rollout::Phase::kRolledBack;
+      const rollout::State* newest = checkers_.at(kEndpoint).newest();
+      const bool forget = world_.scenario.sabotage == Sabotage::kForgetsRollback && newest != nullptr &&
+                          newest->phase == rollout::Phase::kRolledBack;
       server_->load(forget ? before_rollback_ : std::nullopt);
     } catch (const CrashSignal&) {
       end_life();
       return;
     }
-    checker_.loaded();
+    for (auto& [endpoint, checker] : checkers_) checker.loaded();
     operators_.server_is_back(*server_);
     turn();
     request();
@@ -96,7 +108,7 @@ class Simulation {
   void end_life() {
     ++counts_["restarts"];
     operators_.server_is_gone();
-    checker_.life_ends();
+    for (auto& [endpoint, checker] : checkers_) checker.life_ends();
     server_.reset();
     world_.fleet.end_all();
     world_.disk.cut_off();
@@ -124,25 +136,37 @@ class Simulation {
   /// What people paused they resume some day, and what they are asked for they approve.
   void resume_when_calm() {
     world_.timeline.at(std::max(world_.scenario.calm_from, world_.timeline.elapsed() + seconds(1)), [this] {
-      const rollout::State* active = server_ ? server_->driver().active(kEndpoint) : nullptr;
-      if (active != nullptr && active->paused)
-        operators_.order(server_.get(), {world_.timeline.elapsed(), OperatorOrder::Kind::kResume, "", {}});
-      if (active != nullptr && rollout::can_approve(*active))
-        operators_.order(server_.get(), {world_.timeline.elapsed(), OperatorOrder::Kind::kApprove, "", {}});
+      for (const auto& [endpoint, checker] : checkers_) help_on(endpoint);
       resume_when_calm();
     });
   }
 
+  void help_on(const std::string& endpoint) {
+    const rollout::State* active = server_ ? server_->driver().active(endpoint) : nullptr;
+    if (active == nullptr) return;
+    OperatorOrder order;
+    order.at = world_.timeline.elapsed();
+    order.endpoint = endpoint;
+    order.kind = OperatorOrder::Kind::kResume;
+    if (active->paused) operators_.order(server_.get(), order);
+    order.kind = OperatorOrder::Kind::kApprove;
+    if (rollout::can_approve(*active)) operators_.order(server_.get(), order);
+  }
+
   void committed(const rollout::Transition& transition) {
     const rollout::State& state = transition.state;
+    const bool first = state.endpoint == kEndpoint;
     if (state.phase == rollout::Phase::kRolledBack) {
       ++counts_[state.cause->trigger];
-    } else {
+    } else if (first) {
       before_rollback_ = state;
     }
     if (state.phase == rollout::Phase::kDone) ++counts_[state.revert ? "reverted" : "done"];
+    if (state.phase == rollout::Phase::kDone && state.revert && state.started_by == rollout::kSelf)
+      ++counts_["returned by itself"];
     if (rollout::is_final(state.phase)) note_end(state);
-    checker_.committed(transition);
+    checkers_.at(state.endpoint).committed(transition);
+    releases_.committed(state, state.forced);
   }
 
   /// A commit may be told again.
@@ -152,13 +176,15 @@ class Simulation {
     ending.how = state.cause ? state.cause->trigger : state.revert ? "reverted" : "done";
     if (ending.how == "guardrail") ending.guardrail = state.cause->reason.substr(0, state.cause->reason.find(':'));
     ending.at = world_.timeline.elapsed();
-    ending.requests = checker_.served_by(state.candidate);
+    ending.requests = checkers_.at(state.endpoint).served_by(state.candidate);
     if (ended_.insert(state.id).second) endings_.push_back(std::move(ending));
   }
 
   World world_;
-  Checker checker_{world_};
-  Operators operators_{world_, checker_};
+  std::map<std::string, Checker> checkers_;  ///< By endpoint.
+  ReleaseChecker releases_{world_};
+  Operators operators_{world_, [this](const std::string& endpoint) -> Checker& { return checkers_.at(endpoint); },
+                       releases_};
   std::unique_ptr<Server> server_;
   std::optional<rollout::State> before_rollback_;  ///< For the sabotage that forgets.
   std::optional<microseconds> quiet_from_;

@@ -22,10 +22,10 @@ struct Ending {
 
 /// How a run went.
 struct Report {
-  std::string failure;  ///< The promise that was broken and how; empty: none.
-  std::string trace;    ///< When it was asked for.
-  std::string digest;   ///< Of the trace.
-  std::string stable;   ///< At the end.
+  std::string failure;                        ///< The promise that was broken and how; empty: none.
+  std::string trace;                          ///< When it was asked for.
+  std::string digest;                         ///< Of the trace.
+  std::map<std::string, std::string> stable;  ///< At the end, by endpoint.
   std::uint64_t boundaries = 0;
   std::vector<Ending> endings{};
   std::map<std::string, unsigned> counts;  ///< "restarts", "done", "guardrail", "manual", ...: what the run has met.

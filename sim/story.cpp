@@ -53,6 +53,14 @@ void read_version(Fields& fields, VersionScript& out) {
   read_share(fields, "reported", out.reported);
   read_duration(fields, "latency", out.latency);
   read_duration(fields, "starts_in", out.start_time);
+  fields.optional("endpoint", out.endpoint);
+  fields.optional("needs", out.needs);
+  std::string habit;
+  fields.optional("habit", habit);
+  if (habit == "dies serving") out.habit = Habit::kDiesServing;
+  if (!habit.empty() && out.habit == Habit::kSteady)
+    fields.fail("habit", "is none that a story knows", "habit: dies serving, together with lifetime.");
+  read_duration(fields, "lifetime", out.lifetime);
   out.sensitivity = read_shares(fields, "sensitivity");
   std::map<std::string, std::string> values;
   fields.flattened("values", values);
@@ -64,20 +72,30 @@ void read_version(Fields& fields, VersionScript& out) {
   }
 }
 
+std::string endpoint_of(const std::string& version, const Scenario& scenario) {
+  for (const VersionScript& script : scenario.versions)
+    if (script.version == version) return script.endpoint;
+  return kEndpoint;  // It is told of when all are known.
+}
+
 void read_event(Fields& fields, Scenario& out) {
   microseconds at{0};
   read_duration(fields, "at", at);
   OperatorOrder order;
   order.at = at;
+  fields.optional("endpoint", order.endpoint);
   int what = 0;
   if (fields.has("deploy")) {
     fields.optional("deploy", order.version);
+    order.endpoint = endpoint_of(order.version, out);
     order.plan = rollout::blue_green_plan();
     out.orders.push_back(order);
     ++what;
   }
   if (fields.has("roll_out")) {
     fields.optional("roll_out", order.version);
+    order.endpoint = endpoint_of(order.version, out);
+    fields.optional("forced", order.forced);
     order.plan = rollout::default_plan();
     fields.object("plan", [&](Fields& plan) { wire::read_plan(plan, order.plan); });
     if (auto valid = order.plan.validate(); !valid) fields.fail("plan", valid.error().message, valid.error().hint);
@@ -179,6 +197,15 @@ void check_names(Fields& fields, const Story& story) {
   for (const OperatorOrder& order : story.scenario.orders)
     if (order.kind == Kind::kStart && !known(order.version))
       fields.fail("events", fmt::format("name {}, which no version is", order.version), "Describe it under versions.");
+  const auto is_endpoint = [&](const std::string& name) {
+    const std::vector<std::string>& all = story.scenario.endpoints;
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  for (const OperatorOrder& order : story.scenario.orders)
+    if (!is_endpoint(order.endpoint))
+      fields.fail("events", "name the endpoint " + order.endpoint, "No version has it.");
+  for (const auto& [endpoint, version] : story.stable)
+    if (!is_endpoint(endpoint)) fields.fail("stable_at", "names the endpoint " + endpoint, "No version has it.");
   for (const Expectation& ending : story.endings)
     if (!known(ending.version))
       fields.fail("ends", fmt::format("names {}", ending.version), "No version is called so.");
@@ -212,7 +239,12 @@ Result<Story> story_from(const std::string& name, const std::string& yaml) {
   if (rate == 0 || rate > 1'000) fields.fail("requests_per_second", "is not from 1 to 1000", "10 is usual.");
   scenario.requests_per_second = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(rate, 1, 1'000));
   fields.optional("seeds", story.seeds);
-  fields.each("versions", [&](Fields& item) { read_version(item, scenario.versions.emplace_back()); });
+  fields.each("versions", [&](Fields& item) {
+    VersionScript& added = scenario.versions.emplace_back();
+    read_version(item, added);
+    if (std::find(scenario.endpoints.begin(), scenario.endpoints.end(), added.endpoint) == scenario.endpoints.end())
+      scenario.endpoints.push_back(added.endpoint);
+  });
   fields.object("feedback", [&](Fields& item) {
     read_duration(item, "after", scenario.feedback.after);
     read_share(item, "lost", scenario.feedback.lost);
@@ -226,7 +258,8 @@ Result<Story> story_from(const std::string& name, const std::string& yaml) {
   scenario.family = policy.family;
   fields.each("events", [&](Fields& item) { read_event(item, scenario); });
   fields.each("ends", [&](Fields& item) { read_ending(item, story.endings.emplace_back()); });
-  fields.required("stable", story.stable);
+  fields.required("stable", story.stable[kEndpoint]);
+  fields.flattened("stable_at", story.stable);
   check_names(fields, story);
   TRY_DO(fields.finish());
   if (scenario.versions.empty() || story.endings.empty() || story.seeds == 0)
@@ -253,7 +286,9 @@ std::string check(const Story& story, const Report& report) {
     if (wanted.before && found->at > *wanted.before) return seen + ": too late.";
     if (wanted.requests_at_most && found->requests > *wanted.requests_at_most) return seen + ": too many.";
   }
-  if (report.stable != story.stable) return fmt::format("{} is stable, not {}.", report.stable, story.stable);
+  for (const auto& [endpoint, version] : story.stable)
+    if (report.stable.at(endpoint) != version)
+      return fmt::format("{} is stable at {}, not {}.", report.stable.at(endpoint), endpoint, version);
   return "";
 }
 

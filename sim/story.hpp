@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,9 +26,9 @@ struct Story {
   std::string title;
   std::string text;
   Scenario scenario;
-  std::uint64_t seeds = 20;          ///< It has to end so with each of these many.
-  std::vector<Expectation> endings;  ///< Of the versions that it names; others may end as they like.
-  std::string stable;                ///< At the end.
+  std::uint64_t seeds = 20;                   ///< It has to end so with each of these many.
+  std::vector<Expectation> endings;           ///< Of the versions that it names; others may end as they like.
+  std::map<std::string, std::string> stable;  ///< At the end, by endpoint.
 };
 
 /// Strict: unknown keys are refused with the nearest valid one. `name` is what errors call it.

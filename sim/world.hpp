@@ -15,9 +15,6 @@
 
 namespace backstay::sim {
 
-inline constexpr const char* kEndpoint = "diagnosis";
-inline constexpr const char* kModel = "breast-cancer";
-
 /// What outlives the server: time, chance, the disk. And what ends with it but is not part of it: its backends.
 struct World {
   World(const Scenario& s, bool keep_trace) : scenario(s), random(s.seed ^ 0x5eed), trace(timeline, keep_trace) {}

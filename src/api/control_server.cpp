@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "api/answer.hpp"
+#include "api/http_listener.hpp"
 #include "api/openapi.hpp"
 #include "api/routes.hpp"
 
@@ -21,8 +22,6 @@ namespace {
 
 constexpr std::size_t kMaxJsonBytes = 16 * 1024 * 1024;
 constexpr std::size_t kThreads = 16;
-/// A connection has a thread as long as it lasts: after so many requests it is another one's turn.
-constexpr std::size_t kRequestsPerConnection = 100;
 
 bool same_secret(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -66,10 +65,7 @@ class ControlServer::Routes {
  public:
   Routes(std::string token, Ports ports)
       : token_(std::move(token)), ports_(std::move(ports)), router_(server_, ports_.answers) {
-    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.set_payload_max_length(std::numeric_limits<std::size_t>::max());
-    server_.set_keep_alive_timeout(2);
-    server_.set_keep_alive_max_count(kRequestsPerConnection);
     server_.set_tcp_nodelay(true);
     server_.set_pre_routing_handler([this](const Request& request, Response& response) {
       return admit(request, response) ? httplib::Server::HandlerResponse::Unhandled
@@ -107,6 +103,7 @@ class ControlServer::Routes {
     if (bound < 0)
       return Unexpected(ErrorCode::kUnavailable, fmt::format("The control address {}:{} can't be used.", host, port),
                         "Another program has it, or it is not this machine's: set control.listen to another one.");
+    server_.widen_backlog();
     port_ = static_cast<std::uint16_t>(bound);
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     while (!server_.is_running()) std::this_thread::yield();  // stop() is lost on one that does not run yet.
@@ -156,7 +153,7 @@ class ControlServer::Routes {
 
   const std::string token_;
   const Ports ports_;
-  httplib::Server server_;
+  HttpListener server_{kThreads};
   Router router_;
   std::uint16_t port_ = 0;
   std::thread thread_;

@@ -6,9 +6,11 @@
 #include "api/answer.hpp"
 #include "api/json.hpp"
 #include "api/routes.hpp"
+#include "domain/traffic/text_value.hpp"
 #include "services/accept_scan.hpp"
 #include "services/check_rollout.hpp"
 #include "services/choose_return.hpp"
+#include "services/find_dependents.hpp"
 #include "wire/document.hpp"
 #include "wire/rollout_json.hpp"
 
@@ -61,7 +63,10 @@ void read_feedback(wire::Fields& fields, const char* list, const char* value, Fe
     label.value = 1;
     item.required("prediction_id", id);
     if (kind == FeedbackKind::kLabel) {
-      item.required(value, label.value);
+      std::string text;
+      if (!item.has(value)) item.fail(value, "is missing", fmt::format("Add {}.", value));
+      item.optional_number_or_text(value, label.value, text);
+      if (!text.empty()) label.value = traffic::text_number(text);
     } else {
       item.optional(value, label.value);
     }
@@ -153,8 +158,10 @@ std::string stable_is_down(const Ports& ports, const std::string& endpoint) {
       return backend.version == item.stable && backend.state == BackendState::kReady;
     });
     if (!ready)
-      return fmt::format("{}, which serves now, is not ready itself: a rollback would lead to it all the same.",
-                         item.stable);
+      return fmt::format(
+          "{}, which serves now, is not ready itself: after a rollback a version of before it would "
+          "have to take its place.",
+          item.stable);
   }
   return "";
 }
@@ -204,6 +211,8 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);
   if (std::string down = stable_is_down(ports, endpoint); !down.empty()) warnings.push_back(std::move(down));
   for (std::string& told : ports.monitor.little_traffic(endpoint).get()) warnings.push_back(std::move(told));
+  TRY(const std::vector<std::string> broken, services::needs_that_end(ports.records, endpoint, ref));
+  warnings.insert(warnings.end(), broken.begin(), broken.end());
   if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
 }

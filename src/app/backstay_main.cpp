@@ -30,6 +30,7 @@ class OpenedDirectory : public cli::OpenRegistry {
   }
   RecordCheck& record_check() override { return directory_.ledger(); }
   NotificationStore& notifications() override { return directory_.ledger(); }
+  bool server_runs() override { return directory_.server_runs(); }
   LiveWindowStore& live_windows() override { return directory_.live_windows(); }
   RecordingStore& recordings() override { return directory_.recordings(); }
   BlobUpkeep& blob_upkeep() override { return directory_.blob_upkeep(); }

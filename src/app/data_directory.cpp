@@ -40,6 +40,14 @@ Result<void> write_private(const fs::path& path, const std::string& text) {
   return Unexpected(error_from_errno(why, "cannot write " + path.string()));
 }
 
+/// A lock of all of a file, for fcntl.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 }  // namespace
 
 Result<DataDirectory> DataDirectory::open(const fs::path& root) {
@@ -63,6 +71,9 @@ Result<void> DataDirectory::lock_for_server() {
   lock_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock_) return failed("cannot open " + path.string());
   if (flock(lock_.get(), LOCK_EX | LOCK_NB) == 0) {
+    // Unlike flock's, this one can be asked for without taking it.
+    struct flock whole = whole_file();
+    if (fcntl(lock_.get(), F_OFD_SETLK, &whole) != 0) return failed("cannot lock " + path.string());
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(root_ / "serving", ignored)) {
       // A version's folder has its name when it is complete, and begins with a dot before.
@@ -73,6 +84,12 @@ Result<void> DataDirectory::lock_for_server() {
   if (errno != EWOULDBLOCK) return failed("cannot lock " + path.string());
   return Unexpected(ErrorCode::kConflict, fmt::format("A server runs on {} already.", root_.string()),
                     "Stop it first, or give this one a data_dir of its own.");
+}
+
+bool DataDirectory::server_runs() const {
+  const Descriptor lock(::open((root_ / "control" / "lock").c_str(), O_RDWR | O_CLOEXEC));
+  struct flock whole = whole_file();
+  return lock && fcntl(lock.get(), F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }
 
 Result<std::string> DataDirectory::control_token() const {

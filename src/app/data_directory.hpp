@@ -45,6 +45,8 @@ class DataDirectory {
   /// One server per data directory; kConflict when another one runs. Held until this object goes. Removes what a server
   /// that was killed had half checked out.
   Result<void> lock_for_server();
+  /// Whether some process has that lock.
+  bool server_runs() const;
   /// The secret that control clients show; made by the first server.
   Result<std::string> control_token() const;
   /// Signs the audit log's checkpoints; made by the first who asks.

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <set>
 
 #include "api/control_server.hpp"
@@ -51,10 +52,20 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Clients get what is left when backends, the store and orders have theirs.
+int highest_client_descriptor() {
+  constexpr rlim_t kReserve = 512;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > std::numeric_limits<int>::max())
+    return std::numeric_limits<int>::max();
+  return static_cast<int>(limit.rlim_cur - std::min(kReserve, limit.rlim_cur / 3));
+}
+
 gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue& answers) {
   gateway::GatewayConfig out;
   out.listen = config.gateway_listen;
   out.threads = config.gateway_threads;
+  out.highest_client = highest_client_descriptor();
   for (const EndpointConfig& endpoint : config.endpoints) {
     gateway::EndpointConfig item;
     item.name = endpoint.name;
@@ -133,11 +144,12 @@ class Server {
     TRY(std::vector<notify::Target> targets, load_targets(config_.notifications));
     targets.push_back(notify::log_target());
     dispatcher_ = std::make_unique<notify::Dispatcher>(
-        notify::Dispatcher::Ports{
+        notify::Ports{
             data_->ledger(), data_->ledger(), messenger_, system_clock(),
-            [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); }},
+            [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); },
+            [](const std::string& line) { fmt::print(stderr, "{}\n", line); }},
         std::move(targets));
-    dispatcher_->start();
+    TRY_DO(dispatcher_->start());
     monitor_ = std::make_unique<monitor::Monitor>(
         monitor::Monitor::Ports{
             *gateway_, routing_, *supervisor_, data_->ledger(), data_->ledger(), data_->ledger(), *predictions_,
@@ -159,6 +171,9 @@ class Server {
             },
             [this](const std::string& endpoint, const std::string& version) {
               if (live::LiveProfiles* live = watching_.load()) live->errors_rose(endpoint, version);
+            },
+            [this](const EndpointRecord& record, const services::IsWarm& is_warm) {
+              return services::choose_return(records(), record, release_rules(record.endpoint), is_warm);
             }},
         endpoints);
     TRY(uploads_, services::Uploads::open(data_->blobs(), data_->root() / "uploads", kUploadLifetime, system_clock()));
@@ -369,7 +384,7 @@ Result<void> test_notification(const std::filesystem::path& config_file, const s
     notice.endpoint = config.endpoints.front().name;
     notice.actor = "backstay";
     notice.reason = "This is a test of the notification target " + name + ": nothing was released.";
-    const notify::Delivery delivery = notify::deliver(notify::CurlMessenger(), target, notice, notice.at);
+    const notify::Delivery delivery = notify::deliver(notify::CurlMessenger(), target, notice, system_clock());
     if (delivery.delivered) return {};
     return Unexpected(ErrorCode::kUnavailable, fmt::format("{} was not told. {}", name, delivery.why_not),
                       "Check its address and secret in the configuration.");

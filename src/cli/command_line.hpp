@@ -40,6 +40,7 @@ class OpenRegistry {
   virtual RecordCheck& record_check() = 0;
   virtual RecordingStore& recordings() = 0;
   virtual NotificationStore& notifications() = 0;
+  virtual bool server_runs() = 0;
   virtual LiveWindowStore& live_windows() = 0;
   /// The blobs of another data directory, or of a folder of blobs, to read from.
   virtual Result<std::unique_ptr<BlobStore>> open_other(const std::filesystem::path& path) = 0;

@@ -3,6 +3,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -28,7 +29,7 @@ struct Arguments {
   std::string plan_file;
   std::string to;
   std::string prediction;
-  std::optional<double> label;
+  std::string label;  ///< A number or, of a class, its name.
   bool report = false;
   bool conversion = false;
   bool blue_green = false;
@@ -120,18 +121,21 @@ Result<ExitCode> status(const Context& context, const Arguments& a) {
 Result<ExitCode> feedback(const Context& context, const Arguments& a) {
   TRY(const ControlClient client, ControlClient::of(context.common.data_dir));
   json item{{"prediction_id", a.prediction}};
-  const char* list = "labels";
-  if (a.report) {
-    list = "reports";
-    if (a.label) item["severity"] = *a.label;
-  } else if (a.conversion) {
-    list = "conversions";
-    if (a.label) item["value"] = *a.label;
+  double number = 0;
+  const auto [end, problem] = std::from_chars(a.label.data(), a.label.data() + a.label.size(), number);
+  const bool is_number = problem == std::errc{} && end == a.label.data() + a.label.size();
+  const json value = is_number ? json(number) : json(a.label);
+  const char* list = a.report ? "reports" : a.conversion ? "conversions" : "labels";
+  if (a.report || a.conversion) {
+    if (!a.label.empty() && !is_number)
+      return Unexpected(ErrorCode::kInvalidArgument, fmt::format("'{}' is not a number.", a.label),
+                        "A report may have a severity, a conversion a value.");
+    if (!a.label.empty()) item[a.report ? "severity" : "value"] = value;
   } else {
-    if (!a.label)
+    if (a.label.empty())
       return Unexpected(ErrorCode::kInvalidArgument, "The label is missing.",
                         "Say what the prediction should have been, or write --report or --conversion.");
-    item["label"] = *a.label;
+    item["label"] = value;
   }
   TRY(const json result, client.post("/v1/feedback", {{list, {item}}}));
   if (context.common.json) {
@@ -189,7 +193,7 @@ void add_release_commands(const Context& context) {
   command = context.add(context.app, "feedback", "Tell what a prediction should have been",
                         "backstay feedback 5f2e9c0d4b7a41c6a3d8e1f00b9c7d21 1");
   command->add_option("PREDICTION", a.prediction, "The Backstay-Prediction-Id of the answer")->required();
-  command->add_option("LABEL", a.label, "1 or 0, or a value");
+  command->add_option("LABEL", a.label, "1 or 0, a value, or a class by its name");
   CLI::Option* report = command->add_flag("--report", a.report, "A user complained about the answer");
   command->add_flag("--conversion", a.conversion, "A user did what was hoped for")->excludes(report);
   context.on(command, [context, arguments] { return feedback(context, *arguments); });

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,9 @@ struct GatewayConfig {
   milliseconds head_timeout{15'000};
   milliseconds body_timeout{60'000};  ///< Between two pieces of a body, either way.
   milliseconds idle_timeout{75'000};
+  /// The highest file descriptor that a client's connection may have; beyond it they are closed. What is left is for
+  /// backends, the store and whoever has to act while clients take all that they can get.
+  int highest_client = std::numeric_limits<int>::max();
   AnswerQueue* answers =
       nullptr;  ///< Where copies go: a ring per thread; outlives the gateway. nullptr: none are made.
 };

@@ -8,6 +8,8 @@
 #include <limits>
 #include <optional>
 
+#include "domain/traffic/text_value.hpp"
+
 namespace backstay::gateway {
 
 struct ValueReader::Parser {
@@ -19,17 +21,19 @@ namespace {
 
 constexpr std::size_t kMostDimensions = 8;
 
-/// What is larger than any float is no number to work with.
+/// What is larger than any float is no number to work with, nor is what stands for a text.
 float single(double number) {
   constexpr double kLargest = std::numeric_limits<float>::max();
-  return std::abs(number) <= kLargest ? static_cast<float>(number) : traffic::kNoValue;
+  return std::abs(number) <= kLargest && !traffic::is_text(number) ? static_cast<float>(number) : traffic::kNoValue;
 }
 
+/// A text that is a number is one, and true and false are what they are in JSON.
 float from_text(std::string_view text) {
+  if (text == "true" || text == "false") return text == "true" ? 1.0F : 0.0F;
   double value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = problem == std::errc{} && end == text.data() + text.size();
-  return whole ? single(value) : traffic::kNoValue;
+  return whole ? single(value) : traffic::text_number(text);
 }
 
 float from_value(simdjson::ondemand::value& found) {
@@ -41,6 +45,9 @@ float from_value(simdjson::ondemand::value& found) {
   } else if (type == simdjson::ondemand::json_type::boolean) {
     bool truth = false;
     if (found.get_bool().get(truth) == simdjson::SUCCESS) return truth ? 1.0F : 0.0F;
+  } else if (type == simdjson::ondemand::json_type::string) {
+    std::string_view text;
+    if (found.get_string().get(text) == simdjson::SUCCESS) return from_text(text);
   }
   return traffic::kNoValue;
 }
@@ -161,7 +168,8 @@ float from_tensor(simdjson::ondemand::document& document, const char* tensors, c
 void read_head(const std::vector<ValueSource>& sources, ValueSource::Of of, const http1::Head& head,
                ValueReader::Values& values) {
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
-    if (sources[i].of == of && !sources[i].header.empty()) values[i] = from_text(head.find(sources[i].header));
+    if (sources[i].of == of && !sources[i].header.empty())
+      if (const std::string_view text = head.find(sources[i].header); !text.empty()) values[i] = from_text(text);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 
 namespace backstay::gateway {
 
-/// Where a number is: a JSON pointer (RFC 6901) into the body, a header, or an element of an output tensor (of a
-/// request: an input tensor) of the Open Inference Protocol (v2) in JSON. Exactly one is set.
+/// Where a number or a text is: a JSON pointer (RFC 6901) into the body, a header, or an element of an output tensor
+/// (of a request: an input tensor) of the Open Inference Protocol (v2) in JSON. Exactly one is set.
 struct ValueSource {
   enum class Of : std::uint8_t { kResponse, kRequest };
   std::string json_pointer;
@@ -37,9 +37,9 @@ class ValueReader {
   ~ValueReader();
 
   using Values = std::array<float, traffic::kMaxValues>;
-  /// What is of the response. Numbers as they are, true and false as 1 and 0; kNoValue for what is absent, not a
-  /// number, or in a body that is not JSON. `body` is the content (after any chunking is undone); `sources` has at most
-  /// kMaxValues entries.
+  /// What is of the response. Numbers as they are, also those that are written as texts, true and false as 1 and 0,
+  /// other texts as traffic::text_number(); kNoValue for what is absent, or in a body that is not JSON. `body` is the
+  /// content (after any chunking is undone); `sources` has at most kMaxValues entries.
   Values read(const std::vector<ValueSource>& sources, const http1::Head& head, std::string_view body);
   /// The same, into its places in `values`, when head and body are not at hand together.
   void read_response_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values);

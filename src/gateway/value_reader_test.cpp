@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "domain/traffic/text_value.hpp"
+
 namespace backstay::gateway {
 namespace {
 
@@ -39,9 +41,18 @@ TEST_F(ValueReaderTest, HasNoValueForAnElementThatThereIsNot) {
   EXPECT_TRUE(std::isnan(element("other", {0}, kFlat)));
   EXPECT_TRUE(std::isnan(element("scores", {0}, R"({"outputs":7})")));
   EXPECT_TRUE(std::isnan(element("s", {0}, R"({"outputs":[{"name":"s","data":[1]}]})")));
-  EXPECT_TRUE(std::isnan(element("s", {0}, R"({"outputs":[{"name":"s","shape":[1],"data":["x"]}]})")));
   EXPECT_TRUE(std::isnan(element("s", {0, 1}, R"({"outputs":[{"name":"s","shape":[1,2],"data":[[1)")));
   EXPECT_TRUE(std::isnan(element("s", {}, R"({"outputs":[{"name":"s","data":)" + std::string(500, '[') + "1")));
+}
+
+TEST_F(ValueReaderTest, ATextIsTheNumberThatItIsOrTheOneThatStandsForIt) {
+  const std::string body =
+      R"({"site":"K\u00f6ln","code":"007","beta":"true","outputs":[{"name":"c","shape":[2],"data":["cat","dog"]}]})";
+  EXPECT_EQ(read({"/site", ""}, body), traffic::text_number("Köln"));
+  EXPECT_EQ(read({"/code", ""}, body), 7);
+  EXPECT_EQ(read({"/beta", ""}, body), 1);
+  EXPECT_EQ(element("c", {1}, body), traffic::text_number("dog"));
+  EXPECT_TRUE(std::isnan(read({"/x", ""}, R"({"x":-2e30})"))) << "No number is taken for a text.";
 }
 
 TEST_F(ValueReaderTest, FindsKeysThatAreWrittenWithEscapes) {

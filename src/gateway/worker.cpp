@@ -44,7 +44,9 @@ void Worker::run(int listener) {
 
 void Worker::accept_one(int listener) {
   auto socket = accept_connection(listener);
-  if (!socket) {
+  // The lowest free number is taken: a high one means that many are open.
+  const bool none_left = !socket || socket->get() > config.highest_client;
+  if (none_left) {
     reactor.pause_accepting();
   } else if (*socket) {
     run_detached(serve_client(*this, *std::move(socket)));

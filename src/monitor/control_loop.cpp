@@ -35,8 +35,8 @@ Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
       backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
       feedback_(ports_.predictions, inbox_, ports_.clock,
                 [this](const Prediction& prediction, const Label& label) { take_feedback(prediction, label); }),
-      dependents_(
-          {driver_, commit_thread_, inbox_, ports_.audit, ports_.clock, ports_.find_dependents, ports_.stored}) {
+      dependents_({driver_, threads(), ports_.audit, ports_.clock, ports_.find_dependents, ports_.stored}),
+      stand_in_({driver_, threads(), ports_.audit, ports_.clock, ports_.choose_return, ports_.stored}) {
   for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
 }
 
@@ -61,7 +61,7 @@ Result<void> Monitor::Loop::start() {
   for (const LabelTotal& total : totals)
     for (WatchedEndpoint& endpoint : endpoints_)
       if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].take(total);
-  for (const rollout::State& state : ended) dependents_.after(state, backends_.known(), true);
+  for (const rollout::State& state : ended) follow(state, true);
   thread_ = std::thread([this] { run(); });
   start_examiners();
   return {};
@@ -167,9 +167,19 @@ void Monitor::Loop::submit(const rollout::Transition& transition, const std::str
     inbox_.post([this, result = std::move(result), done, state = transition.state] {
       --commits_;
       done(result);
-      if (result) dependents_.after(state, backends_.known(), false);
+      if (result) follow(state, false);
     });
   });
+}
+
+void Monitor::Loop::follow(const rollout::State& state, bool again) {
+  dependents_.after(state, backends_.known(), again);
+  stand_in_.after(state, backends_.known());
+}
+
+Threads Monitor::Loop::threads() {
+  return {[this](auto task) { commit_thread_.post(std::move(task)); },
+          [this](auto task) { inbox_.post(std::move(task)); }};
 }
 
 void Monitor::Loop::tell_if_ready() {
@@ -366,6 +376,7 @@ void Monitor::Loop::check_candidates() {
 void Monitor::Loop::tick() {
   feedback_.tick();
   dependents_.tick();
+  stand_in_.tick(backends_.known());
   for (WatchedEndpoint& endpoint : endpoints_) {
     const rollout::State* state = driver_.active(endpoint.config.name);
     record_progress(endpoint);

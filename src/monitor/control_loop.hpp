@@ -8,6 +8,7 @@
 #include "monitor/feedback.hpp"
 #include "monitor/inbox.hpp"
 #include "monitor/monitor.hpp"
+#include "monitor/stand_in.hpp"
 #include "monitor/task_thread.hpp"
 #include "monitor/watched_endpoint.hpp"
 #include "services/drive_rollout.hpp"
@@ -67,6 +68,9 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
 
  private:
   void tell_if_ready();
+  /// The decision is durable, since now or since before this start: what follows from it elsewhere.
+  void follow(const rollout::State& state, bool again);
+  Threads threads();
 
   WatchedEndpoint& find(const std::string& name);
   void run();
@@ -111,6 +115,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   Feedback feedback_;
   TaskThread commit_thread_;
   DependentReleases dependents_;
+  StandIn stand_in_;
   std::unique_ptr<Examiners> examiners_;  ///< From start() on; posts to the inbox.
 };
 

@@ -32,19 +32,21 @@ Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std
 void DependentReleases::after(const rollout::State& state, const KnownBackends& known, bool again) {
   if (!ports_.find || !leaves_a_version(state)) return;
   // The thread that stores has a copy: the original is this thread's.
-  ports_.storing.post([this, state, &original = known, known, again] {
+  ports_.threads.storing([this, state, &original = known, known, again] {
     auto found = ports_.find(state, [&known](const std::string& endpoint, const std::string& version) {
       return known.ready(endpoint, version);
     });
     if (!found) {
-      ports_.inbox.post([this, state, &original, again] {
+      ports_.threads.loop([this, state, &original, again] {
         try_again([this, state, &original, again] { after(state, original, again); });
       });
       return;
     }
     if (found->empty()) return;
-    ports_.inbox.post([this, again, found = *std::move(found)] {
-      for (const services::Dependent& dependent : found) take(dependent, again);
+    ports_.threads.loop([this, state, &original, again, found = *std::move(found)] {
+      bool all = true;
+      for (const services::Dependent& dependent : found) all = take(dependent, again) && all;
+      if (!all) try_again([this, state, &original, again] { after(state, original, again); });
     });
   });
 }
@@ -59,24 +61,39 @@ void DependentReleases::try_again(std::function<void()> task) {
   due_ = ports_.clock.monotonic() + kTryAgainAfter;
 }
 
-void DependentReleases::take(const services::Dependent& dependent, bool again) {
+bool DependentReleases::take(const services::Dependent& dependent, bool again) {
   const std::string& name = dependent.endpoint;
-  if (!ports_.driver.knows(name)) return;  // The configuration no longer names it: it serves nothing.
-  if (dependent.unknown) return flag(dependent, "", again);
-  const rollout::State* active = ports_.driver.active(name);
-  if (dependent.candidate) {
-    if (active == nullptr || active->candidate != dependent.version) return;
-    // Taking a return back would leave the endpoint with what it was to get away from.
-    if (active->revert) return flag(dependent, fmt::format("{} returns to it.", active->id), again);
-    ports_.driver.handle(name, rollout::DependencyLost{dependent.reason, dependent.evidence});
-    return;
+  if (!ports_.driver.knows(name)) return true;  // The configuration no longer names it: it serves nothing.
+  if (dependent.unknown) {
+    flag(dependent, "", again);
+    return true;
   }
-  if (ports_.driver.record(name).stable != dependent.version) return;
-  if (dependent.target.version.empty()) return flag(dependent, dependent.target.why, again);
+  if (dependent.candidate) return take_candidate(dependent, again);
+  if (ports_.driver.record(name).stable != dependent.version) return true;
+  if (dependent.target.version.empty()) {
+    flag(dependent, dependent.target.why, again);
+    return true;
+  }
   ports_.driver.leave_stable(name, {dependent.target.version, dependent.target.evidence, dependent.target.instead},
                              rollout::kSelf, dependent.reason, [this, dependent, again](const Result<void>& result) {
                                if (!result) flag(dependent, result.error().message, again);
                              });
+  return true;
+}
+
+bool DependentReleases::take_candidate(const services::Dependent& dependent, bool again) {
+  const std::string& name = dependent.endpoint;
+  const rollout::State* latest = ports_.driver.decided(name);
+  if (latest == nullptr || latest->candidate != dependent.version) return true;
+  if (latest->phase == rollout::Phase::kDone) return false;
+  if (latest->phase == rollout::Phase::kRolledBack) return true;
+  // Taking a return back would leave the endpoint with what it was to get away from.
+  if (latest->revert) {
+    flag(dependent, fmt::format("{} returns to it.", latest->id), again);
+  } else {
+    ports_.driver.handle(name, rollout::DependencyLost{dependent.reason, dependent.evidence});
+  }
+  return true;
 }
 
 void DependentReleases::flag(const services::Dependent& dependent, const std::string& why, bool again) {
@@ -90,14 +107,14 @@ void DependentReleases::flag(const services::Dependent& dependent, const std::st
 }
 
 void DependentReleases::append(const audit::Draft& draft, const services::Dependent& dependent, bool again) {
-  ports_.storing.post([this, draft, dependent, again] {
+  ports_.threads.storing([this, draft, dependent, again] {
     const Result<bool> told = again ? is_told(ports_.audit, draft, dependent.because_of) : Result<bool>(false);
     if (told && *told) return;
     if (told && ports_.audit.append(draft)) {
       if (ports_.stored) ports_.stored();
       return;
     }
-    ports_.inbox.post([this, draft, dependent, again] { try_again([=, this] { append(draft, dependent, again); }); });
+    ports_.threads.loop([this, draft, dependent, again] { try_again([=, this] { append(draft, dependent, again); }); });
   });
 }
 

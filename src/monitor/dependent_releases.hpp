@@ -4,9 +4,8 @@
 #include <vector>
 
 #include "base/time.hpp"
-#include "monitor/inbox.hpp"
 #include "monitor/known_backends.hpp"
-#include "monitor/task_thread.hpp"
+#include "monitor/threads.hpp"
 #include "ports/ledger.hpp"
 #include "services/drive_rollout.hpp"
 #include "services/find_dependents.hpp"
@@ -21,11 +20,11 @@ class DependentReleases {
  public:
   struct Ports {
     services::RolloutDriver& driver;
-    TaskThread& storing;
-    Inbox& inbox;
+    Threads threads;
     AuditLog& audit;
     const Clock& clock;
-    /// services::find_dependents with its records; called on `storing`. May be empty: nothing is taken back.
+    /// services::find_dependents with its records; called on the thread that stores. May be empty: nothing is taken
+    /// back.
     std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)> find;
     std::function<void()> stored;  ///< Told when an entry was; may be empty.
   };
@@ -38,7 +37,9 @@ class DependentReleases {
   void tick();
 
  private:
-  void take(const services::Dependent& dependent, bool again);
+  /// False: what was a candidate has become stable meanwhile, or is about to.
+  bool take(const services::Dependent& dependent, bool again);
+  bool take_candidate(const services::Dependent& dependent, bool again);
   /// Nothing else can be done: the log says so, once for each rollout that caused it.
   void flag(const services::Dependent& dependent, const std::string& why, bool again);
   void append(const audit::Draft& draft, const services::Dependent& dependent, bool again);

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <future>
 
+#include "monitor/inbox.hpp"
+#include "monitor/task_thread.hpp"
 #include "storage/memory/memory_ledger.hpp"
 
 /// What a rollback elsewhere does to endpoints, turn by turn: settle() is what the threads do until nothing is left.
@@ -111,16 +113,16 @@ class DependentReleasesTest : public ::testing::Test {
   Result<Found> found = Found();
   std::atomic<int> looks{0};
   TaskThread storing;
-  DependentReleases dependents{{driver,
-                                storing,
-                                inbox,
-                                log,
-                                clock,
-                                [this](const rollout::State&, const services::IsWarm&) {
-                                  ++looks;
-                                  return found;
-                                },
-                                {}}};
+  DependentReleases dependents{
+      {driver,
+       {[this](auto task) { storing.post(std::move(task)); }, [this](auto task) { inbox.post(std::move(task)); }},
+       log,
+       clock,
+       [this](const rollout::State&, const services::IsWarm&) {
+         ++looks;
+         return found;
+       },
+       {}}};
 };
 
 TEST_F(DependentReleasesTest, ReturnsWhatServesAndNeedsTheVersionThatWasLeft) {
@@ -152,6 +154,25 @@ TEST_F(DependentReleasesTest, TakesBackTheCandidateAndThenLeavesStableWhenBothNe
   ASSERT_NE(driver.active("triage"), nullptr);
   EXPECT_EQ(driver.active("triage")->candidate, "1.0.0");
   EXPECT_TRUE(told("dependency.broken").empty());
+}
+
+TEST_F(DependentReleasesTest, LooksAgainWhenTheCandidateWasPromotedMeanwhile) {
+  driver.start("triage", "3.0.0", rollout::blue_green_plan(), {"alice", ""}, {});
+  world.commit_all();
+  driver.handle("triage", rollout::CandidateReady{});
+  world.commit_all();
+  found = Found{needs("3.0.0", "", true)};
+  dependents.after(ended, known, false);
+  driver.handle("triage", rollout::Promote{"alice", "sure"});
+  settle();
+  world.commit_all();
+  ASSERT_EQ(driver.record("triage").stable, "3.0.0");
+  found = Found{needs("3.0.0", "2.0.0")};
+  clock.at += seconds(5);
+  dependents.tick();
+  settle();
+  ASSERT_NE(driver.active("triage"), nullptr);
+  EXPECT_EQ(driver.active("triage")->candidate, "2.0.0");
 }
 
 TEST_F(DependentReleasesTest, DoesNotCallOffAReturnToAVersionThatNeedsIt) {

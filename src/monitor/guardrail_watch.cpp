@@ -7,6 +7,7 @@
 
 #include "domain/guardrails/e_bh.hpp"
 #include "domain/guardrails/tensor_element.hpp"
+#include "domain/traffic/text_value.hpp"
 
 namespace backstay::monitor {
 
@@ -54,6 +55,12 @@ bool is_unanswered(const Signal& signal, const Outcome& outcome) {
 
 double at(int slot, const Outcome& outcome) {
   return static_cast<double>(slot < 0 ? traffic::kNoValue : outcome.values[static_cast<std::size_t>(slot)]);
+}
+
+/// For what calculates with it: a text is none.
+double number_at(int slot, const Outcome& outcome) {
+  const double value = at(slot, outcome);
+  return traffic::is_text(value) ? static_cast<double>(traffic::kNoValue) : value;
 }
 
 }  // namespace
@@ -192,7 +199,9 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
     case Signal::Kind::kResponseValue:
       // What failed is the business of the error guardrail, what the client did wrong nobody's.
       if (!answered || outcome.status >= 400) return std::nullopt;
-      return at(slots_[index].value, outcome);
+      return specs_[index].signal.ok_when || specs_[index].signal.kind == Signal::Kind::kAgreement
+                 ? at(slots_[index].value, outcome)
+                 : number_at(slots_[index].value, outcome);
     case Signal::Kind::kFeedback:
     case Signal::Kind::kReport:
     case Signal::Kind::kConversion:
@@ -249,8 +258,8 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
     const std::optional<double> value = signal_of(i, outcome);
     if (!value) continue;
     Measurement m{candidate, pi, *value, outcome.cluster, outcome.at};
-    if (slots_[i].per >= 0) m.second = at(slots_[i].per, outcome);
-    m.covariate = at(slots_[i].covariate, outcome);
+    if (slots_[i].per >= 0) m.second = number_at(slots_[i].per, outcome);
+    m.covariate = number_at(slots_[i].covariate, outcome);
     feed(i, m, on_breach);
   }
 }

@@ -6,6 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "domain/traffic/text_value.hpp"
+#include "domain/traffic/text_value.hpp"
 #include "monitor/watch_test_outcomes.hpp"
 #include "monitor/watched_endpoint.hpp"
 
@@ -135,6 +137,41 @@ TEST_F(GuardrailWatchTest, ASegmentIsJudgedOnItsOwn) {
   EXPECT_EQ(breached, std::vector<std::string>{"children"});
   see(watch, answered(0));  // In no segment.
   EXPECT_LE(watch.evidence()[1].candidate_n, 30u);
+}
+
+TEST_F(GuardrailWatchTest, SegmentsAndAnswersMayBeTexts) {
+  GuardrailSpec berlin = safety();
+  berlin.name = "berlin";
+  berlin.signal.segment.header = "X-Site";
+  berlin.signal.where = guardrails::Predicate::is("berlin");
+  berlin.signal.ok_when = guardrails::Predicate::is("safe");
+  GuardrailWatch watch = watch_of({berlin, safety()});
+  Outcome outcome = answered(traffic::text_number("unsafe"));
+  outcome.values[1] = traffic::text_number("köln");
+  see(watch, outcome, 100);
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 0U);
+  EXPECT_EQ(breached, std::vector<std::string>{"safety"}) << "A text is at least nothing.";
+  outcome.values[1] = traffic::text_number("berlin");
+  see(watch, outcome, 100);
+  EXPECT_EQ(breached.back(), "berlin");
+}
+
+TEST_F(GuardrailWatchTest, LabelsMayBeClassesByTheirNames) {
+  GuardrailSpec right = sensitivity();
+  right.signal.among = Signal::Among::kAll;
+  right.signal.positive_at = Signal().positive_at;
+  right.signal.right_when = Signal::RightWhen::kSame;
+  right.signal.ok_when.reset();
+  ASSERT_TRUE(validate(right)) << validate(right).error().message;
+  GuardrailWatch watch = watch_of({right});
+  const float cat = traffic::text_number("cat");
+  for (int i = 0; i < 100; ++i)
+    watch.observe_feedback(FeedbackKind::kLabel, answered(cat), true, 0.05, cat, Monotonic(), note);
+  EXPECT_EQ(watch.evidence()[0].candidate_bad, 0U);
+  for (int i = 0; i < 50; ++i)
+    watch.observe_feedback(FeedbackKind::kLabel, answered(cat), true, 0.05, traffic::text_number("dog"), Monotonic(),
+                           note);
+  EXPECT_EQ(breached.size(), 1U);
 }
 
 TEST_F(GuardrailWatchTest, FailuresOfASegmentAreSeenByWhatTheRequestSays) {

@@ -25,6 +25,14 @@ bool KnownBackends::ready(const std::string& endpoint, const std::string& versio
   return known != nullptr && known->state == BackendState::kReady;
 }
 
+bool KnownBackends::down(const std::string& endpoint, const std::string& version) const {
+  const BackendStatus* known = find(endpoint, version);
+  if (known == nullptr) return false;
+  const bool again = known->state == BackendState::kStarting && known->restarts > 0;
+  return again || known->state == BackendState::kUnhealthy || known->state == BackendState::kBackingOff ||
+         known->state == BackendState::kFailed;
+}
+
 bool KnownBackends::settled(const std::string& endpoint, const std::string& version) const {
   const BackendStatus* known = find(endpoint, version);
   return known != nullptr && (known->state == BackendState::kReady || known->state == BackendState::kFailed);

@@ -64,6 +64,8 @@ class Monitor {
     /// Told, on the thread that stores, that labels show more errors of a version than a guardrail allows
     /// (ErrorAlarms). May be empty.
     std::function<void(const std::string& endpoint, const std::string& version)> errors_rose{};
+    /// Where an endpoint can go that leaves its stable version; see StandIn. May be empty.
+    std::function<Result<services::ReturnChoice>(const EndpointRecord&, const services::IsWarm&)> choose_return{};
   };
 
   Monitor(Ports ports, const std::vector<EndpointConfig>& endpoints);

@@ -36,23 +36,27 @@ void Recorder::tick(const std::string& rollout, Monotonic now) {
   if (!waiting_.empty() && now - oldest_ >= kLongest) flush();
 }
 
+void Recorder::write(std::function<void()> task) {
+  if (writes_) return writes_(std::move(task));
+  if (!thread_) thread_ = std::make_unique<TaskThread>();
+  thread_->post(std::move(task));
+}
+
 void Recorder::finish() {
-  if (!thread_) return;
   if (!rollout_.empty()) {
     flush();
-    thread_->post([store = store_, rollout = rollout_, progress = progress_] {
+    write([store = store_, rollout = rollout_, progress = progress_] {
       if (!progress->failed) static_cast<void>(store->suspend(rollout));
     });
   }
-  thread_->finish();
+  if (thread_) thread_->finish();
 }
 
 void Recorder::begin(const std::string& rollout, bool resumed) {
   end();
   rollout_ = rollout;
   progress_ = std::make_shared<Progress>();
-  if (!thread_) thread_ = std::make_unique<TaskThread>();
-  thread_->post([store = store_, rollout, policy = policy_, resumed, progress = progress_] {
+  write([store = store_, rollout, policy = policy_, resumed, progress = progress_] {
     if (!(resumed ? store->resume(rollout) : store->begin(rollout, policy))) progress->failed = true;
   });
 }
@@ -63,7 +67,7 @@ void Recorder::flush() {
   if (progress_->unwritten + observations.size() > kMostUnwritten) progress_->failed = true;
   if (progress_->failed) return;
   progress_->unwritten += observations.size();
-  thread_->post([store = store_, rollout = rollout_, observations = std::move(observations), progress = progress_] {
+  write([store = store_, rollout = rollout_, observations = std::move(observations), progress = progress_] {
     if (!progress->failed && !store->append(rollout, observations)) progress->failed = true;
     progress->unwritten -= observations.size();
   });
@@ -72,7 +76,7 @@ void Recorder::flush() {
 void Recorder::end() {
   if (rollout_.empty()) return;
   flush();
-  thread_->post([store = store_, rollout = std::exchange(rollout_, {}), progress = progress_] {
+  write([store = store_, rollout = std::exchange(rollout_, {}), progress = progress_] {
     const char* why = progress->failed ? "Something could not be written, or not as fast as it came." : "";
     static_cast<void>(store->end(rollout, why));
   });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "monitor/task_thread.hpp"
+#include "monitor/threads.hpp"
 #include "ports/recordings.hpp"
 
 namespace backstay::monitor {
@@ -14,8 +15,10 @@ namespace backstay::monitor {
 /// thread of the recorder writes, and a recording ends early rather than let memory grow when the disk can't keep up.
 class Recorder {
  public:
-  /// `store` may be nullptr: nothing is recorded then. `policy`: wire::to_json of the endpoint's guardrails.
-  Recorder(RecordingStore* store, std::string policy) : store_(store), policy_(std::move(policy)) {}
+  /// `store` may be nullptr: nothing is recorded then. `policy`: wire::to_json of the endpoint's guardrails. `writes`:
+  /// who does what waits for the store, in order; empty: a thread of the recorder's own.
+  Recorder(RecordingStore* store, std::string policy, Threads::Post writes = {})
+      : store_(store), policy_(std::move(policy)), writes_(std::move(writes)) {}
 
   /// Shown to the guardrails of this rollout. The first of a rollout begins its recording.
   void show(const std::string& rollout, const Observation& observation, Monotonic now);
@@ -38,14 +41,16 @@ class Recorder {
   void begin(const std::string& rollout, bool resumed);
   void flush();
   void end();
+  void write(std::function<void()> task);
 
   RecordingStore* store_;
   std::string policy_;
+  Threads::Post writes_;
   std::string rollout_;  ///< That is being recorded; empty: none.
   std::shared_ptr<Progress> progress_;
   std::vector<Observation> waiting_;
   Monotonic oldest_;                    ///< Of what is waiting.
-  std::unique_ptr<TaskThread> thread_;  ///< Made with the first recording.
+  std::unique_ptr<TaskThread> thread_;  ///< Made with the first recording, when `writes_` is empty.
 };
 
 }  // namespace backstay::monitor

@@ -58,12 +58,11 @@ std::optional<RestoredEvidence> restore_evidence(const RecordingStore& recording
                                                  const std::string& policy, GuardrailWatch& watch, Monotonic now,
                                                  Timestamp wall) {
   Restore work(state, policy, watch);
-  const auto recorded =
-      recordings.read(state.id, {[&](const std::string& text) -> Result<void> {
-                                   work.begin(text);
-                                   return {};
-                                 },
-                                 [&](const Observation& observation) { work.show(observation); }});
+  const auto recorded = recordings.read(state.id, {[&](const std::string& text) -> Result<void> {
+                                                     work.begin(text);
+                                                     return {};
+                                                   },
+                                                   [&](const Observation& observation) { work.show(observation); }});
   // One that has ended whole is of another rollout that had this id and never was.
   std::optional<RestoredEvidence> out;
   if (recorded && !recorded->complete) out = work.finish(now, wall);

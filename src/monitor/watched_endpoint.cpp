@@ -1,6 +1,7 @@
 #include "monitor/watched_endpoint.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/policy_json.hpp"
 
@@ -66,10 +67,10 @@ std::string policy_text(const EndpointConfig& config) {
   return wire::to_json(guardrails::Policy{config.guardrails, config.family});
 }
 
-WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings)
+WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings, Threads::Post writes)
     : config(its_config),
       watch(its_config.guardrails, its_config.slots, its_config.family),
-      recorder(recordings, policy_text(its_config)),
+      recorder(recordings, policy_text(its_config), std::move(writes)),
       error_alarms(its_config.guardrails),
       wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
                                  [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}

@@ -77,7 +77,8 @@ std::string policy_text(const EndpointConfig& config);
 
 /// All that the control loop keeps of one endpoint.
 struct WatchedEndpoint {
-  WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings);
+  /// `writes`: as the Recorder has it.
+  WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings, Threads::Post writes = {});
 
   /// Evidence begins anew; what the rollout requires is looked at from here on.
   void reset(const rollout::State* active, Monotonic now);

@@ -3,7 +3,10 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <charconv>
+#include <limits>
 #include <memory>
+#include <string_view>
 
 namespace backstay::notify {
 
@@ -50,6 +53,35 @@ std::size_t give_mail(char* into, std::size_t size, std::size_t count, void* fro
   return n;
 }
 
+/// Asked by curl about once a second.
+int may_go_on(void* stop, curl_off_t /*down*/, curl_off_t /*of*/, curl_off_t /*up*/, curl_off_t /*of*/) {
+  return static_cast<const std::stop_token*>(stop)->stop_requested() ? 1 : 0;
+}
+
+std::optional<std::uint64_t> number_in(CURL* curl, const char* header) {
+  curl_header* found = nullptr;
+  if (curl_easy_header(curl, header, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return std::nullopt;
+  const std::string_view text(found->value);
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// When the server wants to be asked again.
+void read_wishes(CURL* curl, Sent& sent) {
+  constexpr std::uint64_t kLastSecond = 253'402'300'799;  // Of the year 9999: a number beyond it is no time.
+  curl_header* found = nullptr;
+  curl_off_t after = 0;
+  if (curl_easy_header(curl, "Retry-After", 0, CURLH_HEADER, -1, &found) == CURLHE_OK &&
+      curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &after) == CURLE_OK)
+    sent.retry_after = seconds(std::clamp<curl_off_t>(after, 0, std::numeric_limits<std::int32_t>::max()));
+  sent.rate_limit_remaining = number_in(curl, "X-RateLimit-Remaining");
+  const std::optional<std::uint64_t> reset = number_in(curl, "X-RateLimit-Reset");
+  if (reset && *reset <= kLastSecond)
+    sent.rate_limit_reset = std::chrono::sys_seconds(seconds(static_cast<std::int64_t>(*reset)));
+}
+
 }  // namespace
 
 CurlMessenger::CurlMessenger() {
@@ -72,6 +104,10 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, mail ? "smtp,smtps" : "http,https");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(message.timeout.count()));
+  curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // A name server that is slow must not hold up the end.
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, may_go_on);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &message.stop);
   // The farewell of a mail session is waited for outside of that time, by what it may take to answer one command.
   curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, kAnswerSeconds);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "backstay");
@@ -101,6 +137,8 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
   const CURLcode code = curl_easy_perform(curl);
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return Unexpected(ErrorCode::kUnavailable, "This process ends.", "It is sent by the next one.");
   if (code == CURLE_OPERATION_TIMEDOUT)
     return Unexpected(ErrorCode::kTimeout, "It did not answer within " + to_string(message.timeout) + ".",
                       "Check that it can be reached.");
@@ -111,6 +149,7 @@ Result<Sent> CurlMessenger::send(const Message& message) const {
                       std::string("It could not be reached: ") + curl_easy_strerror(code) + ".",
                       "Check the address and that it can be reached from here.");
   sent.status = mail ? kMailAccepted : static_cast<int>(status);
+  if (!mail) read_wishes(curl, sent);
   return sent;
 }
 

@@ -1,79 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "notify/dispatcher.hpp"
-#include "storage/memory/memory_ledger.hpp"
+#include "notify/notify_fixture.hpp"
 
 namespace backstay::notify {
 namespace {
 
 using nlohmann::json;
-
-/// Remembers what was sent and answers what the test says.
-class FakeMessenger : public Messenger {
- public:
-  Result<Sent> send(const Message& message) const override {
-    std::unique_lock lock(mutex_);
-    sent_.push_back(message);
-    changed_.notify_all();
-    if (answers_.empty()) return Sent{200, "{}"};
-    Result<Sent> answer = answers_.front();
-    answers_.erase(answers_.begin());
-    return answer;
-  }
-  void answer(std::vector<Result<Sent>> answers) {
-    const std::lock_guard lock(mutex_);
-    answers_ = std::move(answers);
-  }
-  std::vector<Message> wait_for(std::size_t count) const {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return sent_.size() >= count; });
-    return sent_;
-  }
-  std::size_t count() const {
-    const std::lock_guard lock(mutex_);
-    return sent_.size();
-  }
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  mutable std::vector<Message> sent_;
-  mutable std::vector<Result<Sent>> answers_;
-};
-
-const char* const kIds = R"({"from":"1.0.0","rollout":"e-2","to":"2.0.0"})";
-
-audit::Draft rollback() {
-  return {"backstay", "rollout.rollback", "endpoint e", "errors: 9 of 36 <bad> & \"worse\"", kIds};
-}
-
-wire::Notice notice_of(const audit::Draft& draft) {
-  audit::Entry entry;
-  entry.sequence = 7;
-  entry.at = Timestamp(seconds(1'700'000'000));
-  entry.draft = draft;
-  wire::Notice notice = wire::notice_of(entry).value();
-  notice.id = "0a1b2c-7";
-  return notice;
-}
-
-Target target(Target::Kind kind, const char* secret = "") {
-  Target out;
-  out.name = "t";
-  out.kind = kind;
-  out.url = "https://example.org/hook";
-  out.secret = secret;
-  out.repository = "acme/m";
-  out.from = "backstay@example.org";
-  out.to = {"ops@example.org", "qa@example.org"};
-  out.events = usual_events(kind);
-  return out;
-}
 
 bool has(const Message& message, const std::string& header) {
   return std::find(message.headers.begin(), message.headers.end(), header) != message.headers.end();
@@ -96,13 +31,14 @@ TEST(Webhook, IsSignedAsStandardWebhooksSays) {
 
 TEST(Webhook, HasTheSameIdHoweverOftenItIsSent) {
   FakeMessenger messenger;
-  for (const int later : {0, 60})
-    EXPECT_TRUE(deliver(messenger, target(Target::Kind::kWebhook, "s"), notice_of(rollback()),
-                        Timestamp(seconds(1'700'000'100 + later)))
-                    .delivered);
+  HandClock clock;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(deliver(messenger, target(Target::Kind::kWebhook, "s"), notice_of(rollback()), clock).delivered);
+    clock.pass(seconds(60));
+  }
   const auto sent = messenger.wait_for(2);
   EXPECT_TRUE(has(sent[0], "webhook-id: 0a1b2c-7") && has(sent[1], "webhook-id: 0a1b2c-7"));
-  EXPECT_TRUE(has(sent[1], "webhook-timestamp: 1700000160"));
+  EXPECT_TRUE(has(sent[1], "webhook-timestamp: 1800000060"));
   const json body = json::parse(sent[0].body);
   EXPECT_EQ(body["type"], "rollout.rollback");
   EXPECT_EQ(body["data"]["headline"], "e: 2.0.0 was rolled back to 1.0.0");
@@ -114,7 +50,7 @@ TEST(Slack, ReadsWhatAPersonWroteAsText) {
   FakeMessenger messenger;
   audit::Draft draft = rollback();
   draft.actor = "<!channel>";
-  deliver(messenger, target(Target::Kind::kSlack), notice_of(draft), {});
+  deliver(messenger, target(Target::Kind::kSlack), notice_of(draft), HandClock());
   const json body = json::parse(messenger.wait_for(1)[0].body);
   EXPECT_NE(body["blocks"][0]["text"]["text"].get<std::string>().find("&lt;bad&gt; &amp; \"worse\""),
             std::string::npos);
@@ -122,10 +58,10 @@ TEST(Slack, ReadsWhatAPersonWroteAsText) {
 
 TEST(PagerDuty, OneRolloutIsOneIncident) {
   FakeMessenger messenger;
-  deliver(messenger, target(Target::Kind::kPagerDuty, "key"), notice_of(rollback()), {});
+  deliver(messenger, target(Target::Kind::kPagerDuty, "key"), notice_of(rollback()), HandClock());
   audit::Draft resumed = rollback();
   resumed.action = "rollout.resume";
-  deliver(messenger, target(Target::Kind::kPagerDuty, "key"), notice_of(resumed), {});
+  deliver(messenger, target(Target::Kind::kPagerDuty, "key"), notice_of(resumed), HandClock());
   const auto sent = messenger.wait_for(2);
   const json first = json::parse(sent[0].body);
   const json second = json::parse(sent[1].body);
@@ -140,9 +76,9 @@ TEST(Github, MakesADeploymentWhenThereIsNoneAndSetsItsStatus) {
   messenger.answer({Sent{200, "[]"}, Sent{201, R"({"id": 42})"}, Sent{201, "{}"}});
   wire::Notice notice = notice_of(rollback());
   Target github = target(Target::Kind::kGithub, "token");
-  EXPECT_FALSE(deliver(messenger, github, notice, {}).delivered);  // It deploys commits, and none is known.
+  EXPECT_FALSE(deliver(messenger, github, notice, HandClock()).delivered);  // It deploys commits, and none is known.
   notice.commit = "5e6f7a8";
-  EXPECT_TRUE(deliver(messenger, github, notice, {}).delivered);
+  EXPECT_TRUE(deliver(messenger, github, notice, HandClock()).delivered);
   const auto sent = messenger.wait_for(3);
   EXPECT_NE(sent[0].url.find("/repos/acme/m/deployments?sha=5e6f7a8&environment=e"), std::string::npos);
   EXPECT_EQ(json::parse(sent[1].body)["ref"], "5e6f7a8");
@@ -156,7 +92,7 @@ TEST(Mail, NothingThatAPersonWroteBeginsAHeader) {
   draft.subject = "endpoint e\r\nBcc: everyone@example.org";
   draft.reason = "first\nsecond – line";
   FakeMessenger messenger;
-  deliver(messenger, target(Target::Kind::kMail), notice_of(draft), {});
+  deliver(messenger, target(Target::Kind::kMail), notice_of(draft), HandClock());
   const Message mail = messenger.wait_for(1)[0];
   EXPECT_EQ(mail.body.find("\r\nBcc:"), std::string::npos);
   EXPECT_NE(mail.body.find("To: ops@example.org, qa@example.org\r\n"), std::string::npos);
@@ -164,16 +100,61 @@ TEST(Mail, NothingThatAPersonWroteBeginsAHeader) {
   EXPECT_NE(mail.body.find("first\r\nsecond – line\r\n"), std::string::npos);
 }
 
-TEST(Deliver, TellsWhatMayGoBetterLaterFromWhatWillNot) {
-  FakeMessenger messenger;
-  const auto once = [&](Result<Sent> answer) {
+class Deliver : public ::testing::Test {
+ protected:
+  Delivery once(Result<Sent> answer, Target::Kind kind = Target::Kind::kWebhook) {
     messenger.answer({std::move(answer)});
-    return deliver(messenger, target(Target::Kind::kWebhook), notice_of(rollback()), {});
-  };
+    wire::Notice notice = notice_of(rollback());
+    notice.commit = "5e6f7a8";
+    return deliver(messenger, target(kind), notice, clock);
+  }
+  HandClock clock;
+  FakeMessenger messenger;
+};
+
+TEST_F(Deliver, TellsWhatMayGoBetterLaterFromWhatWillNot) {
   EXPECT_TRUE(once(Sent{204, ""}).delivered);
-  for (const int status : {408, 429, 500, 503}) EXPECT_TRUE(once(Sent{status, ""}).again) << status;
-  for (const int status : {301, 400, 401, 404, 410}) EXPECT_FALSE(once(Sent{status, ""}).again) << status;
-  EXPECT_TRUE(once(Unexpected(ErrorCode::kTimeout, "It did not answer.")).again);
+  for (const int status : {408, 425, 429, 500, 503}) EXPECT_TRUE(once(Sent{status, ""}).again) << status;
+  for (const int status : {301, 400, 401, 403, 404, 410}) EXPECT_FALSE(once(Sent{status, ""}).again) << status;
+  const Delivery none = once(Unexpected(ErrorCode::kTimeout, "It did not answer."));
+  EXPECT_TRUE(none.again && !none.answered);
+  EXPECT_EQ(once(Sent{307, ""}).why_not, "It answered 307; redirects are not followed.");
+}
+
+TEST_F(Deliver, LeavesATargetAloneForAsLongAsItAsks) {
+  EXPECT_EQ(once(Sent{503, "", seconds(90)}).not_before, seconds(90));
+  EXPECT_EQ(once(Sent{429, "", seconds(-5)}).not_before, seconds(0));
+  EXPECT_EQ(once(Sent{503, ""}).not_before, seconds(0));
+}
+
+TEST_F(Deliver, GithubsRateLimitsAreNoRefusal) {
+  const auto github = Target::Kind::kGithub;
+  const Delivery waits = once(Sent{403, "", seconds(30)}, github);
+  EXPECT_TRUE(waits.again);
+  EXPECT_EQ(waits.not_before, seconds(30));
+  EXPECT_EQ(waits.why_not, "It answered 403 (its rate limit).");
+  const auto reset = std::chrono::floor<seconds>(clock.now()) + seconds(1200);
+  EXPECT_EQ(once(Sent{403, "", std::nullopt, 0U, reset}, github).not_before, seconds(1200));
+  EXPECT_EQ(once(Sent{429, "", std::nullopt, 0U, reset}, github).not_before, seconds(1200));
+  EXPECT_EQ(once(Sent{403, "", std::nullopt, 0U, std::chrono::sys_seconds()}, github).not_before, seconds(0));
+  EXPECT_EQ(once(Sent{403, R"({"message": "You have exceeded a secondary rate limit."})"}, github).not_before,
+            seconds(60));
+  EXPECT_FALSE(once(Sent{403, "", std::nullopt, 17U}, github).again);  // The token may not.
+  EXPECT_FALSE(once(Sent{403, "", seconds(30)}).again);                // Others mean it.
+}
+
+TEST_F(Deliver, AllThatIsSentForOneTrySharesItsTenSeconds) {
+  messenger.usually([&](const Message& message) {
+    EXPECT_GT(message.timeout, milliseconds(0));
+    clock.pass(std::min<microseconds>(message.timeout, seconds(4)));
+    return Sent{200, message.method == "GET" ? "[]" : R"({"id": 42})"};
+  });
+  wire::Notice notice = notice_of(rollback());
+  notice.commit = "5e6f7a8";
+  const Timestamp began = clock.now();
+  deliver(messenger, target(Target::Kind::kGithub), notice, clock);
+  EXPECT_EQ(messenger.wait_for(3)[2].timeout, milliseconds(2'000));
+  EXPECT_EQ(clock.now() - began, seconds(10));
 }
 
 TEST(Notice, IsMadeOfReleasesOnly) {
@@ -182,107 +163,6 @@ TEST(Notice, IsMadeOfReleasesOnly) {
   EXPECT_FALSE(wire::notice_of(entry));
   entry.draft = {"a", "rollout.rollback", "endpoint e", "", "not JSON"};
   EXPECT_EQ(wire::notice_of(entry)->endpoint, "e");
-}
-
-TEST(Dispatcher, PausesGrowAndStayBelowTheLongest) {
-  const Patience patience{8, milliseconds(100), milliseconds(500)};
-  EXPECT_EQ(pause_after(patience, 1), milliseconds(100));
-  EXPECT_EQ(pause_after(patience, 2), milliseconds(200));
-  EXPECT_EQ(pause_after(patience, 4), milliseconds(500));
-  EXPECT_EQ(pause_after(patience, 1000), milliseconds(500));
-}
-
-class DispatcherTest : public ::testing::Test {
- protected:
-  std::unique_ptr<Dispatcher> start(unsigned tries = 3) {
-    auto dispatcher = std::make_unique<Dispatcher>(
-        Dispatcher::Ports{ledger, ledger, messenger, system_clock(), [](const auto&, const auto&) { return ""; }},
-        std::vector{target(Target::Kind::kWebhook)}, Patience{tries, milliseconds(1), milliseconds(2)});
-    dispatcher->start();
-    return dispatcher;
-  }
-  void append(const char* action) {
-    audit::Draft draft = rollback();
-    draft.action = action;
-    ASSERT_TRUE(ledger.append(draft));
-  }
-  template <class Condition>
-  void until(Condition condition) {
-    while (!condition()) std::this_thread::yield();
-  }
-
-  MemoryLedger ledger;
-  FakeMessenger messenger;
-};
-
-TEST_F(DispatcherTest, ANewTargetHearsOfWhatComesFromNowOnAndOfWhatItWantsOnly) {
-  append("rollout.rollback");
-  const auto dispatcher = start();
-  until([&] { return ledger.told_up_to("t")->has_value(); });
-  append("version.register");
-  append("rollout.advance");
-  append("rollout.done");
-  dispatcher->wake();
-  EXPECT_EQ(json::parse(messenger.wait_for(1)[0].body)["type"], "rollout.done");
-  until([&] { return ledger.told_up_to("t")->value() == 4; });
-  EXPECT_EQ(messenger.count(), 1u);
-}
-
-TEST_F(DispatcherTest, GoesOnWhereTheLastProcessStopped) {
-  ASSERT_TRUE(ledger.set_told_up_to("t", 0));
-  append("rollout.start");
-  append("rollout.done");
-  {
-    const auto first = start();
-    until([&] { return ledger.told_up_to("t")->value() == 2; });
-  }
-  append("rollout.rollback");
-  const auto second = start();
-  const auto sent = messenger.wait_for(3);
-  EXPECT_EQ(json::parse(sent[2].body)["type"], "rollout.rollback");
-}
-
-TEST_F(DispatcherTest, TriesAgainAndThenKeepsADeadLetter) {
-  ASSERT_TRUE(ledger.set_told_up_to("t", 0));
-  messenger.answer({Sent{503, ""}, Sent{503, ""}, Sent{503, ""}, Sent{503, ""}});
-  append("rollout.rollback");
-  append("rollout.start");
-  append("rollout.done");
-  const auto dispatcher = start();
-  // Three tries of the first, one of the second, since the target is down; the third goes through.
-  until([&] { return ledger.told_up_to("t")->value() == 3; });
-  EXPECT_EQ(ledger.targets()->front().trouble, "");
-  EXPECT_EQ(messenger.count(), 5u);
-  const auto letters = ledger.dead_letters("t").value();
-  ASSERT_EQ(letters.size(), 2u);
-  EXPECT_EQ(letters[0].why, "It answered 503.");
-  ASSERT_EQ(ledger.make_due("t").value(), 2u);
-  dispatcher->wake();
-  until([&] { return ledger.dead_letters("t")->empty(); });
-  EXPECT_EQ(messenger.count(), 7u);
-}
-
-TEST_F(DispatcherTest, WhatIsRefusedIsNotTriedAgain) {
-  ASSERT_TRUE(ledger.set_told_up_to("t", 0));
-  messenger.answer({Sent{400, ""}});
-  append("rollout.rollback");
-  const auto dispatcher = start();
-  until([&] { return ledger.dead_letters("t")->size() == 1; });
-  EXPECT_EQ(messenger.count(), 1u);
-}
-
-TEST_F(DispatcherTest, StoppingDoesNotWaitForATargetThatIsDown) {
-  ASSERT_TRUE(ledger.set_told_up_to("t", 0));
-  messenger.answer(std::vector<Result<Sent>>(1000, Sent{503, ""}));
-  append("rollout.rollback");
-  Dispatcher dispatcher({ledger, ledger, messenger, system_clock(), [](const auto&, const auto&) { return ""; }},
-                        {target(Target::Kind::kWebhook)}, {1000, std::chrono::hours(1), std::chrono::hours(1)});
-  dispatcher.start();
-  messenger.wait_for(1);
-  until([&] { return ledger.targets()->front().trouble == "audit entry 1, tried 1 times: It answered 503."; });
-  dispatcher.stop();
-  EXPECT_TRUE(ledger.dead_letters("t")->empty());  // The next process tries it again.
-  EXPECT_EQ(ledger.told_up_to("t")->value(), 0u);
 }
 
 }  // namespace

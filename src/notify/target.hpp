@@ -1,9 +1,11 @@
 #pragma once
 
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "ports/notifications.hpp"
 #include "wire/notice.hpp"
 
@@ -39,15 +41,19 @@ std::vector<std::string> usual_events(Target::Kind kind);
 /// What the server prints: every event, a line each.
 Target log_target();
 
-/// What one try came to. `again`: it may go better later.
+/// What one try came to.
 struct Delivery {
   bool delivered = false;
-  bool again = false;
-  std::string why_not;  ///< A sentence without secrets.
+  bool again = false;     ///< It may go better later.
+  std::string why_not;    ///< A sentence without secrets.
+  bool answered = false;  ///< The target said something, whatever it was.
+  seconds not_before{0};  ///< It wants to be left alone for that long.
 };
 
-/// Sends a notice to a target once. `now` is the time in a webhook's signature.
-Delivery deliver(const Messenger& messenger, const Target& target, const wire::Notice& notice, Timestamp now);
+/// Sends a notice to a target once: 10 s at most for everything, or until `stop`. The clock's time is in a webhook's
+/// signature.
+Delivery deliver(const Messenger& messenger, const Target& target, const wire::Notice& notice, const Clock& clock,
+                 const std::stop_token& stop = {});
 
 /// Whether a webhook's secret is a key: after "whsec_" it is Base64 of 16 bytes or more, any other text is the key
 /// itself.

@@ -25,6 +25,27 @@ Timestamp newest_of(const std::vector<T>& items) {
   return newest;
 }
 
+/// How many of a version's verdicts, the newest first, came after its newest scorecard by the log's order, which no
+/// clock changes.
+Result<std::size_t> judged_since(const Records& records, const registry::VersionRef& candidate) {
+  std::size_t verdicts = 0;
+  TRY_DO(look_back(records.audit, [&](const audit::Entry& entry) {
+    if (entry.draft.subject != candidate.str()) return Look::kGoOn;
+    verdicts += entry.draft.action == "gate.verdict" ? 1 : 0;
+    return entry.draft.action == "scorecard.add" ? Look::kStop : Look::kGoOn;
+  }));
+  return verdicts;
+}
+
+/// Whether this verdict, one of the version's, is about less than was measured of it. The clock may have been set back
+/// in between: what looks old is looked for in the log.
+Result<bool> is_outdated(const Records& records, const registry::VersionRef& candidate,
+                         const std::vector<StoredVerdict>& verdicts, const StoredVerdict& verdict, Timestamp measured) {
+  if (verdict.at >= measured) return false;
+  TRY(const std::size_t since, judged_since(records, candidate));
+  return static_cast<std::size_t>(&verdict - verdicts.data()) >= since;
+}
+
 // A verdict counts as long as it is about all that was measured.
 Result<void> check_current(const Records& records, const registry::VersionRef& candidate) {
   TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
@@ -32,7 +53,9 @@ Result<void> check_current(const Records& records, const registry::VersionRef& c
   const Timestamp measured = newest_of(scorecards);
   std::set<std::string> judged;
   for (const StoredVerdict& verdict : verdicts) {
-    if (!judged.insert(verdict.gate).second || verdict.at >= measured) continue;
+    if (!judged.insert(verdict.gate).second) continue;
+    TRY(const bool outdated, is_outdated(records, candidate, verdicts, verdict, measured));
+    if (!outdated) continue;
     return Unexpected(
         ErrorCode::kFailedPrecondition,
         fmt::format("Gate '{}' judged {} before its newest scorecard was added.", verdict.gate, candidate.str()),
@@ -60,11 +83,15 @@ Result<void> check_required(const Records& records, const std::string& endpoint,
     const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
                                      [&](const StoredVerdict& verdict) { return verdict.gate_digest == gate.sha256; });
     std::string why;
+    bool outdated = false;
+    if (newest != verdicts.end()) {
+      TRY(outdated, is_outdated(records, candidate.ref, verdicts, *newest, newest_of(scorecards)));
+    }
     if (newest == verdicts.end()) {
       const bool other = std::any_of(verdicts.begin(), verdicts.end(),
                                      [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
       why = other ? "has passed gates, but not this one" : "has not passed it";
-    } else if (newest->at < newest_of(scorecards)) {
+    } else if (outdated) {
       why = "was measured again since it was judged";
     } else if (newest->verdict != "PASS") {
       TRY(const auto exception, exception_for(rules.exceptions, candidate, *newest));

@@ -158,6 +158,7 @@ rollout::State RolloutDriver::return_of(const Endpoint& endpoint, const std::str
 
 void RolloutDriver::begin(Endpoint& endpoint, rollout::State fresh, const std::string& actor, const std::string& reason,
                           const std::string& evidence, Done done) {
+  endpoint.completes_rollback.clear();
   fresh.id = fmt::format("{}-{}", endpoint.record.endpoint, endpoint.next_number++);
   fresh.endpoint = endpoint.record.endpoint;
   fresh.stable = endpoint.record.stable;
@@ -213,12 +214,19 @@ void RolloutDriver::roll_back(const std::string& name, const std::string& actor,
     return;
   }
   // The same order again: what was to be left was left, and nobody meant to go further back.
-  if (endpoint.rollout && is_rolled_back(*endpoint.rollout, clock_.now())) return answer(done, {});
+  if (endpoint.rollout && was_ordered(endpoint)) return answer(done, {});
   if (endpoint.record.standby.empty() && target.version.empty())
     return answer(done, Unexpected(ErrorCode::kFailedPrecondition,
                                    fmt::format("Endpoint '{}' has no version to go back to.", name),
                                    fmt::format("Release one with: backstay rollout start {} MODEL@VERSION", name)));
   begin_return(endpoint, target, actor, reason, std::move(done));
+}
+
+bool RolloutDriver::was_ordered(const Endpoint& endpoint) const {
+  rollout::State latest = *endpoint.rollout;
+  // Whoever ordered the rollback is answered by what completed it.
+  if (latest.id == endpoint.completes_rollback) latest.started_by.clear();
+  return is_rolled_back(latest, clock_.now());
 }
 
 void RolloutDriver::leave_stable(const std::string& name, const Target& target, const std::string& actor,
@@ -278,6 +286,7 @@ void RolloutDriver::begin_return(Endpoint& endpoint, const Target& target, const
   if (!target.instead.empty()) endpoint.second_try = SecondTry{target.instead, actor, reason};
   begin(endpoint, return_of(endpoint, target.version.empty() ? endpoint.record.standby : target.version), actor, reason,
         target.evidence, {});
+  if (target.completes_rollback) endpoint.completes_rollback = endpoint.rollout->id;
 }
 
 bool RolloutDriver::try_instead(Endpoint& endpoint, const rollout::State& ended) {

@@ -49,6 +49,9 @@ struct Destination {
   std::string version;
   std::string evidence = "{}";  ///< JSON: why this one.
   std::string instead{};        ///< A warm version, should the backend of this one not start. Empty: none.
+  /// What a rollback led to is not ready: this return is the rest of it, and the same order again asks for nothing
+  /// more.
+  bool completes_rollback = false;
 };
 
 /// Whether a rollback that is ordered after `latest` is the same order again: what it was to leave was left, and nobody
@@ -136,6 +139,7 @@ class RolloutDriver {
     EndpointRecord record;
     milliseconds ready_timeout{0};  ///< Of returns.
     std::optional<SecondTry> second_try;
+    std::string completes_rollback;  ///< The return that does; empty: none.
     std::uint64_t next_number = 1;
     std::optional<rollout::State> rollout;
     std::deque<Pending> pending;                     ///< The front is being committed, or waits for its next try.
@@ -160,6 +164,8 @@ class RolloutDriver {
              const std::string& evidence, Done done);
   void begin_return(Endpoint& endpoint, const Target& target, const std::string& actor, const std::string& reason,
                     Done done);
+  /// A rollback that is ordered now is the same order again (is_rolled_back).
+  bool was_ordered(const Endpoint& endpoint) const;
   /// Takes the end of a rollout back, and leaves it where it was before, unless the end is being written.
   static bool withdraw_end(Endpoint& endpoint);
   void apply(Endpoint& endpoint, rollout::Transition transition, Done done);

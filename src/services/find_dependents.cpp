@@ -73,6 +73,37 @@ Result<std::vector<LiveModel>> live_models(const Records& records) {
   return out;
 }
 
+Result<std::vector<std::string>> needs_that_end(const Records& records, const std::string& endpoint,
+                                                const registry::VersionRef& candidate) {
+  TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());
+  std::vector<LiveModel> now;
+  std::vector<LiveModel> then;
+  for (const EndpointRecord& record : endpoints) {
+    if (!records.serves(record.endpoint) || record.stable.empty()) continue;
+    now.push_back({record.endpoint, record.model, record.stable});
+    const bool here = record.endpoint == endpoint;
+    then.push_back(here ? LiveModel{endpoint, candidate.model, candidate.version.str()} : now.back());
+  }
+  std::vector<std::string> out;
+  for (const LiveModel& other : now) {
+    const auto number = registry::SemanticVersion::parse(other.version);
+    if (other.endpoint == endpoint || !number) continue;
+    const registry::VersionRef ref{other.model, *number};
+    TRY(const StoredVersion stored, records.versions.version(ref));
+    TRY(const registry::Manifest manifest, manifest_of(stored));
+    const std::vector<registry::Mismatch> missing = registry::check_models(manifest.dependencies, now);
+    for (const registry::Mismatch& mismatch : registry::check_models(manifest.dependencies, then)) {
+      const bool before = std::any_of(missing.begin(), missing.end(), [&](const registry::Mismatch& known) {
+        return known.dependency == mismatch.dependency;
+      });
+      if (!before && mismatch.dependency.name == candidate.model)
+        out.push_back(fmt::format("Once {} is stable, {} on '{}' {}.", candidate.str(), ref.str(), other.endpoint,
+                                  mismatch.reason));
+    }
+  }
+  return out;
+}
+
 Result<std::vector<Dependent>> find_dependents(const Records& records, const rollout::State& ended,
                                                const RulesOf& rules_of, const IsWarm& is_warm) {
   TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());

@@ -92,6 +92,7 @@ constexpr Words kWords[] = {
     {"rollout.resume", "continued on {}"},
     {"rollout.resume_traffic", "ready again on {} after a restart"},
     {"rollout.watch", "serves {}, and is watched"},
+    {"rollout.no_target", "taken back on {} to a version that is down"},
     {"guardrail.flag", "flagged by a guardrail on {}"},
     {"drift.alarm", "requests drifted on {}"},
     {"drift.suggestion", "another version was suggested for {}"},

@@ -109,6 +109,17 @@ TEST_F(RollbackRules, AVersionThatAGuardrailTookBackNeedsANewMeasurementAndANewV
   EXPECT_TRUE(check_taken_back(records, "e", ref("m@1.1.0")));
 }
 
+TEST_F(RollbackRules, AVerdictIsAboutWhatWasMeasuredBeforeItWhateverTheClockSaid) {
+  release("m@1.0.0");
+  measure("m@1.0.0");
+  clock.at -= std::chrono::hours(5);
+  judge("m@1.0.0", "PASS");
+  EXPECT_TRUE(check_rollout(records, "e", ref("m@1.0.0")));
+  measure("m@1.0.0");
+  clock.at -= std::chrono::hours(5);
+  EXPECT_FALSE(check_rollout(records, "e", ref("m@1.0.0")));
+}
+
 TEST_F(RollbackRules, AVerdictAboutWhatWasKnownBeforeIsNoNews) {
   release("m@1.0.0");
   release("m@1.1.0");

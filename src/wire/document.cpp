@@ -253,6 +253,21 @@ void Fields::optional(const char* key, double& out) {
     if (const auto number = read_number(key, *value)) out = *number;
 }
 
+void Fields::optional_number_or_text(const char* key, double& number, std::string& text) {
+  const json* value = find(key);
+  if (value == nullptr) return;
+  if (!value->is_string()) return optional(key, number);
+  const std::string& written = value->get_ref<const std::string&>();
+  double parsed = 0;
+  const auto [end, problem] = std::from_chars(written.data(), written.data() + written.size(), parsed);
+  if (problem == std::errc{} && end == written.data() + written.size() && std::isfinite(parsed)) {
+    number = parsed;
+  } else {
+    text = written;
+    if (text.empty()) fail(key, "is empty", "Give it a value.");
+  }
+}
+
 void Fields::optional(const char* key, std::uint64_t& out) {
   const json* value = find(key);
   if (value == nullptr) return;

@@ -56,6 +56,8 @@ class Fields {
   void optional(const char* key, std::string& out);
   void required(const char* key, double& out);
   void optional(const char* key, double& out);
+  /// A number, also one that is written as a text, or else a text; left alone is what it isn't.
+  void optional_number_or_text(const char* key, double& number, std::string& text);
   void optional(const char* key, std::uint64_t& out);
   void optional(const char* key, bool& out);
   void optional(const char* key, milliseconds& out);  ///< "90s", "10m"

@@ -132,6 +132,8 @@ std::string headline(const Notice& n) {
   if (n.event == "rollout.ask")
     return fmt::format("{}: the rollout of {} waits for an approval", n.endpoint, candidate);
   if (n.event == "dependency.broken") return fmt::format("{}: what it serves lacks what it needs", n.endpoint);
+  if (n.event == "rollout.no_target")
+    return fmt::format("{}: {} was taken back to {}, which is down", n.endpoint, candidate, n.from);
   if (n.event == "drift.alarm") return fmt::format("{}: its inputs are not what it was trained on", n.endpoint);
   if (n.event == "drift.suggestion") return fmt::format("{}: another version may fit better", n.endpoint);
   if (n.event == "dependency.unknown") return fmt::format("{}: nobody knows whether it has what it needs", n.endpoint);
@@ -141,6 +143,7 @@ std::string headline(const Notice& n) {
 
 const char* severity(const Notice& n) {
   if (!n.severity.empty()) return n.severity.c_str();
+  if (n.event == "rollout.no_target") return "critical";
   if (n.event == "rollout.rollback" || n.event == "rollout.revert" || n.event == "dependency.broken") return "error";
   if (n.event == "rollout.pause" || n.event == "rollout.ask" || n.event == "guardrail.flag" ||
       n.event == "drift.alarm" || n.event == "dependency.unknown")

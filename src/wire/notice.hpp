@@ -30,9 +30,10 @@ struct Notice {
 };
 
 inline constexpr const char* kNoticeEvents[] = {
-    "rollout.start",  "rollout.advance", "rollout.watch",    "rollout.done",      "rollout.rollback",
-    "rollout.revert", "rollout.pause",   "rollout.resume",   "rollout.ask",       "rollout.approve",
-    "guardrail.flag", "drift.alarm",     "drift.suggestion", "dependency.broken", "dependency.unknown"};
+    "rollout.start",    "rollout.advance",   "rollout.watch",      "rollout.done",
+    "rollout.rollback", "rollout.revert",    "rollout.pause",      "rollout.resume",
+    "rollout.ask",      "rollout.approve",   "guardrail.flag",     "drift.alarm",
+    "drift.suggestion", "dependency.broken", "dependency.unknown", "rollout.no_target"};
 
 /// nullopt: not an event of a release.
 std::optional<Notice> notice_of(const audit::Entry& entry);

@@ -45,6 +45,10 @@ json value_json(const guardrails::Value& value) {
   return out;
 }
 
+json limit_json(const Predicate& predicate) {
+  return predicate.text.empty() ? json(predicate.value) : json(predicate.text);
+}
+
 json signal_json(const Signal& signal) {
   json out{
       {"kind", guardrails::to_string(signal.kind)}, {"positive_at", signal.positive_at}, {"among", word(signal.among)}};
@@ -55,11 +59,11 @@ json signal_json(const Signal& signal) {
   if (!signal.classifier.empty()) out["classifier"] = signal.classifier;
   if (signal.right_when == Signal::RightWhen::kSame) out["right_when"] = "same";
   if (signal.difference > 0) out["difference"] = signal.difference;
-  if (signal.ok_when) out["ok_when"] = {{word(signal.ok_when->op), signal.ok_when->value}};
+  if (signal.ok_when) out["ok_when"] = {{word(signal.ok_when->op), limit_json(*signal.ok_when)}};
   if (signal.per.given()) out["per"] = value_json(signal.per);
   if (signal.segment.given()) out["segment"] = value_json(signal.segment);
   if (signal.segment_of_request) out["segment"]["of"] = "request";
-  if (signal.where) out["segment"][word(signal.where->op)] = signal.where->value;
+  if (signal.where) out["segment"][word(signal.where->op)] = limit_json(*signal.where);
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "wire/rollout_json.hpp"
+
 namespace backstay::wire {
 namespace {
 
@@ -63,6 +65,8 @@ guardrails::Policy one_of_each() {
   explained.name = "basket";
   explained.objective.sigma = 0;
   explained.covariate.json_pointer = "/price";
+  explained.signal.segment.header = "X-Site";
+  explained.signal.where = Predicate::is("berlin");
   out.push_back(explained);
   policy.family = {guardrails::Family::Control::kEBh, 0.03};
   return policy;
@@ -84,6 +88,25 @@ TEST(PolicyJson, EveryControlOfAFamilyIsReadBack) {
     guardrails::Policy policy{guardrails::default_guardrails(), {control, 0.01}};
     EXPECT_EQ(policy_from_json(to_json(policy)).value(), policy);
   }
+}
+
+TEST(PolicyYaml, TakesPercentWhereverItTakesAShare) {
+  const auto policy = policy_from_yaml("p", R"(
+family: {control: e_bh, alpha: 2%}
+guardrails:
+  - {name: errors, signal: {kind: error}, objective: {at_most: 2.5%}, alpha: 1%}
+  - {name: slow, signal: {kind: latency}, objective: {at_most: 200ms, quantile: 95%}}
+)");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_DOUBLE_EQ(policy->family.alpha, 0.02);
+  EXPECT_DOUBLE_EQ(policy->guardrails.at(0).alpha, 0.01);
+  EXPECT_DOUBLE_EQ(policy->guardrails.at(0).objective.bound, 0.025);
+  EXPECT_DOUBLE_EQ(policy->guardrails.at(1).objective.quantile, 0.95);
+  const auto wrong = policy_from_yaml(
+      "p", "guardrails: [{name: errors, signal: {kind: error}, objective: {at_most: 2%}, alpha: 1%%}]");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("alpha"), std::string::npos) << wrong.error().message;
+  EXPECT_NE(wrong.error().hint.find("95%"), std::string::npos) << wrong.error().hint;
 }
 
 }  // namespace

@@ -55,10 +55,16 @@ std::optional<Predicate> read_comparison(Fields& fields) {
   std::optional<Predicate> out;
   for (const auto& [key, op] : kOps) {
     double value = std::nan("");
-    fields.optional(key, value);
-    if (std::isnan(value)) continue;
+    std::string text;
+    if (op == Predicate::Op::kIs) {
+      fields.optional_number_or_text(key, value, text);
+    } else {
+      fields.optional(key, value);
+    }
+    if (std::isnan(value) && text.empty()) continue;
     if (out) fields.fail(key, "is a second comparison", "Only one is looked at: for a range, make two guardrails.");
-    out = Predicate{op, value};
+    if (text == "true" || text == "false") value = text == "true" ? 1 : 0;  // As values of requests and answers are.
+    out = std::isnan(value) ? Predicate::is(text) : Predicate{op, value};
   }
   if (!out)
     fields.fail("at_least", "is missing; so are above, at_most, below and is",

@@ -114,12 +114,12 @@ def request(address: str, method: str, path: str, body: bytes | str | None = Non
 class Server:
     """`backstay serve`, from when it has printed its addresses."""
 
-    def __init__(self, program: Program, config: dict):
+    def __init__(self, program: Program, config: dict, **popen):
         self.program = program
         self.config_file = program.folder / "backstay.yaml"
         listen = {"gateway": {"listen": "127.0.0.1:0", "threads": 2}, "control": {"listen": "127.0.0.1:0"}}
         self.config_file.write_text(yaml.safe_dump({"data_dir": str(program.data_dir), **listen, **config}))
-        self.process = program.start("serve", "--config", self.config_file)
+        self.process = program.start("serve", "--config", self.config_file, **popen)
         self.addresses: dict[str, str] = {}
         self.output: list[str] = []
         self.errors: list[str] = []

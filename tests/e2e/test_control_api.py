@@ -3,11 +3,13 @@
 import hashlib
 import json
 import pathlib
+import re
 import socket
+import time
 
 import pytest
 
-from program import SANITIZED, Server, wait_until
+from program import DEADLINE, SANITIZED, Server, wait_until
 
 
 @pytest.fixture
@@ -160,6 +162,54 @@ def test_the_token_is_the_owners_only(serving, backstay):
 def test_a_request_that_is_too_large_is_refused(serving):
     answer = serving.api("POST", "/v1/models/m/versions", None, headers={"Content-Length": str(17 * 1024 * 1024)})
     check_problem(answer, 413, "invalid_argument")
+
+
+def connect(server: Server) -> socket.socket:
+    host, port = server.addresses["control"].split(":")
+    return socket.create_connection((host, int(port)), timeout=DEADLINE)
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_half_sent_requests_without_a_token_hold_up_no_order(serving, backstay, releases):
+    releases.release("1.0.0")
+    slow = [connect(serving) for _ in range(200)]
+    for i, connection in enumerate(slow):
+        connection.sendall([b"POST /v1/endpoints/e/rollback HTTP/1.1\r\nHost:", b"GET", b"GET /livez HTTP/1.1\r\n\r"][i % 3])
+    longest = 0.0
+    for _ in range(3):
+        began = time.monotonic()
+        assert serving.api("GET", "/v1/models/m/versions").status == 200
+        backstay("rollback", "e", "--reason", "worse", code=10)  # Nothing was released yet: an answer all the same.
+        longest = max(longest, time.monotonic() - began)
+    assert longest < 2 * (5 if SANITIZED else 1)
+    slow[2].sendall(b"\n")  # The end of the head of one of them.
+    assert slow[2].recv(4096).startswith(b"HTTP/1.1 200")
+    for connection in slow:
+        connection.close()
+
+
+def test_a_head_that_does_not_come_or_does_not_end_is_told_so(serving):
+    with connect(serving) as slow, connect(serving) as endless:
+        slow.sendall(b"GET /v1/endpoints HTTP/1.1\r\n")
+        endless.sendall(b"GET /livez HTTP/1.1\r\n" + b"A: b\r\n" * 11_000)
+        assert read_to_end(endless).startswith(b"HTTP/1.1 431 ")
+        head, body = read_to_end(slow).split(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408 ") and b"application/problem+json" in head
+        assert json.loads(body)["code"] == "timeout"
+
+
+def test_requests_on_one_connection_are_answered_in_order(serving):
+    def get(path: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {serving.token}\r\n\r\n".encode()
+    with connect(serving) as connection:
+        connection.sendall(get("/livez") + get("/v1/nothing") + get("/livez")[:30])
+        connection.sendall(get("/livez")[30:])
+        connection.shutdown(socket.SHUT_WR)
+        answers = read_to_end(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", b"404", b"200"]
 
 
 @pytest.mark.parametrize("which", ["gateway", "control"])

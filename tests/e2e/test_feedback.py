@@ -37,6 +37,23 @@ def scoring(released, **endpoint):
     return setup
 
 
+def test_labels_may_be_classes_by_their_names(released, backstay):
+    setup = released(rollout=LONG, guardrails=[
+        {"name": "right", "signal": {"kind": "feedback", "json_pointer": "/class", "right_when": "same"},
+         "objective": {"at_least": 0.9}}])
+    setup.stable.reply = answers(body={"class": "cat"})
+    setup.candidate.reply = answers(body={"class": "dog"})
+    setup.start()
+    setup.server.wait_for_phase("e", "stepping")
+    answered = predict(setup, 80)
+    first = next(iter(answered))
+    assert "joined" in backstay("feedback", first, "cat").out
+    assert "is not a number" in backstay("feedback", first, "bad", "--report", code=2).err
+    tell(setup, answered, "cat")
+    status = setup.server.wait_for_phase("e", "rolled_back")
+    assert status["rollout"]["cause"]["reason"].startswith("right: ")
+
+
 def restart(setup) -> None:
     setup.server = Server(setup.backstay, setup.config)
     wait_until(lambda: setup.server.ask("POST", INFER, b"{}").status == 200, "the restarted server to answer")

@@ -120,6 +120,24 @@ def test_answers_without_the_value_count_as_unsafe(released):
     assert rollback_of(setup)["evidence"]["candidate"]["missing"] > 0
 
 
+def test_a_segment_may_be_a_text_of_the_request_and_a_good_answer_one_of_the_answer(released):
+    setup = released(rollout=HALF, guardrails=[
+        {"name": "berlin", "signal": {"kind": "response_value", "json_pointer": "/verdict", "ok_when": {"is": "safe"},
+                                      "segment": {"of": "request", "header": "X-Site", "is": "berlin"}},
+         "objective": {"at_least": 0.9}}])
+    setup.stable.reply = lambda request: Reply(body={"verdict": "safe"})
+    setup.candidate.reply = lambda request: Reply(
+        body={"verdict": "unsafe" if request["headers"]["X-Site"] == "berlin" else "safe"})
+    with setup.traffic(headers=lambda number: {"X-Site": "hamburg"}) as elsewhere:
+        setup.start()
+        setup.server.wait_for("e", lambda s: s["rollout"]["samples"] > 50, "answers elsewhere")
+        assert setup.server.status("e")["rollout"]["phase"] == "stepping"
+        with setup.traffic(headers=lambda number: {"X-Site": "berlin"}) as traffic:
+            setup.server.wait_for_phase("e", "rolled_back")
+    assert traffic.failures == [] and elsewhere.failures == []
+    assert rollback_of(setup)["evidence"]["guardrail"] == "berlin"
+
+
 def test_a_policy_in_a_file_names_its_tests_and_its_segments(released, backstay):
     (backstay.folder / "policy.yaml").write_text("""\
 family: {control: e_bh, alpha: 0.01}

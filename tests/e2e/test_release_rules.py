@@ -1,9 +1,12 @@
 """What a rollout requires before it goes on, what a rollback takes with it, and what stands before the next try."""
 
+import resource
+import socket
+
 import pytest
 
 from backend import answers
-from program import wait_until
+from program import Server, wait_until
 from released import LONG, Released
 
 
@@ -76,7 +79,7 @@ def test_a_return_says_which_version_was_chosen_and_why(released, releases):
     releases.release("3.0.0")
     setup.config["endpoints"][0]["backend"]["urls"]["3.0.0"] = setup.candidate.url
     setup.server.stop()
-    server = setup.server = setup.server.__class__(setup.backstay, setup.config)
+    server = setup.server = Server(setup.backstay, setup.config)
     try:
         for version in ("2.0.0", "3.0.0"):
             setup.backstay("rollout", "start", "e", f"m@{version}", "--blue-green", "--reason", "next")
@@ -93,6 +96,56 @@ def test_a_return_says_which_version_was_chosen_and_why(released, releases):
         assert "passed over 2.0.0: Gate 'production' says FAIL" in evidence["why"]
     finally:
         server.stop()
+
+
+@pytest.fixture
+def three_versions(released, releases, backend):
+    """1.0.0 is the standby of 2.0.0, and 3.0.0 serves half of the requests as a candidate; each has a backend of its own."""
+    setup = released(rollout=LONG)
+    third = backend("third")
+    releases.release("3.0.0")
+    setup.config["endpoints"][0]["backend"]["urls"]["3.0.0"] = third.url
+    setup.server.stop()
+    setup.server = Server(setup.backstay, setup.config)
+    try:
+        setup.start("--blue-green")
+        setup.server.wait_for_phase("e", "watching")
+        setup.backstay("rollout", "promote", "e")
+        setup.server.wait_for("e", lambda s: s["stable"] == "2.0.0", "2.0.0 serves")
+        setup.backstay("rollout", "start", "e", "m@3.0.0", "--reason", "next")
+        setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+        yield setup
+    finally:
+        setup.server.stop()
+
+
+def states(setup: Released) -> dict:
+    return {b["version"]: b["state"] for b in setup.server.status("e")["backends"]}
+
+
+def test_a_ready_version_takes_the_place_of_a_stable_one_that_is_down(three_versions):
+    setup = three_versions
+    setup.candidate.healthy = False  # The backend of 2.0.0, which is stable.
+    wait_until(lambda: states(setup)["2.0.0"] == "unhealthy", "stable is down")
+    setup.backstay("rollback", "e", "--reason", "complaints")
+    setup.server.wait_for("e", lambda s: s["stable"] == "1.0.0", "the standby")
+    assert setup.shares() == {"1.0.0": 1.0}
+    (entry,) = entries(setup, "rollout.revert")
+    assert entry["actor"] == "backstay" and "led to 2.0.0, which is not ready: 1.0.0 takes its place" in entry["reason"]
+    assert entry["evidence"]["chosen"] == "1.0.0"
+    setup.backstay("rollback", "e", "--reason", "complaints")  # Said twice it means the same.
+    assert setup.server.status("e")["stable"] == "1.0.0"
+
+
+def test_when_nothing_is_ready_the_log_says_so_and_what_gets_ready_first_serves(three_versions):
+    setup = three_versions
+    setup.candidate.healthy = setup.stable.healthy = False
+    wait_until(lambda: (states(setup)["2.0.0"], states(setup)["1.0.0"]) == ("unhealthy", "unhealthy"), "both are down")
+    setup.backstay("rollback", "e", "--reason", "complaints")
+    (entry,) = wait_until(lambda: entries(setup, "rollout.no_target"), "the entry")
+    assert "no version that served before it is" in entry["reason"]
+    setup.stable.healthy = True
+    setup.server.wait_for("e", lambda s: s["stable"] == "1.0.0", "the standby")
 
 
 @pytest.fixture
@@ -144,6 +197,16 @@ def test_a_rollback_takes_back_what_serves_and_needs_the_version(two_models, bac
     assert revert["evidence"]["chosen"] == "1.0.0"
 
 
+def test_a_release_past_what_others_need_is_warned_of(two_models, backstay, releases):
+    server, deploy = two_models
+    releases.release("3.0.0", model="triage", dependencies=[
+        {"name": "ner", "kind": "model", "direction": "upstream", "version": "<2"}])
+    releases.release("2.0.0", model="ner")
+    deploy("triage", "triage@3.0.0", "3.0.0")
+    said = backstay("rollout", "start", "tags", "ner@2.0.0", "--reason", "next").err
+    assert "Once ner@2.0.0 is stable, triage@3.0.0 on 'triage' needs the model 'ner' <2" in said, said
+
+
 def test_what_can_go_nowhere_goes_on_and_the_log_says_so(two_models, backstay):
     run, deploy = two_models
     deploy("triage", "triage@2.0.0", "2.0.0")
@@ -159,3 +222,25 @@ def test_a_control_api_that_others_can_reach_is_warned_of(backstay, server):
         {"name": "e", "model": "m", "backend": {"kind": "url", "url": "http://127.0.0.1:9"}}]})
     open_to_all.stop()
     assert "WARNING: the control API listens on 0.0.0.0" in "".join(open_to_all.errors)
+
+
+def test_clients_that_take_every_descriptor_keep_nobody_from_taking_a_release_back(released):
+    setup = released(rollout=LONG)
+    setup.server.stop()
+    few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))  # noqa: E731
+    setup.server = Server(setup.backstay, setup.config, preexec_fn=few)
+    clients = []
+    try:
+        setup.start()
+        setup.server.wait_for_phase("e", "stepping")
+        host, port = setup.server.addresses["gateway"].split(":")
+        for _ in range(500):
+            client = socket.create_connection((host, int(port)), timeout=5)
+            client.sendall(b"POST / HTTP/1.1\r\n")
+            clients.append(client)
+        setup.backstay("rollback", "e", "--reason", "complaints")
+        assert entries(setup, "rollout.rollback")[-1]["reason"] == "complaints"
+    finally:
+        for client in clients:
+            client.close()
+        setup.server.stop()

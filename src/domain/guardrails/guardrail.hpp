@@ -7,20 +7,11 @@
 
 #include "base/time.hpp"
 #include "domain/guardrails/guardrail_spec.hpp"
+#include "domain/guardrails/judgement.hpp"
 #include "domain/guardrails/trial.hpp"
 
 /// Guardrails at work: a signal, an objective, a sequential test, an action. Pure values; the monitor feeds them.
 namespace backstay::guardrails {
-
-/// For kFeedback: whether a prediction was right; nullopt when the case is not among those that are judged.
-std::optional<bool> was_right(const Signal& signal, double predicted_score, double label);
-
-/// For kAgreement: whether both numbers say the same.
-bool agree(const Signal& signal, double a, double b);
-/// Whether an outcome's value is bad under the specification's objective; a missing one (NaN) is.
-bool is_bad(const GuardrailSpec& spec, double value);
-/// The share of outcomes that an absolute objective lets be bad.
-double allowed_bad(const GuardrailSpec& spec);
 
 /// What was seen and what it means, for people and for the audit log.
 struct Evidence {

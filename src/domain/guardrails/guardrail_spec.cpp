@@ -7,6 +7,7 @@
 #include <set>
 
 #include "domain/guardrails/tensor_element.hpp"
+#include "domain/traffic/text_value.hpp"
 
 namespace backstay::guardrails {
 
@@ -84,9 +85,12 @@ Result<void> check_values(const GuardrailSpec& spec) {
   if (signal.ok_when && !is_number(signal.kind) && signal.kind != Kind::kAgreement)
     return wrong(spec, "has an ok_when for a signal that is good or bad already", "Leave it out.");
   for (const std::optional<Predicate>& predicate : {signal.ok_when, signal.where})
-    if (predicate && predicate->op == Predicate::Op::kIs && std::abs(predicate->value) > kLargestWhole)
+    if (predicate && predicate->op == Predicate::Op::kIs && predicate->text.empty() &&
+        std::abs(predicate->value) > kLargestWhole)
       return wrong(spec, "compares with a number of more than 7 digits, which can't be told from its neighbours",
                    "Values are kept as 32-bit floats: use a smaller code, or at_least and below.");
+  if (signal.ok_when && !signal.ok_when->text.empty() && !takes_value)
+    return wrong(spec, "compares with a text what is a number", "Write ok_when with a number, like {below: 400}.");
   if (signal.segment.given() != signal.where.has_value())
     return wrong(spec, "has half of a segment", "Write segment: {json_pointer: /group, at_least: 1}.");
   if (signal.segment.given() && !signal.segment_of_request && signal.kind == Kind::kError)
@@ -145,7 +149,12 @@ Result<void> check_relative(const GuardrailSpec& spec) {
 }  // namespace
 
 // Values of requests and responses are kept as floats: 0.95 is not to be below 0.95.
+Predicate Predicate::is(const std::string& text) {
+  return {Op::kIs, traffic::text_number(text), text};
+}
+
 bool Predicate::holds(double x) const {
+  if (traffic::is_text(x) && op != Op::kIs) return false;
   const auto seen = static_cast<float>(x);
   const auto limit = static_cast<float>(value);
   switch (op) {

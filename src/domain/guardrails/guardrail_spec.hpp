@@ -17,11 +17,14 @@ struct Predicate {
   enum class Op : std::uint8_t { kAtLeast, kAbove, kAtMost, kBelow, kIs };
   Op op = Op::kAtLeast;
   double value = 0;
+  std::string text{};  ///< kIs: of texts, which `value` stands for (traffic::text_number); empty: of numbers.
+  static Predicate is(const std::string& text);
+  /// A text is neither above nor below anything.
   bool holds(double x) const;
   bool operator==(const Predicate&) const = default;
 };
 
-/// Where a number is in a response, or in a request.
+/// Where a number, or a text, is in a response, or in a request.
 struct Value {
   std::string json_pointer;
   std::string header;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#include "domain/guardrails/guardrail.hpp"
+#include "domain/guardrails/judgement.hpp"
 
 namespace backstay::guardrails {
 

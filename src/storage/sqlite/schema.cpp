@@ -327,6 +327,17 @@ Result<void> refuse_replacing(const Database& database) {
   return {};
 }
 
+// `trouble` says why the last try failed; there is trouble when tries > 0.
+Result<void> notification_targets(const Database& database) {
+  return database.execute(
+      "ALTER TABLE told ADD COLUMN events TEXT NOT NULL DEFAULT '';"
+      "ALTER TABLE told ADD COLUMN served INTEGER NOT NULL DEFAULT 1;"
+      "ALTER TABLE told ADD COLUMN trouble_sequence INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE told ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE told ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+      "ALTER TABLE told ADD COLUMN next_try INTEGER NOT NULL DEFAULT 0;");
+}
+
 using Migration = Result<void> (*)(const Database&);
 constexpr Migration kMigrations[] = {
     first,
@@ -343,6 +354,7 @@ constexpr Migration kMigrations[] = {
     seal_answers,
     refuse_replacing,
     rebuild_search_index,
+    notification_targets,
 };
 
 Result<std::int64_t> pragma(const Database& database, const char* name) {

@@ -114,13 +114,14 @@ class SqliteLedger : public VersionStore,
   Result<std::optional<StoredAnswer>> answer(const std::string& key) const override;
   Result<void> remember(const std::string& key, const StoredAnswer& answer) override;
 
-  Result<std::optional<std::uint64_t>> told_up_to(const std::string& target) const override;
+  Result<void> set_targets(const std::vector<Audience>& targets, std::uint64_t newest) override;
+  Result<std::optional<ToldTarget>> target(const std::string& name) const override;
   Result<void> set_told_up_to(const std::string& target, std::uint64_t sequence) override;
-  Result<void> set_trouble(const std::string& target, const std::string& why) override;
+  Result<void> set_trouble(const std::string& target, const std::optional<Trouble>& trouble) override;
   Result<std::vector<ToldTarget>> targets() const override;
   Result<void> bury(const DeadLetter& letter) override;
   Result<std::vector<DeadLetter>> dead_letters(const std::string& target) const override;
-  Result<std::uint64_t> make_due(const std::string& target) override;
+  Result<std::uint64_t> make_due(const std::string& target, Timestamp now) override;
   Result<void> remove(const std::string& target, std::uint64_t sequence) override;
 
  private:

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <sstream>
+
 #include "storage/sqlite/ledger_impl.hpp"
 
 /// How far targets have been told, and what could not be delivered.
@@ -9,22 +13,62 @@ using sqlite::Transaction;
 
 namespace {
 
+constexpr const char* kColumns = "target, sequence, events, served, trouble_sequence, tries, since, next_try, trouble";
+
 Result<void> put_told(const Database& database, const std::string& target, std::uint64_t sequence) {
   Statement put = database.prepare(
-      "INSERT INTO told VALUES(?, ?, '') ON CONFLICT(target) DO UPDATE SET sequence = max(sequence, "
-      "excluded.sequence), "
-      "trouble = ''");
+      "INSERT INTO told(target, sequence, trouble) VALUES(?, ?, '') ON CONFLICT(target) DO UPDATE SET sequence = "
+      "max(sequence, excluded.sequence)");
   return put.bind(target, sequence).run();
+}
+
+ToldTarget read_told(const Statement& row) {
+  ToldTarget out{row.text(0), static_cast<std::uint64_t>(row.integer(1)), {}, row.integer(3) != 0, {}};
+  std::istringstream events(row.text(2));
+  for (std::string event; events >> event;) out.events.push_back(event);
+  const auto tries = static_cast<std::uint64_t>(row.integer(5));
+  if (tries != 0)
+    out.trouble =
+        Trouble{static_cast<std::uint64_t>(row.integer(4)), tries, row.timestamp(6), row.timestamp(7), row.text(8)};
+  return out;
 }
 
 }  // namespace
 
-Result<std::optional<std::uint64_t>> SqliteLedger::told_up_to(const std::string& target) const {
+Result<void> SqliteLedger::set_targets(const std::vector<Audience>& targets, std::uint64_t newest) {
   const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT sequence FROM told WHERE target = ?");
-  select.bind(target);
+  const Database& database = impl_->database;
+  TRY(Transaction transaction, Transaction::begin(database));
+  // 2: was served until now.
+  TRY_DO(database.execute("UPDATE told SET served = 2 WHERE served = 1"));
+  Statement put = database.prepare(
+      "INSERT INTO told(target, sequence, trouble, events, served) VALUES(?, ?, '', ?, 1) ON CONFLICT(target) DO "
+      "UPDATE "
+      "SET sequence = iif(served = 0, max(sequence, excluded.sequence), sequence), events = excluded.events, served = "
+      "1");
+  for (const Audience& audience : targets)
+    TRY_DO(put.reset().bind(audience.target, newest, fmt::format("{}", fmt::join(audience.events, " "))).run());
+  TRY_DO(database.execute("UPDATE told SET served = 0, tries = 0, trouble = '' WHERE served = 2"));
+  return transaction.commit();
+}
+
+Result<std::optional<ToldTarget>> SqliteLedger::target(const std::string& name) const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare(fmt::format("SELECT {} FROM told WHERE target = ?", kColumns));
+  select.bind(name);
   TRY(const bool found, select.step());
-  return found ? std::optional(static_cast<std::uint64_t>(select.integer(0))) : std::nullopt;
+  return found ? std::optional(read_told(select)) : std::nullopt;
+}
+
+Result<std::vector<ToldTarget>> SqliteLedger::targets() const {
+  const std::lock_guard lock(impl_->mutex);
+  Statement select = impl_->database.prepare(fmt::format("SELECT {} FROM told ORDER BY target", kColumns));
+  std::vector<ToldTarget> out;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return out;
+    out.push_back(read_told(select));
+  }
 }
 
 Result<void> SqliteLedger::set_told_up_to(const std::string& target, std::uint64_t sequence) {
@@ -32,21 +76,12 @@ Result<void> SqliteLedger::set_told_up_to(const std::string& target, std::uint64
   return put_told(impl_->database, target, sequence);
 }
 
-Result<void> SqliteLedger::set_trouble(const std::string& target, const std::string& why) {
+Result<void> SqliteLedger::set_trouble(const std::string& target, const std::optional<Trouble>& trouble) {
   const std::lock_guard lock(impl_->mutex);
-  Statement set = impl_->database.prepare("UPDATE told SET trouble = ? WHERE target = ?");
-  return set.bind(why, target).run();
-}
-
-Result<std::vector<ToldTarget>> SqliteLedger::targets() const {
-  const std::lock_guard lock(impl_->mutex);
-  Statement select = impl_->database.prepare("SELECT target, sequence, trouble FROM told ORDER BY target");
-  std::vector<ToldTarget> out;
-  while (true) {
-    TRY(const bool more, select.step());
-    if (!more) return out;
-    out.push_back({select.text(0), static_cast<std::uint64_t>(select.integer(1)), select.text(2)});
-  }
+  Statement set = impl_->database.prepare(
+      "UPDATE told SET trouble_sequence = ?, tries = ?, since = ?, next_try = ?, trouble = ? WHERE target = ?");
+  const Trouble& t = trouble ? *trouble : Trouble();
+  return set.bind(t.sequence, t.tries, t.since, t.next_try, t.why, target).run();
 }
 
 Result<void> SqliteLedger::bury(const DeadLetter& letter) {
@@ -75,16 +110,20 @@ Result<std::vector<DeadLetter>> SqliteLedger::dead_letters(const std::string& ta
   }
 }
 
-Result<std::uint64_t> SqliteLedger::make_due(const std::string& target) {
+Result<std::uint64_t> SqliteLedger::make_due(const std::string& target, Timestamp now) {
   const std::lock_guard lock(impl_->mutex);
-  Statement count =
-      impl_->database.prepare("UPDATE dead_letters SET due = 1 WHERE ?1 = '' OR target = ?1 RETURNING sequence");
-  count.bind(target);
-  std::uint64_t changed = 0;
-  while (true) {
-    TRY(const bool more, count.step());
-    if (!more) return changed;
-    ++changed;
+  const Database& database = impl_->database;
+  TRY(Transaction transaction, Transaction::begin(database));
+  Statement hurry = database.prepare("UPDATE told SET next_try = ?2 WHERE tries > 0 AND (?1 = '' OR target = ?1)");
+  TRY_DO(hurry.bind(target, now).run());
+  Statement mark =
+      database.prepare("UPDATE dead_letters SET due = 1, at = ?2 WHERE ?1 = '' OR target = ?1 RETURNING sequence");
+  mark.bind(target, now);
+  for (std::uint64_t changed = 0;; ++changed) {
+    TRY(const bool more, mark.step());
+    if (more) continue;
+    TRY_DO(transaction.commit());
+    return changed;
   }
 }
 

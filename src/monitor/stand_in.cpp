@@ -1,0 +1,106 @@
+#include "monitor/stand_in.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace backstay::monitor {
+
+namespace {
+
+constexpr seconds kTryAgainAfter{1};
+
+}  // namespace
+
+void StandIn::after(const rollout::State& state, const KnownBackends& known) {
+  // A return that failed left its endpoint with what it was to get away from: a person decides on the next one.
+  if (!ports_.find || state.phase != rollout::Phase::kRolledBack || state.revert || state.stable.empty()) return;
+  open_.insert_or_assign(state.endpoint, Open{state, state.id});
+  tick(known);
+}
+
+void StandIn::tick(const KnownBackends& known) {
+  for (auto it = open_.begin(); it != open_.end();) {
+    auto& [endpoint, open] = *it;
+    const rollout::State* latest = ports_.driver.decided(endpoint);
+    const bool over = latest == nullptr || latest->id != open.latest || known.ready(endpoint, open.ended.stable);
+    if (over && !open.busy) {
+      it = open_.erase(it);
+      continue;
+    }
+    const bool due = !open.busy && ports_.clock.monotonic() >= open.due;
+    if (due && known.down(endpoint, open.ended.stable)) look(open, known);
+    ++it;
+  }
+}
+
+StandIn::Open* StandIn::find(const std::string& endpoint, const std::string& rollout) {
+  const auto found = open_.find(endpoint);
+  return found != open_.end() && found->second.ended.id == rollout ? &found->second : nullptr;
+}
+
+void StandIn::look(Open& open, const KnownBackends& known) {
+  open.busy = true;
+  // The thread that stores has a copy: the original is this thread's.
+  ports_.threads.storing([this, record = ports_.driver.record(open.ended.endpoint), rollout = open.ended.id,
+                          &original = known, known] {
+    auto choice = ports_.find(record, [&known](const std::string& endpoint, const std::string& version) {
+      return known.ready(endpoint, version);
+    });
+    ports_.threads.loop([this, endpoint = record.endpoint, rollout, &original, choice = std::move(choice)]() mutable {
+      Open* still = find(endpoint, rollout);
+      if (still == nullptr) return;
+      still->busy = false;
+      still->due = ports_.clock.monotonic() + kTryAgainAfter;
+      if (choice) take(*still, *choice, original);
+    });
+  });
+}
+
+void StandIn::take(Open& open, const services::ReturnChoice& choice, const KnownBackends& known) {
+  const std::string endpoint = open.ended.endpoint;
+  const std::string stable = open.ended.stable;
+  const rollout::State* latest = ports_.driver.decided(endpoint);
+  if (latest == nullptr || latest->id != open.latest || !known.down(endpoint, stable)) return;
+  const auto ready = [&](const std::string& version) { return !version.empty() && known.ready(endpoint, version); };
+  const std::string& version = ready(choice.version) ? choice.version : choice.instead;
+  if (!ready(version)) return tell(open, choice);
+  services::Destination target{version, choice.evidence};
+  target.completes_rollback = true;
+  const std::string reason = fmt::format("{} led to {}, which is not ready: {} takes its place. {}", open.ended.id,
+                                         stable, version, choice.why);
+  open.busy = true;
+  ports_.driver.leave_stable(
+      endpoint, target, rollout::kSelf, reason,
+      [this, endpoint, id = open.ended.id](const Result<void>& result) { left(endpoint, id, result); });
+}
+
+void StandIn::left(const std::string& endpoint, const std::string& rollout, const Result<void>& result) {
+  Open* open = find(endpoint, rollout);
+  if (open == nullptr) return;
+  open->busy = false;
+  open->due = ports_.clock.monotonic() + kTryAgainAfter;
+  const rollout::State* latest = ports_.driver.decided(endpoint);
+  // It could not be stored, or what it led to went down on the way: another try. Anything else is others' decision.
+  const bool failed = !result && latest != nullptr && latest->revert && latest->phase == rollout::Phase::kRolledBack;
+  if (failed) open->latest = latest->id;
+}
+
+void StandIn::tell(Open& open, const services::ReturnChoice& choice) {
+  if (std::exchange(open.told, true)) return;
+  const audit::Draft draft{rollout::kSelf, "rollout.no_target", "endpoint " + open.ended.endpoint,
+                           fmt::format("{} led to {}, which is not ready, and no version that served before it is. {}",
+                                       open.ended.id, open.ended.stable, choice.why),
+                           rollout::with_versions(open.ended, choice.evidence)};
+  ports_.threads.storing([this, draft, endpoint = open.ended.endpoint, rollout = open.ended.id] {
+    if (ports_.audit.append(draft)) {
+      if (ports_.stored) ports_.stored();
+      return;
+    }
+    ports_.threads.loop([this, endpoint, rollout] {
+      if (Open* still = find(endpoint, rollout)) still->told = false;
+    });
+  });
+}
+
+}  // namespace backstay::monitor

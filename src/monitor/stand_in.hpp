@@ -1,0 +1,60 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/time.hpp"
+#include "monitor/known_backends.hpp"
+#include "monitor/threads.hpp"
+#include "ports/ledger.hpp"
+#include "services/choose_return.hpp"
+#include "services/drive_rollout.hpp"
+
+namespace backstay::monitor {
+
+/// What serves when a rollback leads to a stable version that is down itself: the best of the versions that served
+/// before it (services::choose_return), of those that are ready. Taking the candidate's traffic waits for none of this:
+/// it is a return of its own, right after the rollback is durable. Without such a version the log says so, once, and
+/// whichever gets ready first is taken: stable, or one of the others. On the loop's thread.
+class StandIn {
+ public:
+  struct Ports {
+    services::RolloutDriver& driver;
+    Threads threads;
+    AuditLog& audit;
+    const Clock& clock;
+    /// services::choose_return with its records and rules; called on the thread that stores. May be empty: an endpoint
+    /// stays where its rollback led.
+    std::function<Result<services::ReturnChoice>(const EndpointRecord&, const services::IsWarm&)> find;
+    std::function<void()> stored;  ///< Told when an entry was; may be empty.
+  };
+  explicit StandIn(Ports ports) : ports_(std::move(ports)) {}
+
+  /// The state is durable, since now or since before this start. `known` is the loop's.
+  void after(const rollout::State& state, const KnownBackends& known);
+  /// Time passes, and backends come and go.
+  void tick(const KnownBackends& known);
+
+ private:
+  /// A rollback whose stable version has not been seen ready since.
+  struct Open {
+    rollout::State ended;
+    std::string latest;  ///< The endpoint's newest rollout: the rollback, or a return that could not be done.
+    Monotonic due{};     ///< Not looked up before this.
+    bool busy = false;   ///< It is being looked up, or left.
+    bool told = false;   ///< The log says that nothing can take its place.
+  };
+  /// nullptr: the endpoint is elsewhere by now.
+  Open* find(const std::string& endpoint, const std::string& rollout);
+  void look(Open& open, const KnownBackends& known);
+  void take(Open& open, const services::ReturnChoice& choice, const KnownBackends& known);
+  void tell(Open& open, const services::ReturnChoice& choice);
+  /// The endpoint has left stable, or could not.
+  void left(const std::string& endpoint, const std::string& rollout, const Result<void>& result);
+
+  Ports ports_;
+  std::map<std::string, Open> open_;  ///< By endpoint.
+};
+
+}  // namespace backstay::monitor
