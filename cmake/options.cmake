@@ -8,6 +8,9 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
+# A library that a program calls nothing of is not loaded: every start would pay for it.
+add_link_options(-Wl,--as-needed)
+
 add_library(backstay_options INTERFACE)
 target_compile_options(backstay_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
                        -Wold-style-cast -Woverloaded-virtual -fno-omit-frame-pointer)

@@ -256,7 +256,7 @@ drift::Profile::Named read_column(Reader& read, const json& value, std::uint64_t
 std::string to_json(const drift::Profile& profile, const drift::SharedCategories& shared) {
   json columns = json::array();
   for (const drift::Profile::Named& each : profile.columns) columns.push_back(json_of(each.name, each.column, shared));
-  json root{{"profile", "backstay-profile/3"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
+  json root{{"profile", "backstay-profile/4"}, {"rows", profile.rows}, {"columns", std::move(columns)}};
   if (profile.left_out > 0) root["left_out"] = profile.left_out;
   if (profile.pairs.columns().size() > 1) root["pairs"] = json_of(profile.pairs);
   return root.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -268,7 +268,8 @@ Result<drift::Profile> profile_from_json(const std::string& name, std::string_vi
   drift::Profile out;
   const json* format = read.member(root, "profile", true);
   const bool second = format != nullptr && *format == json("backstay-profile/2");
-  const bool has_sketches = second || (format != nullptr && *format == json("backstay-profile/3"));
+  const bool has_sketches =
+      second || (format != nullptr && (*format == json("backstay-profile/3") || *format == json("backstay-profile/4")));
   if (format != nullptr && !has_sketches && *format != json("backstay-profile/1"))
     return Unexpected(ErrorCode::kUnsupported, fmt::format("{} is a profile of a form that is not known.", name),
                       "A newer backstay wrote it; read it with that.");

@@ -41,6 +41,28 @@ TEST(ProfileJson, ComesBackAsItWas) {
   EXPECT_EQ(again->find("none")->missing, 1'000u);
 }
 
+/// As it was before the fourth form.
+json with_lists_of_numbers(const drift::Profile& profile) {
+  json root = json::parse(to_json(profile));
+  root["profile"] = "backstay-profile/3";
+  for (std::size_t c = 0; c < profile.columns.size(); ++c) {
+    json& column = root["columns"][c];
+    const drift::ColumnProfile& from = profile.columns[c].column;
+    if (column.contains("quantiles")) column["quantiles"]["levels"] = from.quantiles.levels();
+    if (column.contains("text")) column["text"]["lengths"]["levels"] = from.text.lengths.levels();
+  }
+  return root;
+}
+
+TEST(ProfileJson, TheThirdFormIsReadAsTheSame) {
+  const json third = with_lists_of_numbers(sample());
+  ASSERT_TRUE(third["columns"][0]["quantiles"]["levels"][0][0].is_number());
+  ASSERT_TRUE(third["columns"][3]["text"]["lengths"]["levels"][0][0].is_number());
+  const auto got = profile_from_json("p", third.dump());
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(to_json(*got), to_json(sample()));
+}
+
 drift::Profile with_pairs() {
   Random random(2);
   drift::RowProfile rows;
@@ -103,7 +125,7 @@ TEST(ProfileJson, RefusesVectorsThatCanNotBe) {
   refused("many products", [](json& j) { j["products"].push_back(1); });
   refused("a negative variance", [](json& j) { j["products"][0] = -1; });
   refused("a correlation above one", [](json& j) { j["products"][1] = 1e9; });
-  refused("norms of others", [](json& j) { j["norms"]["levels"][0].push_back(1); });
+  refused("norms of others", [](json& j) { j["norms"]["levels"][0] = json::array({1}); });
   refused("no sample", [](json& j) { j.erase("sample"); });
   refused("few points", [](json& j) { j["sample"]["points"] = ""; });
   refused("keys that are no base 64", [](json& j) { j["sample"]["keys"] = "?"; });
@@ -277,7 +299,14 @@ TEST(ProfileJson, RefusesWhatCanNotBe) {
   refused("other rows", [](json& j) { j["rows"] = 999; });
   refused("a name twice", [](json& j) { j["columns"][1]["name"] = "age"; });
   refused("more in a sketch than in the column", [](json& j) { j["columns"][0]["kinds"]["numbers"] = 3; });
-  refused("levels", [](json& j) { j["columns"][0]["quantiles"]["levels"][0] = "x"; });
+  const auto refused_level = [&](const char* what, const json& level) {
+    refused(what, [&](json& j) { j["columns"][0]["quantiles"]["levels"][0] = level; });
+  };
+  refused_level("a level that is no base 64", "x");
+  refused_level("a level of half a number", "AAAA");
+  refused_level("a level that has infinity", "AAAAAAAA8H8=");
+  refused_level("a level that is a number", 1);
+  refused_level("a level of texts", json::array({"1"}));
   refused("k", [](json& j) { j["columns"][0]["quantiles"]["k"] = 0; });
   refused("a hash", [](json& j) { j["columns"][1]["categories"]["entries"][0][0] = "xyz"; });
   refused("an error above the count", [](json& j) { j["columns"][1]["categories"]["entries"][0][2] = 1e6; });
@@ -288,7 +317,7 @@ TEST(ProfileJson, RefusesWhatCanNotBe) {
   refused("columns", [](json& j) { j["columns"] = 1; });
   refused("a list", [](json& j) { j = json::array(); });
   json newer = good;
-  newer["profile"] = "backstay-profile/4";
+  newer["profile"] = "backstay-profile/5";
   EXPECT_EQ(profile_from_json("p", newer.dump()).error().code, ErrorCode::kUnsupported);
 }
 

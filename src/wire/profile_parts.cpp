@@ -16,6 +16,24 @@ using drift::QuantileSketch;
 using drift::VectorProfile;
 using nlohmann::json;
 
+namespace {
+
+// Bytes as they lie in memory, which is little-endian on all machines that this is built for.
+template <class Value>
+void append_bytes(const Value& value, std::string& out) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+std::string bytes_of(ProfileReader& read, const json* value, std::size_t unit, std::size_t most, const char* what) {
+  auto out = value != nullptr && value->is_string() ? from_base64(value->get_ref<const std::string&>())
+                                                    : Result<std::string>(Unexpected(ErrorCode::kInvalidArgument, ""));
+  if (out && out->size() % unit == 0 && out->size() / unit <= most) return *std::move(out);
+  read.fail(fmt::format("{} are no bytes, or too many", what));
+  return {};
+}
+
+}  // namespace
+
 const json* ProfileReader::member(const json& object, const char* key, bool required) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   if (object.is_object() && found != object.end()) return &*found;
@@ -38,14 +56,26 @@ double ProfileReader::number(const json* value, const char* what) {
   return 0;
 }
 
+std::vector<double> ProfileReader::numbers(const json& value, const char* what) {
+  std::vector<double> out;
+  if (value.is_array()) {
+    for (const json& each : value) out.push_back(number(&each, what));
+  } else {
+    const std::string bytes = bytes_of(*this, &value, sizeof(double), SIZE_MAX, what);
+    out.resize(bytes.size() / sizeof(double));
+    std::memcpy(out.data(), bytes.data(), bytes.size());
+    if (!std::all_of(out.begin(), out.end(), [](double each) { return std::isfinite(each); }))
+      fail(fmt::format("{} has what is no number", what));
+  }
+  return out;
+}
+
 QuantileSketch ProfileReader::quantiles(const json& value) {
   std::vector<std::vector<double>> levels;
   if (const json* list = member(value, "levels", true); list != nullptr && list->is_array()) {
     for (const json& level : *list) {
-      std::vector<double>& out = levels.emplace_back();
-      if (!level.is_array()) fail("a level of quantiles is no list");
+      levels.push_back(numbers(level, "a level of quantiles"));
       if (!ok()) return QuantileSketch();
-      for (const json& each : level) out.push_back(number(&each, "a value of quantiles"));
     }
   } else {
     fail("levels is no list");
@@ -58,7 +88,10 @@ QuantileSketch ProfileReader::quantiles(const json& value) {
 }
 
 json json_of(const QuantileSketch& sketch) {
-  return {{"k", sketch.k()}, {"levels", sketch.levels()}};
+  json levels = json::array();
+  for (const std::vector<double>& level : sketch.levels())
+    levels.push_back(to_base64({reinterpret_cast<const char*>(level.data()), level.size() * sizeof(double)}));
+  return {{"k", sketch.k()}, {"levels", std::move(levels)}};
 }
 
 json json_of(const drift::PairProfile& pairs) {
@@ -136,20 +169,6 @@ drift::PairProfile read_pairs(ProfileReader& read, const json& value, const drif
 }
 
 namespace {
-
-// Bytes as they lie in memory, which is little-endian on all machines that this is built for.
-template <class Value>
-void append_bytes(const Value& value, std::string& out) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
-std::string bytes_of(ProfileReader& read, const json* value, std::size_t unit, std::size_t most, const char* what) {
-  auto out = value != nullptr && value->is_string() ? from_base64(value->get_ref<const std::string&>())
-                                                    : Result<std::string>(Unexpected(ErrorCode::kInvalidArgument, ""));
-  if (out && out->size() % unit == 0 && out->size() / unit <= most) return *std::move(out);
-  read.fail(fmt::format("{} are no bytes, or too many", what));
-  return {};
-}
 
 /// A list of exactly that many finite numbers.
 void read_list(ProfileReader& read, const json* value, const char* what, double* out, std::size_t size) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "domain/drift/column_profile.hpp"
 
@@ -23,6 +24,8 @@ class ProfileReader {
   /// Null: 0.
   std::uint64_t count(const nlohmann::json* value, const char* what);
   double number(const nlohmann::json* value, const char* what);
+  /// A list of numbers, or the bytes of doubles in base 64.
+  std::vector<double> numbers(const nlohmann::json& value, const char* what);
   drift::QuantileSketch quantiles(const nlohmann::json& value);
 
  private:

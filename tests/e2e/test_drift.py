@@ -173,7 +173,7 @@ def test_a_version_without_profiles_says_what_to_do(backstay, releases):
 
 def test_a_profile_discloses_no_text(trained):
     shown = trained("slice", "profile", "m@1.0.0", "wards/all", "--json").json
-    assert shown["profile"] == "backstay-profile/3"
+    assert shown["profile"] == "backstay-profile/4"
     text = json.dumps(shown)
     assert "patient" not in text and "came" not in text
     note = next(c for c in shown["columns"] if c["name"] == "note")

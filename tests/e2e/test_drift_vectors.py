@@ -12,6 +12,10 @@ import pytest
 DIMENSION = 96
 
 
+def doubles(level: str) -> list[float]:
+    return numpy.frombuffer(base64.b64decode(level), "<f8").tolist()
+
+
 def embeddings(count: int, seed: int, *, shift: float = 0, share: float = 0.5) -> numpy.ndarray:
     """Of two kinds of text, `share` of the second."""
     source = numpy.random.default_rng(seed)
@@ -137,7 +141,7 @@ def test_lists_of_one_size_are_vectors_too(backstay, releases):
     assert profile_of(backstay, "rows-arrow") == first == profile_of(backstay, "rows-parquet")
     assert profile_of(backstay, "part-arrow") == profile_of(backstay, "part-jsonl")
     # What it keeps: norms, a sample of at most 256 projections, moments; no vector.
-    norms = sorted(x for level in first["vectors"]["norms"]["levels"] for x in level)
+    norms = sorted(x for level in first["vectors"]["norms"]["levels"] for x in doubles(level))
     assert numpy.median(norms) == pytest.approx(numpy.median(numpy.linalg.norm(vectors.astype(float), axis=1)), rel=0.01)
     assert len(base64.b64decode(first["vectors"]["sample"]["keys"])) == 256 * 8
     assert len(base64.b64decode(first["vectors"]["sample"]["points"])) == 256 * 16 * 4

@@ -8,6 +8,9 @@ namespace backstay::drift {
 
 namespace {
 
+constexpr int kNumberBits = 10;
+constexpr int kRestBits = 54;
+
 bool by_hash(const CategorySketch::Entry& entry, std::uint32_t hash) {
   return entry.hash < hash;
 }
@@ -71,14 +74,22 @@ std::optional<CategorySketch> CategorySketch::from_entries(std::vector<Entry> en
   return out;
 }
 
-void DistinctCounter::add(std::span<const std::uint64_t> hashes) {
+// A register's number are the first 10 bits; it keeps how many zeros follow them, at most, and one more.
+void DistinctCounter::raise(std::uint64_t hash) {
   if (registers_.empty()) registers_.assign(kRegisters, 0);
-  for (const std::uint64_t hash : hashes) {
-    const std::uint64_t rest = hash << 10;
-    const auto zeros = static_cast<std::uint8_t>(rest == 0 ? 54 : std::countl_zero(rest));
-    std::uint8_t& place = registers_[hash >> 54];
-    place = std::max(place, static_cast<std::uint8_t>(zeros + 1));
-  }
+  const std::uint64_t rest = hash << kNumberBits;
+  const auto zeros = static_cast<std::uint8_t>(rest == 0 ? kRestBits : std::countl_zero(rest));
+  std::uint8_t& place = registers_[hash >> kRestBits];
+  place = std::max(place, static_cast<std::uint8_t>(zeros + 1));
+  if (++raises_ >= kRegisters) find_silent_bits();
+}
+
+void DistinctCounter::find_silent_bits() {
+  std::uint8_t least = kMaxRegister;
+  for (const std::uint8_t each : registers_) least = std::min(least, each);
+  const int bits = std::min<int>(least, kRestBits);
+  silent_bits_ = ((1ULL << bits) - 1) << (kRestBits - bits);
+  raises_ = 0;
 }
 
 void DistinctCounter::merge(const DistinctCounter& other) {

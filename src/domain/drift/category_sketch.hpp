@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace backstay::drift {
@@ -49,7 +48,11 @@ class DistinctCounter {
   static constexpr std::uint8_t kMaxRegister = 55;
 
   /// Hashes must be spread over all 64 bits.
-  void add(std::span<const std::uint64_t> hashes);
+  void add(std::uint64_t hash) {
+    if ((hash & silent_bits_) == 0) raise(hash);
+  }
+  /// A hash that has one of these tells nothing new: no register is so low.
+  std::uint64_t silent_bits() const { return silent_bits_; }
   void merge(const DistinctCounter& other);
   double estimate() const;
   /// Empty until the first value.
@@ -57,7 +60,11 @@ class DistinctCounter {
   static std::optional<DistinctCounter> from_registers(std::vector<std::uint8_t> registers);
 
  private:
+  void raise(std::uint64_t hash);
+  void find_silent_bits();
   std::vector<std::uint8_t> registers_;
+  std::uint64_t silent_bits_ = 0;
+  std::size_t raises_ = 0;  ///< Since they were found.
 };
 
 }  // namespace backstay::drift

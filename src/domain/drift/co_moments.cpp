@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <limits>
 
 namespace backstay::drift {
@@ -11,71 +12,122 @@ namespace backstay::drift {
 namespace {
 
 // Several numbers at once, as many as the processor takes, and 8 sums side by side: one alone would wait for each
-// addition. The sums are the same whichever function makes them, because none fuses multiplication and addition.
+// addition. The sums are the same whichever function makes them, because none fuses multiplication and addition
+// (CMakeLists.txt).
 constexpr std::size_t kSums = 8;
 /// So many products with one column are made together: its numbers are fetched once for all of them.
-constexpr std::size_t kTogether = 4;
+constexpr std::size_t kTogether = 8;
 using Sources = std::array<const double*, kTogether>;
-using Dots = std::array<double, kTogether>;
 
+/// The sums of one column's products with another, which are added up in the end.
+using Sums = std::array<double, kSums>;
+
+/// Adds the products of `a` with the first `count` of kColumns columns to their sums.
 template <class Lanes, std::size_t kColumns>
-[[gnu::always_inline]] inline void dots_in(const double* a, const double* const* b, std::size_t size, double* out) {
+[[gnu::always_inline]] inline void dots_in(const double* a, const double* const* b, std::size_t count, std::size_t size,
+                                           Sums* out) {
   constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(double);
   constexpr std::size_t kSets = kSums / kLanes;
+  // Loops over columns and sets are written out, so that all sums stay in the processor's registers.
   Lanes sums[kColumns][kSets] = {};
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < kColumns; ++c)
+    if (c < count) std::memcpy(sums[c], &out[c], sizeof sums[c]);
   for (std::size_t i = 0; i < size; i += kSums) {
+#pragma GCC unroll 8
     for (std::size_t k = 0; k < kSets; ++k) {
       Lanes left, right;
       std::memcpy(&left, a + i + kLanes * k, sizeof left);
+#pragma GCC unroll 8
       for (std::size_t c = 0; c < kColumns; ++c) {
         std::memcpy(&right, b[c] + i + kLanes * k, sizeof right);
         sums[c][k] += left * right;
       }
     }
   }
-  for (std::size_t c = 0; c < kColumns; ++c) {
-    double each[kSums];
-    std::memcpy(each, sums[c], sizeof each);
-    out[c] = ((each[0] + each[4]) + (each[2] + each[6])) + ((each[1] + each[5]) + (each[3] + each[7]));
+#pragma GCC unroll 8
+  for (std::size_t c = 0; c < kColumns; ++c)
+    if (c < count) std::memcpy(&out[c], sums[c], sizeof sums[c]);
+}
+
+double total(const Sums& each) {
+  return ((each[0] + each[4]) + (each[2] + each[6])) + ((each[1] + each[5]) + (each[3] + each[7]));
+}
+
+/// `numbers` less `by`, and 0 where nothing is present.
+template <class Lanes>
+[[gnu::always_inline]] inline void move_in(double by, const double* present, double* numbers, std::size_t size) {
+  for (std::size_t i = 0; i < size; i += sizeof(Lanes) / sizeof(double)) {
+    Lanes some, there;
+    std::memcpy(&some, numbers + i, sizeof some);
+    std::memcpy(&there, present + i, sizeof there);
+    some = (some - by) * there;
+    std::memcpy(numbers + i, &some, sizeof some);
   }
 }
 
-/// Products of `a` with one column, or with kTogether, over a multiple of kSums numbers.
-struct Products {
-  double (*one)(const double* a, const double* b, std::size_t size);
-  Dots (*several)(const double* a, const Sources& b, std::size_t size);
+/// Over a multiple of kSums numbers.
+struct Functions {
+  void (*dot)(const double* a, const double* b, std::size_t size, Sums& out);
+  /// `a` with the first `count` columns of `b`, which all are some.
+  void (*dots)(const double* a, const Sources& b, std::size_t count, std::size_t size, Sums* out);
+  void (*move)(double by, const double* present, double* numbers, std::size_t size);
 };
 
-using Two = double __attribute__((vector_size(16)));
-double dot_any(const double* a, const double* b, std::size_t size) {
-  double out = 0;
-  dots_in<Two, 1>(a, &b, size, &out);
-  return out;
+/// Half of them at a time, where more sums than that have no place in the processor.
+constexpr std::size_t kHalf = kTogether / 2;
+
+template <class Lanes>
+[[gnu::always_inline]] inline void dots_by_halves(const double* a, const Sources& b, std::size_t count,
+                                                  std::size_t size, Sums* out) {
+  dots_in<Lanes, kHalf>(a, b.data(), std::min(count, kHalf), size, out);
+  if (count > kHalf) dots_in<Lanes, kHalf>(a, b.data() + kHalf, count - kHalf, size, out + kHalf);
 }
-Dots dots_any(const double* a, const Sources& b, std::size_t size) {
-  Dots out;
-  dots_in<Two, kTogether>(a, b.data(), size, out.data());
-  return out;
+
+using Two = double __attribute__((vector_size(16)));
+void dot_any(const double* a, const double* b, std::size_t size, Sums& out) {
+  dots_in<Two, 1>(a, &b, 1, size, &out);
+}
+void dots_any(const double* a, const Sources& b, std::size_t count, std::size_t size, Sums* out) {
+  dots_by_halves<Two>(a, b, count, size, out);
+}
+void move_any(double by, const double* present, double* numbers, std::size_t size) {
+  move_in<Two>(by, present, numbers, size);
 }
 #ifdef __x86_64__
 using Four = double __attribute__((vector_size(32)));
-[[gnu::target("avx2")]] double dot_avx2(const double* a, const double* b, std::size_t size) {
-  double out = 0;
-  dots_in<Four, 1>(a, &b, size, &out);
-  return out;
+[[gnu::target("avx2")]] void dot_avx2(const double* a, const double* b, std::size_t size, Sums& out) {
+  dots_in<Four, 1>(a, &b, 1, size, &out);
 }
-[[gnu::target("avx2")]] Dots dots_avx2(const double* a, const Sources& b, std::size_t size) {
-  Dots out;
-  dots_in<Four, kTogether>(a, b.data(), size, out.data());
-  return out;
+[[gnu::target("avx2")]] void dots_avx2(const double* a, const Sources& b, std::size_t count, std::size_t size,
+                                       Sums* out) {
+  dots_by_halves<Four>(a, b, count, size, out);
 }
-const Products products = __builtin_cpu_supports("avx2") ? Products{dot_avx2, dots_avx2} : Products{dot_any, dots_any};
-#else
-const Products products{dot_any, dots_any};
+[[gnu::target("avx2")]] void move_avx2(double by, const double* present, double* numbers, std::size_t size) {
+  move_in<Four>(by, present, numbers, size);
+}
+using Eight = double __attribute__((vector_size(64)));
+[[gnu::target("avx512f")]] void dots_avx512(const double* a, const Sources& b, std::size_t count, std::size_t size,
+                                            Sums* out) {
+  if (count > kHalf) {
+    dots_in<Eight, kTogether>(a, b.data(), count, size, out);
+  } else {
+    dots_in<Eight, kHalf>(a, b.data(), count, size, out);
+  }
+}
 #endif
+const Functions functions = [] {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f")) return Functions{dot_avx2, dots_avx512, move_avx2};
+  if (__builtin_cpu_supports("avx2")) return Functions{dot_avx2, dots_avx2, move_avx2};
+#endif
+  return Functions{dot_any, dots_any, move_any};
+}();
 
 double dot(const double* a, const double* b, std::size_t size) {
-  return products.one(a, b, size);
+  Sums sums{};
+  functions.dot(a, b, size, sums);
+  return total(sums);
 }
 
 template <class Mask>
@@ -105,27 +157,40 @@ void CoMoments::give_slot(std::size_t column) {
   gathered_.emplace_back();
 }
 
-CoMoments::Centred CoMoments::centred(const Gathered& column, std::size_t size) {
+CoMoments::Centred CoMoments::centre(Gathered& column, std::size_t size, std::deque<Numbers>& partly) {
+  static const Numbers kAll = [] {
+    Numbers out;
+    out.fill(1);
+    return out;
+  }();
+  double* const values = column.values.data();
   Centred out;
+  out.values = values;
   out.mask = column.mask;
   out.rows = count(out.mask);
   if (out.rows == 0) {
-    std::fill(out.values.begin(), out.values.begin() + static_cast<std::ptrdiff_t>(size), 0.0);
+    std::fill(values, values + size, 0.0);
     return out;
   }
-  for (std::size_t block = 0; block < size / RowBlock::kRows; ++block) {
-    double* present = &out.present[block * RowBlock::kRows];
-    std::fill(present, present + RowBlock::kRows, 1.0);
-    for_each_row(~out.mask[block], [&](std::size_t row) { present[row] = 0; });
+  if (out.rows == size) {
+    out.present = kAll.data();
+  } else {
+    Numbers& present = partly.emplace_back();
+    out.present = present.data();
+    for (std::size_t block = 0; block < size / RowBlock::kRows; ++block) {
+      double* const in_block = &present[block * RowBlock::kRows];
+      std::fill(in_block, in_block + RowBlock::kRows, 1.0);
+      for_each_row(~out.mask[block], [&](std::size_t row) { in_block[row] = 0; });
+    }
   }
   const auto n = static_cast<double>(out.rows);
-  out.mean = dot(column.values.data(), out.present.data(), size) / n;
+  out.mean = dot(values, out.present, size) / n;
+  functions.move(out.mean, out.present, values, size);
   // What rounding left in the mean, for numbers that are large beside their differences.
-  for (std::size_t i = 0; i < size; ++i) out.values[i] = (column.values[i] - out.mean) * out.present[i];
-  const double rest = dot(out.values.data(), out.present.data(), size) / n;
+  const double rest = dot(values, out.present, size) / n;
   out.mean += rest;
-  for (std::size_t i = 0; i < size; ++i) out.values[i] -= rest * out.present[i];
-  out.squares = dot(out.values.data(), out.values.data(), size);
+  functions.move(rest, out.present, values, size);
+  out.squares = dot(values, values, size);
   out.inverse =
       varies(out.squares, out.mean, out.rows) ? 1 / std::sqrt(out.squares) : std::numeric_limits<double>::quiet_NaN();
   return out;
@@ -150,15 +215,15 @@ PairMoments CoMoments::pair_of(const Centred& a, const Centred& b, double xy, st
   }
   // Only the rows that have both: the sums were around the means of all.
   const auto n = static_cast<double>(out.rows);
-  const double sum_x = dot(a.values.data(), b.present.data(), size);
-  const double sum_y = dot(b.values.data(), a.present.data(), size);
+  const double sum_x = dot(a.values, b.present, size);
+  const double sum_y = dot(b.values, a.present, size);
   Numbers kept;
   out.mean_x += sum_x / n;
   out.mean_y += sum_y / n;
   for (std::size_t i = 0; i < size; ++i) kept[i] = a.values[i] * b.present[i];
-  out.xx = std::max(0.0, dot(kept.data(), a.values.data(), size) - sum_x * sum_x / n);
+  out.xx = std::max(0.0, dot(kept.data(), a.values, size) - sum_x * sum_x / n);
   for (std::size_t i = 0; i < size; ++i) kept[i] = b.values[i] * a.present[i];
-  out.yy = std::max(0.0, dot(kept.data(), b.values.data(), size) - sum_y * sum_y / n);
+  out.yy = std::max(0.0, dot(kept.data(), b.values, size) - sum_y * sum_y / n);
   out.xy -= sum_x * sum_y / n;
   set_z(out.correlation(), out);
   return out;
@@ -180,23 +245,32 @@ void CoMoments::add(const RowBlock& block) {
 
 void CoMoments::merge_piece() {
   const std::size_t size = gathered_blocks_ * RowBlock::kRows;
+  std::deque<Numbers> partly;
   std::vector<Centred> columns;
   columns.reserve(gathered_.size());
-  for (Gathered& column : gathered_) {
-    columns.push_back(centred(column, size));
-    column.mask.fill(0);
+  for (std::size_t slot = 0; slot < gathered_.size(); ++slot) {
+    columns.push_back(centre(gathered_[slot], size, partly));
+    gathered_[slot].mask.fill(0);
   }
-  std::size_t next = 0;
-  for (std::size_t y = 1; y < columns.size(); ++y) {
-    for (std::size_t begin = 0; begin < y; begin += kTogether) {
-      const std::size_t several = std::min(kTogether, y - begin);
-      Sources with;
-      for (std::size_t i = 0; i < kTogether; ++i) with[i] = columns[begin + std::min(i, several - 1)].values.data();
-      const Dots xy = products.several(columns[y].values.data(), with, size);
-      for (std::size_t i = 0; i < several; ++i, ++next)
-        moments_[next].merge(pair_of(columns[begin + i], columns[y], xy[i], size));
+  // Some rows at a time, so that the numbers that all columns have in them stay in the processor's nearest memory.
+  constexpr std::size_t kPart = 2 * RowBlock::kRows;
+  std::vector<Sums> sums(moments_.size(), Sums{});
+  for (std::size_t begin = 0; begin < size; begin += kPart) {
+    std::size_t next = 0;
+    for (std::size_t y = 1; y < columns.size(); ++y) {
+      for (std::size_t x = 0; x < y; x += kTogether) {
+        const std::size_t several = std::min(kTogether, y - x);
+        Sources with;
+        for (std::size_t i = 0; i < kTogether; ++i) with[i] = columns[x + std::min(i, several - 1)].values + begin;
+        functions.dots(columns[y].values + begin, with, several, std::min(kPart, size - begin), &sums[next]);
+        next += several;
+      }
     }
   }
+  std::size_t next = 0;
+  for (std::size_t y = 1; y < columns.size(); ++y)
+    for (std::size_t x = 0; x < y; ++x, ++next)
+      moments_[next].merge(pair_of(columns[x], columns[y], total(sums[next]), size));
   gathered_blocks_ = 0;
   ++pieces_;
 }

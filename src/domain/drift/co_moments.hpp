@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,10 +37,10 @@ class CoMoments {
     Numbers values{};
     Mask mask{};
   };
-  /// A column of a piece around its mean; 0 where it is missing.
+  /// A column of a piece around its mean; 0 where it is missing. Numbers are where they were gathered.
   struct Centred {
-    Numbers values;
-    Numbers present;  ///< 1 or 0.
+    const double* values = nullptr;
+    const double* present = nullptr;  ///< 1 or 0.
     Mask mask{};
     std::uint64_t rows = 0;
     double mean = 0;
@@ -48,7 +49,8 @@ class CoMoments {
   };
   void give_slot(std::size_t column);
   void merge_piece();
-  static Centred centred(const Gathered& column, std::size_t size);
+  /// Puts the column around its mean. What it is present in is kept in `partly`, unless that is all rows.
+  static Centred centre(Gathered& column, std::size_t size, std::deque<Numbers>& partly);
   /// `xy`: the sum of the products of their values.
   static PairMoments pair_of(const Centred& a, const Centred& b, double xy, std::size_t size);
 

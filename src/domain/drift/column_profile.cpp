@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
+
+#include "domain/drift/number_batch.hpp"
 
 namespace backstay::drift {
 
@@ -55,55 +56,6 @@ bool is_plain_word(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-/// Knuth's TwoSum: what the sum's rounding lost is kept in `rest`. Of one number or of several side by side.
-template <class Number>
-void add_exactly(Number& sum, Number& rest, const Number& number) {
-  const Number total = sum + number;
-  const Number added = total - sum;
-  rest += (sum - (total - added)) + (number - added);
-  sum = total;
-}
-
-struct Extent {
-  double least, most, sum, sum_rest;
-};
-
-/// Of at least one number. Several are looked at side by side, because each result waits for the one before it.
-Extent extent_of(std::span<const double> values) {
-  using Two = double __attribute__((vector_size(16)));
-  constexpr std::size_t kSets = 4;
-  std::array<Two, kSets> least, most, sum, rest;
-  least.fill(Two{values[0], values[0]});
-  most = least;
-  sum.fill(Two{0, 0});
-  rest = sum;
-  std::size_t i = 0;
-  for (; i + 2 * kSets <= values.size(); i += 2 * kSets) {
-    for (std::size_t k = 0; k < kSets; ++k) {
-      Two two;
-      std::memcpy(&two, &values[i + 2 * k], sizeof two);
-      least[k] = two < least[k] ? two : least[k];
-      most[k] = two > most[k] ? two : most[k];
-      add_exactly(sum[k], rest[k], two);
-    }
-  }
-  Extent out{values[0], values[0], 0, 0};
-  for (std::size_t k = 0; k < kSets; ++k) {
-    out.least = std::min({out.least, least[k][0], least[k][1]});
-    out.most = std::max({out.most, most[k][0], most[k][1]});
-    for (const std::size_t lane : {0, 1}) {
-      add_exactly<double>(out.sum, out.sum_rest, sum[k][lane]);
-      out.sum_rest += rest[k][lane];
-    }
-  }
-  for (; i < values.size(); ++i) {
-    out.least = std::min(out.least, values[i]);
-    out.most = std::max(out.most, values[i]);
-    add_exactly(out.sum, out.sum_rest, values[i]);
-  }
-  return out;
-}
-
 }  // namespace
 
 const char* to_string(Script script) {
@@ -120,16 +72,9 @@ Script script_of(std::string_view text) {
   return static_cast<Script>(std::max_element(counts.begin(), counts.end()) - counts.begin());
 }
 
-void TextProfile::add_length(std::size_t code_points, std::uint64_t times) {
-  std::array<double, RowBlock::kRows> same;
-  same.fill(static_cast<double>(code_points));
-  for (; times > 0; times -= std::min<std::uint64_t>(times, same.size()))
-    lengths.add(std::span(same).first(std::min<std::size_t>(times, same.size())));
-}
-
 void TextProfile::add(std::string_view text, std::uint64_t times) {
   if (is_plain_word(text)) {  // Categories: what follows, with one look at each byte.
-    add_length(text.size(), times);
+    lengths.add(static_cast<double>(text.size()), times);
     const bool letters = std::any_of(text.begin(), text.end(), is_latin_letter);
     scripts[static_cast<std::size_t>(letters ? Script::kLatin : Script::kNone)] += times;
     words[hash_of_text(text, kWordSeed) % kWordBuckets] += times;
@@ -146,7 +91,7 @@ void TextProfile::add(std::string_view text, std::uint64_t times) {
   const bool kana = counts[static_cast<std::size_t>(Script::kKana)] > 0;
   scripts[kana ? static_cast<std::size_t>(Script::kKana)
                : static_cast<std::size_t>(std::max_element(counts.begin(), counts.end()) - counts.begin())] += times;
-  add_length(length, times);
+  lengths.add(static_cast<double>(length), times);
   std::size_t begin = 0;
   while (begin < text.size()) {
     const std::size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
@@ -177,8 +122,8 @@ void ColumnProfile::add_numbers(std::span<const double> values, std::uint64_t in
   integers += integer_values;
   quantiles.add(values);
   std::array<std::uint64_t, RowBlock::kRows> hashes;
-  for (std::size_t i = 0; i < values.size(); ++i) hashes[i] = hash_of_number(values[i]);
-  distinct_values.add(std::span(hashes).first(values.size()));
+  const std::uint64_t telling = hash_numbers(values, distinct_values.silent_bits(), hashes.data());
+  for_each_row(telling, [&](std::size_t row) { distinct_values.add(hashes[row]); });
   for (std::size_t i = 0; i < values.size() && !many_numbers; ++i) {
     categories.add(category_of(hashes[i]));
     if (categories.entries().size() <= kMaxNumberCategories || texts > 0) continue;
@@ -192,43 +137,43 @@ void ColumnProfile::add_boolean(bool value) {
   add_category(hash_of_boolean(value), 1);
 }
 
-void ColumnProfile::add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times) {
-  texts += times;
+void ColumnProfile::sketch_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times) {
   add_category(hash, times);
   text.add(utf8, times);
 }
 
 void ColumnProfile::add_category(std::uint64_t hash, std::uint64_t times) {
-  distinct_values.add(std::span(&hash, 1));
+  distinct_values.add(hash);
   categories.add(category_of(hash), times);
 }
 
-/// Categories come again and again: each is looked at once. Of free text the first few cost that in vain.
-void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values) {
-  struct Seen {
-    std::uint64_t hash;
-    std::size_t row;
-    std::uint64_t times;
-  };
-  std::array<Seen, 16> seen;
-  std::size_t kinds = 0;
-  for_each_row(values.texts, [&](std::size_t row) {
-    const std::uint64_t hash = values.hashes[row];
-    std::size_t kind = 0;
-    while (kind < kinds && seen[kind].hash != hash) ++kind;
-    if (kind < kinds) {
-      ++seen[kind].times;
-    } else if (kinds < seen.size()) {
-      seen[kinds++] = {hash, row, 1};
-    } else {
-      add_text(block.text_at(values, row), hash, 1);
-    }
-  });
-  for (std::size_t kind = 0; kind < kinds; ++kind)
-    add_text(block.text_at(values, seen[kind].row), seen[kind].hash, seen[kind].times);
+void ColumnProfile::add(const FrequentTexts& frequent) {
+  for (const FrequentTexts::Text& each : frequent.texts()) sketch_text(each.utf8, each.hash, each.times);
 }
 
-void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
+/// Categories come again and again: each is looked at once.
+void ColumnProfile::add_texts(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent) {
+  std::array<std::uint8_t, RowBlock::kRows> times{};
+  std::uint64_t firsts = 0;
+  for_each_row(values.texts, [&](std::size_t row) {
+    ++times[values.same[row]];
+    firsts |= 1ULL << values.same[row];
+  });
+  texts += static_cast<std::uint64_t>(std::popcount(values.texts));
+  // Before the sketch of categories leaves any out it has to know of all, so that its counts stay exact.
+  const bool has_room = categories.entries().size() + RowBlock::kRows <= CategorySketch::kKept;
+  if (!has_room) {
+    add(frequent);
+    frequent.clear();
+  }
+  for_each_row(firsts, [&](std::size_t row) {
+    const std::string_view utf8 = block.text_at(values, row);
+    if (!has_room || !frequent.count(values.hashes[row], utf8, times[row]))
+      sketch_text(utf8, values.hashes[row], times[row]);
+  });
+}
+
+void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent) {
   const auto integer_values = static_cast<std::uint64_t>(std::popcount(values.integers));
   if (values.numbers == block.all_rows() && values.numbers != 0) {
     add_numbers(std::span(values.values).first(block.rows()), integer_values);
@@ -239,7 +184,7 @@ void ColumnProfile::add(const RowBlock& block, const RowBlock::Column& values) {
     add_numbers(std::span(dense).first(count), integer_values);
   }
   for_each_row(values.booleans, [&](std::size_t row) { add_boolean(values.values[row] != 0); });
-  if (values.texts != 0) add_texts(block, values);
+  if (values.texts != 0) add_texts(block, values, frequent);
   for_each_row(values.nested, [&](std::size_t row) { add_nested(block.vector_at(values, row)); });
 }
 

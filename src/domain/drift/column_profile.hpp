@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "domain/drift/category_sketch.hpp"
+#include "domain/drift/frequent_texts.hpp"
 #include "domain/drift/pair_profile.hpp"
 #include "domain/drift/quantile_sketch.hpp"
 #include "domain/drift/row_block.hpp"
@@ -48,9 +49,6 @@ struct TextProfile {
   void add(std::string_view utf8, std::uint64_t times = 1);
   void merge(const TextProfile& other);
   std::uint64_t word_count() const;
-
- private:
-  void add_length(std::size_t code_points, std::uint64_t times);
 };
 
 /// What the values of one column look like. All of it merges. A plain value. Not thread-safe.
@@ -74,14 +72,19 @@ struct ColumnProfile {
   void add_missing() { ++missing; }
   void add_number(double number, bool integer) { add_numbers(std::span(&number, 1), integer ? 1 : 0); }
   void add_boolean(bool value);
-  void add_text(std::string_view utf8) { add_text(utf8, hash_of_text(utf8), 1); }
+  void add_text(std::string_view utf8) {
+    ++texts;
+    sketch_text(utf8, hash_of_text(utf8), 1);
+  }
   /// `vector`: its numbers, when it is a list of them and nothing else.
   void add_nested(std::span<const double> vector = {}) {
     ++nested;
     vectors.add(vector);
   }
   /// The values of one of the block's columns. Rows that lack one are not counted: whoever knows all rows does that.
-  void add(const RowBlock& block, const RowBlock::Column& values);
+  /// Texts that are in `frequent` then are counted; sketches know of them when they are added.
+  void add(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent);
+  void add(const FrequentTexts& frequent);
   void merge(const ColumnProfile& other);
 
   std::uint64_t present() const { return numbers + booleans + texts + nested; }
@@ -93,9 +96,10 @@ struct ColumnProfile {
   const char* type() const;
 
  private:
+  /// At most RowBlock::kRows of them.
   void add_numbers(std::span<const double> values, std::uint64_t integers);
-  void add_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times);
-  void add_texts(const RowBlock& block, const RowBlock::Column& values);
+  void sketch_text(std::string_view utf8, std::uint64_t hash, std::uint64_t times);
+  void add_texts(const RowBlock& block, const RowBlock::Column& values, FrequentTexts& frequent);
   void add_category(std::uint64_t hash, std::uint64_t times);
 };
 

@@ -184,6 +184,23 @@ TEST(CategorySketch, MergingKeepsTheBounds) {
   EXPECT_LE(merged.entries().size(), 2 * CategorySketch::kKept);
 }
 
+TEST(DistinctCounter, RegistersAreWhatTheHashesSayHoweverManyThereWere) {
+  DistinctCounter counter;
+  std::vector<std::uint8_t> wanted(DistinctCounter::kRegisters, 0);
+  for (std::uint64_t i = 0; i < 200'000; ++i) {
+    const std::uint64_t hash = finish_hash(i);
+    counter.add(hash);
+    std::uint8_t place = 1;
+    while (place < DistinctCounter::kMaxRegister && (hash << 9 << place >> 63) == 0) ++place;
+    wanted[hash >> 54] = std::max(wanted[hash >> 54], place);
+    if (i % 10'000 == 0) {
+      EXPECT_EQ(counter.registers(), wanted) << i;
+    }
+  }
+  EXPECT_EQ(counter.registers(), wanted);
+  EXPECT_NE(counter.silent_bits(), 0U);
+}
+
 TEST(DistinctCounter, CountsWithinThreeStandardErrors) {
   for (const std::uint64_t distinct : {1, 50, 1'000, 20'000, 500'000}) {
     Random random(distinct);
@@ -191,8 +208,8 @@ TEST(DistinctCounter, CountsWithinThreeStandardErrors) {
     DistinctCounter right;
     for (std::uint64_t i = 0; i < distinct; ++i) {
       const std::uint64_t hash = random.next();
-      left.add(std::span(&hash, 1));
-      if (i % 2 == 0) right.add(std::span(&hash, 1));
+      left.add(hash);
+      if (i % 2 == 0) right.add(hash);
     }
     right.merge(left);
     EXPECT_EQ(right.registers(), left.registers());

@@ -40,21 +40,6 @@ std::uint64_t spread(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// Adds ascending values to ascending ones, from the greatest on, so that no other place is needed. What is merged is
-/// random, so a branch on it would be foreseen wrongly half of the time: there is none.
-void merge_into(std::vector<double>& all, std::span<const double> values) {
-  std::size_t i = all.size();
-  std::size_t j = values.size();
-  all.resize(i + j);
-  while (i > 0 && j > 0) {
-    const bool mine = all[i - 1] > values[j - 1];
-    all[i + j - 1] = mine ? all[i - 1] : values[j - 1];
-    i -= mine ? 1 : 0;
-    j -= mine ? 0 : 1;
-  }
-  std::copy_n(values.begin(), j, all.begin());
-}
-
 }  // namespace
 
 // The top level has k places, each below two thirds of that above it.
@@ -80,10 +65,24 @@ void QuantileSketch::add(std::span<const double> values) {
     const std::size_t fits = std::min(values.size(), limit_ - held_);
     levels_[0].insert(levels_[0].end(), values.begin(), values.begin() + static_cast<std::ptrdiff_t>(fits));
     values = values.subspan(fits);
-    count_ += fits;
-    held_ += fits;
-    if (held_ >= limit_) compress();
+    count_singles(fits);
   }
+}
+
+void QuantileSketch::add(double value, std::uint64_t times) {
+  if (levels_.empty()) add_level();
+  while (times > 0) {
+    const std::size_t fits = std::min<std::uint64_t>(times, limit_ - held_);
+    levels_[0].insert(levels_[0].end(), fits, value);
+    times -= fits;
+    count_singles(fits);
+  }
+}
+
+void QuantileSketch::count_singles(std::size_t fits) {
+  count_ += fits;
+  held_ += fits;
+  if (held_ >= limit_) compress();
 }
 
 void QuantileSketch::settle() {
@@ -121,24 +120,25 @@ void QuantileSketch::compact_singles() {
   const std::size_t taken = singles.size() / each;
   for (std::size_t i = 0; i < taken; ++i) singles[i] = singles[each * i + coin.offset];
   held_ -= singles.size() - taken;
-  merge_into(levels_[jump()], std::span(singles).first(taken));
+  std::vector<double>& above = levels_[jump()];
+  above.insert(above.end(), singles.begin(), singles.begin() + static_cast<std::ptrdiff_t>(taken));
   singles.assign(rest.begin(), rest.end());
   if (singles.capacity() > 2 * kBatch) singles.shrink_to_fit();  // It was exact.
 }
 
-// All levels but the lowest are ascending.
 void QuantileSketch::compact(std::size_t level) {
   if (level == 0) return compact_singles();
   if (level + 1 == levels_.size()) add_level();
   std::vector<double>& full = levels_[level];
+  sort_numbers(full);
   Coin& coin = coins_[level];
   coin.offset = coin.tosses % 2 == 1 ? 1 - coin.offset : spread(coin.tosses * kMaxLevels + level) % 2;
   ++coin.tosses;
   const std::size_t pairs = full.size() / 2;
   const bool odd = full.size() % 2 == 1;
   const double last = full.back();
-  for (std::size_t i = 0; i < pairs; ++i) full[i] = full[2 * i + coin.offset];
-  merge_into(levels_[level + 1], std::span(full).first(pairs));
+  std::vector<double>& above = levels_[level + 1];
+  for (std::size_t i = 0; i < pairs; ++i) above.push_back(full[2 * i + coin.offset]);
   if (odd) full[0] = last;
   full.resize(odd ? 1 : 0);
   held_ -= pairs;
@@ -155,10 +155,7 @@ void QuantileSketch::merge(const QuantileSketch& other) {
   }
   for (std::size_t level = 0; level < other.levels_.size(); ++level) {
     const std::vector<double>& from = other.levels_[level];
-    std::vector<double>& into = levels_[level];
-    const auto kept = static_cast<std::ptrdiff_t>(into.size());
-    into.insert(into.end(), from.begin(), from.end());
-    if (level > 0) std::inplace_merge(into.begin(), into.begin() + kept, into.end());
+    levels_[level].insert(levels_[level].end(), from.begin(), from.end());
     held_ += from.size();
   }
   count_ += other.count_;
@@ -180,18 +177,22 @@ std::vector<Weighted> QuantileSketch::sorted() const {
   std::vector<Weighted> out;
   out.reserve(held_);
   double weight = 1;
-  for (std::size_t level = 0; level < levels_.size(); ++level) {
-    std::vector<double> singles;
-    if (level == 0) {
-      singles = levels_[0];
-      sort_numbers(singles);
-    }
+  std::vector<double> ascending;
+  for (const std::vector<double>& level : levels_) {
+    ascending = level;
+    sort_numbers(ascending);
     const auto before = static_cast<std::ptrdiff_t>(out.size());
-    for (const double value : level == 0 ? singles : levels_[level]) out.push_back({value, weight});
+    for (const double value : ascending) out.push_back({value, weight});
     std::inplace_merge(out.begin(), out.begin() + before, out.end(),
                        [](const Weighted& a, const Weighted& b) { return a.value < b.value; });
     weight *= 2;
   }
+  return out;
+}
+
+std::vector<std::vector<double>> QuantileSketch::levels() const {
+  std::vector<std::vector<double>> out = levels_;
+  for (std::size_t level = 1; level < out.size(); ++level) sort_numbers(out[level]);
   return out;
 }
 
@@ -201,7 +202,8 @@ std::optional<QuantileSketch> QuantileSketch::from_levels(std::uint32_t k, std::
   out.levels_ = std::move(levels);
   out.coins_.resize(out.levels_.size());
   for (std::size_t level = 0; level < out.levels_.size(); ++level) {
-    const std::vector<double>& values = out.levels_[level];
+    std::vector<double>& values = out.levels_[level];
+    for (double& value : values) value += 0.0;  // -0 becomes 0.
     if (level > 0 && !std::is_sorted(values.begin(), values.end())) return std::nullopt;
     if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) return std::nullopt;
     out.held_ += values.size();

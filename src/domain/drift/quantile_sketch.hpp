@@ -39,7 +39,7 @@ class QuantileSketch {
 
   /// Finite numbers, none of them -0.
   void add(std::span<const double> values);
-  void add(double value) { add(std::span(&value, 1)); }
+  void add(double value, std::uint64_t times = 1);
   void merge(const QuantileSketch& other);
   /// Leaves few single values, unless it is exact: for what is stored.
   void settle();
@@ -54,8 +54,8 @@ class QuantileSketch {
   /// Ascending; the weights add up to count().
   std::vector<Weighted> sorted() const;
 
-  /// For storing it: values by level.
-  const std::vector<std::vector<double>>& levels() const { return levels_; }
+  /// For storing it: values by level, ascending in all but the lowest.
+  std::vector<std::vector<double>> levels() const;
   /// Nothing when the levels can't be those of a sketch: too many, too full, values that are not finite. It is exact as
   /// long as one of kFine.
   static std::optional<QuantileSketch> from_levels(std::uint32_t k, std::vector<std::vector<double>> levels);
@@ -66,6 +66,8 @@ class QuantileSketch {
     std::size_t offset = 0;  ///< Which of each pair, or of each 2^j, goes up.
   };
   void add_level();
+  /// `fits` single values were added.
+  void count_singles(std::size_t fits);
   void compress();
   void compact(std::size_t level);
   void compact_singles();
@@ -78,7 +80,7 @@ class QuantileSketch {
   std::uint64_t count_ = 0;
   std::size_t held_ = 0;
   std::size_t limit_ = 0;
-  std::vector<std::vector<double>> levels_;
+  std::vector<std::vector<double>> levels_;  ///< Values as they come; they are sorted when somebody asks.
   std::vector<Coin> coins_;
 };
 

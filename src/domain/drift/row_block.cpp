@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "domain/drift/number_batch.hpp"
 #include "domain/drift/value_hash.hpp"
 
 namespace backstay::drift {
@@ -20,14 +21,28 @@ void RowBlock::put_boolean(std::size_t column, bool value, std::size_t ahead) {
   into->booleans |= bit(ahead);
 }
 
+// Most texts are categories, which come again: each is copied once.
 void RowBlock::put_text(std::size_t column, std::string_view utf8, std::size_t ahead) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  into->hashes[rows_ + ahead] = hash_of_text(utf8);
-  into->begins[rows_ + ahead] = static_cast<std::uint32_t>(texts_.size());
-  into->lengths[rows_ + ahead] = static_cast<std::uint32_t>(utf8.size());
-  texts_ += utf8;
+  const std::size_t row = rows_ + ahead;
+  const std::uint64_t hash = hash_of_text(utf8);
+  into->hashes[row] = hash;
   into->texts |= bit(ahead);
+  std::uint8_t* place = &into->seen[hash % into->seen.size()];
+  if (*place != 0 && into->hashes[*place - 1U] != hash) place = &into->seen[(hash % into->seen.size()) ^ 1U];
+  if (*place != 0 && into->hashes[*place - 1U] == hash) {
+    const std::size_t before = *place - 1U;
+    into->same[row] = static_cast<std::uint8_t>(before);
+    into->begins[row] = into->begins[before];
+    into->lengths[row] = into->lengths[before];
+    return;
+  }
+  *place = static_cast<std::uint8_t>(row + 1);
+  into->same[row] = static_cast<std::uint8_t>(row);
+  into->begins[row] = static_cast<std::uint32_t>(texts_.size());
+  into->lengths[row] = static_cast<std::uint32_t>(utf8.size());
+  texts_ += utf8;
 }
 
 void RowBlock::put_nested(std::size_t column, std::span<const double> vector, std::size_t ahead) {
@@ -42,11 +57,14 @@ void RowBlock::put_nested(std::size_t column, std::span<const double> vector, st
 void RowBlock::put_numbers(std::size_t column, std::span<const double> numbers, bool integers) {
   Column* into = column_for(column);
   if (into == nullptr) return;
-  std::uint64_t present = 0;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const bool there = std::isfinite(numbers[i]);
-    into->values[rows_ + i] = there ? numbers[i] + 0.0 : 0;
-    present |= std::uint64_t{there} << i;
+  double* const to = into->values.data() + rows_;
+  std::uint64_t present = first_rows(numbers.size());
+  if (!copy_finite(numbers, to)) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (std::isfinite(numbers[i])) continue;
+      to[i] = 0;
+      present &= ~(1ULL << i);
+    }
   }
   into->numbers |= present << rows_;
   if (integers) into->integers |= present << rows_;
@@ -68,7 +86,10 @@ void RowBlock::add(std::span<const Value> row) {
 }
 
 void RowBlock::clear() {
-  for (Column& column : columns_) column.numbers = column.integers = column.booleans = column.texts = column.nested = 0;
+  for (Column& column : columns_) {
+    if (column.texts != 0) column.seen.fill(0);
+    column.numbers = column.integers = column.booleans = column.texts = column.nested = 0;
+  }
   rows_ = 0;
   texts_.clear();
   vectors_.clear();

@@ -37,6 +37,13 @@ class RowBlock {
     std::array<std::uint64_t, kRows> hashes{};   ///< Where it is a text or a boolean (value_hash.hpp).
     std::array<std::uint32_t, kRows> begins{};   ///< Where it is a text or nested: its place and size ...
     std::array<std::uint32_t, kRows> lengths{};  ///< ... for text_at() and vector_at().
+    /// Where it is a text: a row that has the same one, itself or one before. Texts that come often have the same.
+    std::array<std::uint8_t, kRows> same{};
+
+   private:
+    friend class RowBlock;
+    /// By some bits of a text's hash: a row that has it, and one more; 0: none.
+    std::array<std::uint8_t, 64> seen{};
   };
 
   /// Columns from max_columns on are left out.
@@ -68,7 +75,7 @@ class RowBlock {
 
   std::size_t rows() const { return rows_; }
   /// The mask that has each of them.
-  std::uint64_t all_rows() const { return rows_ == kRows ? ~0ULL : (1ULL << rows_) - 1; }
+  std::uint64_t all_rows() const { return first_rows(rows_); }
   /// As many as any row had since this was made.
   std::span<const Column> columns() const { return columns_; }
   std::string_view text_at(const Column& column, std::size_t row) const {
@@ -80,6 +87,7 @@ class RowBlock {
 
  private:
   static constexpr std::size_t kMaxBytes = 1 << 20;
+  static std::uint64_t first_rows(std::size_t count) { return count == kRows ? ~0ULL : (1ULL << count) - 1; }
   std::uint64_t bit(std::size_t ahead) const { return 1ULL << (rows_ + ahead); }
   bool widen(std::size_t column);
   Column* column_for(std::size_t column) {

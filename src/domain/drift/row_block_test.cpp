@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/random.hpp"
 #include "domain/drift/row_profile.hpp"
@@ -43,11 +45,14 @@ TEST(RowBlock, HoldsCopiesOfWhatARowHas) {
 
 TEST(RowBlock, IsFullOfLongTextsBeforeItHasManyRows) {
   RowBlock block(1);
-  const std::string long_text(300'000, 'x');
-  for (int i = 0; i < 3; ++i) block.add(std::vector{text(long_text)});
+  const auto long_text = [](char letter) { return std::string(300'000, letter); };
+  for (const char letter : {'a', 'b', 'c'}) block.add(std::vector{text(long_text(letter))});
+  block.add(std::vector{text(long_text('a'))});  // Is there already.
   EXPECT_FALSE(block.full());
-  block.add(std::vector{text(long_text)});
+  block.add(std::vector{text(long_text('d'))});
   EXPECT_TRUE(block.full());
+  for (const auto& [row, letter] : {std::pair{1, 'b'}, {3, 'a'}, {4, 'd'}})
+    EXPECT_EQ(block.text_at(block.columns()[0], static_cast<std::size_t>(row)), long_text(letter));
 }
 
 /// 1000 rows in which every kind of value comes, and none.
@@ -92,6 +97,45 @@ TEST(RowBlock, AColumnsProfileIsThatOfItsValuesOneByOne) {
     EXPECT_EQ(all.text.words, one.text.words);
     EXPECT_EQ(all.text.scripts, one.text.scripts);
     EXPECT_EQ(all.text.lengths.count(), one.text.lengths.count());
+  }
+}
+
+TEST(RowProfile, CategoriesAreCountedExactlyHoweverTheyCome) {
+  // First few that come often, then so many that the sketch has to leave some out, and numbers among them.
+  Random random(6);
+  RowProfile rows;
+  std::map<std::uint32_t, std::uint64_t> truth;
+  for (int i = 0; i < 20'000; ++i) {
+    if (i % 5 == 4) {
+      rows.add(std::vector{number(static_cast<double>(random.below(10)))});
+      continue;
+    }
+    const std::string word = "w" + std::to_string(i < 5'000 || i % 2 == 0 ? random.below(8) : random.below(500));
+    rows.add(std::vector{text(word)});
+    ++truth[category_of(hash_of_text(word))];
+    if (i == 4'998) {
+      const Profile early = rows.named({"word"});
+      EXPECT_TRUE(early.columns[0].column.categories.exact());
+      for (const auto& [hash, times] : truth)
+        EXPECT_TRUE(std::any_of(early.columns[0].column.categories.entries().begin(),
+                                early.columns[0].column.categories.entries().end(),
+                                [&](const auto& entry) { return entry.hash == hash && entry.count == times; }));
+    }
+  }
+  const Profile all = rows.named({"word"});
+  const ColumnProfile& column = all.columns[0].column;
+  EXPECT_EQ(column.texts, 16'000u);
+  EXPECT_EQ(column.text.lengths.count(), 16'000u);
+  EXPECT_EQ(column.text.word_count(), 16'000u);
+  EXPECT_FALSE(column.categories.exact());
+  for (std::size_t i = 0; i < 8; ++i) {
+    const std::uint32_t hash = category_of(hash_of_text("w" + std::to_string(i)));
+    const auto& entries = column.categories.entries();
+    const auto found =
+        std::find_if(entries.begin(), entries.end(), [&](const auto& each) { return each.hash == hash; });
+    ASSERT_NE(found, entries.end());
+    EXPECT_EQ(found->count, truth[hash]);
+    EXPECT_EQ(found->error, 0u);
   }
 }
 

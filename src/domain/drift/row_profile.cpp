@@ -24,7 +24,8 @@ void RowProfile::take(const RowBlock& block) {
   const std::size_t count = std::min(block.columns().size(), max_columns_);
   while (columns_.size() < count)
     columns_.emplace_back(columns_.size() < kFineColumns ? resolution_ : QuantileSketch::kUsual);
-  for (std::size_t i = 0; i < count; ++i) columns_[i].add(block, block.columns()[i]);
+  frequent_.resize(columns_.size());
+  for (std::size_t i = 0; i < count; ++i) columns_[i].add(block, block.columns()[i], frequent_[i]);
   pairs_.add(block);
 }
 
@@ -41,8 +42,10 @@ Profile RowProfile::named(const std::vector<std::string>& names, const std::set<
     const std::string name = std::string(kept_name(names[i]));
     if (without.contains(name) || out.find(name) != nullptr) continue;
     out.columns.push_back({name, columns_[i]});
-    out.columns.back().column.missing = rows_ - columns_[i].present();
-    out.columns.back().column.quantiles.settle();
+    ColumnProfile& column = out.columns.back().column;
+    column.add(frequent_[i]);
+    column.missing = rows_ - column.present();
+    column.quantiles.settle();
     told.emplace(i, name);
   }
   out.left_out = names.size() - std::min(names.size(), max_columns_);

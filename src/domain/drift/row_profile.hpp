@@ -34,6 +34,7 @@ class RowProfile {
   std::size_t max_columns_;
   Resolution resolution_;
   std::vector<ColumnProfile> columns_;
+  std::vector<FrequentTexts> frequent_;  ///< By column: what they were not told yet.
   CoMoments pairs_;
   std::uint64_t rows_ = 0;
   RowBlock pending_;  ///< Of add(row).

@@ -100,7 +100,9 @@ std::uint64_t ColumnWatch::find_bins(const RowBlock::Column& column, RowBins& bi
     bins[row] = static_cast<std::int64_t>(bins_.bin_of(category_of(hash_of_number(column.values[row]))));
   });
   for_each_row(column.texts | column.booleans, [&](std::size_t row) {
-    bins[row] = static_cast<std::int64_t>(bins_.bin_of(category_of(column.hashes[row])));
+    const bool was_found = (column.texts >> row & 1) != 0 && column.same[row] < row;
+    bins[row] =
+        was_found ? bins[column.same[row]] : static_cast<std::int64_t>(bins_.bin_of(category_of(column.hashes[row])));
   });
   return column.numbers | column.texts | column.booleans;
 }
@@ -109,9 +111,12 @@ void ColumnWatch::observe(const RowBlock::Column& column, std::size_t rows) {
   const std::uint64_t before = rows_;
   RowBins bins;
   const std::uint64_t telling = find_bins(column, bins);
-  for_each_row(telling, [&](std::size_t row) {
-    rows_ = before + row;
-    observe(static_cast<std::size_t>(bins[row]));
+  for_each_row(processes_.empty() ? 0 : telling, [&](std::size_t row) {
+    ++pending_[static_cast<std::size_t>(bins[row])];
+    ++values_;
+    if (++since_look_ < look_after_) return;
+    rows_ = before + row + 1;
+    look();
   });
   rows_ = before + rows;
 }

@@ -8,11 +8,17 @@
 /// so they never change.
 namespace backstay::drift {
 
-/// SplitMix64's finish (Steele, Lea, Flood, 2014).
-constexpr std::uint64_t finish_hash(std::uint64_t hash) {
+/// SplitMix64's finish (Steele, Lea, Flood, 2014). Of one hash, or of a vector of them.
+template <class Word>
+[[gnu::always_inline]] constexpr void spread_bits(Word& hash) {
   hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9ULL;
   hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebULL;
-  return hash ^ (hash >> 31);
+  hash ^= hash >> 31;
+}
+
+constexpr std::uint64_t finish_hash(std::uint64_t hash) {
+  spread_bits(hash);
+  return hash;
 }
 
 /// FNV-1a, and the finish because FNV's high bits are weak for short texts.
@@ -22,13 +28,15 @@ constexpr std::uint64_t hash_of_text(std::string_view text, std::uint64_t seed =
   return finish_hash(hash);
 }
 
+constexpr std::uint64_t kNumberSeed = 0x9e3779b97f4a7c15ULL;
+
 constexpr std::uint64_t hash_of_number(double number) {
   const double plain = number == 0 ? 0.0 : number;  // -0 is 0.
-  return finish_hash(std::bit_cast<std::uint64_t>(plain) + 0x9e3779b97f4a7c15ULL);
+  return finish_hash(std::bit_cast<std::uint64_t>(plain) + kNumberSeed);
 }
 
 constexpr std::uint64_t hash_of_boolean(bool value) {
-  return finish_hash(0xb001 + (value ? 1U : 0U) + 0x9e3779b97f4a7c15ULL);
+  return finish_hash(0xb001 + (value ? 1U : 0U) + kNumberSeed);
 }
 
 /// 32 bits of a value's hash: what a category is known by. The number 1 is another one than the text "1".

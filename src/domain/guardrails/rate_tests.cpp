@@ -47,7 +47,7 @@ void AbsoluteRateTest::observe(std::uint64_t bad, std::uint64_t good) {
 void AbsoluteRateTest::restart() {
   settle();
   capitals_.restart();
-  look_ahead();
+  if (log_limit_ < kNoLimit) look_ahead();
 }
 
 void AbsoluteRateTest::settle() {
