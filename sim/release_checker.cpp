@@ -14,6 +14,10 @@ using rollout::Phase;
 constexpr std::ptrdiff_t kMostOfVersion = 3;
 constexpr std::size_t kMostOfEndpoint = 6;
 
+// As monitor::StandIn: and longer than any plan's ready_timeout here.
+constexpr microseconds kSameIncident = seconds(30);
+constexpr microseconds kTakesOverWithin = seconds(8);
+
 }  // namespace
 
 void fail(World& world, const std::string& promise, const std::string& what) {
@@ -41,7 +45,8 @@ void ReleaseChecker::committed(const rollout::State& state, bool forced) {
   read_log();
   if (state.revision == 1 && !state.revert) check_start(state, forced);
   endpoint.newest = state;
-  endpoint.stable_was_ready = false;
+  endpoint.stable_ready = endpoint.stable_not_ready = endpoint.standby_ready = std::nullopt;
+  endpoint.recovered = false;
   const EndpointRecord record =
       world_.disk.ledger().endpoint(state.endpoint).value().value_or(EndpointRecord{state.endpoint, "", "", ""});
   endpoint.stable = record.stable;
@@ -120,9 +125,18 @@ bool ReleaseChecker::has_what_it_needs(const std::string& version) const {
 }
 
 void ReleaseChecker::after_event(const Server& server) {
+  const microseconds now = world_.timeline.elapsed();
+  const auto note = [now](std::optional<microseconds>& since, bool holds) {
+    if (!holds) since.reset();
+    if (holds && !since) since = now;
+  };
   for (auto& [name, endpoint] : endpoints_) {
-    const bool waits = endpoint.newest && endpoint.newest->phase == Phase::kRolledBack && !endpoint.stable_was_ready;
-    if (waits) endpoint.stable_was_ready = server.known().ready(name, endpoint.stable);
+    if (!endpoint.newest || endpoint.newest->phase != Phase::kRolledBack) continue;
+    const bool ready = server.known().ready(name, endpoint.stable);
+    note(endpoint.stable_ready, ready);
+    note(endpoint.stable_not_ready, !ready);
+    note(endpoint.standby_ready, !endpoint.standby.empty() && server.known().ready(name, endpoint.standby));
+    endpoint.recovered |= endpoint.stable_ready && now - *endpoint.stable_ready >= kSameIncident;
   }
 }
 
@@ -152,16 +166,19 @@ bool ReleaseChecker::answered(const Lost& lost) const {
   });
 }
 
-void ReleaseChecker::settled(const Server& server) {
+void ReleaseChecker::settled() {
   read_log();
   for (const Lost& lost : lost_)
     if (!answered(lost))
       fail(world_, "what needs a version goes with it", fmt::format("{} still serves {}", lost.endpoint, lost.version));
   for (const auto& [name, endpoint] : endpoints_) {
     const bool left_there = endpoint.newest && endpoint.newest->phase == Phase::kRolledBack &&
-                            !endpoint.newest->revert && !endpoint.stable_was_ready;
-    if (!left_there || !server.known().down(name, endpoint.stable) || endpoint.standby.empty()) continue;
-    if (server.known().ready(name, endpoint.standby) && has_what_it_needs(endpoint.standby))
+                            !endpoint.newest->revert && !endpoint.recovered;
+    const auto lasts = [&](const std::optional<microseconds>& since) {
+      return since && world_.timeline.elapsed() - *since >= kTakesOverWithin;
+    };
+    if (!left_there || !lasts(endpoint.stable_not_ready) || !lasts(endpoint.standby_ready)) continue;
+    if (has_what_it_needs(endpoint.standby))
       fail(world_, "a rollback leads to what is ready",
            fmt::format("{} is left with {}, which is down, and {} is ready", name, endpoint.stable, endpoint.standby));
   }

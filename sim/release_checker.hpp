@@ -29,7 +29,7 @@ class ReleaseChecker {
   void after_event(const Server& server);
   /// What an operator's rollback is going to return to, chosen now.
   void check_choice(const Server& server, const std::string& endpoint, const std::string& version) const;
-  void settled(const Server& server);
+  void settled();
 
  private:
   struct Endpoint {
@@ -39,7 +39,9 @@ class ReleaseChecker {
     std::set<std::string> served;        ///< Were stable.
     std::set<std::string> left_by_hand;  ///< By a return that a person ordered, and not served since.
     std::vector<std::string> taken_back;
-    bool stable_was_ready = false;  ///< Since the newest rollout was rolled back.
+    /// Since the newest rollout was rolled back: from when on stable is ready, or isn't, and the standby is.
+    std::optional<microseconds> stable_ready, stable_not_ready, standby_ready;
+    bool recovered = false;  ///< Stable was ready for long enough: what comes after that is another incident.
   };
   /// What is known of a version since a guardrail took it back.
   struct Since {

@@ -110,7 +110,7 @@ void Server::load(const std::optional<rollout::State>& forget) {
 
 void Server::follow(const rollout::State& state, bool again) {
   dependents_.after(state, backends_, again);
-  stand_in_.after(state, backends_);
+  stand_in_.after(state, backends_, again);
 }
 
 void Server::turn() {

@@ -11,7 +11,7 @@ namespace backstay::sim {
 namespace {
 
 /// What the store could not do is tried again after 5 s.
-constexpr microseconds kQuiet = seconds(8);
+constexpr microseconds kQuiet = seconds(10);
 
 class Simulation {
  public:
@@ -48,7 +48,7 @@ class Simulation {
         if (settled() && !quiet_from_) quiet_from_ = world_.timeline.elapsed();
       }
       for (auto& [endpoint, checker] : checkers_) checker.settled();
-      releases_.settled(*server_);
+      releases_.settled();
     } catch (const Violation& violation) {
       report.failure = violation.what;
     }

@@ -17,6 +17,7 @@
 #include "app/prepare_backend.hpp"
 #include "app/run_model.hpp"
 #include "base/random.hpp"
+#include "base/say.hpp"
 #include "gateway/gateway.hpp"
 #include "monitor/monitor.hpp"
 #include "notify/curl_messenger.hpp"
@@ -147,7 +148,7 @@ class Server {
         notify::Ports{
             data_->ledger(), data_->ledger(), messenger_, system_clock(),
             [this](const std::string& endpoint, const std::string& version) { return commit_of(endpoint, version); },
-            [](const std::string& line) { fmt::print(stderr, "{}\n", line); }},
+            [](const std::string& line) { say(line); }},
         std::move(targets));
     TRY_DO(dispatcher_->start());
     monitor_ = std::make_unique<monitor::Monitor>(
@@ -211,12 +212,11 @@ class Server {
   void warn_of_open_control() const {
     constexpr std::uint32_t kLoopback = 127;
     if (config_.control_listen.ip >> 24 == kLoopback) return;
-    fmt::print(
-        stderr,
+    say(fmt::format(
         "WARNING: the control API listens on {} without TLS. Whoever can read the network can read its token, and\n"
         "         then release and roll back versions. Let it listen on 127.0.0.1 (control: listen:), or on a\n"
-        "         network that nobody else is on, behind a proxy that speaks TLS.\n",
-        config_.control_listen.str());
+        "         network that nobody else is on, behind a proxy that speaks TLS.",
+        config_.control_listen.str()));
   }
 
   /// What traffic will miss: a slip in a name, a stable version that can't be served.
@@ -224,10 +224,10 @@ class Server {
     TRY(const std::vector<EndpointRecord> known, records().rollouts.endpoints());
     for (const EndpointRecord& record : known) {
       if (endpoint_of(record.endpoint)) continue;
-      fmt::print(stderr,
-                 "warning: the endpoint '{}' of the registry, which serves {}@{}, is not in the configuration: nothing "
-                 "is served there, and a rollout of it stands still.\n",
-                 record.endpoint, record.model, record.stable);
+      say(
+          fmt::format("warning: the endpoint '{}' of the registry, which serves {}@{}, is not in the configuration: "
+                      "nothing is served there, and a rollout of it stands still.",
+                      record.endpoint, record.model, record.stable));
     }
     const monitor::Status status = monitor_->status().get();
     for (const monitor::EndpointStatus& item : status.endpoints) {
@@ -236,19 +236,20 @@ class Server {
                                         [&](const auto& each) { return each.version == item.stable; });
       const bool there = backend != item.backends.end();
       if (there && backend->state == BackendState::kReady) continue;
-      fmt::print(stderr, "warning: endpoint '{}': {}, which is stable, is not ready{}{}: its requests fail.\n",
-                 item.endpoint, item.stable, there && !backend->detail.empty() ? ": " : "",
-                 there ? backend->detail : "");
+      say(fmt::format("warning: endpoint '{}': {}, which is stable, is not ready{}{}: its requests fail.",
+                      item.endpoint, item.stable, there && !backend->detail.empty() ? ": " : "",
+                      there ? backend->detail : ""));
     }
     return {};
   }
 
   void print_addresses() const {
-    fmt::print("gateway  http://{}\n", gateway_->address().str());
+    say_on_output(fmt::format("gateway  http://{}", gateway_->address().str()));
     for (const EndpointConfig& endpoint : config_.endpoints)
-      fmt::print("         {} -> {} ({})\n", fmt::join(endpoint.routes, ", "), endpoint.name, endpoint.model);
-    fmt::print("control  {}  (token in {})\n", control_url_, (data_->root() / "control" / "token").string());
-    std::fflush(stdout);
+      say_on_output(
+          fmt::format("         {} -> {} ({})", fmt::join(endpoint.routes, ", "), endpoint.name, endpoint.model));
+    say_on_output(
+        fmt::format("control  {}  (token in {})", control_url_, (data_->root() / "control" / "token").string()));
   }
 
  private:
@@ -412,8 +413,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   server.print_addresses();
   int number = 0;
   sigwait(&signals, &number);
-  fmt::print("stopping: requests that are under way finish first\n");
-  std::fflush(stdout);
+  say_on_output("stopping: requests that are under way finish first");
   return {};
 }
 

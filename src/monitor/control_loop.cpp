@@ -174,7 +174,7 @@ void Monitor::Loop::submit(const rollout::Transition& transition, const std::str
 
 void Monitor::Loop::follow(const rollout::State& state, bool again) {
   dependents_.after(state, backends_.known(), again);
-  stand_in_.after(state, backends_.known());
+  stand_in_.after(state, backends_.known(), again);
 }
 
 Threads Monitor::Loop::threads() {

@@ -33,6 +33,11 @@ bool KnownBackends::down(const std::string& endpoint, const std::string& version
          known->state == BackendState::kFailed;
 }
 
+bool KnownBackends::failed(const std::string& endpoint, const std::string& version) const {
+  const BackendStatus* known = find(endpoint, version);
+  return known != nullptr && known->state == BackendState::kFailed;
+}
+
 bool KnownBackends::settled(const std::string& endpoint, const std::string& version) const {
   const BackendStatus* known = find(endpoint, version);
   return known != nullptr && (known->state == BackendState::kReady || known->state == BackendState::kFailed);

@@ -28,6 +28,8 @@ class KnownBackends {
   bool ready(const std::string& endpoint, const std::string& version) const;
   /// It was tried and does not serve: it ended, gave up, or stopped answering. Not: nobody knows yet.
   bool down(const std::string& endpoint, const std::string& version) const;
+  /// It gave up.
+  bool failed(const std::string& endpoint, const std::string& version) const;
   /// Ready, or never going to be.
   bool settled(const std::string& endpoint, const std::string& version) const;
   std::vector<BackendStatus> of(const std::string& endpoint) const;

@@ -9,27 +9,47 @@ namespace backstay::monitor {
 namespace {
 
 constexpr seconds kTryAgainAfter{1};
+constexpr seconds kSameIncident{30};
+constexpr std::chrono::minutes kStillOpen{15};  ///< After a restart of the server.
 
 }  // namespace
 
-void StandIn::after(const rollout::State& state, const KnownBackends& known) {
+void StandIn::after(const rollout::State& state, const KnownBackends& known, bool again) {
   // A return that failed left its endpoint with what it was to get away from: a person decides on the next one.
   if (!ports_.find || state.phase != rollout::Phase::kRolledBack || state.revert || state.stable.empty()) return;
-  open_.insert_or_assign(state.endpoint, Open{state, state.id});
+  if (again && std::chrono::abs(ports_.clock.now() - state.phase_since) > kStillOpen) return;
+  Open open{state, state.id};
+  open.opened = open.patient_until = ports_.clock.monotonic();
+  if (again) open.patient_until += state.plan.ready_timeout;
+  open_.insert_or_assign(state.endpoint, std::move(open));
   tick(known);
 }
 
+bool StandIn::is_down(const Open& open, const KnownBackends& known) const {
+  const std::string& endpoint = open.ended.endpoint;
+  if (known.ready(endpoint, open.ended.stable)) return false;
+  const bool waited = ports_.clock.monotonic() >= open.patient_until;
+  const bool after_restart = open.patient_until > open.opened;
+  if (known.failed(endpoint, open.ended.stable) || (waited && after_restart)) return true;
+  return waited && known.down(endpoint, open.ended.stable);
+}
+
 void StandIn::tick(const KnownBackends& known) {
+  const Monotonic now = ports_.clock.monotonic();
   for (auto it = open_.begin(); it != open_.end();) {
     auto& [endpoint, open] = *it;
+    if (!known.ready(endpoint, open.ended.stable)) {
+      open.ready_since.reset();
+    } else if (!open.ready_since) {
+      open.ready_since = now;
+    }
     const rollout::State* latest = ports_.driver.decided(endpoint);
-    const bool over = latest == nullptr || latest->id != open.latest || known.ready(endpoint, open.ended.stable);
-    if (over && !open.busy) {
+    const bool recovered = open.ready_since && now - *open.ready_since >= kSameIncident;
+    if ((latest == nullptr || latest->id != open.latest || recovered) && !open.busy) {
       it = open_.erase(it);
       continue;
     }
-    const bool due = !open.busy && ports_.clock.monotonic() >= open.due;
-    if (due && known.down(endpoint, open.ended.stable)) look(open, known);
+    if (!open.busy && now >= open.due && is_down(open, known)) look(open, known);
     ++it;
   }
 }
@@ -61,7 +81,7 @@ void StandIn::take(Open& open, const services::ReturnChoice& choice, const Known
   const std::string endpoint = open.ended.endpoint;
   const std::string stable = open.ended.stable;
   const rollout::State* latest = ports_.driver.decided(endpoint);
-  if (latest == nullptr || latest->id != open.latest || !known.down(endpoint, stable)) return;
+  if (latest == nullptr || latest->id != open.latest || !is_down(open, known)) return;
   const auto ready = [&](const std::string& version) { return !version.empty() && known.ready(endpoint, version); };
   const std::string& version = ready(choice.version) ? choice.version : choice.instead;
   if (!ready(version)) return tell(open, choice);

@@ -103,7 +103,7 @@ TEST_F(StandInTest, AReadyVersionTakesThePlaceOfAStableOneThatIsDown) {
   is("2.0.0", BackendState::kBackingOff);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
@@ -114,10 +114,49 @@ TEST_F(StandInTest, ARollbackToAVersionThatIsReadyStaysThere) {
   is("2.0.0", BackendState::kReady);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   EXPECT_EQ(driver.active("e"), nullptr);
+  turn();
+  clock.at += seconds(30);
+  turn();
   is("2.0.0", BackendState::kUnhealthy);  // Later, and for its own reasons.
+  turn();
+  EXPECT_EQ(driver.active("e"), nullptr);
+}
+
+TEST_F(StandInTest, WhatTakesStableDownSoonAfterwardsIsTheSameIncident) {
+  is("2.0.0", BackendState::kReady);  // Three health checks have to fail before it isn't.
+  is("1.0.0", BackendState::kReady);
+  take_back();
+  stand_in.after(*driver.decided("e"), known, false);
+  turn();
+  turn();
+  is("2.0.0", BackendState::kUnhealthy);
+  turn();
+  ASSERT_NE(driver.active("e"), nullptr);
+  EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
+}
+
+TEST_F(StandInTest, AfterARestartStableHasItsTimeToComeBack) {
+  is("2.0.0", BackendState::kBackingOff);  // Its first start failed.
+  is("1.0.0", BackendState::kReady);
+  take_back();
+  stand_in.after(*driver.decided("e"), known, true);
+  turn();
+  EXPECT_EQ(driver.active("e"), nullptr);
+  is("2.0.0", BackendState::kStarting);
+  clock.at += rollout::default_plan().ready_timeout;
+  turn();
+  ASSERT_NE(driver.active("e"), nullptr) << "A url that never answers is starting for ever.";
+}
+
+TEST_F(StandInTest, ARollbackOfLongAgoIsOver) {
+  is("1.0.0", BackendState::kReady);
+  take_back();
+  clock.at += std::chrono::hours(1);
+  stand_in.after(*driver.decided("e"), known, true);
+  is("2.0.0", BackendState::kFailed);
   turn();
   EXPECT_EQ(driver.active("e"), nullptr);
 }
@@ -126,7 +165,7 @@ TEST_F(StandInTest, WaitsUntilItIsKnownWhetherStableServes) {
   is("2.0.0", BackendState::kStarting);  // After a restart of the server.
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   turn();
   EXPECT_EQ(driver.active("e"), nullptr);
   is("2.0.0", BackendState::kFailed);
@@ -140,7 +179,7 @@ TEST_F(StandInTest, TakesTheReadyOneWhenABetterOneWouldHaveToBeStarted) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
@@ -150,7 +189,7 @@ TEST_F(StandInTest, SaysOnceThatNothingIsReadyAndTakesWhatGetsReadyFirst) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kUnhealthy);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   turn();
   turn();
@@ -166,7 +205,7 @@ TEST_F(StandInTest, WhoeverOrderedTheRollbackMeansNothingMoreBySayingItAgain) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   commit_all();
   driver.handle("e", rollout::CandidateReady{});
@@ -182,7 +221,7 @@ TEST_F(StandInTest, TriesAgainWhatCouldNotBeStored) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   world.full = true;
   commit_all();
@@ -198,7 +237,7 @@ TEST_F(StandInTest, TriesAnotherWhenTheOneThatWasToTakeOverGoesDownToo) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   settle();
   commit_all();
   driver.handle("e", rollout::CandidateFailed{"It ended."});
@@ -216,7 +255,7 @@ TEST_F(StandInTest, LeavesAlonePeopleWhoDecidedSomethingElseMeanwhile) {
   is("2.0.0", BackendState::kFailed);
   is("1.0.0", BackendState::kReady);
   take_back();
-  stand_in.after(*driver.decided("e"), known);
+  stand_in.after(*driver.decided("e"), known, false);
   driver.start("e", "4.0.0", rollout::default_plan(), {"alice", ""}, {});
   settle();
   EXPECT_EQ(driver.active("e")->candidate, "4.0.0");

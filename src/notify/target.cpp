@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/base64.hpp"
+#include "base/say.hpp"
 #include "signing/hmac.hpp"
 
 namespace backstay::notify {
@@ -206,7 +207,7 @@ Delivery deliver(const Messenger& messenger, const Target& target, const Notice&
     case Target::Kind::kSlack: return attempt.send(post(target, wire::slack_body(notice)));
     case Target::Kind::kPagerDuty: return attempt.send(post(target, wire::pagerduty_body(notice, target.secret)));
     case Target::Kind::kGithub: return deploy(attempt, target, notice);
-    case Target::Kind::kLog: fmt::print(stderr, "{}\n", wire::log_line(notice)); return {true, false, ""};
+    case Target::Kind::kLog: say(wire::log_line(notice)); return {true, false, ""};
     case Target::Kind::kMail: return attempt.send(mail(target, notice));
   }
   return {};

@@ -39,6 +39,7 @@ struct StoredVerdict {
   std::string evidence;  ///< JSON: the verdict table.
   Timestamp at;
   std::string decided_by;
+  std::uint64_t sequence = 0;  ///< As StoredScorecard has it.
 };
 
 /// That something in the ledger needs a blob.

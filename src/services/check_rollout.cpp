@@ -25,37 +25,21 @@ Timestamp newest_of(const std::vector<T>& items) {
   return newest;
 }
 
-/// How many of a version's verdicts, the newest first, came after its newest scorecard by the log's order, which no
-/// clock changes.
-Result<std::size_t> judged_since(const Records& records, const registry::VersionRef& candidate) {
-  std::size_t verdicts = 0;
-  TRY_DO(look_back(records.audit, [&](const audit::Entry& entry) {
-    if (entry.draft.subject != candidate.str()) return Look::kGoOn;
-    verdicts += entry.draft.action == "gate.verdict" ? 1 : 0;
-    return entry.draft.action == "scorecard.add" ? Look::kStop : Look::kGoOn;
-  }));
-  return verdicts;
-}
-
-/// Whether this verdict, one of the version's, is about less than was measured of it. The clock may have been set back
-/// in between: what looks old is looked for in the log.
-Result<bool> is_outdated(const Records& records, const registry::VersionRef& candidate,
-                         const std::vector<StoredVerdict>& verdicts, const StoredVerdict& verdict, Timestamp measured) {
-  if (verdict.at >= measured) return false;
-  TRY(const std::size_t since, judged_since(records, candidate));
-  return static_cast<std::size_t>(&verdict - verdicts.data()) >= since;
+/// Whether a verdict is about less than was measured of its version. By the log's order: clocks are set.
+bool is_outdated(const StoredVerdict& verdict, const std::vector<registry::StoredScorecard>& scorecards) {
+  return std::any_of(scorecards.begin(), scorecards.end(), [&](const registry::StoredScorecard& card) {
+    const bool of_before = card.sequence == 0 && verdict.sequence == 0;  // Of a registry that had none yet.
+    return of_before ? card.at > verdict.at : card.sequence > verdict.sequence;
+  });
 }
 
 // A verdict counts as long as it is about all that was measured.
 Result<void> check_current(const Records& records, const registry::VersionRef& candidate) {
   TRY(const std::vector<registry::StoredScorecard> scorecards, records.versions.scorecards(candidate));
   TRY(const std::vector<StoredVerdict> verdicts, records.versions.verdicts(candidate));
-  const Timestamp measured = newest_of(scorecards);
   std::set<std::string> judged;
   for (const StoredVerdict& verdict : verdicts) {
-    if (!judged.insert(verdict.gate).second) continue;
-    TRY(const bool outdated, is_outdated(records, candidate, verdicts, verdict, measured));
-    if (!outdated) continue;
+    if (!judged.insert(verdict.gate).second || !is_outdated(verdict, scorecards)) continue;
     return Unexpected(
         ErrorCode::kFailedPrecondition,
         fmt::format("Gate '{}' judged {} before its newest scorecard was added.", verdict.gate, candidate.str()),
@@ -83,15 +67,11 @@ Result<void> check_required(const Records& records, const std::string& endpoint,
     const auto newest = std::find_if(verdicts.begin(), verdicts.end(),
                                      [&](const StoredVerdict& verdict) { return verdict.gate_digest == gate.sha256; });
     std::string why;
-    bool outdated = false;
-    if (newest != verdicts.end()) {
-      TRY(outdated, is_outdated(records, candidate.ref, verdicts, *newest, newest_of(scorecards)));
-    }
     if (newest == verdicts.end()) {
       const bool other = std::any_of(verdicts.begin(), verdicts.end(),
                                      [](const StoredVerdict& verdict) { return verdict.verdict == "PASS"; });
       why = other ? "has passed gates, but not this one" : "has not passed it";
-    } else if (outdated) {
+    } else if (is_outdated(*newest, scorecards)) {
       why = "was measured again since it was judged";
     } else if (newest->verdict != "PASS") {
       TRY(const auto exception, exception_for(rules.exceptions, candidate, *newest));

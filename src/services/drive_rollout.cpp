@@ -78,7 +78,8 @@ std::string evidence_of(const std::string& policy, bool forced) {
 
 bool is_rolled_back(const rollout::State& latest, Timestamp now) {
   constexpr std::chrono::minutes kSameOrder{15};
-  if (now - latest.phase_since > kSameOrder) return false;
+  // What ended later than now ended before the clock was set back, nobody knows how long ago.
+  if (std::chrono::abs(now - latest.phase_since) > kSameOrder) return false;
   if (latest.phase == rollout::Phase::kRolledBack) return !latest.revert;
   return latest.phase == rollout::Phase::kDone && latest.revert && latest.started_by != rollout::kSelf;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -75,15 +76,10 @@ Result<std::vector<LiveModel>> live_models(const Records& records) {
 
 Result<std::vector<std::string>> needs_that_end(const Records& records, const std::string& endpoint,
                                                 const registry::VersionRef& candidate) {
-  TRY(const std::vector<EndpointRecord> endpoints, records.rollouts.endpoints());
-  std::vector<LiveModel> now;
-  std::vector<LiveModel> then;
-  for (const EndpointRecord& record : endpoints) {
-    if (!records.serves(record.endpoint) || record.stable.empty()) continue;
-    now.push_back({record.endpoint, record.model, record.stable});
-    const bool here = record.endpoint == endpoint;
-    then.push_back(here ? LiveModel{endpoint, candidate.model, candidate.version.str()} : now.back());
-  }
+  TRY(const std::vector<LiveModel> now, live_models(records));
+  std::vector<LiveModel> then{{endpoint, candidate.model, candidate.version.str()}};
+  std::copy_if(now.begin(), now.end(), std::back_inserter(then),
+               [&](const LiveModel& live) { return live.endpoint != endpoint; });
   std::vector<std::string> out;
   for (const LiveModel& other : now) {
     const auto number = registry::SemanticVersion::parse(other.version);

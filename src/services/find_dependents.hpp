@@ -22,8 +22,8 @@ struct Dependent {
   bool unknown = false;    ///< What it needs could not be read: `reason` says why. Nobody knows whether it is lost.
 };
 
-/// What would be missing elsewhere once `candidate` is what `endpoint` serves: a sentence for each version that needs
-/// what serves there now, and finds it nowhere else.
+/// What would be missing elsewhere once `candidate` is what `endpoint` serves: a sentence for each version, served or
+/// on its way, that needs what serves there now, and finds it nowhere else.
 Result<std::vector<std::string>> needs_that_end(const Records& records, const std::string& endpoint,
                                                 const registry::VersionRef& candidate);
 

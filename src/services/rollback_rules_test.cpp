@@ -115,8 +115,8 @@ TEST_F(RollbackRules, AVerdictIsAboutWhatWasMeasuredBeforeItWhateverTheClockSaid
   clock.at -= std::chrono::hours(5);
   judge("m@1.0.0", "PASS");
   EXPECT_TRUE(check_rollout(records, "e", ref("m@1.0.0")));
-  measure("m@1.0.0");
   clock.at -= std::chrono::hours(5);
+  measure("m@1.0.0");
   EXPECT_FALSE(check_rollout(records, "e", ref("m@1.0.0")));
 }
 

@@ -73,7 +73,7 @@ class Program:
 
     def start(self, *arguments, **popen) -> subprocess.Popen:
         return subprocess.Popen([str(BIN / "backstay"), *map(str, arguments)], env=self.environment, cwd=self.folder,
-                                text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen)
+                                **{"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen})
 
     def blobs(self) -> set[str]:
         return {file.name for file in (self.data_dir / "blobs/sha256").glob("*/*")}
@@ -146,13 +146,14 @@ class Server:
         self._ready.set()
 
     def _read_errors(self) -> None:
-        self.errors.extend(self.process.stderr)
+        self.errors.extend(self.process.stderr or [])
 
     def _join(self) -> None:
         for reader in self._readers:
             reader.join(DEADLINE)
         self.process.stdout.close()
-        self.process.stderr.close()
+        if self.process.stderr:
+            self.process.stderr.close()
 
     @property
     def running(self) -> bool:

@@ -1,5 +1,6 @@
 """Rollouts over real traffic: steps, orders, standby, shadow, sticky users. Clients see answers only."""
 
+import os
 import resource
 
 import pytest
@@ -298,11 +299,33 @@ def test_requests_of_before_a_rollout_are_not_held_against_it(released):
         setup.start()
         setup.server.wait_for("e", lambda s: s["rollout"]["id"] == "e-3" and s["rollout"]["phase"] == "stepping", "e-3")
         # All that hung has met its deadline by now, which is when a version used to pay for it.
-        setup.server.wait_for("e", lambda s: of(s, "2.0.0")["errors"] >= hung, "the deadlines")
+        setup.server.wait_for("e", lambda s: errors_of(s, "2.0.0") >= hung, "the deadlines")
         setup.server.wait_for("e", lambda s: s["rollout"]["samples"] > 50, "answers of this rollout")
     assert setup.server.status("e")["rollout"]["phase"] == "stepping"
     assert traffic.failures == []
 
 
-def of(status: dict, version: str) -> dict:
-    return next(v for v in status["versions"] if v["version"] == version)
+def errors_of(status: dict, version: str) -> int:
+    return sum(v["errors"] for v in status["versions"] if v["version"] == version)
+
+
+@pytest.mark.parametrize("errors", ["a full disk", "nobody"])
+def test_a_server_whose_messages_nobody_can_take_goes_on(backstay, releases, backend, errors):
+    """Standard error is a log on a full disk, or a pipe whose reader has gone."""
+    releases.release("1.0.0")
+    one = backend("one")
+    if errors == "nobody":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open("/dev/full", os.O_WRONLY)
+    server = Server(backstay, {"endpoints": [{"name": "e", "model": "m", "rollout": QUICK,
+                                              "backend": {"kind": "url", "urls": {"1.0.0": one.url}}}]}, stderr=writer)
+    os.close(writer)
+    try:
+        backstay("rollout", "start", "e", "m@1.0.0", "--reason", "first")
+        server.wait_for_phase("e", "done")
+        backstay("audit", "--verify")
+        assert server.running
+    finally:
+        server.stop()

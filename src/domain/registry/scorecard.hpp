@@ -68,6 +68,7 @@ struct StoredScorecard {
   std::int64_t id = 0;
   Scorecard scorecard;
   Timestamp at;
+  std::uint64_t sequence = 0;  ///< Of its entry in the audit log, which tells what came after what; no clock does.
 };
 
 }  // namespace backstay::registry

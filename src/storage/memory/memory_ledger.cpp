@@ -90,8 +90,7 @@ Result<registry::StoredScorecard> MemoryLedger::add_scorecard(const registry::Ve
                                                               const audit::Draft& draft) {
   const std::lock_guard lock(mutex_);
   TRY(Held * held, find(ref));
-  held->scorecards.push_back({next_id_++, scorecard, clock_.now()});
-  append_locked(draft);
+  held->scorecards.push_back({next_id_++, scorecard, clock_.now(), append_locked(draft).sequence});
   return held->scorecards.back();
 }
 
@@ -108,8 +107,8 @@ Result<StoredVerdict> MemoryLedger::add_verdict(const registry::VersionRef& ref,
   StoredVerdict stored = verdict;
   stored.id = next_id_++;
   stored.at = clock_.now();
+  stored.sequence = append_locked(draft).sequence;
   held->verdicts.insert(held->verdicts.begin(), stored);
-  append_locked(draft);
   return stored;
 }
 

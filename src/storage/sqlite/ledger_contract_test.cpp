@@ -139,6 +139,9 @@ TYPED_TEST(LedgerContract, KeepsScorecardsAndVerdictsWithTheirAuditEntries) {
   const auto verdicts = this->ledger.verdicts(this->ref("a@1.0.0")).value();
   ASSERT_EQ(verdicts.size(), 2u);
   EXPECT_EQ(verdicts[0].verdict, "PASS");
+  EXPECT_EQ(cards[0].sequence, 2U);
+  EXPECT_EQ(verdicts[0].sequence, 4U);
+  EXPECT_EQ(verdicts[1].sequence, 3U);
   const auto entries = this->ledger.read(1, 10).value();
   EXPECT_EQ(entries.size(), 4u);
   EXPECT_TRUE(audit::verify(entries));

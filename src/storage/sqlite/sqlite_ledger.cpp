@@ -146,7 +146,7 @@ Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::Ve
       impl_->database.prepare("INSERT INTO scorecards(version_id, scorecard, at, audit_sequence) VALUES(?, ?, ?, ?)");
   TRY(const std::uint64_t sequence, sqlite::next_audit_sequence(impl_->database));
   TRY_DO(insert.bind(version, wire::to_json(scorecard), now, sequence).run());
-  registry::StoredScorecard stored{impl_->database.last_insert_id(), scorecard, now};
+  registry::StoredScorecard stored{impl_->database.last_insert_id(), scorecard, now, sequence};
   TRY_DO(sqlite::index_scorecard(impl_->database, version, scorecard));
   TRY_DO(sqlite::append_sealed(impl_->database, now, draft));
   TRY_DO(transaction.commit());
@@ -156,8 +156,8 @@ Result<registry::StoredScorecard> SqliteLedger::add_scorecard(const registry::Ve
 Result<std::vector<registry::StoredScorecard>> SqliteLedger::scorecards(const registry::VersionRef& ref) const {
   const std::lock_guard lock(impl_->mutex);
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
-  Statement select =
-      impl_->database.prepare("SELECT id, scorecard, at FROM scorecards WHERE version_id = ? ORDER BY id");
+  Statement select = impl_->database.prepare(
+      "SELECT id, scorecard, at, audit_sequence FROM scorecards WHERE version_id = ? ORDER BY id");
   select.bind(version);
   std::vector<registry::StoredScorecard> found;
   while (true) {
@@ -165,7 +165,8 @@ Result<std::vector<registry::StoredScorecard>> SqliteLedger::scorecards(const re
     if (!more) return found;
     TRY(const wire::Document document, wire::Document::from_json("a stored scorecard", select.text(1)));
     TRY(registry::Scorecard scorecard, wire::stored_scorecard_from(document));
-    found.push_back({select.integer(0), std::move(scorecard), select.timestamp(2)});
+    found.push_back(
+        {select.integer(0), std::move(scorecard), select.timestamp(2), static_cast<std::uint64_t>(select.integer(3))});
   }
 }
 
@@ -184,6 +185,7 @@ Result<StoredVerdict> SqliteLedger::add_verdict(const registry::VersionRef& ref,
               sequence);
   TRY_DO(insert.run());
   stored.id = impl_->database.last_insert_id();
+  stored.sequence = sequence;
   TRY_DO(sqlite::append_sealed(impl_->database, stored.at, draft));
   TRY_DO(transaction.commit());
   return stored;
@@ -193,15 +195,16 @@ Result<std::vector<StoredVerdict>> SqliteLedger::verdicts(const registry::Versio
   const std::lock_guard lock(impl_->mutex);
   TRY(const std::int64_t version, sqlite::find_version(impl_->database, ref));
   Statement select = impl_->database.prepare(
-      "SELECT id, gate, gate_digest, verdict, evidence, at, decided_by FROM verdicts WHERE version_id = ? "
-      "ORDER BY id DESC");
+      "SELECT id, gate, gate_digest, verdict, evidence, at, decided_by, audit_sequence FROM verdicts WHERE version_id "
+      "= "
+      "? ORDER BY id DESC");
   select.bind(version);
   std::vector<StoredVerdict> found;
   while (true) {
     TRY(const bool more, select.step());
     if (!more) return found;
     found.push_back({select.integer(0), select.text(1), select.digest(2), select.text(3), select.text(4),
-                     select.timestamp(5), select.text(6)});
+                     select.timestamp(5), select.text(6), static_cast<std::uint64_t>(select.integer(7))});
   }
 }
 
