@@ -6,8 +6,9 @@ namespace backstay::gateway {
 namespace {
 
 TEST(IsPrediction, IsNotWhatAsksAboutAModel) {
-  for (const char* target : {"/v2/models/e/ready", "/v2/models/e", "/v2/health/live", "/v2/models/e/versions/1/ready",
-                             "/e/health", "/e/healthz?verbose=1", "/ping", "/metrics"}) {
+  for (const char* target :
+       {"/", "/v1/models", "/v1/models/gpt-4", "/docs", "/openapi.json?x=1", "/v2/models/e/ready", "/v2/models/e",
+        "/v2/health/live", "/v2/models/e/versions/1/ready", "/e/health", "/e/healthz?verbose=1", "/ping", "/metrics"}) {
     EXPECT_FALSE(is_prediction("GET", target)) << target;
     EXPECT_TRUE(is_prediction("POST", target)) << target;
   }

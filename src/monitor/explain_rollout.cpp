@@ -61,10 +61,11 @@ Passage observed(const Replayed& replayed) {
   Passage out{"What was observed", {}};
   const std::uint64_t all = replayed.candidate_outcomes + replayed.stable_outcomes;
   out.sentences.push_back(
-      fmt::format("In {} the guardrails saw {} outcomes, {} of them the candidate's ({:.1f}%), and {} labels.",
+      fmt::format("In {} the guardrails saw {} outcomes, {} of them the candidate's ({:.1f}%), and {} labels{}{}.",
                   length_text(replayed.lasted), all, replayed.candidate_outcomes,
                   all == 0 ? 0.0 : 100 * static_cast<double>(replayed.candidate_outcomes) / static_cast<double>(all),
-                  replayed.labels));
+                  replayed.labels, replayed.reports == 0 ? "" : fmt::format(", {} reports", replayed.reports),
+                  replayed.conversions == 0 ? "" : fmt::format(", {} conversions", replayed.conversions)));
   if (!replayed.recorded.complete) out.sentences.push_back("The recording is not whole: " + replayed.recorded.why_not);
   return out;
 }

@@ -88,6 +88,8 @@ class Replay {
     if (!first_at_) first_at_ = at;
     out.lasted = base_ + std::max<nanoseconds>(at - *first_at_, nanoseconds{0});
     if (o.kind == Observation::Kind::kLabel) ++out.labels;
+    if (o.kind == Observation::Kind::kReport) ++out.reports;
+    if (o.kind == Observation::Kind::kConversion) ++out.conversions;
     // What the fallback answered in the candidate's place is no draw of the split.
     if (!later && !o.outcome.fallback) ++(o.candidate ? out.candidate_outcomes : out.stable_outcomes);
     const auto crossed = [&](const Evidence& evidence) {

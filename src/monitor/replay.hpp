@@ -34,6 +34,8 @@ struct Replayed {
   std::uint64_t candidate_outcomes = 0;
   std::uint64_t stable_outcomes = 0;
   std::uint64_t labels = 0;
+  std::uint64_t reports = 0;
+  std::uint64_t conversions = 0;
   nanoseconds lasted{0};                         ///< From the first to the last outcome or label.
   std::vector<Crossing> crossings;               ///< In order.
   std::size_t restarts = 0;                      ///< Of the server, after which evidence began anew.

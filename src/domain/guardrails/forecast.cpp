@@ -177,8 +177,13 @@ Stop run(const Guardrail& fresh, Source& source, double baseline, double level, 
     if (paired) m.second = source.value(baseline);
     if (!guardrail.observe(m)) continue;
     const Evidence evidence = guardrail.evidence();
-    return {seconds + traffic.delay_seconds, static_cast<double>(evidence.candidate_n),
-            static_cast<double>(evidence.candidate_bad)};
+    const double known = seconds + traffic.delay_seconds;
+    const auto judged = static_cast<double>(evidence.candidate_n);
+    // What clients got until then, whether it was judged or not; of a segment the others are not known.
+    const double answered = fresh.spec().signal.segment.given()
+                                ? judged
+                                : std::max(judged, known * traffic.requests_per_second * traffic.weight);
+    return {known, answered, static_cast<double>(evidence.candidate_bad) * answered / std::max(judged, 1.0)};
   }
   return {};
 }
@@ -350,11 +355,12 @@ Result<Forecast> forecast(const GuardrailSpec& spec, double alpha, const Expecta
   out.simulated_seconds = per_run > 0 ? traffic.delay_seconds + heard * share : traffic.seconds;
 
   const Guardrail fresh(spec, alpha);
+  constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;  // Neighbouring seeds share no run.
   std::vector<Stop> found, falsely;
   for (std::uint64_t i = 0; i < out.runs; ++i) {
-    Source bad(spec, expectation, seed + 2 * i);
+    Source bad(spec, expectation, seed * kGolden + 2 * i);
     found.push_back(run(fresh, bad, expectation.baseline, expectation.effect, traffic, out.simulated_seconds));
-    Source good(spec, expectation, seed + 2 * i + 1);
+    Source good(spec, expectation, seed * kGolden + 2 * i + 1);
     falsely.push_back(run(fresh, good, expectation.baseline, expectation.baseline, traffic, out.simulated_seconds));
   }
   out.detected_by = share_by(found, out.simulated_seconds);

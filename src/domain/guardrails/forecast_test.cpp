@@ -173,7 +173,7 @@ TEST(Forecast, IsTheSameForTheSameSeed) {
 }
 
 TEST(Forecast, SaysWhenThereIsNeverEnoughTraffic) {
-  const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {0.1, 0.05, 600, 1, 0}, 1, 100).value();
+  const Forecast f = forecast(errors(), 0.01, {0.98, 0.93, 0}, {0.1, 0.05, 300, 1, 0}, 1, 100).value();
   EXPECT_EQ(f.verdict, Verdict::kNever);
   EXPECT_NE(f.sentence.find("never be enough traffic"), std::string::npos) << f.sentence;
   EXPECT_TRUE(std::isinf(f.median_seconds));

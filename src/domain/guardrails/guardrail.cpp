@@ -277,7 +277,8 @@ std::string Guardrail::newest(const Evidence& e) const {
 std::string Guardrail::sentence(const Evidence& e) const {
   const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}{}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name, seen(e), newest(e),
+      "{}: {}{}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name,
+      e.candidate_n == 0 && !e.breached ? "nothing of the candidate was judged so far" : seen(e), newest(e),
       e.outside == 0 ? ""
                      : fmt::format("; {} values are outside of [0, 1] and count as 0 or 1 (compare them with stable by "
                                    "test: value_vs_stable)",
