@@ -108,7 +108,23 @@ std::string traffic_table(const json& endpoint) {
 }
 
 std::string bad_of(const json& side) {
-  return fmt::format("{} bad of {}", side["bad"].get<std::uint64_t>(), side["outcomes"].get<std::uint64_t>());
+  const auto missing = side.value("missing", std::uint64_t{0});
+  return fmt::format("{} bad of {}{}", side["bad"].get<std::uint64_t>(), side["outcomes"].get<std::uint64_t>(),
+                     missing == 0 ? "" : fmt::format(", {} without a value", missing));
+}
+
+/// Whoever can't judge lets everything pass.
+std::string examiner_troubles(const json& endpoint) {
+  std::string out;
+  for (const json& e : endpoint.value("examiners", json::array())) {
+    const auto missing = e["missing"].get<std::uint64_t>();
+    if (missing == 0) continue;
+    out += coloured(Colour::kYellow,
+                    fmt::format("{} could not judge {} of {} answers: {}", e["examiner"].get<std::string>(), missing,
+                                missing + e["judged"].get<std::uint64_t>(), e.value("last", ""))) +
+           "\n";
+  }
+  return out;
 }
 
 std::string guardrail_table(const json& guardrails) {
@@ -150,6 +166,7 @@ std::string status_view(const json& status) {
                  : traffic_table(endpoint);
     out += coloured(Colour::kYellow, backend_troubles(endpoint));
     if (!rollout.is_null() && !endpoint["guardrails"].empty()) out += guardrail_table(endpoint["guardrails"]);
+    out += examiner_troubles(endpoint);
     if (const std::string trouble = endpoint.value("trouble", ""); !trouble.empty())
       out += coloured(Colour::kYellow, "not stored yet: " + trouble) + "\n";
     out += "\n";

@@ -58,6 +58,7 @@ def test_a_version_on_a_server_of_its_own_judges_and_its_failures_are_missing_ve
     served.reply = answers(status=400, body={"error": "No such input."})
     predict(setup, 10)
     missed = setup.server.wait_for("e", lambda s: s["examiners"][0]["missing"] >= 10, "verdicts to be missing")
+    assert "could not judge" in setup.backstay("status").out
     assert missed["guardrails"][0]["candidate"]["outcomes"] == 0
     assert "No such input." in missed["examiners"][0]["last"]
     served.reply = judge
