@@ -59,9 +59,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CHECK(text.text().size() <= size);
   CHECK(read(stream, 1) == whole);
   CHECK(read(stream, 3) == whole);
-  gateway::LastObject last;
+  gateway::LastObjects last;
   last.feed(stream);
-  CHECK(last.json().empty() || last.json().find('{') != std::string::npos);
+  for (std::size_t back = 0; back < last.size(); ++back) CHECK(last.newest(back).find('{') != std::string::npos);
   bool complete = false;
   bool complete_too = false;
   const std::string content = content_of(stream, std::max<std::size_t>(size, 1), complete);

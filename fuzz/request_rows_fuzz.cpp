@@ -2,8 +2,8 @@
 #include <string_view>
 
 #include "fuzz/check.hpp"
+#include "gateway/unpack_body.hpp"
 #include "live/request_rows.hpp"
-#include "live/unpack_body.hpp"
 
 using namespace backstay;
 
@@ -21,8 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     body.remove_prefix(1);
   }
   std::string room;
-  const auto content = live::unpacked(body, form, room);
-  CHECK(room.size() <= live::kMaxUnpacked);
+  const auto content = gateway::unpacked(body, form, room);
+  CHECK(!content || content->size() <= gateway::kMaxUnpacked);
   if (!content) return 0;
   for (const std::vector<std::string>& names : {std::vector<std::string>{}, std::vector<std::string>{"a", "b"}}) {
     live::RequestRows rows(names);

@@ -145,7 +145,7 @@ Task<bool> Connection::admit() {
   if (sticky_key_.empty() && !endpoint().sticky_cookie.empty())
     sticky_key_.assign(cookie(head, endpoint().sticky_cookie));
   build_forwarded_head();
-  if (endpoint().sample_ppm > 0) request_.form = form_of(head);
+  if (endpoint().sample_ppm > 0 || reads(endpoint().values, ValueSource::Of::kRequest)) request_.form = form_of(head);
   request_.values.fill(traffic::kNoValue);
   worker_.values.read_request_head(endpoint().values, head, request_.values);
   const bool fits = head.framing != http1::Framing::kLength || head.content_length <= endpoint().replay_bytes;

@@ -39,7 +39,7 @@ class Connection {
     bool examined = false;         ///< Its answer is copied for the examiners; drawn before the version was chosen.
     ValueReader::Values values{};  ///< What is taken of it; see read_request_values().
     bool values_read = false;
-    BodyForm form;  ///< Of the body, for endpoints whose requests are sampled.
+    BodyForm form;  ///< Of the body, for endpoints whose requests are sampled or read.
     traffic::PredictionId prediction;
     std::size_t unstamped_size = 0;  ///< Of forwarded_head_ without the prediction id.
   };

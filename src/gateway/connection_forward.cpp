@@ -290,9 +290,10 @@ void Connection::read_request_values() {
   if (std::exchange(request_.values_read, true)) return;
   if (!request_.replayable || request_.body_size > kMostReadBytes) return;
   if (request_.chunked) {
-    worker_.values.read_request_body(endpoint().values, http1::unchunked(request_body()), request_.values);
+    worker_.values.read_request_body(endpoint().values, http1::unchunked(request_body()), request_.form,
+                                     request_.values);
   } else {
-    worker_.values.read_request_body(endpoint().values, request_body(), request_.values);
+    worker_.values.read_request_body(endpoint().values, request_body(), request_.form, request_.values);
   }
 }
 

@@ -62,11 +62,11 @@ bool EventStreamParser::take_line(std::string_view line) {
   return false;
 }
 
-void LastObject::feed(std::string_view content) {
+void LastObjects::feed(std::string_view content) {
   while (events_.next(content)) {
     const std::string& data = events_.data();
     const std::size_t begin = data.find_first_not_of(" \t\r\n");
-    if (begin != std::string::npos && data[begin] == '{') json_ = data;
+    if (begin != std::string::npos && data[begin] == '{') kept_[seen_++ % kMost] = data;
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,19 +40,24 @@ class EventStreamParser {
   bool ended_ = false;     ///< data_ was given out.
 };
 
-/// The data of the last event that is a JSON object, as its first character tells: where a language model's server puts
-/// what it counts ("[DONE]" is none).
-class LastObject {
+/// The data of the last events that are JSON objects, as their first character tells ("[DONE]" is none): where a
+/// language model's server puts why it ended and what it counts, in one event or another. At most kMost of up to
+/// kMostBytes each; what is larger is passed over.
+class LastObjects {
  public:
-  LastObject() : events_(kMostBytes) {}
+  static constexpr std::size_t kMost = 8;
+  static constexpr std::size_t kMostBytes = 64 * 1024;
+
+  LastObjects() : events_(kMostBytes) {}
   void feed(std::string_view content);
-  /// Empty: there was none.
-  const std::string& json() const { return json_; }
+  std::size_t size() const { return std::min(seen_, kMost); }
+  /// 0 is the last one; below size().
+  const std::string& newest(std::size_t back) const { return kept_[(seen_ - 1 - back) % kMost]; }
 
  private:
-  static constexpr std::size_t kMostBytes = 64 * 1024;
   EventStreamParser events_;
-  std::string json_;
+  std::array<std::string, kMost> kept_;
+  std::size_t seen_ = 0;
 };
 
 }  // namespace backstay::gateway

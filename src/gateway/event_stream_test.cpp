@@ -62,13 +62,25 @@ TEST(EventStreamParser, DropsAnEventThatIsTooLongAndGoesOn) {
   EXPECT_EQ(parser.dropped(), 2u);
 }
 
-TEST(LastObject, IsOfTheLastEventThatIsOne) {
-  LastObject last;
-  EXPECT_EQ(last.json(), "");
+TEST(LastObjects, AreThoseOfTheLastEventsThatAreAny) {
+  LastObjects last;
+  EXPECT_EQ(last.size(), 0u);
   last.feed("data: {\"usage\":1}\n\ndata: {\"usage\"");
-  EXPECT_EQ(last.json(), "{\"usage\":1}");
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last.newest(0), "{\"usage\":1}");
   last.feed(":2}\n\ndata: [DONE]\n\ndata: 7\n\ndata: {\"cut");
-  EXPECT_EQ(last.json(), "{\"usage\":2}");
+  ASSERT_EQ(last.size(), 2u);
+  EXPECT_EQ(last.newest(0), "{\"usage\":2}");
+  EXPECT_EQ(last.newest(1), "{\"usage\":1}");
+}
+
+TEST(LastObjects, KeepsNoMoreThanTheLastFew) {
+  LastObjects last;
+  for (int i = 0; i < 20; ++i) last.feed("data: {" + std::to_string(i) + "}\n\n");
+  last.feed("data: {" + std::string(LastObjects::kMostBytes, 'x') + "}\n\n");
+  ASSERT_EQ(last.size(), LastObjects::kMost);
+  for (std::size_t back = 0; back < last.size(); ++back)
+    EXPECT_EQ(last.newest(back), "{" + std::to_string(19 - back) + "}");
 }
 
 }  // namespace

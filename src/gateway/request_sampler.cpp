@@ -9,7 +9,8 @@ namespace backstay::gateway {
 BodyForm form_of(const http1::Head& head) {
   BodyForm out;
   const std::string_view encoding = head.find("content-encoding");
-  if (http1::equals_ignoring_case(encoding, "gzip") || http1::equals_ignoring_case(encoding, "x-gzip")) {
+  if (http1::equals_ignoring_case(encoding, "gzip") || http1::equals_ignoring_case(encoding, "x-gzip") ||
+      http1::equals_ignoring_case(encoding, "deflate")) {
     out.packed = BodyForm::Packed::kGzip;
   } else if (!encoding.empty() && !http1::equals_ignoring_case(encoding, "identity")) {
     out.packed = BodyForm::Packed::kOther;

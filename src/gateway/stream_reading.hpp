@@ -13,8 +13,9 @@
 namespace backstay::gateway {
 
 /// What is taken of an answer that is a stream of server-sent events while it goes by: the numbers that guardrails take
-/// of answers, from its head and its last event that is a JSON object, and a copy for the examiners. Bounded; allocates
-/// for such answers only. On its worker's thread. A copy that was wanted and is not whole in the end counts as missed.
+/// of answers, from its head and its last events that are JSON objects, and a copy for the examiners. Bounded;
+/// allocates for such answers only. On its worker's thread. A copy that was wanted and is not whole in the end counts
+/// as missed.
 class StreamReading {
  public:
   /// nullptr: the answer is no event stream, or nothing is wanted of it. `exchange` has its head, which is looked at
@@ -41,11 +42,12 @@ class StreamReading {
   Worker& worker_;
   const EndpointConfig& endpoint_;
   bool reads_values_;
+  bool packed_;  ///< As no part of a stream can be unpacked.
   bool copies_;  ///< Wanted, and not given away.
   bool chunked_;
   http1::BodyScanner body_;
   std::string content_;  ///< Of one piece.
-  LastObject last_;
+  LastObjects last_;
   ValueReader::Values values_;
   std::string copy_;
 };

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <latch>
 
+#include "domain/traffic/text_value.hpp"
+#include "domain/traffic/unread_value.hpp"
 #include "gateway/gateway_fixture.hpp"
 
 namespace backstay::gateway {
@@ -88,6 +90,37 @@ TEST_F(StreamTest, ThatComesAtOnceIsReadAsOneThatComesInPieces) {
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got[0]->kind, BodyKind::kEventStream);
   EXPECT_EQ(got[0]->body, std::string(kFirstEvents) + kLastEvents);
+}
+
+TEST_F(StreamTest, HasEachValueFromTheLastEventThatHasIt) {
+  std::string ending = R"("stop")";
+  bool usage = true;
+  std::string fields;
+  TestBackend stable([&](const std::string&) {
+    const std::string events =
+        "data: {\"choices\":[{\"finish_reason\":null}]}\n\ndata: {\"choices\":[{\"finish_reason\":" + ending +
+        "}],\"usage\":null}\n\n" + (usage ? "data: {\"choices\":[],\"usage\":{\"tokens\":9}}\n\n" : "") +
+        "data: [DONE]\n\n";
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + fields +
+           "Content-Length: " + std::to_string(events.size()) + "\r\n\r\n" + events;
+  });
+  endpoint.values = {{"/usage/tokens", ""}, {"/choices/0/finish_reason", ""}};
+  start(endpoint);
+  route(0, stable.address(), {});
+  ask(post("x"));
+  Outcome outcome = outcomes(1).front();
+  EXPECT_EQ(outcome.values[0], 9);
+  EXPECT_EQ(outcome.values[1], traffic::text_number("stop"));
+  usage = false;
+  ending = R"("length")";
+  ask(post("x"));
+  outcome = outcomes(1).front();
+  EXPECT_TRUE(std::isnan(outcome.values[0]) && !traffic::is_unread(outcome.values[0]));
+  EXPECT_EQ(outcome.values[1], traffic::text_number("length"));
+  fields = "Content-Encoding: br\r\n";
+  ask(post("x"));
+  outcome = outcomes(1).front();
+  EXPECT_TRUE(traffic::is_unread(outcome.values[0]) && traffic::is_unread(outcome.values[1]));
 }
 
 TEST_F(StreamTest, ThatIsTooLongOrBreaksOffIsMissedByTheExaminers) {

@@ -9,12 +9,16 @@
 #include <optional>
 
 #include "domain/traffic/text_value.hpp"
+#include "domain/traffic/unread_value.hpp"
+#include "gateway/binary_tensor.hpp"
+#include "gateway/unpack_body.hpp"
 
 namespace backstay::gateway {
 
 struct ValueReader::Parser {
   simdjson::ondemand::parser json;
   std::vector<char> padded;
+  std::string unpacked;
 };
 
 namespace {
@@ -137,7 +141,29 @@ float element(simdjson::ondemand::array& data, const ValueSource& source, std::u
   return traffic::kNoValue;
 }
 
-float from_tensor(simdjson::ondemand::document& document, const char* tensors, const ValueSource& source) {
+/// The part of `binary` that a tensor has, which is taken off. Empty: it has its data in JSON. Nothing: there are not
+/// as many bytes as it says.
+std::optional<std::string_view> part_of(simdjson::ondemand::object& tensor, std::string_view& binary) {
+  std::uint64_t size = 0;
+  if (tensor.find_field_unordered("parameters").find_field_unordered("binary_data_size").get_uint64().get(size) !=
+      simdjson::SUCCESS)
+    return std::string_view();
+  if (size > binary.size()) return std::nullopt;
+  const std::string_view out = binary.substr(0, size);
+  binary.remove_prefix(size);
+  return out;
+}
+
+float from_binary(std::string_view datatype, std::string_view raw, std::uint64_t place) {
+  BinaryTensorReader elements(datatype, raw);
+  TensorElement element;
+  if (!elements.skip(place) || !elements.next(element)) return traffic::kUnread;
+  return element.kind == TensorElement::Kind::kText ? traffic::value_of(element.text) : single(element.number);
+}
+
+/// `binary`: what comes after the JSON.
+float from_tensor(simdjson::ondemand::document& document, const char* tensors, const ValueSource& source,
+                  std::string_view binary) {
   document.rewind();
   simdjson::ondemand::array outputs;
   if (document.find_field_unordered(tensors).get_array().get(outputs) != simdjson::SUCCESS) return traffic::kNoValue;
@@ -146,11 +172,23 @@ float from_tensor(simdjson::ondemand::document& document, const char* tensors, c
     std::string_view name;
     if (item.get_object().get(output) != simdjson::SUCCESS) return traffic::kNoValue;
     if (output.find_field_unordered("name").get_string().get(name) != simdjson::SUCCESS) return traffic::kNoValue;
+    std::string_view raw;
+    if (!binary.empty()) {
+      const auto part = part_of(output, binary);
+      if (!part) return traffic::kUnread;
+      raw = *part;
+    }
     if (name != source.tensor) continue;
     const auto place = place_of(output, source.index);
+    if (!place) return traffic::kNoValue;
+    if (!raw.empty()) {
+      std::string_view datatype;
+      return output.find_field_unordered("datatype").get_string().get(datatype) == simdjson::SUCCESS
+                 ? from_binary(datatype, raw, *place)
+                 : traffic::kUnread;
+    }
     simdjson::ondemand::array data;
-    if (!place || output.find_field_unordered("data").get_array().get(data) != simdjson::SUCCESS)
-      return traffic::kNoValue;
+    if (output.find_field_unordered("data").get_array().get(data) != simdjson::SUCCESS) return traffic::kNoValue;
     return element(data, source, *place, 0);
   }
   return traffic::kNoValue;
@@ -174,7 +212,7 @@ ValueReader::Values ValueReader::read(const std::vector<ValueSource>& sources, c
   Values values;
   values.fill(traffic::kNoValue);
   read_response_head(sources, head, values);
-  read_response_body(sources, body, values);
+  read_response_body(sources, body, form_of(head), values);
   return values;
 }
 
@@ -182,40 +220,51 @@ void ValueReader::read_response_head(const std::vector<ValueSource>& sources, co
   read_head(sources, ValueSource::Of::kResponse, head, values);
 }
 
-void ValueReader::read_response_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values) {
-  read_body(sources, ValueSource::Of::kResponse, body, values);
+void ValueReader::read_response_body(const std::vector<ValueSource>& sources, std::string_view body,
+                                     const BodyForm& form, Values& values) {
+  read_body(sources, ValueSource::Of::kResponse, body, form, values);
 }
 
 void ValueReader::read_request_head(const std::vector<ValueSource>& sources, const http1::Head& head, Values& values) {
   read_head(sources, ValueSource::Of::kRequest, head, values);
 }
 
-void ValueReader::read_request_body(const std::vector<ValueSource>& sources, std::string_view body, Values& values) {
-  read_body(sources, ValueSource::Of::kRequest, body, values);
+void ValueReader::read_request_body(const std::vector<ValueSource>& sources, std::string_view body,
+                                    const BodyForm& form, Values& values) {
+  read_body(sources, ValueSource::Of::kRequest, body, form, values);
 }
 
 void ValueReader::read_body(const std::vector<ValueSource>& sources, ValueSource::Of of, std::string_view body,
-                            Values& values) {
+                            const BodyForm& form, Values& values) {
   const auto is_here = [of](const ValueSource& source) { return source.of == of && source.header.empty(); };
   if (body.empty() || std::none_of(sources.begin(), sources.end(), is_here)) return;
+  const auto content = unpacked(body, form, parser_->unpacked);
+  if (!content || form.json_bytes > content->size()) {
+    for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i)
+      if (is_here(sources[i])) values[i] = traffic::kUnread;
+    return;
+  }
+  const std::string_view json = form.json_bytes > 0 ? content->substr(0, form.json_bytes) : *content;
+  const std::string_view binary = content->substr(json.size());
   std::vector<char>& padded = parser_->padded;
-  padded.resize(body.size() + simdjson::SIMDJSON_PADDING);
-  std::memcpy(padded.data(), body.data(), body.size());
-  std::memset(padded.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
+  padded.resize(json.size() + simdjson::SIMDJSON_PADDING);
+  std::memcpy(padded.data(), json.data(), json.size());
+  std::memset(padded.data() + json.size(), 0, simdjson::SIMDJSON_PADDING);
   const char* tensors = of == ValueSource::Of::kRequest ? "inputs" : "outputs";
   simdjson::ondemand::document document;
   bool begun = false;
   const auto begin = [&] {
-    return parser_->json.iterate(padded.data(), body.size(), padded.size()).get(document) == simdjson::SUCCESS;
+    return parser_->json.iterate(padded.data(), json.size(), padded.size()).get(document) == simdjson::SUCCESS;
   };
   for (std::size_t i = 0; i < sources.size() && i < values.size(); ++i) {
     if (!is_here(sources[i])) continue;
     if (!begun && !begin()) return;
     const bool in_tensor = !sources[i].tensor.empty();
-    values[i] = in_tensor ? from_tensor(document, tensors, sources[i]) : from_json(document, sources[i].json_pointer);
+    values[i] =
+        in_tensor ? from_tensor(document, tensors, sources[i], binary) : from_json(document, sources[i].json_pointer);
     // Where something that is no JSON was met the document is not to be touched again, and it doesn't tell.
     begun = !std::isnan(values[i]);
-    if (begun || in_tensor || body.find('\\') == std::string_view::npos) continue;
+    if (begun || in_tensor || json.find('\\') == std::string_view::npos) continue;
     if (!begin()) return;
     values[i] = from_json_with_escapes(document, sources[i].json_pointer);
   }

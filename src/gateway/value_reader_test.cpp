@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "domain/traffic/text_value.hpp"
+#include "domain/traffic/unread_value.hpp"
 
 namespace backstay::gateway {
 namespace {
@@ -89,7 +90,7 @@ TEST_F(ValueReaderTest, TellsWhatIsOfTheRequestFromWhatIsOfTheResponse) {
   values.fill(traffic::kNoValue);
   reader.read_request_head(sources, asked, values);
   reader.read_request_body(
-      sources, R"({"price":9.5,"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1,2]}]})", values);
+      sources, R"({"price":9.5,"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[1,2]}]})", {}, values);
   EXPECT_EQ(values[0], 9.5F);
   EXPECT_TRUE(std::isnan(values[1]));
   EXPECT_EQ(values[2], 41);
@@ -119,6 +120,82 @@ TEST_F(ValueReaderTest, SurvivesABodyThatIsNoJsonHoweverOftenItIsAsked) {
     }
   }
   EXPECT_TRUE(std::isnan(reader.read(sources, head, R"({"outputs"[{"name":"scores","data":[0.5,1]}]})")[3]));
+}
+
+std::string text_bytes(std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  return std::string(reinterpret_cast<const char*>(&size), sizeof size).append(text);
+}
+template <class T>
+std::string bytes_of(std::initializer_list<T> numbers) {
+  std::string out;
+  for (const T number : numbers) out.append(reinterpret_cast<const char*>(&number), sizeof number);
+  return out;
+}
+
+class BinaryAnswerTest : public ValueReaderTest {
+ protected:
+  static std::string tensor(const std::string& name, const std::string& datatype, const std::string& shape,
+                            std::size_t bytes) {
+    return R"({"name":")" + name + R"(","datatype":")" + datatype + R"(","shape":)" + shape +
+           R"(,"parameters":{"binary_data_size":)" + std::to_string(bytes) + "}}";
+  }
+  float of(const std::string& name, const std::vector<std::uint64_t>& index, const std::string& outputs,
+           const std::string& binary) {
+    const std::string json = R"({"outputs":[)" + outputs + "]}";
+    return value(name, index, json + binary, {BodyForm::Packed::kNo, static_cast<std::uint32_t>(json.size())});
+  }
+  float value(const std::string& name, const std::vector<std::uint64_t>& index, const std::string& body,
+              const BodyForm& form) {
+    ValueReader::Values values;
+    values.fill(traffic::kNoValue);
+    reader.read_response_body({{"", "", name, index}}, body, form, values);
+    return values[0];
+  }
+};
+
+TEST_F(BinaryAnswerTest, FindsElementsInTheDataThatComeAfterTheJson) {
+  const std::string labels = text_bytes("cat") + text_bytes("") + text_bytes("dog");
+  const std::string outputs = tensor("scores", "FP32", "[2,2]", 16) +
+                              R"(,{"name":"n","datatype":"INT64","shape":[2],"data":[7,8]},)" +
+                              tensor("label", "BYTES", "[3]", labels.size()) + "," + tensor("ok", "BOOL", "[2]", 2) +
+                              "," + tensor("id", "INT64", "[1]", 8) + "," + tensor("half", "FP16", "[2]", 4);
+  const std::string binary = bytes_of<float>({0.1F, 0.2F, 0.3F, NAN}) + labels + std::string("\0\1", 2) +
+                             bytes_of<std::int64_t>({-5}) + bytes_of<std::uint16_t>({0x3c00, 0xc100});
+  EXPECT_EQ(of("scores", {0, 1}, outputs, binary), 0.2F);
+  EXPECT_EQ(of("scores", {}, outputs, binary), 0.1F);
+  EXPECT_TRUE(std::isnan(of("scores", {1, 1}, outputs, binary)));
+  EXPECT_EQ(of("n", {1}, outputs, binary), 8);
+  EXPECT_EQ(of("label", {0}, outputs, binary), traffic::text_number("cat"));
+  EXPECT_EQ(of("label", {2}, outputs, binary), traffic::text_number("dog"));
+  EXPECT_EQ(of("ok", {0}, outputs, binary), 0);
+  EXPECT_EQ(of("ok", {1}, outputs, binary), 1);
+  EXPECT_EQ(of("id", {0}, outputs, binary), -5);
+  EXPECT_EQ(of("half", {1}, outputs, binary), -2.5F);
+  const float none = of("label", {3}, outputs, binary);
+  EXPECT_TRUE(std::isnan(none) && !traffic::is_unread(none)) << "The answer has no such element.";
+}
+
+TEST_F(BinaryAnswerTest, TellsWhatCantBeReadFromWhatIsNotThere) {
+  const std::string four(4, '\0');
+  EXPECT_TRUE(traffic::is_unread(of("x", {0}, tensor("x", "FP32", "[2]", 8), four))) << "cut short";
+  EXPECT_TRUE(traffic::is_unread(of("x", {1}, tensor("x", "FP32", "[2]", 4), four)));
+  EXPECT_TRUE(traffic::is_unread(of("x", {0}, tensor("x", "FP99", "[1]", 4), four)));
+  EXPECT_TRUE(traffic::is_unread(of("x", {0}, tensor("x", "BYTES", "[1]", 4), "\xff\xff\xff\xff")));
+  EXPECT_TRUE(traffic::is_unread(value("x", {0}, "{}", {BodyForm::Packed::kNo, 3}))) << "shorter than its JSON";
+  EXPECT_TRUE(traffic::is_unread(value("x", {0}, "{}", {BodyForm::Packed::kOther, 0})));
+  EXPECT_TRUE(traffic::is_unread(value("x", {0}, "no gzip", {BodyForm::Packed::kGzip, 0})));
+  EXPECT_FALSE(traffic::is_unread(of("y", {0}, tensor("x", "FP32", "[1]", 4), four)));
+  EXPECT_FALSE(traffic::is_unread(value("x", {0}, "no JSON", {})));
+}
+
+TEST_F(BinaryAnswerTest, UnpacksWhatIsPacked) {
+  // {"x":7} as Python's zlib.compress() makes it: HTTP's deflate.
+  const std::string_view packed("\x78\x9c\xab\x56\xaa\x50\xb2\x32\xaf\x05\x00\x08\xa9\x02\x26", 15);
+  ValueReader::Values values;
+  values.fill(traffic::kNoValue);
+  reader.read_response_body({{"/x", ""}}, packed, {BodyForm::Packed::kGzip, 0}, values);
+  EXPECT_EQ(values[0], 7);
 }
 
 }  // namespace

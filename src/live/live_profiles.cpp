@@ -9,8 +9,8 @@
 
 #include "domain/drift/shared_categories.hpp"
 #include "domain/drift/window_watch.hpp"
+#include "gateway/unpack_body.hpp"
 #include "live/request_rows.hpp"
-#include "live/unpack_body.hpp"
 #include "wire/profile_json.hpp"
 
 namespace backstay::live {
@@ -124,7 +124,7 @@ class LiveProfiles::Endpoint {
 
   BodyProblem read(RequestRows& rows, std::string_view body, const gateway::BodyForm& form,
                    const RequestRows::OnRow& on_row) {
-    const auto content = unpacked(body, form, unpacked_);
+    const auto content = gateway::unpacked(body, form, unpacked_);
     return content ? rows.read(*content, on_row, form.json_bytes) : BodyProblem::kPacked;
   }
 

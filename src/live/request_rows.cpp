@@ -7,7 +7,7 @@
 #include <cmath>
 #include <optional>
 
-#include "live/binary_tensor.hpp"
+#include "gateway/binary_tensor.hpp"
 
 namespace backstay::live {
 
@@ -73,6 +73,30 @@ std::optional<std::string_view> part_of(const dom::element& element, std::string
   return out;
 }
 
+/// Numbers that are not finite and empty texts are missing.
+Value value_of_element(const gateway::TensorElement& element) {
+  using Kind = gateway::TensorElement::Kind;
+  switch (element.kind) {
+    case Kind::kNumber:
+      return std::isfinite(element.number) ? Value{Value::Kind::kNumber, element.whole, element.number} : Value{};
+    case Kind::kBoolean: return {Value::Kind::kBoolean, false, element.number};
+    case Kind::kText: return element.text.empty() ? Value{} : Value{Value::Kind::kText, false, 0, element.text};
+  }
+  return {};
+}
+
+/// False: `raw` is not exactly `count` elements of the datatype.
+bool read_binary(std::string_view datatype, std::string_view raw, std::size_t count, std::vector<Value>& out) {
+  gateway::BinaryTensorReader elements(datatype, raw);
+  if (!elements.may_be(count)) return false;
+  gateway::TensorElement element;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!elements.next(element)) return false;
+    out.push_back(value_of_element(element));
+  }
+  return elements.at_end();
+}
+
 /// False: it is none, or its shape is not that of its data.
 bool read_tensor(const dom::element& element, std::string_view& binary, Tensor& out) {
   constexpr std::uint64_t kMost = 1'000'000;
@@ -97,7 +121,7 @@ bool read_tensor(const dom::element& element, std::string_view& binary, Tensor& 
   std::string_view datatype;
   const auto raw = part_of(element, binary);
   return raw && element["datatype"].get_string().get(datatype) == simdjson::SUCCESS &&
-         read_binary_tensor(datatype, *raw, count, out.values);
+         read_binary(datatype, *raw, count, out.values);
 }
 
 }  // namespace

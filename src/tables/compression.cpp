@@ -5,6 +5,7 @@
 #include <lz4.h>
 #include <lz4frame.h>
 #include <snappy-c.h>
+#define ZLIB_CONST  // It takes bytes that it may not change.
 #include <zlib.h>
 #include <zstd.h>
 
@@ -70,32 +71,39 @@ std::string unpack_lz4_block(std::string_view packed, std::size_t size, bool had
   return unpack_lz4(packed, size, out.data());
 }
 
-std::string unpack_gzip(std::string_view packed, std::size_t size, std::string& out) {
-  if (packed.size() > UINT_MAX || size > UINT_MAX) return kDamaged;
+/// To the front of `out`, at most `most` bytes; `done`: how many. What went wrong, or nothing.
+std::string inflate_into(std::string_view packed, std::size_t most, std::string& out, std::size_t& done) {
+  if (packed.size() > UINT_MAX || most >= UINT_MAX) return kDamaged;
   z_stream stream{};
   // 32: with gzip's head or zlib's, whichever is there.
   if (inflateInit2(&stream, 15 + 32) != Z_OK) return "there is no memory to unpack gzip";
   const std::unique_ptr<z_stream, int (*)(z_stream*)> ends(&stream, inflateEnd);
-  std::string bytes(packed);  // zlib takes bytes that it may change.
-  stream.next_in = reinterpret_cast<Bytef*>(bytes.data());
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  std::size_t done = 0;
+  stream.next_in = reinterpret_cast<const Bytef*>(packed.data());
+  stream.avail_in = static_cast<uInt>(packed.size());
+  done = 0;
   while (true) {
-    if (done == out.size()) grow(out, size + 1);  // One more, so that the end can be told from too much.
+    if (done == out.size()) grow(out, most + 1);  // One more, so that the end can be told from too much.
+    const std::size_t end = std::min(out.size(), most + 1);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + done);
-    stream.avail_out = static_cast<uInt>(out.size() - done);
+    stream.avail_out = static_cast<uInt>(end - done);
     const int state = inflate(&stream, Z_NO_FLUSH);
-    done = out.size() - stream.avail_out;
-    if (state == Z_STREAM_END && stream.avail_in > 0 && done < size) {
+    done = end - stream.avail_out;
+    if (state == Z_STREAM_END && stream.avail_in > 0 && done < most) {
       if (inflateReset(&stream) != Z_OK) return kDamaged;  // Another member follows.
       continue;
     }
     if (state == Z_STREAM_END) break;
     if (state != Z_OK) return kDamaged;
-    if (done > size) return kWrongSize;
+    if (done > most) return kWrongSize;
   }
+  return done <= most && stream.avail_in == 0 ? "" : kWrongSize;
+}
+
+std::string unpack_gzip(std::string_view packed, std::size_t size, std::string& out) {
+  std::size_t done = 0;
+  const std::string problem = inflate_into(packed, size, out, done);
   out.resize(std::min(done, size));
-  return done == size && stream.avail_in == 0 ? "" : kWrongSize;
+  return problem.empty() && done != size ? kWrongSize : problem;
 }
 
 std::string unpack_zstd(std::string_view packed, std::size_t size, std::string& out) {
@@ -209,6 +217,12 @@ std::string decompress(Codec codec, std::string_view packed, std::size_t size, s
     case Codec::kLzo: break;
   }
   return fmt::format("{} can't be unpacked", to_string(codec));
+}
+
+std::optional<std::string_view> inflate_up_to(std::string_view packed, std::size_t most, std::string& room) {
+  std::size_t done = 0;
+  if (!inflate_into(packed, most, room, done).empty()) return std::nullopt;
+  return std::string_view(room).substr(0, done);
 }
 
 }  // namespace backstay::tables

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +32,10 @@ bool is_known(Codec codec);
 /// the codec can make of so few bytes, is never taken: codecs without such a bound are unpacked piece by piece.
 /// An empty text when all went well.
 std::string decompress(Codec codec, std::string_view packed, std::size_t size, std::string& out);
+
+/// Unpacks gzip, all of its members, or zlib's format (HTTP's "deflate", RFC 9110, 8.4.1.2) of a size that nobody
+/// knows, to the front of `room`. Nothing when it is damaged, cut short, or would be more than `most` bytes: no more
+/// are ever made. `room` is not cleared and keeps its memory for the next one.
+std::optional<std::string_view> inflate_up_to(std::string_view packed, std::size_t most, std::string& room);
 
 }  // namespace backstay::tables

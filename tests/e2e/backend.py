@@ -16,7 +16,7 @@ class Reply:
     until the backend stops or behaves otherwise. `events`: in place of a body, as server-sent events, a chunk for each."""
 
     status: int = 200
-    body: dict = dataclasses.field(default_factory=dict)
+    body: dict | bytes = dataclasses.field(default_factory=dict)  # Bytes are sent as they are.
     headers: dict = dataclasses.field(default_factory=dict)
     cut: bool = False
     hang: bool = False
@@ -71,7 +71,7 @@ class Backend:
                     return
                 if reply.events:
                     return self.stream(reply)
-                body = json.dumps(reply.body).encode()
+                body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
                 head = [f"HTTP/1.1 {reply.status} {http.client.responses[reply.status]}", f"Content-Length: {len(body)}",
                         "Content-Type: application/json", *(f"{key}: {value}" for key, value in reply.headers.items())]
                 self.wfile.write("\r\n".join(head).encode() + b"\r\n\r\n" + (body[: len(body) // 2] if reply.cut else body))

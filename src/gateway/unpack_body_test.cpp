@@ -1,11 +1,11 @@
-#include "live/unpack_body.hpp"
+#include "gateway/unpack_body.hpp"
 
 #include <gtest/gtest.h>
 
-namespace backstay::live {
+namespace backstay::gateway {
 namespace {
 
-using Packed = gateway::BodyForm::Packed;
+using Packed = BodyForm::Packed;
 
 constexpr std::string_view kBody = R"({"instances":[{"age":3}]})";
 /// The same as Python's gzip.compress() makes it.
@@ -36,4 +36,4 @@ TEST(UnpackBody, TakesNoMoreMemoryThanItMayWhateverTheBodyClaims) {
 }
 
 }  // namespace
-}  // namespace backstay::live
+}  // namespace backstay::gateway
