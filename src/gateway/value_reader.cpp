@@ -142,13 +142,16 @@ float element(simdjson::ondemand::array& data, const ValueSource& source, std::u
 }
 
 /// The part of `binary` that a tensor has, which is taken off. Empty: it has its data in JSON. Nothing: there are not
-/// as many bytes as it says.
+/// as many bytes as it says, or it doesn't say it in a form that can be read; the document is not to be touched again.
 std::optional<std::string_view> part_of(simdjson::ondemand::object& tensor, std::string_view& binary) {
+  simdjson::ondemand::object parameters;
+  simdjson::ondemand::value value;
   std::uint64_t size = 0;
-  if (tensor.find_field_unordered("parameters").find_field_unordered("binary_data_size").get_uint64().get(size) !=
-      simdjson::SUCCESS)
-    return std::string_view();
-  if (size > binary.size()) return std::nullopt;
+  auto problem = tensor.find_field_unordered("parameters").get_object().get(parameters);
+  if (problem == simdjson::SUCCESS) problem = parameters.find_field_unordered("binary_data_size").get(value);
+  if (problem == simdjson::NO_SUCH_FIELD) return std::string_view();
+  if (problem != simdjson::SUCCESS || value.get_uint64().get(size) != simdjson::SUCCESS || size > binary.size())
+    return std::nullopt;
   const std::string_view out = binary.substr(0, size);
   binary.remove_prefix(size);
   return out;

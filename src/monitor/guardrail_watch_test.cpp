@@ -7,6 +7,7 @@
 #include <string>
 
 #include "domain/traffic/text_value.hpp"
+#include "domain/traffic/unread_value.hpp"
 #include "monitor/watch_test_outcomes.hpp"
 #include "monitor/watched_endpoint.hpp"
 
@@ -80,6 +81,17 @@ TEST_F(GuardrailWatchTest, AnAnswerWithoutItsSafetyValueIsUnsafe) {
   see(watch, answered(), 20);
   EXPECT_EQ(breached.size(), 1u);
   EXPECT_GT(watch.evidence()[0].missing, 0u);
+}
+
+TEST_F(GuardrailWatchTest, AnAnswerThatCantBeReadIsNoEvidence) {
+  GuardrailWatch watch = watch_of({safety(), sensitivity()});
+  Outcome unread = answered();
+  unread.values[0] = traffic::kUnread;
+  see(watch, unread, 20);
+  EXPECT_FALSE(watch.was_right(1, unread, 1));
+  EXPECT_TRUE(breached.empty());
+  EXPECT_EQ(watch.evidence()[0].candidate_n, 0u);
+  EXPECT_EQ(watch.evidence()[0].missing, 0u);
 }
 
 TEST_F(GuardrailWatchTest, WhatSaysNothingOfTheVersionIsNotCounted) {

@@ -1,7 +1,9 @@
 """What guardrails can look at beside errors and labels: tensors, lengths, first bytes, what users do, what examiners find."""
 
+import gzip
 import json
 import pathlib
+import struct
 
 import pytest
 
@@ -41,6 +43,66 @@ def test_an_element_of_a_tensor(released):
     setup.stable.reply = answers(body=scores(0.1, 0.9))
     setup.candidate.reply = answers(body=scores(0.9, 0.1))
     taken_back_for(setup, "confident")
+
+
+def binary_label(text: str) -> dict:
+    """What tritonclient.http asks for by default: the head in JSON, then the tensors' bytes in the order of the outputs."""
+    scores_bytes, raw = struct.pack("<2f", 0.1, 0.9), struct.pack("<I", len(text)) + text.encode()
+    head = json.dumps({"outputs": [
+        {"name": "scores", "datatype": "FP32", "shape": [1, 2], "parameters": {"binary_data_size": len(scores_bytes)}},
+        {"name": "label", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": len(raw)}}]}).encode()
+    return {"body": head + scores_bytes + raw, "headers": {"Inference-Header-Content-Length": len(head)}}
+
+
+def zipped_label(text: str) -> dict:
+    body = {"outputs": [{"name": "label", "datatype": "BYTES", "shape": [1], "data": [text]}]}
+    return {"body": gzip.compress(json.dumps(body).encode()), "headers": {"Content-Encoding": "gzip"}}
+
+
+CATS = [{"name": "cats", "objective": {"at_least": 0.8},
+         "signal": {"kind": "response_value", "tensor": "label", "ok_when": {"is": "cat"}}}]
+
+
+@pytest.mark.parametrize("form", [binary_label, zipped_label])
+def test_tensors_as_binary_data_and_packed_answers(released, form):
+    setup = canary(released, CATS)
+    setup.stable.reply = setup.candidate.reply = answers(**form("cat"))
+    predict(setup, 30)
+    healthy = setup.server.wait_for("e", lambda s: s["guardrails"][0]["candidate"]["outcomes"] > 5, "outcomes")
+    counted = healthy["guardrails"][0]["candidate"]
+    assert (counted["bad"], counted["missing"]) == (0, 0), counted
+    setup.candidate.reply = answers(**form("dog"))
+    taken_back_for(setup, "cats")
+
+
+def test_an_answer_that_cant_be_read_is_no_evidence(released):
+    setup = canary(released, CATS)
+    setup.stable.reply = setup.candidate.reply = answers(body=b"packed", headers={"Content-Encoding": "br"})
+    versions = predict(setup, 30)
+    assert "2.0.0" in versions.values()
+    setup.candidate.reply = answers(**binary_label("dog"))
+    status = taken_back_for(setup, "cats")
+    counted = status["guardrails"][0]["candidate"]
+    assert counted["missing"] == 0 and counted["bad"] == counted["outcomes"], counted
+
+
+@pytest.mark.parametrize("form", ["binary", "gzip"])
+def test_a_segment_of_requests_with_binary_or_packed_bodies(released, form):
+    where = {"of": "request", "json_pointer": "/parameters/site", "is": "berlin"}
+    setup = canary(released, [{**CATS[0], "signal": {**CATS[0]["signal"], "segment": where}}])
+    setup.stable.reply, setup.candidate.reply = answers(**binary_label("cat")), answers(**binary_label("dog"))
+    head = json.dumps({"parameters": {"site": "berlin"}, "inputs": [
+        {"name": "x", "shape": [4], "datatype": "UINT8", "parameters": {"binary_data_size": 4}}]}).encode()
+    if form == "binary":
+        body, fields = head + b"\x00\xff\x22\x5c", {"Inference-Header-Content-Length": str(len(head))}
+    else:
+        body, fields = gzip.compress(head), {"Content-Encoding": "gzip"}
+
+    def asked():
+        setup.server.ask("POST", INFER, body, fields)
+        return setup.server.status("e")["rollout"]["phase"] == "rolled_back"
+
+    wait_until(asked, "the rollback")
 
 
 def test_the_length_of_answers(released):

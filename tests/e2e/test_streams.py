@@ -1,5 +1,7 @@
 """Answers that are streams of server-sent events, as language models give them: what guardrails see of them."""
 
+import pytest
+
 from backend import answers
 from released import INFER
 from test_signals import canary, predict, taken_back_for
@@ -58,3 +60,23 @@ def test_streams_of_a_shadow_are_read_to_their_end_and_judged(released):
     status = taken_back_for(setup, "rude")
     assert all(version == "1.0.0" for version in predict(setup, 5).values())
     assert status["examiners"][0]["missing"] == 0
+
+
+def ended(reason: str, usage: bool) -> list:
+    return [{"choices": [{"index": 0, "delta": {"content": "So"}, "finish_reason": None}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
+            *([{"choices": [], "usage": {"total_tokens": 9}}] if usage else []), "[DONE]"]
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_why_a_stream_ended_is_known_whether_the_client_asks_for_usage_or_not(released, usage):
+    setup = canary(released, [{"name": "ends", "objective": {"at_least": 0.8},
+                               "signal": {"kind": "response_value", "json_pointer": "/choices/0/finish_reason",
+                                          "ok_when": {"is": "stop"}}}])
+    setup.stable.reply = setup.candidate.reply = answers(events=ended("stop", usage))
+    predict(setup, 30)
+    healthy = setup.server.wait_for("e", lambda s: s["guardrails"][0]["candidate"]["outcomes"] > 5, "outcomes")
+    counted = healthy["guardrails"][0]["candidate"]
+    assert (counted["bad"], counted["missing"]) == (0, 0), counted
+    setup.candidate.reply = answers(events=ended("length", usage))
+    taken_back_for(setup, "ends")
