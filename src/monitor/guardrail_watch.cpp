@@ -8,6 +8,7 @@
 #include "domain/guardrails/e_bh.hpp"
 #include "domain/guardrails/tensor_element.hpp"
 #include "domain/traffic/text_value.hpp"
+#include "domain/traffic/unrecorded_value.hpp"
 
 namespace backstay::monitor {
 
@@ -278,7 +279,10 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
 
 std::optional<bool> GuardrailWatch::was_right(std::size_t index, const Outcome& outcome, double label) const {
   if (specs_[index].signal.kind != Signal::Kind::kFeedback || !in_segment(index, outcome)) return std::nullopt;
-  return guardrails::was_right(specs_[index].signal, at(slots_[index].value, outcome), label);
+  const int slot = slots_[index].value;
+  // An answer without the value is wrong; of one in which nobody looked for it there is nothing to say.
+  if (slot >= 0 && traffic::is_unrecorded(outcome.values[static_cast<std::size_t>(slot)])) return std::nullopt;
+  return guardrails::was_right(specs_[index].signal, at(slot, outcome), label);
 }
 
 void GuardrailWatch::observe_label(std::size_t index, const Outcome& outcome, bool candidate, double pi, double label,
