@@ -61,8 +61,10 @@ Server::Server(World& world, WatcherOf watcher_of)
              return services::choose_return(world_.disk.records(), record, {}, is_warm);
            },
            {}}) {
-  for (const std::string& endpoint : world.scenario.endpoints)
+  for (const std::string& endpoint : world.scenario.endpoints) {
     endpoints_.emplace_back(config_of(world, endpoint), &world.recordings, [](const auto& write) { write(); });
+    static_cast<void>(endpoints_.back().remember_in(world.predictions));  // In memory that can't fail.
+  }
   world_.fleet.on_change(
       [this](const BackendStatus& status) { post(inbox_, [this, status] { take_status(status); }); });
 }
@@ -220,8 +222,8 @@ void Server::expect_feedback(const Outcome& outcome, const VersionScript& script
   const bool anything = feedback.positives > 0 || script.converts > 0 || script.reported > 0;
   if (!anything) return;
   // A stored prediction has no name of its version's number.
-  const Prediction prediction{endpoints_[outcome.endpoint].config.name, directory_.named(outcome.version).version,
-                              outcome};
+  const Prediction prediction =
+      endpoints_[outcome.endpoint].remembered(directory_.named(outcome.version).version, outcome);
   static_cast<void>(world_.predictions.remember({prediction}));
   const auto tell = [&](FeedbackKind kind, double value) {
     if (world_.random.unit() < feedback.lost) return;
@@ -252,7 +254,8 @@ void Server::take_feedback(const Label& label) {
   if (state == nullptr || (version != state->candidate && version != state->stable)) return;
   if (!endpoint.looks_at(*state)) return;
   watcher_of_(endpoint.config.name).feedback_counted(label.prediction, label.kind);
-  show(endpoint, *state, monitor::observation_of(one.prediction, label, *state, endpoint.clock, world_.timeline));
+  show(endpoint, *state,
+       monitor::observation_of(endpoint.joined(one.prediction), label, *state, endpoint.clock, world_.timeline));
 }
 
 void Server::show(Watched& endpoint, const rollout::State& state, const Observation& observation) {

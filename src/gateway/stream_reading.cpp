@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 
 namespace backstay::gateway {
 

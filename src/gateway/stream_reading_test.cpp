@@ -9,7 +9,7 @@
 #include <latch>
 
 #include "domain/traffic/text_value.hpp"
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 #include "gateway/gateway_fixture.hpp"
 
 namespace backstay::gateway {

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "domain/traffic/text_value.hpp"
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 #include "gateway/binary_tensor.hpp"
 #include "gateway/unpack_body.hpp"
 

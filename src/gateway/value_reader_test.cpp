@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "domain/traffic/text_value.hpp"
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 
 namespace backstay::gateway {
 namespace {

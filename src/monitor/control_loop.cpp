@@ -34,7 +34,7 @@ Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
       driver_(*this, *this, ports_.clock),
       backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
       feedback_(ports_.predictions, inbox_, ports_.clock,
-                [this](const Prediction& prediction, const Label& label) { take_feedback(prediction, label); }),
+                [this](Prediction prediction, const Label& label) { take_feedback(std::move(prediction), label); }),
       dependents_({driver_, threads(), ports_.audit, ports_.clock, ports_.find_dependents, ports_.stored}),
       stand_in_({driver_, threads(), ports_.audit, ports_.clock, ports_.choose_return, ports_.stored}) {
   for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
@@ -61,6 +61,7 @@ Result<void> Monitor::Loop::start() {
   for (const LabelTotal& total : totals)
     for (WatchedEndpoint& endpoint : endpoints_)
       if (endpoint.config.name == total.endpoint) endpoint.versions[total.version].take(total);
+  for (WatchedEndpoint& endpoint : endpoints_) TRY_DO(endpoint.remember_in(ports_.predictions));
   for (const rollout::State& state : ended) follow(state, true);
   thread_ = std::thread([this] { run(); });
   start_examiners();
@@ -262,16 +263,17 @@ void Monitor::Loop::show(WatchedEndpoint& endpoint, const rollout::State& state,
 }
 
 void Monitor::Loop::remember(const WatchedEndpoint& endpoint, const std::string& version, const Outcome& outcome) {
-  Prediction prediction{endpoint.config.name, version, outcome};
+  Prediction prediction = endpoint.remembered(version, outcome);
   if (outcome.fallback || !directory_.split(endpoint.config.name).shadow.empty()) prediction.outcome.candidate_ppm = 0;
   feedback_.remember(std::move(prediction));
 }
 
-void Monitor::Loop::take_feedback(const Prediction& prediction, const Label& label) {
+void Monitor::Loop::take_feedback(Prediction prediction, const Label& label) {
   const auto found = std::find_if(endpoints_.begin(), endpoints_.end(),
                                   [&](const WatchedEndpoint& e) { return e.config.name == prediction.endpoint; });
   if (found == endpoints_.end()) return;  // It is no longer served; the label is stored.
   WatchedEndpoint& endpoint = *found;
+  prediction = endpoint.joined(std::move(prediction));
   const std::string& version = prediction.version;
   const Outcome& outcome = prediction.outcome;
   if (label.kind == FeedbackKind::kLabel) ++endpoint.labels_joined;

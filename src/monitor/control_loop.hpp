@@ -82,7 +82,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   /// Whose label may come. What was no draw of the split between two versions (the fallback's answers, and stable's
   /// while requests are mirrored) has no chance to bet on.
   void remember(const WatchedEndpoint& endpoint, const std::string& version, const traffic::Outcome& outcome);
-  void take_feedback(const Prediction& prediction, const Label& label);
+  void take_feedback(Prediction prediction, const Label& label);
   /// What an examiner says of an answer.
   void take_verdict(const traffic::Outcome& outcome, std::size_t examiner, double verdict);
   void watch_errors(WatchedEndpoint& endpoint, const std::string& version, const traffic::Outcome& outcome,

@@ -99,7 +99,7 @@ void Feedback::answer(const Request& request, std::vector<PredictionStore::Joine
       case PredictionStore::Fate::kUnknown: ++result.unknown; break;
       case PredictionStore::Fate::kJoined:
         ++result.joined;
-        on_joined_(joined[i].prediction, request.labels[i]);
+        on_joined_(std::move(joined[i].prediction), request.labels[i]);
         break;
     }
   }

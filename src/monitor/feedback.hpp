@@ -18,7 +18,7 @@ namespace backstay::monitor {
 /// destructor: on the loop's thread.
 class Feedback {
  public:
-  using OnJoined = std::function<void(const Prediction& prediction, const Label& label)>;
+  using OnJoined = std::function<void(Prediction prediction, const Label& label)>;
   using Done = std::function<void(Result<FeedbackResult>)>;
 
   /// `on_joined` and every Done are called on the loop's thread, through its inbox.

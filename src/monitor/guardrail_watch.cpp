@@ -8,7 +8,7 @@
 #include "domain/guardrails/e_bh.hpp"
 #include "domain/guardrails/tensor_element.hpp"
 #include "domain/traffic/text_value.hpp"
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 
 namespace backstay::monitor {
 
@@ -59,8 +59,8 @@ double at(int slot, const Outcome& outcome) {
 }
 
 /// The value is there, perhaps, and nobody can tell: evidence of nothing.
-bool is_unread(int slot, const Outcome& outcome) {
-  return slot >= 0 && traffic::is_unread(outcome.values[static_cast<std::size_t>(slot)]);
+bool is_unknown(int slot, const Outcome& outcome) {
+  return slot >= 0 && traffic::is_unknown(outcome.values[static_cast<std::size_t>(slot)]);
 }
 
 /// For what calculates with it: a text is none.
@@ -204,8 +204,8 @@ std::optional<double> GuardrailWatch::signal_of(std::size_t index, const Outcome
     case Signal::Kind::kAgreement:
     case Signal::Kind::kResponseValue:
       // What failed is the business of the error guardrail, what the client did wrong nobody's.
-      if (!answered || outcome.status >= 400 || is_unread(slots_[index].value, outcome) ||
-          is_unread(slots_[index].per, outcome))
+      if (!answered || outcome.status >= 400 || is_unknown(slots_[index].value, outcome) ||
+          is_unknown(slots_[index].per, outcome))
         return std::nullopt;
       return specs_[index].signal.ok_when || specs_[index].signal.kind == Signal::Kind::kAgreement
                  ? at(slots_[index].value, outcome)
@@ -278,7 +278,7 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
   const std::optional<double> other = signal_of(index, stable);
   if (specs_[index].signal.kind == Signal::Kind::kAgreement) {
     if (!other || std::isnan(*other)) return;  // There is nothing to agree with.
-    if (is_unread(slots_[index].value, candidate)) return;
+    if (is_unknown(slots_[index].value, candidate)) return;
     const bool agree = own && guardrails::agree(specs_[index].signal, *own, *other);
     return feed(index, {true, 0.5, agree ? 1.0 : 0.0, candidate.cluster, candidate.at}, on_breach);
   }
@@ -287,7 +287,7 @@ void GuardrailWatch::observe_pair(std::size_t index, const Outcome& candidate, c
 
 std::optional<bool> GuardrailWatch::was_right(std::size_t index, const Outcome& outcome, double label) const {
   if (specs_[index].signal.kind != Signal::Kind::kFeedback || !in_segment(index, outcome)) return std::nullopt;
-  if (is_unread(slots_[index].value, outcome)) return std::nullopt;
+  if (is_unknown(slots_[index].value, outcome)) return std::nullopt;
   return guardrails::was_right(specs_[index].signal, at(slots_[index].value, outcome), label);
 }
 

@@ -74,7 +74,8 @@ class GuardrailWatch {
   /// What one of the plan's examiners says of an answer.
   void observe_verdict(std::size_t examiner, const traffic::Outcome& outcome, bool candidate, double pi, double value,
                        Monotonic now, const OnBreach& on_breach);
-  /// Whether a guardrail takes a prediction for right, by its label; nullopt: it does not judge this one.
+  /// Whether a guardrail takes a prediction for right, by its label; nullopt: it does not judge this one,
+  /// or its value was not remembered with it (traffic::kUnrecorded).
   std::optional<bool> was_right(std::size_t index, const traffic::Outcome& outcome, double label) const;
   std::size_t size() const { return specs_.size(); }
   std::vector<guardrails::Evidence> evidence() const;

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "domain/traffic/text_value.hpp"
-#include "domain/traffic/unread_value.hpp"
+#include "domain/traffic/unknown_value.hpp"
 #include "monitor/watch_test_outcomes.hpp"
 #include "monitor/watched_endpoint.hpp"
 

@@ -75,6 +75,23 @@ WatchedEndpoint::WatchedEndpoint(const EndpointConfig& its_config, RecordingStor
       wants_feedback(std::any_of(its_config.guardrails.begin(), its_config.guardrails.end(),
                                  [](const auto& spec) { return guardrails::is_told(spec.signal.kind); })) {}
 
+Result<void> WatchedEndpoint::remember_in(PredictionStore& store) {
+  if (!wants_feedback) return {};
+  TRY(const ValuePlan plan, plan_values(config.guardrails));
+  TRY(values, RememberedValues::open(store, plan.sources));
+  return {};
+}
+
+Prediction WatchedEndpoint::remembered(const std::string& version, const traffic::Outcome& outcome) const {
+  return {config.name, version, outcome, values.plan()};
+}
+
+Prediction WatchedEndpoint::joined(Prediction prediction) const {
+  prediction.outcome.values = values.now(prediction);
+  prediction.values_of = values.plan();
+  return prediction;
+}
+
 void WatchedEndpoint::require(const rollout::State* active) {
   std::vector<Required> required;
   trouble.clear();

@@ -12,6 +12,7 @@
 #include "monitor/guardrail_watch.hpp"
 #include "monitor/monitor.hpp"
 #include "monitor/recorder.hpp"
+#include "monitor/remembered_values.hpp"
 #include "monitor/restore_evidence.hpp"
 #include "monitor/status.hpp"
 #include "ports/predictions.hpp"
@@ -59,7 +60,7 @@ inline double candidate_chance(const traffic::Split& split, const traffic::Outco
 }
 
 /// What a label, report or conversion shows the guardrails of the rollout under way, of whose versions one made the
-/// prediction.
+/// prediction. Its values are those of now (WatchedEndpoint::joined).
 Observation observation_of(const Prediction& prediction, const Label& label, const rollout::State& state,
                            const RolloutClock& clock, const Clock& machine);
 
@@ -79,6 +80,13 @@ std::string policy_text(const EndpointConfig& config);
 struct WatchedEndpoint {
   /// `writes`: as the Recorder has it.
   WatchedEndpoint(const EndpointConfig& its_config, RecordingStore* recordings, Threads::Post writes = {});
+
+  /// Has the store know which values are remembered with this endpoint's predictions, and reads which were before.
+  Result<void> remember_in(PredictionStore& store);
+  /// To be remembered: an answer of `version`.
+  Prediction remembered(const std::string& version, const traffic::Outcome& outcome) const;
+  /// One that the store gives back, with its values where the guardrails of now look for them.
+  Prediction joined(Prediction prediction) const;
 
   /// Evidence begins anew; what the rollout requires is looked at from here on.
   void reset(const rollout::State* active, Monotonic now);
@@ -104,6 +112,7 @@ struct WatchedEndpoint {
   GuardrailWatch watch;
   Recorder recorder;
   ErrorAlarms error_alarms;
+  RememberedValues values;
   std::map<std::string, VersionCounts> versions;
   StepCount step;
   RolloutClock clock;  ///< Of the rollout under way.

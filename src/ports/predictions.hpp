@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -10,12 +11,18 @@
 /// Which version answered what, until the label comes: minutes or weeks later.
 namespace backstay {
 
+/// The number of a list of the places that values were looked for in, in the order of an outcome's values. The store
+/// gives it to the list's text, from 1 on.
+using ValuePlanId = std::uint32_t;
+inline constexpr ValuePlanId kNoValuePlan = 0;  ///< Nobody knows what the values are.
+
 /// An answer that a client got.
 struct Prediction {
   std::string endpoint;
   std::string version;
   traffic::Outcome
       outcome;  ///< What a store gives back has no `endpoint`, `version` and `at`: they mean nothing later.
+  ValuePlanId values_of = kNoValuePlan;  ///< What the outcome's values are.
 };
 
 /// What users of an answer tell of it.
@@ -45,6 +52,11 @@ struct LabelTotal {
 class PredictionStore {
  public:
   virtual ~PredictionStore() = default;
+
+  /// The number of a list of places, the same for the same text ever after: durable before any prediction that has it.
+  virtual Result<ValuePlanId> value_plan(const std::string& places) = 0;
+  /// All that there are.
+  virtual Result<std::map<ValuePlanId, std::string>> value_plans() const = 0;
 
   /// Survives the process when this returns. Remembering again changes nothing. The oldest are forgotten when there are
   /// too many.

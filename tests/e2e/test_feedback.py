@@ -127,3 +127,63 @@ def test_labels_that_show_more_errors_than_allowed_raise_an_alarm_without_a_rele
     assert (evidence["guardrail"], evidence["version"]) == ("accuracy", "1.0.0")
     assert evidence["errors"] == evidence["labels"] < 60 and evidence["allowed"] == pytest.approx(0.1)
     assert setup.server.status("e")["stable"] == "1.0.0", "it is an alarm, not a rollback"
+
+
+RIGHT = {"name": "right", "objective": {"at_least": 0.9},
+         "signal": {"kind": "feedback", "json_pointer": "/class", "right_when": "same"}}
+SAFE = {"name": "safe", "objective": {"at_least": 0.5},
+        "signal": {"kind": "response_value", "json_pointer": "/verdict", "ok_when": {"is": "safe"}}}
+SLIP = {**RIGHT, "signal": {**RIGHT["signal"], "json_pointer": "/clas"}}
+REPORTS = {"name": "reports", "objective": {"at_most": 0.3}, "signal": {"kind": "report"}}
+
+
+def guard(setup, guardrails: list) -> None:
+    """The server is started again with these."""
+    setup.server.stop()
+    setup.config["endpoints"][0]["guardrails"] = guardrails
+    restart(setup)
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the rollout to go on")
+
+
+def classes(released, guardrails: list):
+    """A release under way of which both versions always say cat, and what the candidate answered."""
+    setup = released(rollout=LONG, guardrails=guardrails)
+    setup.stable.reply = setup.candidate.reply = answers(body={"class": "cat", "verdict": "safe"})
+    setup.start()
+    setup.server.wait_for("e", lambda s: len(s["split"]["arms"]) == 2, "the canary")
+    return setup, [each for each, version in predict(setup, 80).items() if version == "2.0.0"]
+
+
+def seen(setup, name: str) -> tuple:
+    (found,) = [g["candidate"] for g in setup.server.status("e")["guardrails"] if g["name"] == name]
+    return found["n"], found["bad"]
+
+
+@pytest.mark.parametrize("before, after", [([RIGHT], [SAFE, RIGHT]), ([SAFE, RIGHT], [RIGHT, SAFE]),
+                                           ([SAFE, RIGHT], [RIGHT]), ([RIGHT], [RIGHT])],
+                         ids=["one in front", "swapped", "removed in front", "the same"])
+def test_labels_are_of_the_values_of_their_time_when_the_guardrails_are_others(released, before, after):
+    setup, ids = classes(released, before)
+    guard(setup, after)
+    right, wrong = ids[:len(ids) // 2], ids[len(ids) // 2:]
+    tell(setup, right, "cat")
+    assert seen(setup, "right") == (len(right), 0)
+    assert setup.server.status("e")["rollout"]["phase"] == "stepping"
+    tell(setup, wrong, "dog")
+    status = setup.server.wait_for_phase("e", "rolled_back")
+    assert status["rollout"]["cause"]["reason"].startswith("right: ")
+    setup.server.stop()
+    assert "bit for bit" in setup.backstay("replay", "e").out
+
+
+@pytest.mark.parametrize("before", [SLIP, REPORTS], ids=["pointer corrected", "labels not asked for"])
+def test_labels_judge_nothing_by_values_that_were_not_taken(released, before):
+    setup, ids = classes(released, [before])
+    guard(setup, [RIGHT])
+    assert tell(setup, ids, "cat")["joined"] == len(ids)
+    assert seen(setup, "right") == (0, 0)
+    assert setup.server.status("e")["rollout"]["phase"] == "stepping"
+    ids = [each for each, version in predict(setup, 40).items() if version == "2.0.0"]
+    tell(setup, ids, "cat")
+    assert seen(setup, "right") == (len(ids), 0), "those of now are judged"
+    setup.server.stop()

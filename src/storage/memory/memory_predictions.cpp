@@ -2,6 +2,20 @@
 
 namespace backstay {
 
+Result<ValuePlanId> MemoryPredictions::value_plan(const std::string& places) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, known] : value_plans_)
+    if (known == places) return id;
+  const auto id = static_cast<ValuePlanId>(value_plans_.size() + 1);
+  value_plans_.emplace(id, places);
+  return id;
+}
+
+Result<std::map<ValuePlanId, std::string>> MemoryPredictions::value_plans() const {
+  const std::lock_guard lock(mutex_);
+  return value_plans_;
+}
+
 Result<void> MemoryPredictions::remember(const std::vector<Prediction>& predictions) {
   const std::lock_guard lock(mutex_);
   for (const Prediction& prediction : predictions) {

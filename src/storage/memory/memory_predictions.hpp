@@ -14,6 +14,8 @@ class MemoryPredictions : public PredictionStore {
  public:
   explicit MemoryPredictions(std::size_t most = 1 << 18) : most_(most) {}
 
+  Result<ValuePlanId> value_plan(const std::string& places) override;
+  Result<std::map<ValuePlanId, std::string>> value_plans() const override;
   Result<void> remember(const std::vector<Prediction>& predictions) override;
   Result<std::vector<Joined>> label(const std::vector<Label>& labels, Timestamp now) override;
   Result<std::vector<LabelTotal>> totals() const override;
@@ -28,6 +30,7 @@ class MemoryPredictions : public PredictionStore {
   };
   const std::size_t most_;
   mutable std::mutex mutex_;
+  std::map<ValuePlanId, std::string> value_plans_;
   std::unordered_map<traffic::PredictionId, Held, Hash> held_;
   std::vector<traffic::PredictionId> order_;  ///< A ring: what is overwritten is forgotten.
   std::size_t next_ = 0;

@@ -123,6 +123,41 @@ TYPED_TEST(PredictionsContract, TakesOneOfEachKindAndCountsThemByVersion) {
   EXPECT_EQ(totals[0].conversions, 1u);
 }
 
+TYPED_TEST(PredictionsContract, NumbersEachListOfPlacesOnceAndKeepsItWithThePrediction) {
+  const ValuePlanId first = this->store.value_plan("[1]").value();
+  const ValuePlanId second = this->store.value_plan("[2]").value();
+  EXPECT_NE(first, kNoValuePlan);
+  EXPECT_NE(second, kNoValuePlan);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(this->store.value_plan("[1]").value(), first);
+  EXPECT_EQ(this->store.value_plans().value(), (std::map<ValuePlanId, std::string>{{first, "[1]"}, {second, "[2]"}}));
+  Prediction with = prediction(1);
+  with.values_of = second;
+  ASSERT_TRUE(this->store.remember({with, prediction(2)}));
+  const auto joined = this->store.label({{{5, 1}, 1}, {{5, 2}, 1}}, {}).value();
+  EXPECT_EQ(joined[0].prediction.values_of, second);
+  EXPECT_EQ(joined[1].prediction.values_of, kNoValuePlan);
+}
+
+TEST(SqlitePredictions, AFileOfBeforeThereWereListsOfPlacesIsGoneOnWith) {
+  OnDisk disk;
+  Prediction before = prediction(1);
+  before.values_of = disk.store.value_plan("[1]").value();
+  ASSERT_TRUE(disk.store.remember({before}));
+  disk.opened.reset();
+  ASSERT_TRUE(sqlite::Database::open(disk.folder / "predictions.db")
+                  ->execute("ALTER TABLE predictions DROP COLUMN value_plan; DROP TABLE value_plans;"));
+  const auto again = SqlitePredictions::open(disk.folder / "predictions.db", {kMost}).value();
+  Prediction after = prediction(2);
+  after.values_of = again->value_plan("[2]").value();
+  ASSERT_TRUE(again->remember({after}));
+  const auto joined = again->label({{{5, 1}, 1}, {{5, 2}, 1}}, {}).value();
+  EXPECT_EQ(joined[0].fate, Fate::kJoined);
+  EXPECT_EQ(joined[0].prediction.values_of, kNoValuePlan);
+  EXPECT_EQ(joined[0].prediction.outcome.values[2], before.outcome.values[2]);
+  EXPECT_EQ(joined[1].prediction.values_of, after.values_of);
+}
+
 TEST(SqlitePredictions, WhatWasToldIsForgottenWithItsPrediction) {
   OnDisk disk;
   ASSERT_TRUE(disk.store.remember({prediction(1)}));
@@ -158,12 +193,14 @@ TEST(SqlitePredictions, AreThereAfterARestartWithTheirLabels) {
   OnDisk disk;
   ASSERT_TRUE(disk.store.remember({prediction(1), prediction(2)}));
   ASSERT_TRUE(disk.store.label({{{5, 1}, 1}}, {}));
+  const ValuePlanId places = disk.store.value_plan("[1]").value();
   disk.opened.reset();
   const auto again = SqlitePredictions::open(disk.folder / "predictions.db", {kMost}).value();
   const auto joined = again->label({{{5, 1}, 1}, {{5, 2}, 1}}, {}).value();
   EXPECT_EQ(joined[0].fate, Fate::kDuplicate);
   EXPECT_EQ(joined[1].fate, Fate::kJoined);
   EXPECT_EQ(again->totals()->front().labels, 2u);
+  EXPECT_EQ(again->value_plan("[1]").value(), places);
 }
 
 }  // namespace

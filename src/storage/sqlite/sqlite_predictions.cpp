@@ -22,11 +22,14 @@ constexpr const char* kSchema =
     // Alone and with a log that is appended to: safe for one connection, and cheap for many small transactions.
     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
     "CREATE TABLE IF NOT EXISTS predictions(id BLOB PRIMARY KEY, number INTEGER NOT NULL, endpoint TEXT NOT NULL, "
-    "version TEXT NOT NULL, outcome BLOB NOT NULL, label REAL, labelled_at INTEGER) STRICT, WITHOUT ROWID;"
+    "version TEXT NOT NULL, outcome BLOB NOT NULL, label REAL, labelled_at INTEGER, value_plan INTEGER NOT NULL "
+    "DEFAULT "
+    "0) STRICT, WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS predictions_by_number ON predictions(number);"
     "CREATE TABLE IF NOT EXISTS label_totals(endpoint TEXT NOT NULL, version TEXT NOT NULL, labels INTEGER NOT NULL, "
     "reports INTEGER NOT NULL DEFAULT 0, conversions INTEGER NOT NULL DEFAULT 0, "
     "PRIMARY KEY(endpoint, version)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS value_plans(id INTEGER PRIMARY KEY, places TEXT NOT NULL UNIQUE) STRICT;"
     // Goes with its prediction.
     "CREATE TABLE IF NOT EXISTS told(id BLOB NOT NULL, kind INTEGER NOT NULL, value REAL NOT NULL, at INTEGER NOT "
     "NULL, "
@@ -35,15 +38,22 @@ constexpr const char* kSchema =
     "old.id; "
     "END;";
 
-/// Files of before counted labels only.
-Result<void> add_totals(Database& database) {
-  for (const char* column : {"reports", "conversions"}) {
-    Statement known = database.prepare("SELECT count(*) FROM pragma_table_info('label_totals') WHERE name = ?");
-    TRY_DO(known.bind(std::string(column)).step());
+/// Files of before counted labels only, and did not tell what a prediction's values are. Each takes the same time for
+/// ten million rows as for none.
+Result<void> add_columns(Database& database) {
+  struct Added {
+    const char* table;
+    const char* column;
+  };
+  for (const Added& added :
+       {Added{"label_totals", "reports"}, Added{"label_totals", "conversions"}, Added{"predictions", "value_plan"}}) {
+    Statement known = database.prepare("SELECT count(*) FROM pragma_table_info(?) WHERE name = ?");
+    TRY_DO(known.bind(added.table, added.column).step());
     if (known.integer(0) > 0) continue;
     known.reset();
     TRY_DO(database.execute(
-        (std::string("ALTER TABLE label_totals ADD COLUMN ") + column + " INTEGER NOT NULL DEFAULT 0").c_str()));
+        (std::string("ALTER TABLE ") + added.table + " ADD COLUMN " + added.column + " INTEGER NOT NULL DEFAULT 0")
+            .c_str()));
   }
   return {};
 }
@@ -111,12 +121,33 @@ Result<std::unique_ptr<SqlitePredictions>> SqlitePredictions::open(const std::fi
     return Unexpected(error_from_errno(errno, "cannot open " + path.string()));
   TRY(Database database, Database::open(path));
   if (auto made = database.execute(kSchema); !made) return Unexpected(std::move(made).error().within(path.string()));
-  if (auto made = add_totals(database); !made) return Unexpected(std::move(made).error().within(path.string()));
+  if (auto made = add_columns(database); !made) return Unexpected(std::move(made).error().within(path.string()));
   auto out = std::unique_ptr<SqlitePredictions>(new SqlitePredictions(std::move(database), limits));
   Statement count = out->database_.prepare("SELECT count(*) FROM predictions");
   TRY_DO(count.step());
   out->held_ = static_cast<std::uint64_t>(count.integer(0));
   return out;
+}
+
+Result<ValuePlanId> SqlitePredictions::value_plan(const std::string& places) {
+  const std::lock_guard lock(mutex_);
+  Statement find = database_.prepare("SELECT id FROM value_plans WHERE places = ?");
+  TRY(const bool known, find.bind(places).step());
+  if (known) return static_cast<ValuePlanId>(find.integer(0));
+  Statement add = database_.prepare("INSERT INTO value_plans(places) VALUES(?)");
+  TRY_DO(add.bind(places).run());
+  return static_cast<ValuePlanId>(database_.last_insert_id());
+}
+
+Result<std::map<ValuePlanId, std::string>> SqlitePredictions::value_plans() const {
+  const std::lock_guard lock(mutex_);
+  Statement select = database_.prepare("SELECT id, places FROM value_plans");
+  std::map<ValuePlanId, std::string> out;
+  while (true) {
+    TRY(const bool more, select.step());
+    if (!more) return out;
+    out.emplace(static_cast<ValuePlanId>(select.integer(0)), select.text(1));
+  }
 }
 
 Result<void> SqlitePredictions::remember(const std::vector<Prediction>& predictions) {
@@ -128,11 +159,12 @@ Result<void> SqlitePredictions::remember(const std::vector<Prediction>& predicti
   TRY_DO(last.step());
   std::int64_t number = last.integer(0);
   Statement insert = database_.prepare(
-      "INSERT INTO predictions(id, number, endpoint, version, outcome) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+      "INSERT INTO predictions(id, number, endpoint, version, outcome, value_plan) VALUES(?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT DO NOTHING");
   for (const Prediction& p : predictions) {
     const std::string key = key_of(p.outcome.prediction);
     const std::string kept = pack(p.outcome);
-    insert.reset().bind(Blob{key}, ++number, p.endpoint, p.version, Blob{kept});
+    insert.reset().bind(Blob{key}, ++number, p.endpoint, p.version, Blob{kept}, static_cast<std::int64_t>(p.values_of));
     TRY_DO(insert.run());
   }
   held_ += predictions.size();
@@ -160,7 +192,7 @@ Result<std::vector<PredictionStore::Joined>> SqlitePredictions::label(const std:
   const std::lock_guard lock(mutex_);
   TRY_DO(database_.execute("PRAGMA synchronous=FULL"));
   TRY(Transaction transaction, Transaction::begin(database_));
-  Statement find = database_.prepare("SELECT endpoint, version, outcome FROM predictions WHERE id = ?");
+  Statement find = database_.prepare("SELECT endpoint, version, outcome, value_plan FROM predictions WHERE id = ?");
   std::vector<Joined> out;
   out.reserve(labels.size());
   for (const Label& label : labels) {
@@ -169,7 +201,7 @@ Result<std::vector<PredictionStore::Joined>> SqlitePredictions::label(const std:
     find.reset().bind(Blob{key});
     TRY(const bool found, find.step());
     if (!found) continue;
-    Prediction prediction{find.text(0), find.text(1), {}};
+    Prediction prediction{find.text(0), find.text(1), {}, static_cast<ValuePlanId>(find.integer(3))};
     TRY(prediction.outcome, unpack(label.prediction, find.blob(2)));
     TRY(const bool first, set_once(label, key, now));
     joined.fate = first ? Fate::kJoined : Fate::kDuplicate;

@@ -21,6 +21,8 @@ class SqlitePredictions : public PredictionStore {
     return open(path, Limits{});
   }
 
+  Result<ValuePlanId> value_plan(const std::string& places) override;
+  Result<std::map<ValuePlanId, std::string>> value_plans() const override;
   Result<void> remember(const std::vector<Prediction>& predictions) override;
   Result<std::vector<Joined>> label(const std::vector<Label>& labels, Timestamp now) override;
   Result<std::vector<LabelTotal>> totals() const override;
