@@ -169,7 +169,9 @@ TEST_F(RememberedValuesTest, OfAnswersOfBeforeTheGuardrailsChangedAreJudgedByThe
           Life(predictions, change.after).after_labels(predictions, 40, is_right ? kCat : traffic::text_number("dog"));
       EXPECT_EQ(seen.candidate_bad, is_right ? 0U : seen.candidate_n) << change.what;
       EXPECT_EQ(seen.breached, !is_right) << change.what;  // It counts no further then.
-      if (is_right) EXPECT_EQ(seen.candidate_n, 40U) << change.what;
+      if (is_right) {
+        EXPECT_EQ(seen.candidate_n, 40U) << change.what;
+      }
     }
   }
 }
