@@ -14,11 +14,16 @@ namespace backstay::notify {
 /// Goes on when it is told to.
 class HandClock : public Clock {
  public:
-  Timestamp now() const override { return Timestamp(seconds(1'800'000'000)) + passed(); }
+  Timestamp now() const override { return Timestamp(seconds(1'800'000'000)) + passed() + set_by(); }
   Monotonic monotonic() const override { return Monotonic() + passed(); }
   void pass(microseconds time) {
     const std::lock_guard lock(mutex_);
     passed_ += time;
+  }
+  /// Nothing passes.
+  void set(microseconds by) {
+    const std::lock_guard lock(mutex_);
+    set_by_ += by;
   }
 
  private:
@@ -26,8 +31,13 @@ class HandClock : public Clock {
     const std::lock_guard lock(mutex_);
     return passed_;
   }
+  microseconds set_by() const {
+    const std::lock_guard lock(mutex_);
+    return set_by_;
+  }
   mutable std::mutex mutex_;
   microseconds passed_{0};
+  microseconds set_by_{0};
 };
 
 /// Remembers what was sent and answers what the test says: first `answers`, then `usual`.

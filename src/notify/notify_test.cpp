@@ -56,6 +56,21 @@ TEST(Slack, ReadsWhatAPersonWroteAsText) {
             std::string::npos);
 }
 
+TEST(Slack, WhatIsGraveHasNoGreenTick) {
+  FakeMessenger messenger;
+  const std::vector<std::pair<std::string, std::string>> icons{{"info", ":white_check_mark:"},
+                                                               {"warning", ":warning:"},
+                                                               {"error", ":rotating_light:"},
+                                                               {"critical", ":rotating_light:"}};
+  for (const auto& [severity, icon] : icons) {
+    wire::Notice notice = notice_of(rollback());
+    notice.severity = severity;
+    deliver(messenger, target(Target::Kind::kSlack), notice, HandClock());
+    const json body = json::parse(messenger.sent().back().body);
+    EXPECT_EQ(body["blocks"][0]["text"]["text"].get<std::string>().rfind(icon, 0), 0u) << severity;
+  }
+}
+
 TEST(PagerDuty, OneRolloutIsOneIncident) {
   FakeMessenger messenger;
   deliver(messenger, target(Target::Kind::kPagerDuty, "key"), notice_of(rollback()), HandClock());

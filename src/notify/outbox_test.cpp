@@ -33,7 +33,7 @@ class OutboxTest : public ::testing::Test {
   }
   /// As the dispatcher does, for `time`.
   void go_on_for(milliseconds time) {
-    for (const Timestamp end = clock.now() + time; clock.now() < end;) {
+    for (const Monotonic end = clock.monotonic() + time; clock.monotonic() < end;) {
       const Result<milliseconds> next = outbox->turn({});
       ASSERT_TRUE(next && next->count() > 0);
       clock.pass(*next);
@@ -45,6 +45,13 @@ class OutboxTest : public ::testing::Test {
     const std::vector<Message> all = messenger.sent();
     for (; seen < all.size(); ++seen) out.push_back(nlohmann::json::parse(all[seen].body)["type"]);
     return out;
+  }
+  /// Takes all but messages of this type.
+  void chokes_on(const char* type, Result<Sent> answer = Sent{500, ""}) {
+    messenger.usually([type, answer](const Message& message) -> Result<Sent> {
+      if (nlohmann::json::parse(message.body)["type"] == type) return answer;
+      return Sent{200, ""};
+    });
   }
   ToldTarget told() const { return ledger.target("t").value().value(); }
   std::vector<DeadLetter> letters() const { return ledger.dead_letters("t").value(); }
@@ -96,9 +103,10 @@ TEST_F(OutboxTest, AReceiverThatIsAwayForThreeMinutesHearsOfEverythingInOrder) {
   go_on_for(minutes(3));
   EXPECT_EQ(told().told_up_to, 0u);
   EXPECT_EQ(letters().size(), 0u);
-  const std::size_t tries = sent().size();
-  EXPECT_GE(tries, 6u);
-  EXPECT_LE(tries, 12u);
+  const Types all = sent();
+  const auto tries = std::count(all.begin(), all.end(), "rollout.start");
+  EXPECT_GE(tries, 6);
+  EXPECT_LE(tries, 12);
   messenger.usually(200);
   append("rollout.done");
   go_on_for(patience.longest_pause * 5 / 4);
@@ -200,20 +208,91 @@ TEST_F(OutboxTest, WhatHappenedLongBeforeTheServerStartedIsTriedForADayToo) {
 }
 
 TEST_F(OutboxTest, AMessageThatTheTargetChokesOnIsSetAside) {
-  messenger.usually([](const Message& message) {
-    return Sent{nlohmann::json::parse(message.body)["type"] == "rollout.start" ? 500 : 200, ""};
-  });
+  chokes_on("rollout.start");
   append("rollout.start");
-  append("rollout.rollback");
+  append("rollout.ask");
   append("rollout.done");
   go_on_for(minutes(2));
   ASSERT_EQ(letters().size(), 1u);
   EXPECT_EQ(letters()[0].sequence, 1u);
-  EXPECT_EQ(letters()[0].why, "It answered 500. Tried 6 times; the message after it was taken.");
+  EXPECT_EQ(letters()[0].why, "It answered 500. Tried 7 times; another message was taken.");
   EXPECT_EQ(told().told_up_to, 3u);
+  EXPECT_FALSE(told().trouble);
   const Types all = sent();
-  EXPECT_EQ(all.size(), 8u);
+  EXPECT_EQ(all.size(), 9u);  // The first is tried once more before it is set aside.
+  EXPECT_EQ(std::count(all.begin(), all.end(), "rollout.ask"), 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "rollout.done"), 1);
+}
+
+TEST_F(OutboxTest, ARollbackWaitsForNoMessageThatTheTargetChokesOn) {
+  const Result<Sent> none = Unexpected(ErrorCode::kUnavailable, "The connection was reset.");
+  for (const Result<Sent>& answer : {Result<Sent>(Sent{500, ""}), none}) {
+    chokes_on("rollout.start", answer);
+    append("rollout.start");
+    append("rollout.ask");
+    append("rollout.rollback");
+    turn();
+    const Types all = sent();
+    EXPECT_EQ(std::count(all.begin(), all.end(), "rollout.rollback"), 1);
+    EXPECT_TRUE(letters().empty());  // It may be a receiver that fails now and then.
+    messenger.usually(200);
+    go_on_for(minutes(1));
+    EXPECT_EQ(sent(), (Types{"rollout.start", "rollout.ask"}));  // Nothing twice.
+  }
+}
+
+TEST_F(OutboxTest, ARollbackThatComesDuringAPauseIsTriedAtOnceAndOnce) {
+  messenger.usually(503);
+  append("rollout.start");
+  go_on_for(minutes(5));
+  sent();
+  append("rollout.rollback");
+  turn();
+  turn();
+  EXPECT_EQ(sent(), (Types{"rollout.start", "rollout.rollback"}));
+  chokes_on("rollout.start");
+  append("rollout.rollback");
+  turn();
+  EXPECT_EQ(sent(), (Types{"rollout.start", "rollout.rollback", "rollout.rollback", "rollout.start"}));
+  ASSERT_EQ(letters().size(), 1u);
+  EXPECT_EQ(letters()[0].sequence, 1u);
+  EXPECT_EQ(told().told_up_to, 3u);
+}
+
+TEST_F(OutboxTest, WhatComesToATargetThatIsBackEndsThePause) {
+  messenger.usually(503);
+  append("rollout.start");
+  append("rollout.ask");
+  go_on_for(minutes(10));
+  sent();
+  messenger.usually(200);
+  append("rollout.done");
+  turn();
+  EXPECT_EQ(sent(), (Types{"rollout.start", "rollout.ask", "rollout.done"}));
+  EXPECT_TRUE(letters().empty());
+  EXPECT_FALSE(told().trouble);
+}
+
+TEST_F(OutboxTest, TwoMessagesInARowThatTheTargetChokesOnHoldUpNothing) {
+  messenger.usually([](const Message& message) -> Result<Sent> {
+    const std::string type = nlohmann::json::parse(message.body)["type"];
+    return Sent{type == "rollout.start" || type == "rollout.ask" ? 500 : 200, ""};
+  });
+  append("rollout.start");
+  append("rollout.ask");
+  go_on_for(minutes(10));
+  EXPECT_TRUE(letters().empty());  // Nothing says that it is the messages.
+  append("rollout.rollback");
+  turn();
+  append("rollout.done");
+  go_on_for(minutes(5));
+  append("rollout.done");
+  go_on_for(minutes(5));
+  EXPECT_EQ(letters().size(), 2u);
+  EXPECT_EQ(told().told_up_to, 5u);
+  const Types all = sent();
   EXPECT_EQ(std::count(all.begin(), all.end(), "rollout.rollback"), 1);
+  EXPECT_EQ(std::count(all.begin(), all.end(), "rollout.done"), 2);
 }
 
 TEST_F(OutboxTest, OfATargetThatWantsToBeLeftAloneNoSecondMessageIsTried) {
@@ -276,13 +355,40 @@ TEST_F(OutboxTest, ARetryAndARestartTryAtOnce) {
   EXPECT_EQ(told().trouble->since, Timestamp(seconds(1'800'000'000)));
 }
 
-TEST_F(OutboxTest, AClockThatIsPutBackKeepsNothingWaiting) {
-  messenger.answer({Sent{503, ""}});
-  append("rollout.rollback");
-  turn();
-  clock.pass(-hours(48));
-  turn();
-  EXPECT_EQ(told().told_up_to, 1u);
+TEST_F(OutboxTest, PausesAreMeasuredWhateverTheClockSays) {
+  for (const microseconds by : {microseconds(-minutes(50)), microseconds(-hours(48)), microseconds(hours(1))}) {
+    messenger.answer({Sent{503, ""}});
+    append("rollout.rollback");
+    turn();
+    sent();
+    clock.set(by);
+    turn();
+    EXPECT_EQ(sent().size(), 0u);  // Not before its time,
+    EXPECT_GT(told().trouble->next_try, clock.now());
+    EXPECT_LE(told().trouble->next_try, clock.now() + milliseconds(1250));
+    go_on_for(milliseconds(1250));
+    EXPECT_EQ(sent().size(), 1u);  // and not after it.
+  }
+}
+
+TEST_F(OutboxTest, AClockThatIsPutForwardMakesNothingOld) {
+  for (const microseconds by : {microseconds(hours(30)), microseconds(hours(24 * 365))}) {
+    messenger.usually(503);
+    append("rollout.start");
+    go_on_for(hours(20));
+    append("rollout.rollback");
+    turn();
+    clock.set(by);
+    go_on_for(hours(3));
+    EXPECT_TRUE(letters().empty());
+    go_on_for(hours(2));
+    ASSERT_EQ(letters().size(), 1u);
+    go_on_for(hours(20));
+    EXPECT_EQ(letters().size(), 2u);
+    for (const DeadLetter& letter : letters()) ASSERT_TRUE(ledger.remove("t", letter.sequence));
+    turn();
+    EXPECT_FALSE(told().trouble);
+  }
 }
 
 TEST_F(OutboxTest, ATargetThatWasTakenOutHearsOfWhatComesSinceItIsBack) {

@@ -163,8 +163,9 @@ std::string webhook_body(const Notice& n) {
 }
 
 std::string slack_body(const Notice& n) {
-  const std::string icon = std::string_view(severity(n)) == "error"     ? ":rotating_light:"
-                           : std::string_view(severity(n)) == "warning" ? ":warning:"
+  const std::string_view grave = severity(n);
+  const std::string_view icon = grave == "critical" || grave == "error" ? ":rotating_light:"
+                                : grave == "warning"                    ? ":warning:"
                                                                         : ":white_check_mark:";
   const json text{
       {"type", "mrkdwn"},
