@@ -155,8 +155,8 @@ def classes(released, guardrails: list):
 
 
 def seen(setup, name: str) -> tuple:
-    (found,) = [g["candidate"] for g in setup.server.status("e")["guardrails"] if g["name"] == name]
-    return found["n"], found["bad"]
+    (found,) = [g["candidate"] for g in setup.server.status("e")["guardrails"] if g["guardrail"] == name]
+    return found["outcomes"], found["bad"]
 
 
 @pytest.mark.parametrize("before, after", [([RIGHT], [SAFE, RIGHT]), ([SAFE, RIGHT], [RIGHT, SAFE]),
