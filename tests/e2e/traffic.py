@@ -62,5 +62,5 @@ class Traffic:
             elif answer.headers["Content-Type"] == "text/event-stream":
                 if not body.endswith(b"\n\n"):
                     self.failures.append(f"A stream ended with {body[-40:]!r}.")
-            else:
+            elif not (answer.headers["Content-Encoding"] or answer.headers["Inference-Header-Content-Length"]):
                 json.loads(body)
