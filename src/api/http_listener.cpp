@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr milliseconds kTransferTime{5'000};  ///< For the next bytes of a body, or for the client to take some.
+constexpr milliseconds kDrainTime{100};       ///< For the client to see that the connection ended.
+
 bool waits_for(int socket, short event, milliseconds time) {
   pollfd one{socket, event, 0};
   int got = 0;
@@ -66,6 +69,34 @@ bool is_transfer(std::string_view head) {
   const std::string_view text = header(head, "content-length");
   std::from_chars(text.data(), text.data() + text.size(), length);
   return length > HttpListener::kSmallBody;
+}
+
+/// The library reads no bodies of these: what follows their head can't be told from the next request.
+bool has_unread_body(std::string_view head) {
+  if (!head.starts_with("GET ") && !head.starts_with("HEAD ") && !head.starts_with("OPTIONS ")) return false;
+  const std::string_view length = header(head, "content-length");
+  return !header(head, "transfer-encoding").empty() || (!length.empty() && length != "0");
+}
+
+/// Lets the client read the answer: a socket that is closed with bytes unread takes it away again.
+void end_gently(int socket) {
+  constexpr std::size_t kMostDrained = 256;
+  ::shutdown(socket, SHUT_WR);
+  std::array<char, 4096> dropped{};
+  const Monotonic end = Steady::now() + kDrainTime;
+  for (std::size_t i = 0; i < kMostDrained; ++i) {
+    const auto left = std::chrono::ceil<milliseconds>(end - Steady::now());
+    if (left.count() <= 0 || !waits_for(socket, POLLIN, left)) return;
+    if (recv(socket, dropped.data(), dropped.size(), MSG_DONTWAIT) <= 0) return;
+  }
+}
+
+/// Half at most of the descriptors that the gateway's clients leave to all else.
+std::size_t most_waiting() {
+  constexpr std::size_t kReserve = 512;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HttpListener::kMostWaiting;
+  return std::min(HttpListener::kMostWaiting, std::min<std::size_t>(kReserve, limit.rlim_cur / 3) / 2);
 }
 
 void name_of(const sockaddr_storage& address, socklen_t size, std::string& ip, int& port) {
@@ -117,6 +148,7 @@ class HttpListener::Buffered : public httplib::Stream {
     return receive(into, size);
   }
   ssize_t write(const char* from, std::size_t size) override {
+    note_head({from, size});
     ssize_t sent = -1;
     do {
       if (!is_writable()) return -1;
@@ -135,6 +167,8 @@ class HttpListener::Buffered : public httplib::Stream {
     if (getsockname(socket(), reinterpret_cast<sockaddr*>(&address), &size) == 0) name_of(address, size, ip, port);
   }
   socket_t socket() const override { return connection_.socket.get(); }
+  /// The answer said that it is the connection's last.
+  bool says_close() const { return says_close_; }
   /// What was read ahead is the next request's.
   void end_request() {
     connection_.unread.erase(0, at_);
@@ -152,6 +186,14 @@ class HttpListener::Buffered : public httplib::Stream {
     return got;
   }
 
+  /// The library writes an answer's head in one piece, before its body.
+  void note_head(std::string_view text) {
+    constexpr std::string_view kInterim = "HTTP/1.1 1";
+    if (head_noted_ || text.starts_with(kInterim)) return;
+    head_noted_ = true;
+    says_close_ = header(text.substr(0, text.find("\r\n\r\n")), "connection") == "close";
+  }
+
   milliseconds left() const {
     const auto time = std::chrono::ceil<milliseconds>(deadline_ - Steady::now());
     return std::clamp(time, milliseconds(0), kTransferTime);
@@ -160,11 +202,16 @@ class HttpListener::Buffered : public httplib::Stream {
   Connection& connection_;
   Monotonic deadline_;
   std::size_t at_ = 0;  ///< In what is unread.
+  bool head_noted_ = false;
+  bool says_close_ = false;
 };
 
 HttpListener::HttpListener(std::size_t threads)
-    : woken_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), threads_(std::max(threads, kNoTransfers + 1)) {
+    : woken_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      most_waiting_(most_waiting()),
+      threads_(std::max(threads, kNoTransfers + 1)) {
   new_task_queue = [this] { return new AtOnce([this] { stop_threads(); }); };
+  set_keep_alive_max_count(kRequestsPerConnection);
   waiter_ = std::thread([this] { wait_for_heads(); });
   for (std::size_t i = 0; i < threads_; ++i) workers_.emplace_back([this] { work(); });
 }
@@ -247,8 +294,8 @@ void HttpListener::look_at(std::vector<Connection>& waiting, Monotonic now) {
   }
   changed_.notify_all();
   waiting.erase(stays, waiting.end());
-  if (waiting.size() > kMostWaiting)
-    waiting.erase(waiting.begin(), waiting.end() - static_cast<std::ptrdiff_t>(kMostWaiting));
+  if (waiting.size() > most_waiting_)
+    waiting.erase(waiting.begin(), waiting.end() - static_cast<std::ptrdiff_t>(most_waiting_));
 }
 
 bool HttpListener::has_left(Connection& connection, Monotonic now) {
@@ -310,15 +357,17 @@ void HttpListener::work() {
 void HttpListener::answer(Connection connection, bool transfer) {
   Buffered stream(connection, transfer ? Monotonic::max() : Steady::now() + kBodyTime);
   bool closed = false;
-  const bool last = --connection.requests_left == 0;
+  std::string_view head = connection.unread;
+  head = head.substr(0, head.find("\r\n\r\n"));
+  const bool last = --connection.requests_left == 0 || has_unread_body(head);
   const bool done = process_request(stream, last, closed, nullptr);
   stream.end_request();
-  if (done && !closed && !last) {
+  if (done && !closed && !last && !stream.says_close()) {
     connection.deadline = Steady::now() + (connection.unread.empty() ? kIdleTime : kHeadTime);
     connection.has_come = true;
     return arrive(std::move(connection));
   }
-  ::shutdown(connection.socket.get(), SHUT_RDWR);
+  end_gently(connection.socket.get());
 }
 
 }  // namespace backstay::api

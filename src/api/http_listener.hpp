@@ -36,7 +36,7 @@ class HttpListener : public httplib::Server {
   static constexpr std::size_t kNoTransfers = 6;          ///< Threads that are kept from them.
   static constexpr seconds kEndTime{2};                   ///< At the end, for requests that are being answered.
   static constexpr std::size_t kMostHead = 64 * 1024;
-  static constexpr std::size_t kMostWaiting = 256;  ///< Then the one that has waited longest goes.
+  static constexpr std::size_t kMostWaiting = 256;  ///< At most; then the one that has waited longest goes.
   /// After so many requests a connection ends.
   static constexpr std::size_t kRequestsPerConnection = 100;
 
@@ -64,7 +64,8 @@ class HttpListener : public httplib::Server {
   void stop_threads();
   void wake() const;
 
-  const Descriptor woken_;  ///< An eventfd.
+  const Descriptor woken_;          ///< An eventfd.
+  const std::size_t most_waiting_;  ///< kMostWaiting, or fewer where descriptors are few.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<Connection> arrived_;

@@ -14,6 +14,7 @@ namespace backstay::serving {
 
 HealthProbe::HealthProbe(const std::string& host, std::uint16_t port, const std::string& path, Monotonic deadline)
     : socket_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+      impossible_(!socket_ && (errno == EMFILE || errno == ENFILE)),
       request_(fmt::format("GET {} HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n", path, host, port)),
       deadline_(deadline) {
   sockaddr_in address{};

@@ -15,6 +15,8 @@ class HealthProbe {
  public:
   /// `host` is an IPv4 address.
   HealthProbe(const std::string& host, std::uint16_t port, const std::string& path, Monotonic deadline);
+  /// This process has no descriptor for it, which says nothing of the backend.
+  bool was_impossible() const { return impossible_; }
   int descriptor() const { return socket_.get(); }
   short events() const;
   Monotonic deadline() const { return deadline_; }
@@ -23,6 +25,7 @@ class HealthProbe {
 
  private:
   Descriptor socket_;
+  bool impossible_ = false;
   std::string request_;
   std::string answer_;
   Monotonic deadline_;

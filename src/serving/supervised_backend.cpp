@@ -178,6 +178,11 @@ void SupervisedBackend::probe(Monotonic now) {
   if (!probe_) {
     if (now < next_probe_) return;
     probe_.emplace(host_, port_, spec_.health_path, now + kProbeTimeout);
+    if (probe_->was_impossible()) {
+      probe_.reset();
+      next_probe_ = now + spec_.health_interval;
+      return;
+    }
   }
   const std::optional<int> status = probe_->advance(now);
   if (!status) return;

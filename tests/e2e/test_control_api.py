@@ -212,6 +212,31 @@ def test_requests_on_one_connection_are_answered_in_order(serving):
     assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [b"200", b"404", b"200"]
 
 
+INNER = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("head, status", [
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: %d" % len(INNER), b"200"),
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", b"200"),
+    (b"POST /v1/rollouts HTTP/1.1\r\nHost: x\r\nContent-Length: %d" % len(INNER), b"401"),
+    (b"GET /livez\0 HTTP/1.1\r\nHost: x\r\nA\0: b", b"400"),
+])
+def test_no_body_is_taken_for_a_request(serving, head, status):
+    with connect(serving) as connection:
+        connection.sendall(head + b"\r\n\r\n" + INNER * 2)
+        answers = read_to_end(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answers) == [status]
+    assert b"Connection: close" in answers
+
+
+def test_a_connection_ends_after_as_many_requests_as_it_says_and_every_answer_arrives(serving):
+    with connect(serving) as connection:
+        connection.sendall(INNER * 150)
+        answers = read_to_end(connection)
+    assert answers.count(b"HTTP/1.1 200 ") == 100
+    assert b"max=100" in answers and answers.count(b"Connection: close") == 1
+
+
 @pytest.mark.parametrize("which", ["gateway", "control"])
 def test_a_port_that_is_taken_is_named(backstay, which):
     with socket.create_server(("127.0.0.1", 0)) as taken:
