@@ -217,7 +217,7 @@ INNER = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.mark.parametrize("head, status", [
     (b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: %d" % len(INNER), b"200"),
-    (b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", b"200"),
+    (b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked", b"413"),
     (b"POST /v1/rollouts HTTP/1.1\r\nHost: x\r\nContent-Length: %d" % len(INNER), b"401"),
     (b"GET /livez\0 HTTP/1.1\r\nHost: x\r\nA\0: b", b"400"),
 ])
