@@ -4,8 +4,8 @@
 #include <cstdint>
 
 /// Values of which nobody can tell whether an answer has them. A missing value (kNoValue) speaks against the version,
-/// these for and against nobody. NaNs, so that what compares and calculates takes them for no value; their payloads tell
-/// them from the one of kNoValue. Outcomes and recordings keep values bit for bit.
+/// these for and against nobody. NaNs, so that what compares and calculates takes them for no value; their payloads
+/// tell them from the one of kNoValue. Outcomes and recordings keep values bit for bit.
 namespace backstay::traffic {
 
 inline constexpr std::uint32_t kUnreadBits = 0x7fc0'0b0d;
