@@ -109,8 +109,10 @@ std::string traffic_table(const json& endpoint) {
 
 std::string bad_of(const json& side) {
   const auto missing = side.value("missing", std::uint64_t{0});
-  return fmt::format("{} bad of {}{}", side["bad"].get<std::uint64_t>(), side["outcomes"].get<std::uint64_t>(),
-                     missing == 0 ? "" : fmt::format(", {} without a value", missing));
+  const auto unread = side.value("unread", std::uint64_t{0});
+  return fmt::format("{} bad of {}{}{}", side["bad"].get<std::uint64_t>(), side["outcomes"].get<std::uint64_t>(),
+                     missing == 0 ? "" : fmt::format(", {} without a value", missing),
+                     unread == 0 ? "" : fmt::format(", {} could not be read", unread));
 }
 
 /// Whoever can't judge lets everything pass.

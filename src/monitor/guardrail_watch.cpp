@@ -264,6 +264,9 @@ void GuardrailWatch::observe(const Outcome& outcome, bool candidate, double pi, 
       continue;
     }
     const std::optional<double> value = signal_of(i, outcome);
+    const bool unread =
+        slots_[i].value >= 0 && traffic::is_unread(outcome.values[static_cast<std::size_t>(slots_[i].value)]);
+    if (candidate && unread) guardrails_[i].pass_over();
     if (!value) continue;
     Measurement m{candidate, pi, *value, outcome.cluster, outcome.at};
     if (slots_[i].per >= 0) m.second = number_at(slots_[i].per, outcome);

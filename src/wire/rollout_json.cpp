@@ -354,6 +354,7 @@ std::string to_json(const guardrails::Evidence& e) {
   if (e.severity != guardrails::Severity::kByAction) root["severity"] = guardrails::to_string(e.severity);
   if (e.outside > 0) root["outside"] = e.outside;
   if (e.open > 0) root["candidate"]["open"] = e.open;
+  if (e.unread > 0) root["candidate"]["unread"] = e.unread;
   if (e.window_over) root["window_over"] = true;
   if (e.covariate) root["covariate"] = {{"explained_ratio", e.covariate->explained}, {"missing", e.covariate->missing}};
   return root.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -79,7 +79,9 @@ def test_an_answer_that_cant_be_read_is_no_evidence(released):
     setup = canary(released, CATS)
     setup.stable.reply = setup.candidate.reply = answers(body=b"packed", headers={"Content-Encoding": "br"})
     versions = predict(setup, 30)
-    assert "2.0.0" in versions.values()
+    unread = list(versions.values()).count("2.0.0")
+    seen = setup.server.wait_for("e", lambda s: s["guardrails"][0]["candidate"].get("unread") == unread, "what is unread")
+    assert unread > 0 and f"{unread} could not be read" in setup.backstay("status").out, seen["guardrails"]
     setup.candidate.reply = answers(**binary_label("dog"))
     status = taken_back_for(setup, "cats")
     counted = status["guardrails"][0]["candidate"]

@@ -195,6 +195,7 @@ Evidence Guardrail::evidence() const {
   out.stable_bad = stable_bad_;
   out.missing = missing_;
   out.stable_missing = stable_missing_;
+  out.unread = unread_;
   out.newest_n = now_.n + before_.n;
   out.newest_bad = now_.bad + before_.bad;
   out.open = open_;
@@ -277,8 +278,9 @@ std::string Guardrail::newest(const Evidence& e) const {
 std::string Guardrail::sentence(const Evidence& e) const {
   const bool together = e.log_promise != e.log_limit;
   return fmt::format(
-      "{}: {}{}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name,
+      "{}: {}{}{}{}. Evidence {} to 1, limit {:.0f} to 1{}", e.name,
       e.candidate_n == 0 && !e.breached ? "nothing of the candidate was judged so far" : seen(e), newest(e),
+      e.unread == 0 ? "" : fmt::format("; {} of the candidate's answers could not be read", e.unread),
       e.outside == 0 ? ""
                      : fmt::format("; {} values are outside of [0, 1] and count as 0 or 1 (compare them with stable by "
                                    "test: value_vs_stable)",

@@ -31,6 +31,7 @@ struct Evidence {
   std::uint64_t missing =
       0;  ///< The candidate's answers without the value: bad, or left out of a mean that has no worst.
   std::uint64_t stable_missing = 0;
+  std::uint64_t unread = 0;  ///< Answers of the candidate that nobody could read: they count for and against nobody.
   /// Of the candidate's newest one or two thousand (as many as come between two restarts).
   std::uint64_t newest_n = 0, newest_bad = 0;
   std::uint64_t outside = 0;  ///< Values of either version outside of [0, 1], which a test of scores takes for 0 or 1.
@@ -59,6 +60,8 @@ class Guardrail {
   bool observe(const Measurement& measurement);
   /// The candidate has answered: that is when a window begins. For signals that are known later.
   void begin(Monotonic answered);
+  /// The candidate gave an answer that can't be read.
+  void pass_over() { ++unread_; }
   /// ln of the e-value now, or at the moment of the breach.
   double log_e() const;
   /// The same, to be judged together with others at this moment.
@@ -96,7 +99,7 @@ class Guardrail {
   bool breached_ = false;
   bool window_over_ = false;
   std::uint64_t candidate_n_ = 0, candidate_bad_ = 0, stable_n_ = 0, stable_bad_ = 0, missing_ = 0;
-  std::uint64_t open_ = 0, outside_ = 0, stable_missing_ = 0;
+  std::uint64_t open_ = 0, outside_ = 0, stable_missing_ = 0, unread_ = 0;
   /// The candidate's between two restarts.
   struct Since {
     std::uint64_t n = 0, bad = 0;
