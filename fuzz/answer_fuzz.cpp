@@ -1,24 +1,17 @@
 #include <cmath>
 
 #include "fuzz/check.hpp"
+#include "fuzz/framed_body.hpp"
 #include "gateway/value_reader.hpp"
 #include "wire/answer_signature.hpp"
 
 using namespace backstay;
 
-// What a version answers, as the gateway and the examiners read it: no answer may end them, and a value that is read is
-// a number. What begins with a byte of 2 has two bytes that say how much of the rest is JSON, with binary tensors after
-// it; with 3, what follows is packed.
+// What a version answers (fuzz::take_form says in which form), as the gateway and the examiners read it: no answer may
+// end them, and a value that is read is a number.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view body(reinterpret_cast<const char*>(data), size);
-  gateway::BodyForm form;
-  if (body.starts_with('\2') && body.size() > 2) {
-    form.json_bytes = static_cast<unsigned char>(body[1]) + 256U * static_cast<unsigned char>(body[2]);
-    body.remove_prefix(3);
-  } else if (body.starts_with('\3')) {
-    form.packed = gateway::BodyForm::Packed::kGzip;
-    body.remove_prefix(1);
-  }
+  const gateway::BodyForm form = fuzz::take_form(body);
   registry::Signature signature;
   signature.outputs = {{"scores", "FP32", {-1, 2}}};
   const std::string wrong = wire::check_answer(body, signature);

@@ -2,24 +2,17 @@
 #include <string_view>
 
 #include "fuzz/check.hpp"
-#include "gateway/unpack_body.hpp"
+#include "fuzz/framed_body.hpp"
+#include "gateway/body_form.hpp"
 #include "live/request_rows.hpp"
 
 using namespace backstay;
 
-/// Bodies of requests as strangers send them: every value has a column, and a profile can be made of the rows. What
-/// begins with a byte of 2 has two bytes that say how much of the rest is JSON, with binary tensors after it; with 3,
-/// what follows is packed.
+/// Bodies of requests as strangers send them (fuzz::take_form says in which form): every value has a column, and a
+/// profile can be made of the rows.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view body(reinterpret_cast<const char*>(data), size);
-  gateway::BodyForm form;
-  if (body.starts_with('\2') && body.size() > 2) {
-    form.json_bytes = static_cast<unsigned char>(body[1]) + 256U * static_cast<unsigned char>(body[2]);
-    body.remove_prefix(3);
-  } else if (body.starts_with('\3')) {
-    form.packed = gateway::BodyForm::Packed::kGzip;
-    body.remove_prefix(1);
-  }
+  const gateway::BodyForm form = fuzz::take_form(body);
   std::string room;
   const auto content = gateway::unpacked(body, form, room);
   CHECK(!content || content->size() <= gateway::kMaxUnpacked);

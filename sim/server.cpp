@@ -39,28 +39,20 @@ Server::Server(World& world, WatcherOf watcher_of)
       watcher_of_(std::move(watcher_of)),
       directory_(cell_, world.scenario.endpoints),
       driver_(*this, *this, world.timeline),
-      dependents_({driver_,
-                   threads(),
-                   world.disk.log(),
-                   world.timeline,
-                   [this](const rollout::State& ended,
-                          const services::IsWarm& is_warm) -> Result<std::vector<services::Dependent>> {
-                     if (world_.scenario.sabotage == Sabotage::kLeavesDependents)
-                       return std::vector<services::Dependent>();
-                     return services::find_dependents(world_.disk.records(), ended, {}, is_warm);
-                   },
-                   {}}),
+      dependents_(after_rollout(),
+                  [this](const rollout::State& ended,
+                         const services::IsWarm& is_warm) -> Result<std::vector<services::Dependent>> {
+                    if (world_.scenario.sabotage == Sabotage::kLeavesDependents)
+                      return std::vector<services::Dependent>();
+                    return services::find_dependents(world_.disk.records(), ended, {}, is_warm);
+                  }),
       stand_in_(
-          {driver_,
-           threads(),
-           world.disk.log(),
-           world.timeline,
-           [this](const EndpointRecord& record, const services::IsWarm& is_warm) -> Result<services::ReturnChoice> {
-             if (world_.scenario.sabotage == Sabotage::kStaysOnWhatIsDown)
-               return Unexpected(ErrorCode::kUnavailable, "Nobody looks.");
-             return services::choose_return(world_.disk.records(), record, {}, is_warm);
-           },
-           {}}) {
+          after_rollout(),
+          [this](const EndpointRecord& record, const services::IsWarm& is_warm) -> Result<services::ReturnChoice> {
+            if (world_.scenario.sabotage == Sabotage::kStaysOnWhatIsDown)
+              return Unexpected(ErrorCode::kUnavailable, "Nobody looks.");
+            return services::choose_return(world_.disk.records(), record, {}, is_warm);
+          }) {
   for (const std::string& endpoint : world.scenario.endpoints) {
     endpoints_.emplace_back(config_of(world, endpoint), &world.recordings, [](const auto& write) { write(); });
     static_cast<void>(endpoints_.back().remember_in(world.predictions));  // In memory that can't fail.
@@ -77,9 +69,12 @@ void Server::post(Queue& queue, std::function<void()> task) {
   world_.timeline.after(queue.last - world_.timeline.elapsed(), life_, std::move(task));
 }
 
-monitor::Threads Server::threads() {
-  return {[this](auto task) { world_.disk.post(life_, std::move(task)); },
-          [this](auto task) { post(inbox_, std::move(task)); }};
+monitor::AfterRollout Server::after_rollout() {
+  return {driver_,
+          {[this](auto task) { world_.disk.post(life_, std::move(task)); },
+           [this](auto task) { post(inbox_, std::move(task)); }},
+          world_.disk.log(),
+          world_.timeline};
 }
 
 Server::Watched& Server::find(const std::string& endpoint) {

@@ -78,7 +78,7 @@ class Server : public services::RolloutWorld, public services::CommitQueue {
   };
   using Watched = monitor::WatchedEndpoint;
   void post(Queue& queue, std::function<void()> task);
-  monitor::Threads threads();
+  monitor::AfterRollout after_rollout();
   void follow(const rollout::State& state, bool again);
   Watched& find(const std::string& endpoint);
   void publish(const std::string& endpoint, const traffic::Split& split);

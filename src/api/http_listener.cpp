@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <string_view>
 
 #include "api/answer.hpp"
+#include "base/descriptor_limit.hpp"
 
 namespace backstay::api {
 
@@ -89,14 +89,6 @@ void end_gently(int socket) {
     if (left.count() <= 0 || !waits_for(socket, POLLIN, left)) return;
     if (recv(socket, dropped.data(), dropped.size(), MSG_DONTWAIT) <= 0) return;
   }
-}
-
-/// Half at most of the descriptors that the gateway's clients leave to all else.
-std::size_t most_waiting() {
-  constexpr std::size_t kReserve = 512;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return HttpListener::kMostWaiting;
-  return std::min(HttpListener::kMostWaiting, std::min<std::size_t>(kReserve, limit.rlim_cur / 3) / 2);
 }
 
 void name_of(const sockaddr_storage& address, socklen_t size, std::string& ip, int& port) {
@@ -208,7 +200,7 @@ class HttpListener::Buffered : public httplib::Stream {
 
 HttpListener::HttpListener(std::size_t threads)
     : woken_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      most_waiting_(most_waiting()),
+      most_waiting_(std::min(kMostWaiting, descriptor_reserve() / 2)),
       threads_(std::max(threads, kNoTransfers + 1)) {
   new_task_queue = [this] { return new AtOnce([this] { stop_threads(); }); };
   set_keep_alive_max_count(kRequestsPerConnection);

@@ -211,8 +211,12 @@ Result<json> start_rollout(const Ports& ports, const std::string& endpoint, cons
   if (!warning.empty()) warnings.insert(warnings.begin(), warning);
   if (std::string down = stable_is_down(ports, endpoint); !down.empty()) warnings.push_back(std::move(down));
   for (std::string& told : ports.monitor.little_traffic(endpoint).get()) warnings.push_back(std::move(told));
-  TRY(const std::vector<std::string> broken, services::needs_that_end(ports.records, endpoint, ref));
-  warnings.insert(warnings.end(), broken.begin(), broken.end());
+  // It has begun: what can't be looked up now is no failure of it.
+  if (const auto broken = services::needs_that_end(ports.records, endpoint, ref)) {
+    warnings.insert(warnings.end(), broken->begin(), broken->end());
+  } else {
+    warnings.push_back("What others need of the version that serves could not be read: " + broken.error().message);
+  }
   if (!warnings.empty()) item["warnings"] = std::move(warnings);
   return item;
 }

@@ -1,14 +1,12 @@
 #include "app/server.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
 #include <iterator>
-#include <limits>
 #include <set>
 
 #include "api/control_server.hpp"
@@ -16,6 +14,7 @@
 #include "app/data_directory.hpp"
 #include "app/prepare_backend.hpp"
 #include "app/run_model.hpp"
+#include "base/descriptor_limit.hpp"
 #include "base/random.hpp"
 #include "base/say.hpp"
 #include "gateway/gateway.hpp"
@@ -45,28 +44,11 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-/// Each connection of a client and of a backend is a descriptor.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Clients get what is left when backends, the store and orders have theirs.
-int highest_client_descriptor() {
-  constexpr rlim_t kReserve = 512;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > std::numeric_limits<int>::max())
-    return std::numeric_limits<int>::max();
-  return static_cast<int>(limit.rlim_cur - std::min(kReserve, limit.rlim_cur / 3));
-}
-
 gateway::GatewayConfig gateway_config(const Config& config, gateway::AnswerQueue& answers) {
   gateway::GatewayConfig out;
   out.listen = config.gateway_listen;
   out.threads = config.gateway_threads;
-  out.highest_client = highest_client_descriptor();
+  out.highest_client = highest_unreserved_descriptor();
   for (const EndpointConfig& endpoint : config.endpoints) {
     gateway::EndpointConfig item;
     item.name = endpoint.name;
@@ -399,7 +381,7 @@ Result<void> serve(const std::filesystem::path& config_file) {
   TRY(Config config, read_config(config_file, text));
   TRY_DO(load_policies(config, read_file));
   TRY_DO(load_gates(config, config_file.parent_path(), read_file));
-  raise_descriptor_limit();
+  raise_descriptor_limit();  // Each connection of a client and of a backend is a descriptor.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

@@ -33,17 +33,16 @@ constexpr std::size_t kLanes = HWY_LANES(double);
 /// So many are sorted by a network.
 constexpr std::size_t kFew = hwy::SortConstants::BaseCaseNum(kLanes);
 
-/// Writes the numbers at `from` that are below the pivot to `left`, the others to `right`, and moves both on. Up to
-/// kLanes places behind each may be overwritten. Not Highway's Compress: gcc 12 copies its table at every call.
+/// Writes the kLanes numbers at `from` that are below the pivot to `left`, how many it gives, and the others to
+/// `right`. Up to kLanes places behind each may be overwritten. Not Highway's Compress: gcc 12 copies its table at
+/// every call.
 #if HWY_TARGET == HWY_AVX3
-inline void part(const double* from, __m512d pivot, double*& left, double*& right) {
+inline std::size_t part(const double* from, __m512d pivot, double* left, double* right) {
   const __m512d numbers = _mm512_loadu_pd(from);
   const auto below = _mm512_cmp_pd_mask(numbers, pivot, _CMP_LT_OQ);
   _mm512_storeu_pd(left, _mm512_maskz_compress_pd(below, numbers));
   _mm512_storeu_pd(right, _mm512_maskz_compress_pd(static_cast<__mmask8>(~below), numbers));
-  const auto count = static_cast<std::size_t>(std::popcount(below));
-  left += count;
-  right += kLanes - count;
+  return static_cast<std::size_t>(std::popcount(below));
 }
 __m512d broadcast(double number) {
   return _mm512_set1_pd(number);
@@ -68,14 +67,12 @@ inline __m256d first(__m256d numbers, unsigned mask) {
   const __m256i moves = _mm256_load_si256(reinterpret_cast<const __m256i*>(kMoves.of[mask]));
   return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(numbers), moves));
 }
-inline void part(const double* from, __m256d pivot, double*& left, double*& right) {
+inline std::size_t part(const double* from, __m256d pivot, double* left, double* right) {
   const __m256d numbers = _mm256_loadu_pd(from);
   const auto below = static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(numbers, pivot, _CMP_LT_OQ)));
   _mm256_storeu_pd(left, first(numbers, below));
   _mm256_storeu_pd(right, first(numbers, below ^ 0xfU));
-  const auto count = static_cast<std::size_t>(std::popcount(below));
-  left += count;
-  right += kLanes - count;
+  return static_cast<std::size_t>(std::popcount(below));
 }
 __m256d broadcast(double number) {
   return _mm256_set1_pd(number);
@@ -88,7 +85,11 @@ std::size_t partition(double* numbers, std::size_t size, double pivot, double* s
   double* right = space;
   const auto pivots = broadcast(pivot);
   std::size_t i = 0;
-  for (; i + kLanes <= size; i += kLanes) part(numbers + i, pivots, left, right);
+  for (; i + kLanes <= size; i += kLanes) {
+    const std::size_t below = part(numbers + i, pivots, left, right);
+    left += below;
+    right += kLanes - below;
+  }
   for (; i < size; ++i) {
     const double number = numbers[i];
     *left = number;

@@ -7,19 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/body_form.hpp"
+
 namespace backstay::gateway {
-
-namespace http1 {
-struct Head;
-}
-
-/// How a body is to be read, as its head says.
-struct BodyForm {
-  enum class Packed : std::uint8_t { kNo, kGzip, kOther };  ///< kGzip: or deflate, which says itself what it is.
-  Packed packed = Packed::kNo;
-  std::uint32_t json_bytes = 0;  ///< Of V2 tensors in binary: the JSON before them; 0: all of it is JSON.
-};
-BodyForm form_of(const http1::Head& head);
 
 /// A request that was answered, kept to look into later.
 struct RequestSample {

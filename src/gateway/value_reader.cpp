@@ -11,7 +11,6 @@
 #include "domain/traffic/text_value.hpp"
 #include "domain/traffic/unknown_value.hpp"
 #include "gateway/binary_tensor.hpp"
-#include "gateway/unpack_body.hpp"
 
 namespace backstay::gateway {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "domain/traffic/outcome.hpp"
+#include "gateway/body_form.hpp"
 #include "gateway/http1.hpp"
-#include "gateway/request_sampler.hpp"
 
 namespace backstay::gateway {
 

@@ -9,7 +9,7 @@
 
 #include "domain/drift/shared_categories.hpp"
 #include "domain/drift/window_watch.hpp"
-#include "gateway/unpack_body.hpp"
+#include "gateway/body_form.hpp"
 #include "live/request_rows.hpp"
 #include "wire/profile_json.hpp"
 

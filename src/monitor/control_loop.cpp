@@ -35,8 +35,8 @@ Monitor::Loop::Loop(Ports ports, const std::vector<EndpointConfig>& configs)
       backends_({ports_.backends, ports_.lineage, directory_, inbox_, ports_.backend_of, [this] { tell_if_ready(); }}),
       feedback_(ports_.predictions, inbox_, ports_.clock,
                 [this](Prediction prediction, const Label& label) { take_feedback(std::move(prediction), label); }),
-      dependents_({driver_, threads(), ports_.audit, ports_.clock, ports_.find_dependents, ports_.stored}),
-      stand_in_({driver_, threads(), ports_.audit, ports_.clock, ports_.choose_return, ports_.stored}) {
+      dependents_(after_rollout(), ports_.find_dependents),
+      stand_in_(after_rollout(), ports_.choose_return) {
   for (const EndpointConfig& config : configs) endpoints_.emplace_back(config, ports_.recordings);
 }
 
@@ -178,9 +178,13 @@ void Monitor::Loop::follow(const rollout::State& state, bool again) {
   stand_in_.after(state, backends_.known(), again);
 }
 
-Threads Monitor::Loop::threads() {
-  return {[this](auto task) { commit_thread_.post(std::move(task)); },
-          [this](auto task) { inbox_.post(std::move(task)); }};
+AfterRollout Monitor::Loop::after_rollout() {
+  return {driver_,
+          {[this](auto task) { commit_thread_.post(std::move(task)); },
+           [this](auto task) { inbox_.post(std::move(task)); }},
+          ports_.audit,
+          ports_.clock,
+          ports_.stored};
 }
 
 void Monitor::Loop::tell_if_ready() {

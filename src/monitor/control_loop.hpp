@@ -70,7 +70,7 @@ class Monitor::Loop : public services::RolloutWorld, public services::CommitQueu
   void tell_if_ready();
   /// The decision is durable, since now or since before this start: what follows from it elsewhere.
   void follow(const rollout::State& state, bool again);
-  Threads threads();
+  AfterRollout after_rollout();
 
   WatchedEndpoint& find(const std::string& name);
   void run();

@@ -30,10 +30,10 @@ Result<bool> is_told(const AuditLog& audit, const audit::Draft& draft, const std
 }  // namespace
 
 void DependentReleases::after(const rollout::State& state, const KnownBackends& known, bool again) {
-  if (!ports_.find || !leaves_a_version(state)) return;
+  if (!find_ || !leaves_a_version(state)) return;
   // The thread that stores has a copy: the original is this thread's.
   ports_.threads.storing([this, state, &original = known, known, again] {
-    auto found = ports_.find(state, [&known](const std::string& endpoint, const std::string& version) {
+    auto found = find_(state, [&known](const std::string& endpoint, const std::string& version) {
       return known.ready(endpoint, version);
     });
     if (!found) {
@@ -46,7 +46,8 @@ void DependentReleases::after(const rollout::State& state, const KnownBackends& 
     ports_.threads.loop([this, state, &original, again, found = *std::move(found)] {
       bool all = true;
       for (const services::Dependent& dependent : found) all = take(dependent, again) && all;
-      if (!all) try_again([this, state, &original, again] { after(state, original, again); });
+      // What is told of now is in the log by then.
+      if (!all) try_again([this, state, &original] { after(state, original, true); });
     });
   });
 }

@@ -4,10 +4,8 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "monitor/after_rollout.hpp"
 #include "monitor/known_backends.hpp"
-#include "monitor/threads.hpp"
-#include "ports/ledger.hpp"
-#include "services/drive_rollout.hpp"
 #include "services/find_dependents.hpp"
 
 namespace backstay::monitor {
@@ -18,17 +16,9 @@ namespace backstay::monitor {
 /// On the loop's thread.
 class DependentReleases {
  public:
-  struct Ports {
-    services::RolloutDriver& driver;
-    Threads threads;
-    AuditLog& audit;
-    const Clock& clock;
-    /// services::find_dependents with its records; called on the thread that stores. May be empty: nothing is taken
-    /// back.
-    std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)> find;
-    std::function<void()> stored;  ///< Told when an entry was; may be empty.
-  };
-  explicit DependentReleases(Ports ports) : ports_(std::move(ports)) {}
+  /// services::find_dependents with its records; called on the thread that stores. May be empty: nothing is taken back.
+  using Find = std::function<Result<std::vector<services::Dependent>>(const rollout::State&, const services::IsWarm&)>;
+  DependentReleases(AfterRollout ports, Find find) : ports_(std::move(ports)), find_(std::move(find)) {}
 
   /// The state is durable. `again`: it was before this start too, so what is broken may have been told: the log is
   /// asked. `known` is the loop's, and looked at later as well.
@@ -45,7 +35,8 @@ class DependentReleases {
   void append(const audit::Draft& draft, const services::Dependent& dependent, bool again);
   void try_again(std::function<void()> task);
 
-  Ports ports_;
+  AfterRollout ports_;
+  Find find_;
   std::vector<std::function<void()>> tries_;  ///< For tick(), from when it is due.
   Monotonic due_;
 };

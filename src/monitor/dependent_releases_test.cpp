@@ -6,19 +6,13 @@
 #include <future>
 
 #include "monitor/inbox.hpp"
+#include "monitor/rollout_fixture.hpp"
 #include "monitor/task_thread.hpp"
 #include "storage/memory/memory_ledger.hpp"
 
 /// What a rollback elsewhere does to endpoints, turn by turn: settle() is what the threads do until nothing is left.
 namespace backstay::monitor {
 namespace {
-
-class TestClock : public Clock {
- public:
-  Timestamp now() const override { return Timestamp(at); }
-  Monotonic monotonic() const override { return Monotonic(at); }
-  microseconds at{std::chrono::hours(1'000)};
-};
 
 /// The log, which can't be written to for as long as the test wants.
 class Log : public AuditLog {
@@ -40,25 +34,6 @@ class Log : public AuditLog {
 
  private:
   MemoryLedger& ledger_;
-};
-
-class World : public services::RolloutWorld, public services::CommitQueue {
- public:
-  void set_traffic(const std::string&, const traffic::Split&) override {}
-  void ensure_backend(const std::string&, const std::string&) override {}
-  void release_backend(const std::string&, const std::string&) override {}
-  void reset_guardrails(const std::string&) override {}
-  void rearm_guardrails(const std::string&) override {}
-  void restore_guardrails(const std::string&) override {}
-  void submit(const rollout::Transition&, const std::string&, Done done) override { queue.push_back(std::move(done)); }
-  void commit_all() {
-    while (!queue.empty()) {
-      const Done done = queue.front();
-      queue.pop_front();
-      done({});
-    }
-  }
-  std::deque<Done> queue;
 };
 
 class DependentReleasesTest : public ::testing::Test {
@@ -104,7 +79,7 @@ class DependentReleasesTest : public ::testing::Test {
   TestClock clock;
   MemoryLedger ledger{clock};
   Log log{ledger};
-  World world;
+  DecidedWorld world;
   services::RolloutDriver driver{world, world, clock};
   Inbox inbox;
   KnownBackends known;
@@ -117,12 +92,11 @@ class DependentReleasesTest : public ::testing::Test {
       {driver,
        {[this](auto task) { storing.post(std::move(task)); }, [this](auto task) { inbox.post(std::move(task)); }},
        log,
-       clock,
-       [this](const rollout::State&, const services::IsWarm&) {
-         ++looks;
-         return found;
-       },
-       {}}};
+       clock},
+      [this](const rollout::State&, const services::IsWarm&) {
+        ++looks;
+        return found;
+      }};
 };
 
 TEST_F(DependentReleasesTest, ReturnsWhatServesAndNeedsTheVersionThatWasLeft) {
@@ -173,6 +147,26 @@ TEST_F(DependentReleasesTest, LooksAgainWhenTheCandidateWasPromotedMeanwhile) {
   settle();
   ASSERT_NE(driver.active("triage"), nullptr);
   EXPECT_EQ(driver.active("triage")->candidate, "2.0.0");
+}
+
+TEST_F(DependentReleasesTest, TellsOfNothingTwiceWhenItLooksAgain) {
+  driver.load({"other", "other", "5.0.0", ""}, {}, 1);
+  driver.start("triage", "3.0.0", rollout::blue_green_plan(), {"alice", ""}, {});
+  world.commit_all();
+  driver.handle("triage", rollout::CandidateReady{});
+  world.commit_all();
+  services::Dependent broken = needs("5.0.0", "");
+  broken.endpoint = "other";
+  found = Found{needs("3.0.0", "", true), broken};
+  dependents.after(ended, known, false);
+  driver.handle("triage", rollout::Promote{"alice", "sure"});
+  settle();
+  world.commit_all();
+  clock.at += seconds(5);
+  dependents.tick();
+  settle();
+  EXPECT_EQ(looks, 2);
+  EXPECT_EQ(told("dependency.broken").size(), 1U);
 }
 
 TEST_F(DependentReleasesTest, DoesNotCallOffAReturnToAVersionThatNeedsIt) {

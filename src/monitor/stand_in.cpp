@@ -16,7 +16,7 @@ constexpr std::chrono::minutes kStillOpen{15};  ///< After a restart of the serv
 
 void StandIn::after(const rollout::State& state, const KnownBackends& known, bool again) {
   // A return that failed left its endpoint with what it was to get away from: a person decides on the next one.
-  if (!ports_.find || state.phase != rollout::Phase::kRolledBack || state.revert || state.stable.empty()) return;
+  if (!find_ || state.phase != rollout::Phase::kRolledBack || state.revert || state.stable.empty()) return;
   if (again && std::chrono::abs(ports_.clock.now() - state.phase_since) > kStillOpen) return;
   Open open{state, state.id};
   open.opened = open.patient_until = ports_.clock.monotonic();
@@ -54,7 +54,7 @@ void StandIn::tick(const KnownBackends& known) {
   }
 }
 
-StandIn::Open* StandIn::find(const std::string& endpoint, const std::string& rollout) {
+StandIn::Open* StandIn::open_of(const std::string& endpoint, const std::string& rollout) {
   const auto found = open_.find(endpoint);
   return found != open_.end() && found->second.ended.id == rollout ? &found->second : nullptr;
 }
@@ -64,11 +64,11 @@ void StandIn::look(Open& open, const KnownBackends& known) {
   // The thread that stores has a copy: the original is this thread's.
   ports_.threads.storing([this, record = ports_.driver.record(open.ended.endpoint), rollout = open.ended.id,
                           &original = known, known] {
-    auto choice = ports_.find(record, [&known](const std::string& endpoint, const std::string& version) {
+    auto choice = find_(record, [&known](const std::string& endpoint, const std::string& version) {
       return known.ready(endpoint, version);
     });
     ports_.threads.loop([this, endpoint = record.endpoint, rollout, &original, choice = std::move(choice)]() mutable {
-      Open* still = find(endpoint, rollout);
+      Open* still = open_of(endpoint, rollout);
       if (still == nullptr) return;
       still->busy = false;
       still->due = ports_.clock.monotonic() + kTryAgainAfter;
@@ -96,7 +96,7 @@ void StandIn::take(Open& open, const services::ReturnChoice& choice, const Known
 }
 
 void StandIn::left(const std::string& endpoint, const std::string& rollout, const Result<void>& result) {
-  Open* open = find(endpoint, rollout);
+  Open* open = open_of(endpoint, rollout);
   if (open == nullptr) return;
   open->busy = false;
   open->due = ports_.clock.monotonic() + kTryAgainAfter;
@@ -118,7 +118,7 @@ void StandIn::tell(Open& open, const services::ReturnChoice& choice) {
       return;
     }
     ports_.threads.loop([this, endpoint, rollout] {
-      if (Open* still = find(endpoint, rollout)) still->told = false;
+      if (Open* still = open_of(endpoint, rollout)) still->told = false;
     });
   });
 }

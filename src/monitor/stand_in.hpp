@@ -6,11 +6,9 @@
 #include <string>
 
 #include "base/time.hpp"
+#include "monitor/after_rollout.hpp"
 #include "monitor/known_backends.hpp"
-#include "monitor/threads.hpp"
-#include "ports/ledger.hpp"
 #include "services/choose_return.hpp"
-#include "services/drive_rollout.hpp"
 
 namespace backstay::monitor {
 
@@ -23,17 +21,10 @@ namespace backstay::monitor {
 /// thread.
 class StandIn {
  public:
-  struct Ports {
-    services::RolloutDriver& driver;
-    Threads threads;
-    AuditLog& audit;
-    const Clock& clock;
-    /// services::choose_return with its records and rules; called on the thread that stores. May be empty: an endpoint
-    /// stays where its rollback led.
-    std::function<Result<services::ReturnChoice>(const EndpointRecord&, const services::IsWarm&)> find;
-    std::function<void()> stored;  ///< Told when an entry was; may be empty.
-  };
-  explicit StandIn(Ports ports) : ports_(std::move(ports)) {}
+  /// services::choose_return with its records and rules; called on the thread that stores. May be empty: an endpoint
+  /// stays where its rollback led.
+  using Find = std::function<Result<services::ReturnChoice>(const EndpointRecord&, const services::IsWarm&)>;
+  StandIn(AfterRollout ports, Find find) : ports_(std::move(ports)), find_(std::move(find)) {}
 
   /// The state is durable, since now or, with `again`, since before this start. `known` is the loop's.
   void after(const rollout::State& state, const KnownBackends& known, bool again);
@@ -44,24 +35,25 @@ class StandIn {
   /// A rollback whose stable version has not been ready for long enough since.
   struct Open {
     rollout::State ended;
-    std::string latest;  ///< The endpoint's newest rollout: the rollback, or a return that could not be done.
-    Monotonic due{};     ///< Not looked up before this.
-    bool busy = false;   ///< It is being looked up, or left.
-    bool told = false;   ///< The log says that nothing can take its place.
-    Monotonic opened{};
-    Monotonic patient_until{};               ///< Before this it is only down when it gave up.
+    std::string latest;         ///< The endpoint's newest rollout: the rollback, or a return that could not be done.
+    Monotonic due{};            ///< Not looked up before this.
+    bool busy = false;          ///< It is being looked up, or left.
+    bool told = false;          ///< The log says that nothing can take its place.
+    Monotonic opened{};         ///< When it was told of.
+    Monotonic patient_until{};  ///< Before this it is only down when it gave up.
     std::optional<Monotonic> ready_since{};  ///< While it is ready.
   };
   bool is_down(const Open& open, const KnownBackends& known) const;
   /// nullptr: the endpoint is elsewhere by now.
-  Open* find(const std::string& endpoint, const std::string& rollout);
+  Open* open_of(const std::string& endpoint, const std::string& rollout);
   void look(Open& open, const KnownBackends& known);
   void take(Open& open, const services::ReturnChoice& choice, const KnownBackends& known);
   void tell(Open& open, const services::ReturnChoice& choice);
   /// The endpoint has left stable, or could not.
   void left(const std::string& endpoint, const std::string& rollout, const Result<void>& result);
 
-  Ports ports_;
+  AfterRollout ports_;
+  Find find_;
   std::map<std::string, Open> open_;  ///< By endpoint.
 };
 

@@ -4,32 +4,12 @@
 
 #include <deque>
 
+#include "monitor/rollout_fixture.hpp"
 #include "storage/memory/memory_ledger.hpp"
 
 /// What takes the place of a stable version that is down when a rollback leads to it, turn by turn.
 namespace backstay::monitor {
 namespace {
-
-class TestClock : public Clock {
- public:
-  Timestamp now() const override { return Timestamp(at); }
-  Monotonic monotonic() const override { return Monotonic(at); }
-  microseconds at{std::chrono::hours(1'000)};
-};
-
-class World : public services::RolloutWorld, public services::CommitQueue {
- public:
-  void set_traffic(const std::string&, const traffic::Split& split) override { serving = split; }
-  void ensure_backend(const std::string&, const std::string&) override {}
-  void release_backend(const std::string&, const std::string&) override {}
-  void reset_guardrails(const std::string&) override {}
-  void rearm_guardrails(const std::string&) override {}
-  void restore_guardrails(const std::string&) override {}
-  void submit(const rollout::Transition&, const std::string&, Done done) override { queue.push_back(std::move(done)); }
-  bool full = false;
-  traffic::Split serving;
-  std::deque<Done> queue;
-};
 
 class StandInTest : public ::testing::Test {
  protected:
@@ -46,21 +26,22 @@ class StandInTest : public ::testing::Test {
     status.host = "127.0.0.1";
     known.take(status);
   }
-  void commit_all() {
-    while (!world.queue.empty()) {
-      const World::Done done = std::move(world.queue.front());
-      world.queue.pop_front();
-      done(world.full ? Result<void>(Unexpected(ErrorCode::kResourceExhausted, "The disk is full.")) : Result<void>());
-    }
-  }
   /// 3.0.0 gets as far as serving, and is taken back.
   void take_back() {
     driver.start("e", "3.0.0", rollout::default_plan(), {"alice", ""}, {});
-    commit_all();
+    world.commit_all();
     driver.handle("e", rollout::CandidateReady{});
-    commit_all();
+    world.commit_all();
     driver.roll_back("e", "bob", "complaints", {});
-    commit_all();
+    world.commit_all();
+  }
+  /// The same while 2.0.0, which is stable, and its standby 1.0.0 are so; and what follows at once.
+  void take_back_to(BackendState stable, BackendState standby, bool again = false) {
+    is("2.0.0", stable);
+    is("1.0.0", standby);
+    take_back();
+    stand_in.after(*driver.decided("e"), known, again);
+    settle();
   }
   void settle() {
     while (!tasks.empty()) {
@@ -83,39 +64,29 @@ class StandInTest : public ::testing::Test {
 
   TestClock clock;
   MemoryLedger ledger{clock};
-  World world;
+  DecidedWorld world;
   services::RolloutDriver driver{world, world, clock};
   KnownBackends known;
   services::ReturnChoice choice;
   std::deque<std::function<void()>> tasks;
-  Threads threads{[this](auto task) { tasks.push_back(std::move(task)); },
-                  [this](auto task) { tasks.push_back(std::move(task)); }};
   StandIn stand_in{
       {driver,
-       threads,
+       {[this](auto task) { tasks.push_back(std::move(task)); },
+        [this](auto task) { tasks.push_back(std::move(task)); }},
        ledger,
-       clock,
-       [this](const EndpointRecord&, const services::IsWarm&) -> Result<services::ReturnChoice> { return choice; },
-       {}}};
+       clock},
+      [this](const EndpointRecord&, const services::IsWarm&) -> Result<services::ReturnChoice> { return choice; }};
 };
 
 TEST_F(StandInTest, AReadyVersionTakesThePlaceOfAStableOneThatIsDown) {
-  is("2.0.0", BackendState::kBackingOff);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
+  take_back_to(BackendState::kBackingOff, BackendState::kReady);
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
   EXPECT_EQ(driver.active("e")->started_by, rollout::kSelf);
 }
 
 TEST_F(StandInTest, ARollbackToAVersionThatIsReadyStaysThere) {
-  is("2.0.0", BackendState::kReady);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
+  take_back_to(BackendState::kReady, BackendState::kReady);
   EXPECT_EQ(driver.active("e"), nullptr);
   turn();
   clock.at += seconds(30);
@@ -126,10 +97,8 @@ TEST_F(StandInTest, ARollbackToAVersionThatIsReadyStaysThere) {
 }
 
 TEST_F(StandInTest, WhatTakesStableDownSoonAfterwardsIsTheSameIncident) {
-  is("2.0.0", BackendState::kReady);  // Three health checks have to fail before it isn't.
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
+  // Three health checks have to fail before it isn't.
+  take_back_to(BackendState::kReady, BackendState::kReady);
   turn();
   turn();
   is("2.0.0", BackendState::kUnhealthy);
@@ -139,10 +108,8 @@ TEST_F(StandInTest, WhatTakesStableDownSoonAfterwardsIsTheSameIncident) {
 }
 
 TEST_F(StandInTest, AfterARestartStableHasItsTimeToComeBack) {
-  is("2.0.0", BackendState::kBackingOff);  // Its first start failed.
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, true);
+  // Its first start failed.
+  take_back_to(BackendState::kBackingOff, BackendState::kReady, true);
   turn();
   EXPECT_EQ(driver.active("e"), nullptr);
   is("2.0.0", BackendState::kStarting);
@@ -162,10 +129,8 @@ TEST_F(StandInTest, ARollbackOfLongAgoIsOver) {
 }
 
 TEST_F(StandInTest, WaitsUntilItIsKnownWhetherStableServes) {
-  is("2.0.0", BackendState::kStarting);  // After a restart of the server.
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
+  // After a restart of the server.
+  take_back_to(BackendState::kStarting, BackendState::kReady);
   turn();
   EXPECT_EQ(driver.active("e"), nullptr);
   is("2.0.0", BackendState::kFailed);
@@ -176,21 +141,13 @@ TEST_F(StandInTest, WaitsUntilItIsKnownWhetherStableServes) {
 TEST_F(StandInTest, TakesTheReadyOneWhenABetterOneWouldHaveToBeStarted) {
   choice.version = "1.1.0";
   choice.instead = "1.0.0";
-  is("2.0.0", BackendState::kFailed);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
+  take_back_to(BackendState::kFailed, BackendState::kReady);
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
 }
 
 TEST_F(StandInTest, SaysOnceThatNothingIsReadyAndTakesWhatGetsReadyFirst) {
-  is("2.0.0", BackendState::kFailed);
-  is("1.0.0", BackendState::kUnhealthy);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
+  take_back_to(BackendState::kFailed, BackendState::kUnhealthy);
   turn();
   turn();
   EXPECT_EQ(told(), std::vector<std::string>{"rollout.no_target"});
@@ -202,14 +159,10 @@ TEST_F(StandInTest, SaysOnceThatNothingIsReadyAndTakesWhatGetsReadyFirst) {
 }
 
 TEST_F(StandInTest, WhoeverOrderedTheRollbackMeansNothingMoreBySayingItAgain) {
-  is("2.0.0", BackendState::kFailed);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
-  commit_all();
+  take_back_to(BackendState::kFailed, BackendState::kReady);
+  world.commit_all();
   driver.handle("e", rollout::CandidateReady{});
-  commit_all();
+  world.commit_all();
   ASSERT_EQ(driver.record("e").stable, "1.0.0");
   Result<void> answer = Unexpected(ErrorCode::kInternal, "none");
   driver.roll_back("e", "bob", "complaints", [&](const Result<void>& result) { answer = result; }, {"0.9.0"});
@@ -218,35 +171,27 @@ TEST_F(StandInTest, WhoeverOrderedTheRollbackMeansNothingMoreBySayingItAgain) {
 }
 
 TEST_F(StandInTest, TriesAgainWhatCouldNotBeStored) {
-  is("2.0.0", BackendState::kFailed);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
+  take_back_to(BackendState::kFailed, BackendState::kReady);
   world.full = true;
-  commit_all();
+  world.commit_all();
   EXPECT_EQ(driver.active("e"), nullptr);
   world.full = false;
   turn();
-  commit_all();
+  world.commit_all();
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "1.0.0");
 }
 
 TEST_F(StandInTest, TriesAnotherWhenTheOneThatWasToTakeOverGoesDownToo) {
-  is("2.0.0", BackendState::kFailed);
-  is("1.0.0", BackendState::kReady);
-  take_back();
-  stand_in.after(*driver.decided("e"), known, false);
-  settle();
-  commit_all();
+  take_back_to(BackendState::kFailed, BackendState::kReady);
+  world.commit_all();
   driver.handle("e", rollout::CandidateFailed{"It ended."});
-  commit_all();
+  world.commit_all();
   ASSERT_EQ(driver.record("e").stable, "2.0.0");
   choice.version = "0.9.0";
   is("0.9.0", BackendState::kReady);
   turn();
-  commit_all();
+  world.commit_all();
   ASSERT_NE(driver.active("e"), nullptr);
   EXPECT_EQ(driver.active("e")->candidate, "0.9.0");
 }

@@ -1,8 +1,9 @@
-#include "gateway/request_sampler.hpp"
+#include "gateway/body_form.hpp"
 
 #include <charconv>
 
 #include "gateway/http1.hpp"
+#include "tables/compression.hpp"
 
 namespace backstay::gateway {
 
@@ -20,6 +21,15 @@ BodyForm form_of(const http1::Head& head) {
   const auto [end, wrong] = std::from_chars(length.data(), length.data() + length.size(), bytes);
   if (wrong == std::errc{} && end == length.data() + length.size()) out.json_bytes = bytes;
   return out;
+}
+
+std::optional<std::string_view> unpacked(std::string_view body, const BodyForm& form, std::string& room) {
+  switch (form.packed) {
+    case BodyForm::Packed::kNo: return body;
+    case BodyForm::Packed::kGzip: return tables::inflate_up_to(body, kMaxUnpacked, room);
+    case BodyForm::Packed::kOther: break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace backstay::gateway

@@ -1,4 +1,4 @@
-#include "gateway/unpack_body.hpp"
+#include "gateway/body_form.hpp"
 
 #include <gtest/gtest.h>
 
